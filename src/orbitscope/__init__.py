@@ -1,0 +1,1 @@
+"""orbitscope: measure symmetry in machine-learned models of physical systems."""

@@ -1,0 +1,36 @@
+"""Groups, representations, layouts, grids, and how elements move states. Pure: torch and numpy only."""
+
+from ._action import GridAction
+from ._grid import Boundary, Centring, Grid
+from ._group import Group
+from ._groups import cyclic, dihedral, parse_group, product, rotation, rotations, rotations_reflections, translations
+from ._isometry import Isometry
+from ._layout import Field, Layout
+from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, representation
+
+__all__ = [
+    "Boundary",
+    "Centring",
+    "Field",
+    "Grid",
+    "GridAction",
+    "Group",
+    "Isometry",
+    "Layout",
+    "Pseudoscalar",
+    "Pseudovector",
+    "Representation",
+    "Scalar",
+    "Stack",
+    "Tensor2",
+    "Vector",
+    "cyclic",
+    "dihedral",
+    "parse_group",
+    "product",
+    "representation",
+    "rotation",
+    "rotations",
+    "rotations_reflections",
+    "translations",
+]

@@ -1,0 +1,143 @@
+"""The groups that come with the library, and how words name them."""
+
+import math
+from fractions import Fraction
+
+from .._errors import OrbitscopeError
+from ._group import Group
+from ._isometry import Isometry, Matrix
+
+
+def cyclic(order: int, *, sampled: bool = False) -> Group:
+    r"""$C_n$: rotations of the plane by multiples of $2\pi/n$, counter-clockwise (axis x towards axis y); elements e, r, r2, ...
+
+    Exact on square grids for n = 1, 2, 4; interpolated for others (see `GridAction`).
+    """
+    _positive("cyclic", "order", order)
+    return Group(f"C{order}", [Isometry(_rotation(k, order), name=_power("r", k) or "e") for k in range(order)], sampled=sampled)
+
+
+def dihedral(order: int, *, sampled: bool = False) -> Group:
+    r"""$D_n$: the rotations of $C_n$ and the reflections $s r^k$ (r first), 2n elements.
+
+    $s$ flips the first spatial axis and negates vector component 0.
+
+    >>> [g.name for g in dihedral(4)]
+    ['e', 'r', 'r2', 'r3', 's', 'sr', 'sr2', 'sr3']
+    """
+    _positive("dihedral", "order", order)
+    flip = Isometry(((-1, 0), (0, 1)))
+    rotations = [Isometry(_rotation(k, order), name=_power("r", k) or "e") for k in range(order)]
+    mirrored = [(flip @ g).named("s" + _power("r", k)) for k, g in enumerate(rotations)]
+    return Group(f"D{order}", [*rotations, *mirrored], sampled=sampled)
+
+
+def translations(points: int, axis: int = 0, *, ndim: int = 2) -> Group:
+    """Shifts along one periodic axis by k/points of its period, k = 0 .. points - 1; elements "0", "1", ...
+
+    With `points` equal to the grid's size they are the shifts by whole cells; a grid whose size `points` does not divide is
+    shifted by a Fourier phase.
+    """
+    _positive("translations", "points", points)
+    if not 0 <= axis < ndim:
+        raise OrbitscopeError(f"translations: `axis` must be 0 .. {ndim - 1}, got {axis}.")
+    eye = _eye(ndim)
+    shifts = (tuple(Fraction(k, points) if a == axis else 0 for a in range(ndim)) for k in range(points))
+    return Group(f"T{'xyz'[axis]}{points}", [Isometry(eye, s, name=str(k)) for k, s in enumerate(shifts)])
+
+
+def rotations(samples: int = 16) -> Group:
+    r"""SO(2), sampled at `samples` equal angles (closed under composition: they are $C_n$)."""
+    group = cyclic(samples, sampled=True)
+    group.name = f"SO(2)/{samples}"
+    return group
+
+
+def rotations_reflections(samples: int = 16) -> Group:
+    r"""O(2), sampled at `samples` angles and as many reflections (closed: they are $D_n$)."""
+    group = dihedral(samples, sampled=True)
+    group.name = f"O(2)/{samples}"
+    return group
+
+
+def rotation(angle: float, name: str = "") -> Isometry:
+    """The element of SO(2) that turns by `angle` radians, counter-clockwise."""
+    c, s = math.cos(angle), math.sin(angle)
+    return Isometry(((c, -s), (s, c)), name=name or f"{math.degrees(angle):g}deg")
+
+
+def product(first: Group, second: Group) -> Group:
+    r"""All motions $a \circ b$ (b first), a from `first`, b from `second`; they must form a group of |first| |second| elements.
+
+    Translations along both axes are closed under D4; translations along one axis are not, and that raises.
+
+    >>> len(product(dihedral(4), product(translations(3, 0), translations(3, 1))))
+    72
+    """
+    pairs = [(a, b) for a in first for b in second]
+    elements = [(a @ b).named(_joint_name(first, second, a, b)) for a, b in pairs]
+    name = f"{first.name}*{second.name}"
+    if len(set(elements)) < len(pairs):
+        raise OrbitscopeError(
+            f"product: {first.name} and {second.name} share more than the identity, so their product counts elements twice."
+        )
+    group = Group(name, elements)
+    # A B is a group exactly when it contains B A, so |A||B| products suffice in place of all pairs.
+    for a, b in pairs:
+        if b @ a not in group:
+            raise OrbitscopeError(f"product: {name} is not closed ({b!r} after {a!r} is outside). For translations, take both axes.")
+    return group
+
+
+def parse_group(words: str, *, points: int = 32) -> Group:
+    """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, tz8, and products such as d4*tx8*ty8.
+
+    >>> parse_group("D4"), parse_group("tx", points=8), parse_group("so2/8")
+    (D4 (8 elements), Tx8 (8 elements), SO(2)/8 (8 elements))
+    """
+    factors = [_parse_factor(word.strip().lower(), words, points) for word in words.split("*")]
+    group = factors[-1]
+    for factor in reversed(factors[:-1]):
+        group = product(factor, group)
+    return group
+
+
+def _parse_factor(word: str, whole: str, points: int) -> Group:
+    head = word.rstrip("0123456789").rstrip("/")
+    tail = word[len(head) :].lstrip("/")
+    if word.startswith(("so2", "o2")):
+        kind, _, samples = word.partition("/")
+        if kind in ("so2", "o2") and (not samples or samples.isdigit()):
+            return (rotations if kind == "so2" else rotations_reflections)(int(samples or 16))
+    elif head in ("c", "d") and tail:
+        return (cyclic if head == "c" else dihedral)(int(tail))
+    elif head in ("tx", "ty"):
+        return translations(int(tail or points), "xy".index(head[1]))
+    raise OrbitscopeError(f"group: cannot read {whole!r}. Say c4, d4, so2, o2, so2/32, tx, ty, tx16 or a product such as d4*tx8*ty8.")
+
+
+def _rotation(k: int, order: int) -> Matrix:
+    if (4 * k) % order == 0:  # a quarter turn stays exact
+        c, s = ((1, 0), (0, 1), (-1, 0), (0, -1))[(4 * k // order) % 4]
+    else:
+        c, s = math.cos(2 * math.pi * k / order), math.sin(2 * math.pi * k / order)
+    return ((c, -s), (s, c))
+
+
+def _eye(ndim: int) -> Matrix:
+    return tuple(tuple(int(i == j) for j in range(ndim)) for i in range(ndim))
+
+
+def _power(letter: str, k: int) -> str:
+    return "" if k == 0 else letter if k == 1 else f"{letter}{k}"
+
+
+def _joint_name(first: Group, second: Group, a: Isometry, b: Isometry) -> str:
+    if a == first.identity and b == second.identity:
+        return "e"
+    return f"{a.name}·{b.name}"
+
+
+def _positive(function: str, argument: str, value: int) -> None:
+    if value < 1:
+        raise OrbitscopeError(f"{function}: `{argument}` must be at least 1, got {value}.")

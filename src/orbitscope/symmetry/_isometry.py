@@ -1,0 +1,96 @@
+"""Elements: rigid motions of a box, rotations and reflections about its centre followed by shifts."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = int | float | Fraction
+Matrix = tuple[tuple[Number, ...], ...]
+_DIGITS = 9  # two elements closer than this are one: composed rotations differ by float rounding only
+
+
+@dataclass(frozen=True, eq=False)
+class Isometry:
+    r"""The motion $p \mapsto A (p - c) + c + b$ of a box with centre $c$.
+
+    `linear` is $A$, an orthogonal matrix with rows as tuples (integers keep it exact). `shift` is $b$ in fractions of the
+    period of each axis, so that an element does not depend on a grid; `Fraction`s keep it exact. Shifts are counted
+    modulo one. `a @ b` is the motion that does b first; two elements are equal if they are the same motion, whatever
+    they are called.
+
+    >>> quarter = Isometry(((0, -1), (1, 0)), name="r")
+    >>> (quarter @ quarter).linear
+    ((-1, 0), (0, -1))
+    """
+
+    linear: Matrix
+    shift: tuple[Number, ...] = ()
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "linear", tuple(tuple(_tidy(v) for v in row) for row in self.linear))
+        shift = self.shift or (0,) * len(self.linear)
+        object.__setattr__(self, "shift", tuple(_tidy(s % 1) for s in shift))
+
+    @property
+    def ndim(self) -> int:
+        """Number of space dimensions."""
+        return len(self.linear)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """`linear` as an array, shape [d, d]."""
+        return np.array([[float(v) for v in row] for row in self.linear])
+
+    @property
+    def is_lattice(self) -> bool:
+        """Whether the linear part maps every square lattice onto itself: a signed permutation of the axes."""
+        return all(v in (-1, 0, 1) for row in self.linear for v in row)
+
+    @property
+    def is_translation(self) -> bool:
+        """Whether the linear part is the identity."""
+        return bool(np.array_equal(self.matrix, np.eye(self.ndim)))
+
+    @cached_property
+    def key(self) -> tuple[float, ...]:
+        """What equality and hashing compare: the entries, rounded, shifts modulo one."""
+        shift = (round(float(s), _DIGITS) % 1.0 for s in self.shift)
+        return (*(round(float(v), _DIGITS) + 0.0 for row in self.linear for v in row), *shift)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Isometry) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __matmul__(self, other: "Isometry") -> "Isometry":
+        n = range(self.ndim)
+        linear = tuple(tuple(sum(self.linear[i][k] * other.linear[k][j] for k in n) for j in n) for i in n)
+        moved = (sum(self.linear[i][k] * other.shift[k] for k in n) for i in n)
+        return Isometry(linear, tuple(m + s for m, s in zip(moved, self.shift, strict=True)))
+
+    def inverse(self) -> "Isometry":
+        """The motion that undoes this one."""
+        n = range(self.ndim)
+        transposed = tuple(tuple(self.linear[j][i] for j in n) for i in n)
+        return Isometry(transposed, tuple(-sum(transposed[i][k] * self.shift[k] for k in n) for i in n))
+
+    def named(self, name: str) -> "Isometry":
+        """The same motion under another name."""
+        return Isometry(self.linear, self.shift, name)
+
+    def __repr__(self) -> str:
+        return self.name or f"Isometry({self.linear}, {tuple(map(str, self.shift))})"
+
+
+def _tidy(value: Number) -> Number:
+    """Exact where it can be: integral values become int, float noise around -1, 0, 1 goes."""
+    if isinstance(value, float) and abs(value - round(value)) < 10.0**-12:
+        return round(value)
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return int(value)
+    return value

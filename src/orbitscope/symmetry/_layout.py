@@ -1,0 +1,137 @@
+"""Which channel holds what: fields in order, each with its representation and unit."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ._representation import Representation, Scalar, representation
+
+
+@dataclass(frozen=True)
+class Field:
+    """One physical quantity: its name, how it transforms, its unit ("1" means dimensionless)."""
+
+    name: str
+    representation: Representation = Scalar()
+    unit: str = "1"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise OrbitscopeError("Field: `name` must not be empty.")
+        object.__setattr__(self, "representation", representation(self.representation))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Ordered fields -> channels of a state [..., channel, x, y].
+
+    >>> layout = Layout.of("density:scalar", "momentum:vector", "energy:scalar")
+    >>> layout.channel_names
+    ('density', 'momentum_x', 'momentum_y', 'energy')
+    >>> layout.slice("momentum")
+    slice(1, 3, None)
+    """
+
+    fields: tuple[Field, ...]
+    ndim: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", tuple(self.fields))
+        names = [f.name for f in self.fields]
+        if not names:
+            raise OrbitscopeError("Layout: `fields` is empty; a state needs at least one field.")
+        if len(set(names)) != len(names):
+            raise OrbitscopeError(f"Layout: field names must differ, got {names}.")
+        if self.ndim not in (1, 2, 3):
+            raise OrbitscopeError(f"Layout: `ndim` must be 1, 2 or 3, got {self.ndim}.")
+
+    @classmethod
+    def of(cls, *specs: str, ndim: int = 2) -> "Layout":
+        """From words: `"name:representation"` or `"name:representation:unit"`; the representation defaults to scalar."""
+        fields = []
+        for spec in specs:
+            name, rep, unit, *_ = [*spec.strip().split(":"), "", ""][:3]
+            fields.append(Field(name, representation(rep or "scalar"), unit or "1"))
+        return cls(tuple(fields), ndim)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Channels per field."""
+        return tuple(f.representation.size(self.ndim) for f in self.fields)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return sum(self.sizes)
+
+    @cached_property
+    def channel_names(self) -> tuple[str, ...]:
+        """One name per channel: the field's, with the component appended."""
+        return tuple(f"{f.name}_{c}" if c else f.name for f in self.fields for c in f.representation.component_names(self.ndim))
+
+    @cached_property
+    def field_of_channel(self) -> tuple[int, ...]:
+        """Index of the field that each channel belongs to."""
+        return tuple(i for i, size in enumerate(self.sizes) for _ in range(size))
+
+    def slice(self, name: str) -> slice:
+        """The channels of the field called `name`."""
+        for i, f in enumerate(self.fields):
+            if f.name == name:
+                start = sum(self.sizes[:i])
+                return slice(start, start + self.sizes[i])
+        raise OrbitscopeError(f"Layout: no field is called {name!r}. Known: {', '.join(f.name for f in self.fields)}.")
+
+    def fields_with(self, rep: str) -> tuple[Field, ...]:
+        """The fields whose representation has that name."""
+        return tuple(f for f in self.fields if f.representation.name == rep)
+
+    def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
+        r"""Block-diagonal channel mixing $\rho(A)$, shape [channels, channels], for an orthogonal matrix $A$."""
+        out = np.zeros((self.channels, self.channels))
+        start = 0
+        for field, size in zip(self.fields, self.sizes, strict=True):
+            out[start : start + size, start : start + size] = field.representation.matrix(linear)
+            start += size
+        return out
+
+    def stack(self, frames: int) -> "Layout":
+        """The layout of `frames` successive states concatenated along channels, time-major (all of frame 0 first).
+
+        >>> Layout.of("u:vector").stack(2).channel_names
+        ('u@0_x', 'u@0_y', 'u@1_x', 'u@1_y')
+        """
+        fields = tuple(Field(f"{f.name}@{t}", f.representation, f.unit) for t in range(frames) for f in self.fields)
+        return Layout(fields, self.ndim)
+
+    def check(self, state: Tensor, what: str = "state") -> None:
+        """Raise unless `state` is [..., channels, *space] for this layout."""
+        if state.ndim < self.ndim + 1 or state.shape[-self.ndim - 1] != self.channels:
+            raise OrbitscopeError(
+                f"{what}: expected [..., channel, {', '.join('xyz'[: self.ndim])}] with {self.channels} channels "
+                f"{self.channel_names}, got shape {tuple(state.shape)}. Reorder or select the channels, or declare another layout."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "ndim": self.ndim,
+            "fields": [{"name": f.name, "representation": repr(f.representation), "unit": f.unit} for f in self.fields],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Layout":
+        """The inverse of `to_dict`."""
+        try:
+            fields = tuple(Field(f["name"], representation(f["representation"]), f.get("unit", "1")) for f in data["fields"])
+            return cls(fields, int(data.get("ndim", 2)))
+        except (KeyError, TypeError) as error:
+            raise OrbitscopeError(f"Layout: not a layout description ({error!r}): {data!r}.") from error
+
+    def __str__(self) -> str:
+        return ", ".join(f"{f.name}:{f.representation!r}" for f in self.fields)
