@@ -28,7 +28,7 @@ class Representation(ABC):
     >>> representation("double-angle").size(2)
     2
 
-    (That one is a homomorphism on the rotations SO(2) only; `check_representation` in the tests' helpers finds such faults.)
+    (That one represents the rotations of the plane only: reflections do not commute, so the square is no homomorphism on O(2).)
     """
 
     name: ClassVar[str] = ""
@@ -109,7 +109,7 @@ class Pseudovector(Vector):
     name = "pseudovector"
 
     def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
-        return _parity(linear) * np.array(linear, dtype=np.float64)
+        return np.asarray(_parity(linear) * np.array(linear, dtype=np.float64), dtype=np.float64)
 
 
 class Tensor2(Representation):
@@ -147,7 +147,7 @@ class Stack(Representation):
         return self.copies * self.base.size(ndim)
 
     def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
-        return np.kron(np.eye(self.copies), self.base.matrix(linear))
+        return np.asarray(np.kron(np.eye(self.copies), self.base.matrix(linear)), dtype=np.float64)
 
     def component_names(self, ndim: int) -> tuple[str, ...]:
         return tuple(f"{c}[{t}]" for t in range(self.copies) for c in self.base.component_names(ndim))
