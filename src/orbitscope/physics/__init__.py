@@ -1,0 +1,25 @@
+"""Equations with their solvers, their initial conditions and their declared symmetries."""
+
+from ._equation import Equation, SolverError, equation, equations
+from ._euler import Euler
+from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
+from ._navier_stokes import NavierStokes
+from ._simulate import Scenario, initial_condition, scenario, scenarios, simulate
+
+__all__ = [
+    "Equation",
+    "Euler",
+    "Initial",
+    "NavierStokes",
+    "Scenario",
+    "SolverError",
+    "equation",
+    "equations",
+    "euler_riemann",
+    "initial_condition",
+    "navier_stokes_gauss",
+    "navier_stokes_sines",
+    "scenario",
+    "scenarios",
+    "simulate",
+]

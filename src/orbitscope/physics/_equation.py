@@ -1,0 +1,125 @@
+"""What every equation offers, and the list of those that exist."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, fields
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Group, Layout, parse_group
+
+_REGISTRY: dict[str, type["Equation"]] = {}
+
+
+class SolverError(OrbitscopeError):
+    """A solver left the physical states. `item` is the index within the batch, `time` the physical time since the call began."""
+
+    def __init__(self, message: str, item: int, time: float) -> None:
+        super().__init__(message)
+        self.item = item
+        self.time = time
+
+
+class Equation(ABC):
+    """One partial differential equation on the periodic unit square: its solver, its layout, its symmetries.
+
+    To add one, write a frozen dataclass with a `name`, a `layout`, `symmetries`, `_evolve` and `constraints`; it is then found by
+    its name everywhere. Its dataclass fields are its parameters.
+
+    States are [batch, channel, x, y]; x is the first spatial axis and vector component 0 points along it. Cells are centred,
+    point i of n sits at (i + 1/2) / n. The spacing follows from the shape: 1 / n per axis.
+    """
+
+    name: ClassVar[str] = ""
+    layout: ClassVar[Layout]
+    #: Groups, in the words of `symmetry.parse_group`, whose elements map solutions to solutions (on this square, this grid).
+    symmetries: ClassVar[tuple[str, ...]] = ("d4", "tx", "ty")
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.name:
+            _REGISTRY[cls.name] = cls
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter by name, plain values, for provenance: `equation(name, **parameters)` rebuilds this one."""
+        return asdict(self)  # pyright: ignore[reportArgumentType]  # subclasses are dataclasses
+
+    def grid(self, resolution: int) -> Grid:
+        """The periodic, cell-centred unit square with `resolution` points per axis."""
+        return Grid.square(resolution)
+
+    def groups(self, resolution: int) -> tuple[Group, ...]:
+        """The declared symmetry groups, translations by whole cells of `grid(resolution)`."""
+        return tuple(parse_group(words, points=resolution) for words in self.symmetries)
+
+    def step(self, state: Float[Tensor, "batch channel x y"], dt: float) -> Float[Tensor, "batch channel x y"]:
+        """Evolve by the physical time `dt` >= 0; the solver chooses its own smaller steps from each trajectory's CFL condition.
+
+        Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU.
+
+        Raises `OrbitscopeError` for a wrong shape, dtype or `dt`, and its subclass `SolverError` (with `.item` and `.time`) if a
+        trajectory leaves the physical states (NaN, infinite, negative density or pressure).
+        """
+        self.layout.check(state, f"{self.name}.step: `state`")
+        if state.ndim != 4 or min(state.shape[2:]) < 4:
+            raise OrbitscopeError(
+                f"{self.name}.step: `state` should be [batch, {self.layout.channels}, x, y] with at least 4 points per axis, "
+                f"got shape {tuple(state.shape)}."
+            )
+        if state.dtype not in (torch.float32, torch.float64):
+            raise OrbitscopeError(f"{self.name}.step: `state` should be float32 or float64, got {state.dtype}. Convert it first.")
+        if not 0.0 <= dt < float("inf"):
+            raise OrbitscopeError(f"{self.name}.step: `dt` should be finite and not negative, got {dt}.")
+        return self._evolve(state, float(dt)) if len(state) else state.clone()
+
+    @abstractmethod
+    def _evolve(self, state: Tensor, dt: float) -> Tensor:
+        """The work of `step`, on checked arguments."""
+
+    @abstractmethod
+    def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
+        """Dimensionless residuals [B], by name, of laws that every transition of this equation obeys; near 0 for a right file.
+
+        They serve to tell a file that contradicts its declared axis convention from one that keeps it.
+        """
+
+    def _check_pair(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> None:
+        for what, value in (("state", state), ("next_state", next_state)):
+            self.layout.check(value, f"{self.name}.constraints: `{what}`")
+            grid.check(value, f"{self.name}.constraints: `{what}`")
+        if state.ndim != 4 or state.shape != next_state.shape:
+            raise OrbitscopeError(
+                f"{self.name}.constraints: `state` and `next_state` should both be [batch, channel, x, y], got {tuple(state.shape)} "
+                f"and {tuple(next_state.shape)}."
+            )
+        if not grid.periodic or grid.ndim != 2:
+            raise OrbitscopeError(f"{self.name}.constraints: `grid` should be periodic in two dimensions, got {grid}.")
+        if not dt > 0.0:
+            raise OrbitscopeError(f"{self.name}.constraints: `dt` should be positive, got {dt}.")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(f'{k}={v}' for k, v in self.parameters.items())})"
+
+
+def equations() -> tuple[str, ...]:
+    """The names that `equation` knows."""
+    return tuple(sorted(_REGISTRY))
+
+
+def equation(name: str, **parameters: Any) -> Equation:
+    """The equation of that name with those parameters; the rest keep their defaults.
+
+    >>> equation("euler", gamma=5 / 3).layout.channel_names
+    ('density', 'momentum_x', 'momentum_y', 'energy')
+    """
+    if name not in _REGISTRY:
+        raise OrbitscopeError(f"equation: no equation is called {name!r}. Known: {', '.join(equations())}.")
+    cls = _REGISTRY[name]
+    known = [f.name for f in fields(cls)]  # pyright: ignore[reportArgumentType]
+    if unknown := sorted(set(parameters) - set(known)):
+        raise OrbitscopeError(f"equation: {name} has no parameter {', '.join(unknown)}. Known: {', '.join(known)}.")
+    return cls(**parameters)

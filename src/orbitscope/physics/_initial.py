@@ -1,0 +1,101 @@
+"""Initial conditions of the PDEgym collection, one random stream per trajectory."""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid
+from ._euler import Euler
+from ._spectral import resample, solenoidal
+
+Initial = Callable[[Grid, int, int, torch.dtype], Tensor]
+"""(grid, seed, index, dtype) -> state [C, X, Y]."""
+
+
+def stream(seed: int, purpose: str, index: int) -> np.random.Generator:
+    """The random numbers of one trajectory: a function of these three alone, the same on every machine and for every batch size."""
+    if seed < 0 or index < 0:
+        raise OrbitscopeError(f"initial condition: `seed` and `index` should not be negative, got {seed} and {index}.")
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(purpose.encode()), index])))
+
+
+def navier_stokes_gauss(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    r"""NS-Gauss: a hundred Gaussian vortices. Velocity [2, X, Y], divergence-free, no mean flow.
+
+    $$\omega(x) = \sum_{i=1}^{100} \frac{\alpha_i}{\sigma_i} \sum_{n \in Z^2} \exp\left(-\frac{|x - x_i - n|^2}{2 \sigma_i^2}\right) - \bar\omega,
+    \qquad \alpha \sim U[-1, 1],\ \sigma \sim U[0.01, 0.1],\ x_i \sim U[0, 1]^2$$
+
+    All periodic images are summed, exactly: the spectrum is known in closed form, $2 \pi \alpha \sigma \exp(-2 \pi^2 \sigma^2 |k|^2)$
+    times a phase, and is cut to the modes that the solver keeps (|k| < n/3 per axis). So nothing is aliased, and the same index on two
+    grids is the same flow on the modes they share. The mean vorticity is removed: a periodic velocity has none.
+    The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Gauss).
+    """
+    nx, ny = _square(grid, "navier-stokes.gauss")
+    draw = stream(seed, "navier-stokes.gauss", index)
+    alpha, sigma = draw.uniform(-1.0, 1.0, 100), draw.uniform(0.01, 0.1, 100)
+    centre = draw.uniform(0.0, 1.0, (100, 2))
+    kx = np.fft.fftfreq(nx, 1 / nx)
+    ky = np.fft.rfftfreq(ny, 1 / ny)
+    # A Gaussian is a product over the axes, so the sum over vortices is a matrix product. Phases refer to the first cell centre.
+    along_x = np.exp(-2 * np.pi**2 * np.outer(kx, sigma) ** 2 - 2j * np.pi * np.outer(kx, centre[:, 0] - 0.5 / nx))
+    along_y = np.exp(-2 * np.pi**2 * np.outer(ky, sigma) ** 2 - 2j * np.pi * np.outer(ky, centre[:, 1] - 0.5 / ny))
+    vorticity = (along_x * (2 * np.pi * alpha * sigma)) @ along_y.T
+    square = kx[:, None] ** 2 + ky[None, :] ** 2
+    square[0, 0] = 1.0
+    keep = (3 * np.abs(kx)[:, None] < nx) & (3 * ky[None, :] < ny) & (kx[:, None] ** 2 + ky[None, :] ** 2 > 0)
+    stream_function = vorticity * keep / (2 * np.pi * square)
+    spectrum = np.stack([1j * ky[None, :] * stream_function, -1j * kx[:, None] * stream_function])
+    return torch.from_numpy(np.fft.irfft2(spectrum * (nx * ny), s=(nx, ny), axes=(1, 2))).to(dtype)
+
+
+def navier_stokes_sines(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    r"""NS-Sines: random sines up to mode 10. Velocity [2, X, Y], projected to its divergence-free part.
+
+    $$u_x = \sum_{i,j=1}^{10} \frac{\alpha_{ij}}{\sqrt{2 \pi (i + j)}} \sin(2 \pi i x + \beta_{ij}) \sin(2 \pi j y + \gamma_{ij}), \quad
+    u_y = \sum \ldots \cos(2 \pi i x + \beta_{ij}) \cos(2 \pi j y + \gamma_{ij}), \qquad \alpha \sim U[-1, 1],\ \beta, \gamma \sim U[0, 2 \pi]$$
+
+    with the same coefficients in both components, as printed. That field is not divergence-free unless i = j; its Leray projection is,
+    and has about half the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
+    The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Sines).
+    """
+    nx, ny = _square(grid, "navier-stokes.sines")
+    draw = stream(seed, "navier-stokes.sines", index)
+    i, j = (m.ravel().astype(float) for m in np.meshgrid(np.arange(1, 11), np.arange(1, 11), indexing="ij"))
+    amplitude = draw.uniform(-1.0, 1.0, 100) / np.sqrt(2 * np.pi * (i + j))
+    beta, gamma = draw.uniform(0.0, 2 * np.pi, 100), draw.uniform(0.0, 2 * np.pi, 100)
+    fine = max(32, nx)  # resolves mode 10
+    points = (np.arange(fine) + 0.5) / fine
+    x, y = 2 * np.pi * np.outer(points, i) + beta, 2 * np.pi * np.outer(points, j) + gamma
+    velocity = torch.from_numpy(np.stack([(np.sin(x) * amplitude) @ np.sin(y).T, (np.cos(x) * amplitude) @ np.cos(y).T]))
+    return solenoidal(velocity if fine == nx else resample(velocity, (nx, ny))).to(dtype)
+
+
+def euler_riemann(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    r"""CE-RP: four quadrants of constant state. Conserved variables [4, X, Y].
+
+    density ~ U[0.1, 1], both velocities ~ U[-1, 1], pressure ~ U[0.1, 1], independently per quadrant; gamma = 1.4. Interfaces lie on
+    cell faces at x = 1/2, y = 1/2 and, the square being periodic, at the seams x = 0, y = 0; hence an even number of points per axis.
+    Quadrant (a, b) covers a/2 <= x < (a+1)/2, b/2 <= y < (b+1)/2.
+    The law is invariant under D4 and under shifts by half a period, not under other shifts.
+    Source: Herde et al., arXiv 2405.19101, appendix B (CE-RP).
+    """
+    nx, ny = _square(grid, "euler.riemann")
+    if nx % 2 or ny % 2:
+        raise OrbitscopeError(f"euler.riemann: the quadrants need an even number of points per axis, got {grid.shape}.")
+    draw = stream(seed, "euler.riemann", index)
+    low, high = np.array([0.1, -1.0, -1.0, 0.1]), np.array([1.0, 1.0, 1.0, 1.0])
+    quadrants = low[:, None, None] + (high - low)[:, None, None] * draw.random((4, 2, 2))
+    primitive = torch.from_numpy(quadrants).repeat_interleave(nx // 2, 1).repeat_interleave(ny // 2, 2)
+    return Euler().conserved(primitive).to(dtype)
+
+
+def _square(grid: Grid, name: str) -> tuple[int, int]:
+    if grid.ndim != 2 or not grid.periodic or grid.centring != "cell" or grid.shape[0] != grid.shape[1] or set(grid.extent) != {1.0}:
+        raise OrbitscopeError(f"{name}: `grid` should be the periodic, cell-centred unit square, Grid.square(n), got {grid}.")
+    if grid.shape[0] < 4:
+        raise OrbitscopeError(f"{name}: `grid` should have at least 4 points per axis, got {grid.shape}.")
+    return grid.shape[0], grid.shape[1]

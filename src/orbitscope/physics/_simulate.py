@@ -1,0 +1,172 @@
+"""Scenarios (an equation and a law of initial conditions) and the generator of trajectories."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ._equation import Equation, SolverError
+from ._euler import Euler
+from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
+from ._navier_stokes import NavierStokes
+from ._spectral import resample
+
+_CHUNK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way to make trajectories: which equation, which initial states, how long, how many snapshots."""
+
+    name: str
+    equation: Callable[..., Equation]
+    initial: Initial
+    description: str
+    alias: str = ""
+    t_end: float = 1.0
+    frames: int = 21
+
+
+_SCENARIOS = {
+    s.name: s
+    for s in (
+        Scenario(
+            "navier-stokes.gauss", NavierStokes, navier_stokes_gauss, "a hundred Gaussian vortices of random sign and width", "NS-Gauss"
+        ),
+        Scenario("navier-stokes.sines", NavierStokes, navier_stokes_sines, "random sines up to mode 10, projected", "NS-Sines"),
+        Scenario("euler.riemann", Euler, euler_riemann, "four quadrants of constant gas states (shocks, contacts, slip lines)", "CE-RP"),
+    )
+}
+
+
+def scenarios() -> dict[str, Scenario]:
+    """Every scenario by name."""
+    return dict(_SCENARIOS)
+
+
+def scenario(name: str) -> Scenario:
+    """The scenario of that name, or of that PDEgym name, upper or lower case.
+
+    >>> scenario("CE-RP").name
+    'euler.riemann'
+    """
+    for s in _SCENARIOS.values():
+        if name.lower() in (s.name, s.alias.lower()):
+            return s
+    known = ", ".join(f"{s.name} ({s.alias})" for s in _SCENARIOS.values())
+    raise OrbitscopeError(f"scenario: no scenario is called {name!r}. Known: {known}.")
+
+
+def initial_condition(name: str) -> Initial:
+    """The law of initial states of the scenario `name`: a function (grid, seed, index, dtype) -> state [C, X, Y]."""
+    return scenario(name).initial
+
+
+def simulate(
+    name: str,
+    *,
+    trajectories: int,
+    resolution: int,
+    frames: int | None = None,
+    t_end: float | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    batch: int | None = None,
+    indices: Sequence[int] | None = None,
+    refine: int = 1,
+    equation: Equation | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    r"""Trajectories of a scenario, chunk by chunk: pairs (indices of the chunk, values [b, frames, C, X, Y] on the CPU).
+
+    - `trajectories`: how many there are in all, numbered from 0; `indices` picks some of them (to resume, to share the work).
+    - `frames` snapshots at times 0, dt, ..., `t_end`, dt = t_end / (frames - 1); by default the scenario's (21, 1.0).
+    - `refine`: the solver runs on refine * resolution points per axis; snapshots are averaged over cells (Euler, conservative) or cut
+      to the stored modes (Navier-Stokes, whose spectral viscosity then belongs to the finer grid).
+    - `batch`: trajectories per chunk; it changes memory and speed, never the numbers. By default what fits in some 64 MiB.
+    - `progress(done, total)` is called after every chunk.
+
+    A trajectory depends on (scenario, seed, its index, resolution, refine, dtype, frames, t_end) alone. Nothing is kept between
+    chunks, so a caller that writes each chunk before asking for the next loses at most one chunk to an interruption.
+
+    Raises `OrbitscopeError` at the call for a wrong argument, and while running if a trajectory leaves the physical states, naming
+    the trajectory and the time; nothing of its chunk is handed out.
+    """
+    plan = scenario(name)
+    solver = equation if equation is not None else plan.equation()
+    frames, t_end = plan.frames if frames is None else frames, plan.t_end if t_end is None else t_end
+    if type(solver) is not plan.equation:
+        raise OrbitscopeError(f"simulate: `equation` should be a {plan.equation().name!r} equation for {plan.name}, got {solver}.")
+    for what, value, least in (
+        ("trajectories", trajectories, 1), ("resolution", resolution, 4), ("frames", frames, 1), ("refine", refine, 1),
+        ("batch", 1 if batch is None else batch, 1), ("seed", seed, 0),
+    ):  # fmt: skip
+        if int(value) != value or value < least:
+            raise OrbitscopeError(f"simulate: `{what}` should be a whole number, at least {least}, got {value}.")
+    if not (0.0 < t_end < float("inf")):
+        raise OrbitscopeError(f"simulate: `t_end` should be positive and finite, got {t_end}.")
+    if dtype not in (torch.float32, torch.float64):
+        raise OrbitscopeError(f"simulate: `dtype` should be float32 or float64, got {dtype}.")
+    chosen = tuple(range(trajectories)) if indices is None else tuple(int(i) for i in indices)
+    if any(not 0 <= i < trajectories for i in chosen):
+        raise OrbitscopeError(f"simulate: `indices` should lie in 0 .. {trajectories - 1} (`trajectories` - 1), got {chosen}.")
+    if batch is None:
+        one = frames * solver.layout.channels * resolution**2 + 12 * solver.layout.channels * (refine * resolution) ** 2
+        batch = max(1, min(64, _CHUNK_BYTES // (one * dtype.itemsize)))
+    run = _Run(plan, solver, resolution, refine, frames, t_end / max(frames - 1, 1), seed, dtype, torch.device(device))
+    return _chunks(run, chosen, batch, progress)
+
+
+@dataclass(frozen=True)
+class _Run:
+    plan: Scenario
+    solver: Equation
+    resolution: int
+    refine: int
+    frames: int
+    dt: float
+    seed: int
+    dtype: torch.dtype
+    device: torch.device
+
+
+def _chunks(
+    run: _Run, indices: tuple[int, ...], batch: int, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    for start in range(0, len(indices), batch):
+        chunk = indices[start : start + batch]
+        yield chunk, _chunk(run, chunk)
+        if progress is not None:
+            progress(start + len(chunk), len(indices))
+
+
+@torch.no_grad()
+def _chunk(run: _Run, chunk: tuple[int, ...]) -> Tensor:
+    grid = run.solver.grid(run.resolution * run.refine)
+    state = torch.stack([run.plan.initial(grid, run.seed, i, run.dtype) for i in chunk]).to(run.device)
+    values = torch.empty(len(chunk), run.frames, run.solver.layout.channels, run.resolution, run.resolution, dtype=run.dtype)
+    values[:, 0] = _coarse(run, state)
+    for frame in range(1, run.frames):
+        try:
+            state = run.solver.step(state, run.dt)
+        except SolverError as error:
+            time = (frame - 1) * run.dt + error.time
+            raise SolverError(
+                f"simulate: trajectory {chunk[error.item]} of {run.plan.name} (seed {run.seed}, resolution {run.resolution}) left the "
+                f"physical states at time {time:.4g}. Nothing of its chunk was handed out. Lower `cfl`, or raise `refine`. [{error}]",
+                chunk[error.item],
+                time,
+            ) from error
+        values[:, frame] = _coarse(run, state)
+    return values
+
+
+def _coarse(run: _Run, state: Tensor) -> Tensor:
+    if run.refine == 1:
+        return state
+    if isinstance(run.solver, NavierStokes):
+        return resample(state, (run.resolution, run.resolution))
+    return torch.nn.functional.avg_pool2d(state, run.refine)
