@@ -1,0 +1,11 @@
+"""Trajectories in memory and on disk: reading, writing, splitting and normalising them without breaking a symmetry."""
+
+from ._lazy import LazyArray, Source
+from ._load import load
+from ._normalisation import Normalisation
+from ._save import save
+from ._split import split_indices
+from ._trajectories import Trajectories
+from ._writer import Writer
+
+__all__ = ["LazyArray", "Normalisation", "Source", "Trajectories", "Writer", "load", "save", "split_indices"]

@@ -1,0 +1,198 @@
+"""What every file format shares: the description of a file to be written, and the attributes that make a file explain itself."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._hdf5 import Handle, text
+from ._trajectories import Trajectories
+
+AXES = "[trajectory, time, channel, x, y]: x is the first spatial axis and component 0 of a vector points along it"
+"""The one axis convention of orbitscope, written into every file."""
+
+Compression = Literal["gzip", "lzf"] | None
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """Everything about a file except its values."""
+
+    layout: Layout
+    grid: Grid
+    dt: float
+    trajectories: int
+    times: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+    dtype: str = "float32"
+    compression: Compression = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[trajectory, time, channel, *space]."""
+        return (self.trajectories, self.times, self.layout.channels, *self.grid.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Uncompressed size of the values."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def settings(self) -> dict[str, Any]:
+        """What must agree for an interrupted write to be continued."""
+        return {
+            "layout": self.layout.to_dict(),
+            "grid": self.grid.to_dict(),
+            "dt": self.dt,
+            "trajectories": self.trajectories,
+            "times": self.times,
+            "provenance": json.loads(to_json(self.provenance)),
+            "dtype": self.dtype,
+            "compression": self.compression,
+        }
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the caller of `load` declared; it beats the file's attributes, which beat the format's defaults."""
+
+    layout: Layout | None = None
+    grid: Grid | None = None
+    dt: float | None = None
+    variable: str | None = None
+    tracer: bool = False
+
+
+class Format(ABC):
+    """One file format: recognise, read, create, fill."""
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def recognises(self, file: h5py.File) -> bool:
+        """Whether this file looks like this format."""
+
+    @abstractmethod
+    def read(self, handle: Handle, declared: Declared) -> Trajectories:
+        """Lazy trajectories, with notes on every decision."""
+
+    @abstractmethod
+    def create(self, file: h5py.File, spec: FileSpec) -> None:
+        """Variables, dimensions and attributes, no values."""
+
+    @abstractmethod
+    def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
+        """One trajectory [time, channel, *space]."""
+
+
+def to_json(data: Any) -> str:
+    """JSON of plain data and numpy numbers; anything else is refused."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if isinstance(value, Path):
+            return str(value)
+        raise OrbitscopeError(
+            f"provenance: {value!r} ({type(value).__name__}) cannot be written as JSON. Use numbers, strings, lists, dicts."
+        )
+
+    return json.dumps(data, default=plain, sort_keys=True)
+
+
+def package_version() -> str:
+    """The installed version of orbitscope."""
+    try:
+        return version("orbitscope")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def write_attributes(file: h5py.File, spec: FileSpec) -> None:
+    """Attributes from which the file can be read without guessing."""
+    file.attrs["orbitscope_version"] = package_version()
+    file.attrs["orbitscope_layout"] = json.dumps(spec.layout.to_dict())
+    file.attrs["orbitscope_grid"] = json.dumps(spec.grid.to_dict())
+    file.attrs["orbitscope_dt"] = spec.dt
+    file.attrs["orbitscope_axes"] = AXES
+    file.attrs["orbitscope_provenance"] = to_json(spec.provenance)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of `write_attributes`, where the file has them."""
+
+    layout: Layout | None = None
+    grid: Grid | None = None
+    dt: float | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+
+def read_attributes(file: h5py.File) -> Attributes:
+    """The inverse of `write_attributes`; what a file lacks stays None."""
+    attrs = file.attrs
+    if "orbitscope_axes" in attrs and text(attrs["orbitscope_axes"]) != AXES:
+        raise OrbitscopeError(
+            f"path: {file.filename} declares the axes {text(attrs['orbitscope_axes'])!r}; this version knows only {AXES!r}. "
+            "Update orbitscope."
+        )
+    layout, grid, provenance = (_json(file, f"orbitscope_{name}") for name in ("layout", "grid", "provenance"))
+    return Attributes(
+        Layout.from_dict(layout) if layout else None,
+        Grid.from_dict(grid) if grid else None,
+        float(attrs["orbitscope_dt"]) if "orbitscope_dt" in attrs else None,  # pyright: ignore[reportArgumentType]
+        dict(provenance or {}),
+        text(attrs["orbitscope_version"]) if "orbitscope_version" in attrs else "",
+    )
+
+
+def _json(file: h5py.File, name: str) -> Any:
+    if name not in file.attrs:
+        return None
+    try:
+        value = json.loads(text(file.attrs[name]))
+    except json.JSONDecodeError as error:
+        raise OrbitscopeError(f"path: the attribute {name!r} of {file.filename} is not JSON ({error}). Mend or delete it.") from error
+    if not isinstance(value, Mapping):
+        raise OrbitscopeError(f"path: the attribute {name!r} of {file.filename} should be a JSON object, got {value!r}.")
+    return value
+
+
+def uniform_step(values: NDArray[Any]) -> float | None:
+    """The common difference of a one-dimensional coordinate; None where there is none."""
+    if values.ndim != 1 or len(values) < 2:
+        return None
+    values = values.astype(np.float64)
+    step = float((values[-1] - values[0]) / (len(values) - 1))
+    # float32 coordinates carry rounding of the size of their largest value
+    slack = 1e-3 * abs(step) + 4 * float(np.finfo(np.float32).eps) * float(np.abs(values).max())
+    return step if step > 0 and np.abs(np.diff(values) - step).max() <= slack else None
+
+
+def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: FileSpec) -> h5py.Dataset:
+    """A chunked variable [trajectory, time, ...]: one trajectory x as many frames as make about 1 MiB per chunk."""
+    frame = int(np.prod(shape[2:])) * np.dtype(spec.dtype).itemsize
+    chunks = (1, max(1, min(shape[1], _CHUNK_BYTES // max(1, frame))), *shape[2:])
+    if spec.compression:
+        options = 1 if spec.compression == "gzip" else None
+        return group.create_dataset(
+            name, shape, spec.dtype, chunks=chunks, compression=spec.compression, compression_opts=options, shuffle=True, fill_time="never"
+        )
+    # Chunks get their place in the file now and their bytes later: while values are written the file's structure stays as it is,
+    # so a killed process leaves a file that can be opened and continued.
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    return group.create_dataset(name, shape, spec.dtype, chunks=chunks, dcpl=plan, fill_time="never")

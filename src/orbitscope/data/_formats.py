@@ -1,0 +1,21 @@
+"""The formats that are known, in the order in which a file is tried."""
+
+from pathlib import Path
+
+from .._errors import OrbitscopeError
+from ._format import Format
+from ._pdegym import PDEgym
+from ._well import TheWell
+
+PDEGYM = PDEgym()
+FORMATS: tuple[Format, ...] = (PDEGYM, TheWell())
+
+
+def format_for(path: Path, name: str | None) -> Format:
+    """By name, else by the suffix of the path, else PDEgym NetCDF."""
+    if name is None:
+        return next((f for f in FORMATS if path.suffix.lower() in f.suffixes), PDEGYM)
+    known = {f.name: f for f in FORMATS}
+    if name not in known:
+        raise OrbitscopeError(f"format: {name!r} is not known. Choose one of {', '.join(known)}.")
+    return known[name]

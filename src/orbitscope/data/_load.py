@@ -1,0 +1,54 @@
+"""Reading a file whatever its format."""
+
+from pathlib import Path
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._format import Declared
+from ._formats import FORMATS, PDEGYM
+from ._hdf5 import Handle, contents, dataset
+from ._trajectories import Trajectories
+from ._writer import COMPLETE
+
+
+def load(
+    path: str | Path,
+    *,
+    layout: Layout | None = None,
+    grid: Grid | None = None,
+    dt: float | None = None,
+    variable: str | None = None,
+    tracer: bool = False,
+) -> Trajectories:
+    """Open a PDEgym NetCDF-4 or The Well HDF5 file; values stay on disk until sliced. `.notes` says what was decided and why.
+
+    What the caller declares beats the file's own attributes, which beat the documented defaults of the format (PDEgym: dt 0.05,
+    periodic unit square, cell-centred).
+
+    - `layout`, `grid`, `dt`: declare what the file does not say, or overrule it.
+    - `variable`: the 5-D NetCDF variable [trajectory, time, channel, x, y] to read, where the name is not one of PDEgym's.
+    - `tracer`: keep the passive tracer, the third channel of the PDEgym variable `velocity`.
+
+    Raises `OrbitscopeError` for a file that is missing, truncated, unfinished, in another format (it lists what is in there), or whose
+    channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
+    """
+    path = Path(path).expanduser()
+    handle = Handle(path)
+    file = handle.file
+    if COMPLETE in file:
+        done = dataset(file, COMPLETE)[()]
+        raise OrbitscopeError(
+            f"path: {path} is unfinished, {int(done.sum())} of {len(done)} trajectories are complete. "
+            "Run the command that was writing it again: it goes on from there."
+        )
+    declared = Declared(layout, grid, dt, variable, tracer)
+    if variable is not None:
+        return PDEGYM.read(handle, declared)
+    for form in FORMATS:
+        if form.recognises(file):
+            return form.read(handle, declared)
+    raise OrbitscopeError(
+        f"path: {path} is HDF5, but neither PDEgym NetCDF (variables data, velocity, state) nor The Well (groups t0_fields, "
+        f"t1_fields, t2_fields). It holds: {contents(file)}. If one of them is [trajectory, time, channel, x, y], name it: "
+        "load(path, variable=..., layout=Layout.of(...))."
+    )

@@ -1,0 +1,247 @@
+"""PDEgym NetCDF-4: variables `data` (compressible Euler), `velocity` (incompressible flow), and our own `state` for the rest.
+
+Herde et al., Poseidon, arXiv 2405.19101, appendix B: [trajectory, time, channel, x, y], dt 0.05, periodic unit square.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._format import Attributes, Declared, FileSpec, Format, create_variable, read_attributes, uniform_step, write_attributes
+from ._hdf5 import Handle, contents, dataset, real_dtype
+from ._lazy import Axes, LazyArray, Source
+from ._trajectories import Trajectories
+
+GAMMA = 1.4
+EULER = Layout.of("density:scalar", "momentum:vector", "energy:scalar")
+VELOCITY = Layout.of("velocity:vector")
+TRACED = Layout.of("velocity:vector", "tracer:scalar")
+EULER_STORED = ("density", "velocity_x", "velocity_y", "pressure", "energy")
+_DT = 0.05
+_KNOWN = ("data", "velocity", "state")
+
+
+class PDEgym(Format):
+    """The NetCDF-4 files of PDEgym, and ours, which have the same variables and say what they hold in attributes."""
+
+    name = "pdegym"
+    suffixes = (".nc", ".nc4", ".netcdf", ".cdf")
+
+    def recognises(self, file: h5py.File) -> bool:
+        """Whether one of the known variables is there."""
+        return any(isinstance(file.get(name), h5py.Dataset) for name in (*_KNOWN, "solution"))
+
+    def read(self, handle: Handle, declared: Declared) -> Trajectories:
+        """Lazy trajectories of one variable."""
+        file = handle.file
+        attributes = read_attributes(file)
+        variable = _choose_variable(file, declared)
+        stored = dataset(file, variable)
+        if stored.ndim != 5:
+            raise OrbitscopeError(
+                f"path: {handle.path}: the variable {variable!r} should be 5-D [trajectory, time, channel, x, y], got shape {stored.shape}."
+            )
+        by = f"by orbitscope {attributes.version}" if attributes.version else "not by orbitscope"
+        notes = [f"format: PDEgym NetCDF-4, variable {variable!r} {list(stored.shape)}, written {by}"]
+        order, note = _axis_order(stored)
+        notes += [note] if note else []
+        layout, source, more = _interpret(handle, variable, stored, order, attributes, declared)
+        grid, grid_note = _grid(source.shape[3:], attributes, declared)
+        dt, dt_note = _time_step(file, source.shape[1], attributes, declared)
+        return Trajectories(LazyArray(source), layout, grid, dt, attributes.provenance, (*notes, *more, grid_note, dt_note))
+
+    def create(self, file: h5py.File, spec: FileSpec) -> None:
+        """An empty file with named dimensions."""
+        if spec.grid.ndim != 2:
+            raise OrbitscopeError(f"format: PDEgym NetCDF holds 2-D fields, got a {spec.grid.ndim}-D grid. Use format='the_well'.")
+        write_attributes(file, spec)
+        file.attrs["Conventions"] = "CF-1.8"
+        name, channels = _stored_as(spec.layout)
+        if name == "data":
+            file.attrs["gamma"] = _gamma(spec.provenance)
+        variable = create_variable(file, name, (spec.trajectories, spec.times, len(channels), *spec.grid.shape), spec)
+        coordinates: dict[str, Any] = {
+            "trajectory": np.arange(spec.trajectories, dtype=np.int64),
+            "time": np.arange(spec.times) * spec.dt,
+            "channel": np.array(channels, dtype=object),
+            **{"xyz"[i]: spec.grid.axis(i).numpy() for i in range(spec.grid.ndim)},
+        }
+        for axis, (label, values) in enumerate(coordinates.items()):
+            scale = file.create_dataset(label, data=values, dtype=h5py.string_dtype() if label == "channel" else None)
+            scale.make_scale(label)
+            variable.dims[axis].attach_scale(scale)
+
+    def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
+        """One trajectory; the Euler state becomes the five channels of PDEgym."""
+        name, _ = _stored_as(spec.layout)
+        stored = conserved_to_stored(values, _gamma(spec.provenance)) if name == "data" else values
+        dataset(file, name)[index] = stored.astype(spec.dtype, copy=False)
+
+
+def conserved_to_stored(values: NDArray[Any], gamma: float = GAMMA) -> NDArray[np.float64]:
+    r"""(rho, rho v, E) -> (rho, v, p, E) on axis 1 with $p = (\gamma - 1)(E - \rho |v|^2 / 2)$, in float64."""
+    rho, mx, my, energy = np.moveaxis(values.astype(np.float64), 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vx, vy = mx / rho, my / rho
+    return np.stack([rho, vx, vy, (gamma - 1) * (energy - 0.5 * (mx * vx + my * vy)), energy], axis=1)
+
+
+@dataclass
+class StoredArray(Source):
+    """One variable as it lies, except that `order` says which logical axis each stored axis is, and `channels` which are kept."""
+
+    handle: Handle
+    variable: str
+    order: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.handle.path
+
+    def read(self, axes: Axes) -> NDArray[Any]:
+        """Read in stored order, then turn the block."""
+        block = self.handle.gather(self.variable, tuple(axes[k] for k in self.order), self.dtype)
+        return np.ascontiguousarray(block.transpose(np.argsort(self.order)))
+
+
+@dataclass
+class EulerArray(StoredArray):
+    """Five stored channels read as the four conserved ones: momentum = density * velocity, pressure left out."""
+
+    def read(self, axes: Axes) -> NDArray[Any]:
+        """Read only the stored channels that the wanted ones need, and multiply on the block."""
+        wanted = axes[2].tolist()
+        needs = sorted({stored for c in wanted for stored in ((0,), (0, 1), (0, 2), (4,))[c]})
+        stored = super().read((*axes[:2], np.array(needs, dtype=np.int64), *axes[3:]))
+        out = np.empty((*stored.shape[:2], len(wanted), *stored.shape[3:]), dtype=stored.dtype)
+        for i, c in enumerate(wanted):
+            field = stored[:, :, needs.index((0, 1, 2, 4)[c])]
+            out[:, :, i] = field * stored[:, :, needs.index(0)] if c in (1, 2) else field
+        return out
+
+
+def _choose_variable(file: h5py.File, declared: Declared) -> str:
+    if declared.variable:
+        if declared.variable not in file:
+            raise OrbitscopeError(f"variable: {declared.variable!r} is not in {file.filename}. It holds: {contents(file)}.")
+        return declared.variable
+    found = [name for name in _KNOWN if name in file]
+    if found:
+        return found[0]
+    raise OrbitscopeError(
+        f"path: {file.filename} has the variable 'solution' (PDEgym CE-RM, GCE-RT), whose channels and boundaries have no default here. "
+        "Declare them: load(path, variable='solution', layout=Layout.of(...), grid=Grid(...))."
+    )
+
+
+def _axis_order(stored: h5py.Dataset) -> tuple[tuple[int, ...], str]:
+    """Logical axis of each stored axis; only a file that names its last axes y, x is turned."""
+    names = [_dimension_name(stored, k) for k in range(5)]
+    if [n.lower().removesuffix("-dim").removesuffix("_dim") for n in names[3:]] == ["y", "x"]:
+        return (0, 1, 2, 4, 3), "axes: the file names its last two axes y, x; turned into x, y on reading (vector components kept in order)"
+    return (0, 1, 2, 3, 4), f"axes: read as [trajectory, time, channel, x, y]; {_names_text(names)}"
+
+
+def _names_text(names: Sequence[str]) -> str:
+    named = [n for n in names if n]
+    return (
+        f"the file calls them {', '.join(n or '?' for n in names)}"
+        if named
+        else "the file does not name them, this is the documented order"
+    )
+
+
+def _dimension_name(stored: h5py.Dataset, axis: int) -> str:
+    dimension = stored.dims[axis]
+    return dimension.label or (str(dimension[0].name).rsplit("/", 1)[-1] if len(dimension) else "")
+
+
+def _interpret(
+    handle: Handle, variable: str, stored: h5py.Dataset, order: tuple[int, ...], attributes: Attributes, declared: Declared
+) -> tuple[Layout, StoredArray, list[str]]:
+    """The layout, how to read it, and why."""
+    shape = tuple(np.array(stored.shape)[np.argsort(order)].tolist())
+    found, dtype = shape[2], real_dtype(stored)
+    layout, why = declared.layout or attributes.layout, "as declared by the caller" if declared.layout else "from the file's attributes"
+    if variable == "data" and found == 5 and (layout is None or is_euler(layout)):
+        why = why if layout else "documented for the variable 'data'"
+        note = f"channels: density, velocity, pressure, energy -> density, momentum = density * velocity, energy; pressure dropped; {why}"
+        return layout or EULER, EulerArray(handle, variable, order, (*shape[:2], 4, *shape[3:]), dtype), [note]
+    if layout is None and variable == "velocity" and found in (2, 3):
+        layout = TRACED if found == 3 and declared.tracer else VELOCITY
+        dropped = ", the third is a passive tracer, left out (load(..., tracer=True) keeps it)" if found > layout.channels else ""
+        why = f"documented for the variable 'velocity': the first two channels are u_x, u_y{dropped}"
+    elif layout is None:
+        raise OrbitscopeError(f"path: {handle.path}: " + _no_layout(variable, found))
+    spare = variable == "velocity" and found == 3 and layout.channels == 2
+    if layout.channels != found and not spare:
+        raise OrbitscopeError(
+            f"layout: {layout.channels} channels ({', '.join(layout.channel_names)}) {why}, but the variable {variable!r} of {handle.path} "
+            f"has {found}. Declare a layout with {found} channels: load(path, layout=Layout.of(...))."
+        )
+    return layout, StoredArray(handle, variable, order, (*shape[:2], layout.channels, *shape[3:]), dtype), [f"channels: {layout}; {why}"]
+
+
+def _no_layout(variable: str, found: int) -> str:
+    expected = {"data": f"5 channels ({', '.join(EULER_STORED)})", "velocity": "2 or 3 channels (u_x, u_y, tracer)"}
+    if variable in expected:
+        return f"the variable {variable!r} should have {expected[variable]}, got {found}. Declare them: load(path, layout=Layout.of(...))."
+    how = f"load(path, variable={variable!r}, layout=Layout.of(...))"
+    return f"nothing says what the {found} channels of {variable!r} are. Declare them: {how}."
+
+
+def _grid(shape: tuple[int, ...], attributes: Attributes, declared: Declared) -> tuple[Grid, str]:
+    grid, why = declared.grid or attributes.grid, "declared by the caller" if declared.grid else "from the file's attributes"
+    if grid is None:
+        grid, why = Grid(shape, (1.0,) * len(shape), ("periodic",) * len(shape)), "PDEgym's default, nothing in the file says otherwise"
+    if grid.shape != shape:
+        raise OrbitscopeError(
+            f"grid: {grid} {why}, but the stored fields have {' x '.join(map(str, shape))} points. Pass the right `grid`."
+        )
+    return grid, f"grid: {grid}, extent {' x '.join(f'{e:g}' for e in grid.extent)}; {why}"
+
+
+def _time_step(file: h5py.File, times: int, attributes: Attributes, declared: Declared) -> tuple[float, str]:
+    if declared.dt is not None:
+        return declared.dt, f"dt: {declared.dt:g}, declared by the caller"
+    if attributes.dt is not None:
+        return attributes.dt, f"dt: {attributes.dt:g}, from the file's attributes"
+    axis = file.get("time")
+    if isinstance(axis, h5py.Dataset) and axis.shape == (times,) and axis.dtype.kind == "f":
+        step = uniform_step(axis[()])
+        if step is not None:
+            return step, f"dt: {step:g}, from the file's coordinate 'time'"
+    return _DT, f"dt: {_DT:g}, PDEgym's default (21 snapshots over t = 0..1), nothing in the file says otherwise"
+
+
+def is_euler(layout: Layout) -> bool:
+    """Whether these are the conserved variables of the compressible Euler equations in the plane."""
+    return _signature(layout) == _signature(EULER)
+
+
+def _signature(layout: Layout) -> list[tuple[str, str]]:
+    return [(f.name, repr(f.representation)) for f in layout.fields] + [("ndim", str(layout.ndim))]
+
+
+def _stored_as(layout: Layout) -> tuple[str, tuple[str, ...]]:
+    """The variable name and the stored channels for a layout."""
+    if is_euler(layout):
+        return "data", EULER_STORED
+    if _signature(layout) in (_signature(VELOCITY), _signature(TRACED)):
+        return "velocity", layout.channel_names
+    return "state", layout.channel_names
+
+
+def _gamma(provenance: dict[str, Any]) -> float:
+    parameters = provenance.get("parameters")
+    return float(parameters.get("gamma", GAMMA)) if isinstance(parameters, dict) else GAMMA

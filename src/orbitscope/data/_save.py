@@ -1,0 +1,44 @@
+"""Writing trajectories that exist already."""
+
+from pathlib import Path
+
+import torch
+
+from .._errors import OrbitscopeError
+from ._format import Compression
+from ._trajectories import Trajectories
+from ._writer import Writer
+
+
+def save(
+    trajectories: Trajectories,
+    path: str | Path,
+    format: str | None = None,
+    force: bool = False,
+    *,
+    compression: Compression = None,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
+    """Write trajectories to one self-describing file and return its path; lazy ones are copied one trajectory at a time.
+
+    `format` is "pdegym" (NetCDF-4) or "the_well" (HDF5); by default the suffix decides: .h5 and .hdf5 mean The Well, all else PDEgym.
+    Values are rounded to `dtype` (float32). In PDEgym files the Euler state is stored as (density, velocity, pressure, energy), so the
+    momentum comes back within two roundings of `dtype`; every other layout comes back exactly.
+
+    Raises `OrbitscopeError` where `path` exists and `force` is not given, for NaN or infinity, and for a full disk.
+    """
+    if not trajectories.trajectories:
+        raise OrbitscopeError(f"save: there is no trajectory to save, shape {trajectories.shape}.")
+    t = trajectories
+    writer = Writer(
+        path, t.layout, t.grid, t.dt, t.trajectories, t.times, t.provenance,
+        format=format, compression=compression, dtype=dtype, force=force, resume=False,
+    )  # fmt: skip
+    try:
+        with writer:
+            for index in range(t.trajectories):
+                writer.write(index, t.values[index])
+    except BaseException:
+        writer.part.unlink(missing_ok=True)
+        raise
+    return writer.path

@@ -1,0 +1,44 @@
+"""Splits by trajectory, the same on every machine."""
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import OrbitscopeError
+
+
+def split_indices(trajectories: int, fractions: Sequence[float] = (0.65, 0.05, 0.30), seed: int = 0) -> tuple[NDArray[np.int64], ...]:
+    """Disjoint, ascending trajectory indices, one array per fraction; together they are all trajectories.
+
+    Sizes are the nearest to `fractions` (which add to 1), and at least 1 for every fraction above 0. The shuffle orders the
+    trajectories by the raw 64-bit words of a Philox stream seeded with (seed, "split"), which no numpy release may change; so a
+    split depends on (trajectories, fractions, seed) alone.
+
+    Raises `OrbitscopeError` for fractions that do not add to 1 and for fewer trajectories than parts.
+    """
+    parts = np.asarray(list(fractions), dtype=np.float64)
+    if parts.ndim != 1 or not parts.size or not np.isfinite(parts).all() or (parts < 0).any() or abs(parts.sum() - 1) > 1e-6:
+        raise OrbitscopeError(f"split: `fractions` must be at least 0 and add to 1, got {tuple(fractions)}.")
+    wanted = int((parts > 0).sum())
+    if trajectories < wanted:
+        raise OrbitscopeError(f"split: {wanted} parts need at least {wanted} trajectories, got {trajectories}. Simulate more.")
+    if seed < 0:
+        raise OrbitscopeError(f"split: `seed` must be at least 0, got {seed}.")
+    stream = np.random.Philox(np.random.SeedSequence((seed, zlib.crc32(b"split"))))
+    order = np.argsort(np.atleast_1d(stream.random_raw(trajectories)), kind="stable")
+    ends = np.cumsum(_sizes(trajectories, parts))
+    return tuple(np.sort(piece) for piece in np.split(order, ends[:-1]))
+
+
+def _sizes(total: int, parts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Largest remainders, then one from the largest part for every positive part that came out empty."""
+    ideal = parts * total
+    sizes = np.floor(ideal + 1e-9).astype(np.int64)
+    for i in np.argsort(sizes - ideal, kind="stable")[: total - sizes.sum()]:
+        sizes[i] += 1
+    for i in np.flatnonzero((parts > 0) & (sizes == 0)):
+        sizes[sizes.argmax()] -= 1
+        sizes[i] = 1
+    return sizes

@@ -1,0 +1,236 @@
+"""Trajectories of a physical system, in memory or on disk."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._lazy import LazyArray, positions
+from ._memory import require_memory, size_text
+from ._split import split_indices
+
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectories:
+    """States over time of many runs of one system, with everything needed to read them rightly.
+
+    `values` is a tensor, or an array in a file that reads only what is sliced, of shape [trajectory, time, channel, x, y]. x is the
+    first spatial axis and component 0 of every vector field points along it. `dt` is the physical time between two stored states.
+
+    >>> layout = Layout.of("velocity:vector")
+    >>> data = Trajectories(torch.zeros(6, 3, 2, 8, 8), layout, Grid.square(8), dt=0.05)
+    >>> data
+    Trajectories(6 trajectories x 3 times x 2 channels x 8 x 8, float32, in memory; velocity:vector; dt 0.05)
+    >>> [len(part) for part in data.split((0.5, 0.2, 0.3), seed=0)]
+    [3, 1, 2]
+
+    Raises `OrbitscopeError` where the shape does not fit the layout or the grid.
+    """
+
+    values: Tensor | LazyArray
+    layout: Layout
+    grid: Grid
+    dt: float
+    provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, np.ndarray):
+            object.__setattr__(self, "values", torch.from_numpy(self.values))
+        object.__setattr__(self, "dt", float(self.dt))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        expected = f"[trajectory, time, channel, {', '.join('xyz'[: self.grid.ndim])}]"
+        shape = tuple(self.values.shape)
+        if self.layout.ndim != self.grid.ndim:
+            raise OrbitscopeError(f"Trajectories: `layout` is for {self.layout.ndim} space dimensions and `grid` has {self.grid.ndim}.")
+        if len(shape) != 3 + self.grid.ndim:
+            raise OrbitscopeError(f"Trajectories: `values` should be {expected}, {3 + self.grid.ndim} axes, got shape {shape}.")
+        if shape[2] != self.layout.channels:
+            raise OrbitscopeError(
+                f"Trajectories: `values` has {shape[2]} channels (shape {shape}) and the layout declares "
+                f"{self.layout.channels}: {', '.join(self.layout.channel_names)}. Declare another layout or select channels."
+            )
+        if shape[3:] != self.grid.shape:
+            raise OrbitscopeError(f"Trajectories: `values` has the grid {shape[3:]} and `grid` says {self.grid.shape}.")
+        if not self.values.dtype.is_floating_point:
+            raise OrbitscopeError(f"Trajectories: `values` should be real floating point, got {self.values.dtype}.")
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise OrbitscopeError(f"Trajectories: `dt` must be a positive time, got {self.dt}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(trajectories, times, channels, *grid)."""
+        return tuple(self.values.shape)
+
+    @property
+    def trajectories(self) -> int:
+        """Number of trajectories."""
+        return self.shape[0]
+
+    @property
+    def times(self) -> int:
+        """Number of stored states per trajectory."""
+        return self.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of a state."""
+        return self.shape[2]
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the values stay in their file until they are sliced."""
+        return isinstance(self.values, LazyArray)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all values once in memory."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.values.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.trajectories
+
+    def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any] | Tensor) -> "Trajectories":
+        """Some trajectories (an integer gives one); lazy where the values are lazy."""
+        index = positions(key, self.trajectories, "trajectory")
+        if isinstance(self.values, LazyArray):
+            return self.replace(values=self.values.lazy(index))
+        return self.replace(values=self.values[key] if isinstance(key, slice) else self.values[torch.from_numpy(index)])
+
+    def __iter__(self) -> Iterator["Trajectories"]:
+        return (self[i] for i in range(self.trajectories))
+
+    def replace(self, **changes: Any) -> "Trajectories":
+        """A copy with some attributes exchanged; it is checked again."""
+        return replace(self, **changes)
+
+    def tensor(self, dtype: torch.dtype | None = None) -> Float[Tensor, "trajectory time channel ..."]:
+        """All values in memory. Raises where they exceed the memory of this machine."""
+        if isinstance(self.values, LazyArray):
+            require_memory(self.nbytes, "Trajectories.tensor")
+            return self.values.tensor().to(dtype or self.values.dtype)
+        return self.values.to(dtype or self.values.dtype)
+
+    def load(self) -> "Trajectories":
+        """The same data with all values in memory."""
+        return self.replace(values=self.tensor())
+
+    def state(self, trajectory: int, time: int) -> Float[Tensor, "channel ..."]:
+        """One state."""
+        i, t = positions(trajectory, self.trajectories, "trajectory")[0], positions(time, self.times, "time")[0]
+        return self.values[int(i), int(t)]
+
+    def pairs(
+        self, trajectory: Sequence[int] | NDArray[Any] | Tensor, time: Sequence[int] | NDArray[Any] | Tensor, *, lead: int = 1
+    ) -> tuple[Float[Tensor, "pair channel ..."], Float[Tensor, "pair channel ..."]]:
+        """Transitions (x, y): states at (trajectory[k], time[k]) and the states `lead` steps later, each [pair, channel, x, y]."""
+        i, t = positions(trajectory, self.trajectories, "trajectory"), positions(time, self.times, "time")
+        if len(i) != len(t):
+            raise OrbitscopeError(f"pairs: `trajectory` and `time` need the same length, got {len(i)} and {len(t)}.")
+        if lead < 1 or (t.size and int(t.max()) + lead >= self.times):
+            raise OrbitscopeError(f"pairs: with lead {lead}, `time` must lie in 0..{self.times - lead - 1}, got up to {t.max(initial=0)}.")
+        if isinstance(self.values, Tensor):
+            first, now = torch.from_numpy(i), torch.from_numpy(t)
+            return self.values[first, now], self.values[first, now + lead]
+        x = torch.empty((len(i), *self.shape[2:]), dtype=self.values.dtype)
+        y = torch.empty_like(x)
+        for one in np.unique(i):  # one visit per trajectory: its chunks are read once however the pairs are shuffled
+            where = np.flatnonzero(i == one)
+            frames = np.unique(np.concatenate([t[where], t[where] + lead]))
+            block = self.values[int(one), frames]
+            x[where] = block[np.searchsorted(frames, t[where])]
+            y[where] = block[np.searchsorted(frames, t[where] + lead)]
+        return x, y
+
+    def split(self, fractions: Sequence[float] = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:
+        """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`; see `split_indices`."""
+        return tuple(self[index] for index in split_indices(self.trajectories, fractions, seed))
+
+    def select(self, fields: str | Sequence[str]) -> "Trajectories":
+        """Only these fields, in this order."""
+        names = [fields] if isinstance(fields, str) else list(fields)
+        kept = {f.name: f for f in self.layout.fields}
+        slices = [self.layout.slice(name) for name in names]  # raises for an unknown name
+        channels = np.concatenate([np.arange(self.channels)[s] for s in slices]) if names else np.zeros(0, dtype=np.int64)
+        return self.replace(values=self._take(channels), layout=Layout(tuple(kept[n] for n in names), self.layout.ndim))
+
+    def swap_components(self) -> "Trajectories":
+        """A copy whose vector components 0 and 1 are exchanged while the layout stays as it was: wrong on purpose.
+
+        This is the commonest fault of stored fluid data (a component along the other axis than declared). The copy lets an audit
+        show that it notices.
+        """
+        exchange = np.eye(self.layout.ndim)
+        exchange[:2, :2] = [[0, 1], [1, 0]]
+        # |rho(exchange)| is the permutation of components without the sign that a pseudo-field would get from a true reflection.
+        channels = np.abs(self.layout.matrix(exchange)).argmax(axis=1)
+        swapped = not self.provenance.get("components_swapped", False)
+        note = "vector components 0 and 1 were exchanged on purpose (swap_components); the layout does not say so"
+        return self.replace(
+            values=self._take(channels), provenance={**self.provenance, "components_swapped": swapped}, notes=(*self.notes, note)
+        )
+
+    def _take(self, channels: NDArray[np.int64]) -> Tensor | LazyArray:
+        if isinstance(self.values, LazyArray):
+            return self.values.lazy(slice(None), slice(None), channels)
+        return self.values[:, :, torch.from_numpy(channels)]
+
+    def blocks(self, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, int, Tensor]]:
+        """Everything once, in order, as (first trajectory, first time, block [trajectories, times, channel, x, y]) of bounded size.
+
+        A block holds whole trajectories, or, where one trajectory exceeds `max_bytes`, some of its times (at least one state).
+        """
+        state = max(1, self.nbytes // max(1, self.trajectories * self.times))
+        frames = min(max(1, max_bytes // state), max(1, self.times))
+        rows = max(1, max_bytes // (state * self.times)) if frames == self.times else 1
+        for i in range(0, self.trajectories, rows):
+            for t in range(0, self.times, frames):
+                yield i, t, self.values[i : i + rows, t : t + frames]
+
+    def check_finite(self) -> "Trajectories":
+        """Read everything in blocks; raise at the first NaN or infinity, naming trajectory, time, channel and cell. Returns itself."""
+        for i, t, block in self.blocks():
+            bad = ~torch.isfinite(block)
+            if bad.any():
+                a, b, c, *cell = (int(k) for k in bad.nonzero()[0])
+                raise OrbitscopeError(
+                    f"data: {self.layout.channel_names[c]!r} is {float(block[(a, b, c, *cell)])} at trajectory {i + a}, time {t + b}, "
+                    f"cell {tuple(cell)}; {int(bad.sum())} bad values in this block. Leave the trajectory out or mend the file."
+                )
+        return self
+
+    def __repr__(self) -> str:
+        place = "lazy" if self.lazy else "in memory"
+        grid = " x ".join(map(str, self.grid.shape))
+        return (
+            f"Trajectories({self.trajectories} trajectories x {self.times} times x {self.channels} channels x {grid}, "
+            f"{str(self.values.dtype).removeprefix('torch.')}, {place}; {self.layout}; dt {self.dt:g})"
+        )
+
+    def describe(self) -> str:
+        """Several lines of text: what the data are, where they come from, and what `load` decided and why."""
+        units = ", ".join(
+            f"{c} [{self.layout.fields[i].unit}]" for c, i in zip(self.layout.channel_names, self.layout.field_of_channel, strict=True)
+        )
+        place = f"lazy, {self.values.source.path}" if isinstance(self.values, LazyArray) else "in memory"
+        lines = [
+            f"trajectories {self.trajectories}, times {self.times}, dt {self.dt:g} (span {self.dt * (self.times - 1):g})",
+            f"channels     {units}",
+            f"layout       {self.layout}",
+            f"grid         {self.grid}, extent {' x '.join(f'{e:g}' for e in self.grid.extent)}",
+            f"values       {str(self.values.dtype).removeprefix('torch.')}, {size_text(self.nbytes)}, {place}",
+            f"axes         [trajectory, time, channel, {', '.join('xyz'[: self.grid.ndim])}]; "
+            "x is the first spatial axis, vector component 0 points along it",
+        ]
+        lines += [f"provenance   {key}: {value}" for key, value in self.provenance.items()] or ["provenance   not recorded"]
+        lines += [f"note         {note}" for note in self.notes]
+        return "\n".join(lines)

@@ -1,0 +1,258 @@
+"""Writing trajectories piece by piece, so that an interrupted run can go on and a failed one leaves nothing half-written."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._format import Compression, FileSpec
+from ._formats import format_for
+from ._hdf5 import dataset, text
+from ._lazy import positions
+from ._memory import size_text
+
+COMPLETE = "orbitscope_complete"
+_SETTINGS = "orbitscope_settings"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_VOLATILE = ("created", "machine", "command")
+
+
+class Writer:
+    """Writes `<path>.part`, trajectory by trajectory, and gives it its name when all are there.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "small.nc"
+    >>> with Writer(path, Layout.of("velocity:vector"), Grid.square(8), dt=0.05, trajectories=2, times=3) as writer:
+    ...     for index in writer.missing:
+    ...         writer.write([index], torch.zeros(1, 3, 2, 8, 8))
+    >>> path.exists()
+    True
+
+    Opening it again with the same settings after an interruption goes on: `missing` lists the trajectories still to be written.
+    Leaving the `with` block without an exception calls `commit`; an exception or Ctrl-C keeps the `.part` file. Values are stored as
+    `dtype` (float32), uncompressed unless `compression` says "lzf" or "gzip" (level 1 with byte shuffle).
+
+    Raises `OrbitscopeError` where `path` exists (`force=True` replaces it), where the unfinished file has other settings or cannot be
+    read (`force=True` starts over), where the disk is too small, and for NaN, infinity or a wrong shape in `write`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        layout: Layout,
+        grid: Grid,
+        dt: float,
+        trajectories: int,
+        times: int,
+        provenance: dict[str, Any] | None = None,
+        *,
+        format: str | None = None,
+        compression: Compression = None,
+        dtype: torch.dtype = torch.float32,
+        force: bool = False,
+        resume: bool = True,
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.force = force
+        self.spec = _spec(layout, grid, dt, trajectories, times, provenance or {}, compression, dtype)
+        self.format = format_for(self.path, format)
+        # A save that cannot be resumed has a name of its own, so that its leftovers are never mistaken for a run to go on with.
+        self.part = self.path.with_name(self.path.name + (".part" if resume else ".save.part"))
+        if not self.path.parent.is_dir():
+            raise OrbitscopeError(f"path: the folder {self.path.parent} does not exist. Make it first.")
+        self._refuse_existing()
+        if force or not resume:
+            self.part.unlink(missing_ok=True)
+        self._file: h5py.File | None = self._continue() if self.part.exists() else self._create()
+        self._done: NDArray[np.bool_] = dataset(self._file, COMPLETE)[()].astype(bool)
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which trajectories are in the file, shape [trajectory]."""
+        return self._done.copy()
+
+    @property
+    def missing(self) -> list[int]:
+        """The trajectories still to be written."""
+        return np.flatnonzero(~self._done).tolist()
+
+    def write(self, index: int | Sequence[int], values: Float[Tensor, "..."]) -> None:
+        """One trajectory [time, channel, x, y] at an integer `index`, or several [trajectory, time, channel, x, y] at a list."""
+        file = self._open_file()
+        single = isinstance(index, int | np.integer)
+        where = positions(index, self.spec.trajectories, "index")
+        expected = self.spec.shape[1:] if single else (len(where), *self.spec.shape[1:])
+        if tuple(values.shape) != expected:
+            raise OrbitscopeError(
+                f"write: `values` for trajectories {where.tolist()} should have shape {expected}, got {tuple(values.shape)}."
+            )
+        block = values.detach().cpu().numpy().reshape(len(where), *self.spec.shape[1:])
+        for i, trajectory in zip(where.tolist(), block, strict=True):
+            self._refuse_nonfinite(i, trajectory)
+        try:
+            for i, trajectory in zip(where.tolist(), block, strict=True):
+                self.format.put(file, self.spec, i, trajectory)
+            file.flush()
+            # Only what has reached the file is marked: a mark without its values would be believed on resuming.
+            self._done[where] = True
+            dataset(file, COMPLETE)[...] = self._done
+            file.flush()
+        except (OSError, RuntimeError) as error:
+            self._fail(error)
+
+    def commit(self) -> Path:
+        """Give the finished file its name; raises where trajectories are missing."""
+        file = self._open_file()
+        if self.missing:
+            raise OrbitscopeError(
+                f"commit: {len(self.missing)} of {self.spec.trajectories} trajectories were not written, first {self.missing[:5]}. "
+                f"What there is stays in {self.part}."
+            )
+        self._refuse_existing()
+        try:
+            del file[COMPLETE], file.attrs[_SETTINGS]
+            self._file = None
+            file.close()
+            with self.part.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            os.replace(self.part, self.path)
+        except (OSError, RuntimeError) as error:
+            self._fail(error)
+        return self.path
+
+    def close(self) -> None:
+        """Stop for now; the `.part` file stays and a Writer with the same settings goes on with it."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None and self._file is not None:
+            try:
+                self.commit()
+            finally:
+                self.close()
+            return
+        try:
+            self.close()
+        except (OSError, RuntimeError):
+            if kind is None:
+                raise
+
+    def _open_file(self) -> h5py.File:
+        if self._file is None:
+            raise OrbitscopeError(f"Writer: {self.path} is closed. Open a Writer with the same settings to go on.")
+        return self._file
+
+    def _refuse_existing(self) -> None:
+        if self.path.exists() and (self.path.is_dir() or not self.force):
+            raise OrbitscopeError(f"path: {self.path} exists. Choose another name, or replace it with force=True (--force).")
+
+    def _refuse_nonfinite(self, index: int, trajectory: NDArray[Any]) -> None:
+        if not np.isfinite(trajectory).all():
+            t, c, *cell = (int(k) for k in np.argwhere(~np.isfinite(trajectory))[0])
+            raise OrbitscopeError(
+                f"write: {self.spec.layout.channel_names[c]!r} is {trajectory[(t, c, *cell)]} at trajectory {index}, time {t}, "
+                f"cell {tuple(cell)}. Only finite values are stored; was the simulation unstable?"
+            )
+
+    def _settings(self) -> dict[str, Any]:
+        settings = {**self.spec.settings(), "format": self.format.name}
+        settings["provenance"] = {k: v for k, v in settings["provenance"].items() if k not in _VOLATILE}
+        return settings
+
+    def _create(self) -> h5py.File:
+        free = shutil.disk_usage(self.part.parent).free
+        if self.spec.compression is None and self.spec.nbytes > free:
+            raise OrbitscopeError(f"path: {self.path} needs {size_text(self.spec.nbytes)}, and {size_text(free)} are free on that disk.")
+        try:
+            # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
+            file = h5py.File(self.part, "x", libver=("v108", "v108"))
+        except OSError as error:
+            raise OrbitscopeError(f"path: {self.part} cannot be created ({error}).") from error
+        try:
+            self.format.create(file, self.spec)
+            file.attrs[_SETTINGS] = json.dumps(self._settings())
+            file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
+            file.flush()
+        except BaseException as error:
+            file.close()
+            self.part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                self._fail(error)
+            raise
+        return file
+
+    def _continue(self) -> h5py.File:
+        try:
+            file = h5py.File(self.part, "r+")
+        except OSError as error:
+            reason = "another process is writing it" if "lock" in str(error) else f"it cannot be read ({error})"
+            raise OrbitscopeError(
+                f"path: {self.part} is left from an earlier run and {reason}. Start over with force=True (--force)."
+            ) from error
+        if _SETTINGS not in file.attrs or COMPLETE not in file:
+            file.close()
+            raise OrbitscopeError(f"path: {self.part} exists and was not written by orbitscope. Move it away, or use force=True (--force).")
+        old, new = json.loads(text(file.attrs[_SETTINGS])), json.loads(json.dumps(self._settings()))
+        if old != new:
+            file.close()
+            changed = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in {**old, **new} if old.get(k) != new.get(k))
+            raise OrbitscopeError(
+                f"path: {self.part} is an unfinished file with other settings ({changed}). Use the old settings to go on with it, "
+                "or start over with force=True (--force)."
+            )
+        return file
+
+    def _fail(self, error: BaseException) -> None:
+        """Turn a failed write into one clear error; the final name never appears."""
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        except (OSError, RuntimeError):
+            pass  # the same full disk; the first error tells the story
+        code = getattr(error, "errno", None)
+        full = code in _NO_ROOM or any(f"errno = {n}," in str(error) for n in _NO_ROOM)
+        reason = "the disk (or your quota) is full" if full else f"writing failed ({error})"
+        raise OrbitscopeError(
+            f"path: {self.path} was not written, {reason}. Unfinished work is in {self.part}: make room "
+            "and run the same command again, or delete it."
+        ) from error
+
+
+def _spec(
+    layout: Layout,
+    grid: Grid,
+    dt: float,
+    trajectories: int,
+    times: int,
+    provenance: dict[str, Any],
+    compression: Compression,
+    dtype: torch.dtype,
+) -> FileSpec:
+    if layout.ndim != grid.ndim:
+        raise OrbitscopeError(f"Writer: `layout` is for {layout.ndim} space dimensions and `grid` has {grid.ndim}.")
+    if trajectories < 1 or times < 1 or not dt > 0:
+        raise OrbitscopeError(f"Writer: `trajectories`, `times` and `dt` must be positive, got {trajectories}, {times}, {dt}.")
+    if compression not in (None, "lzf", "gzip"):
+        raise OrbitscopeError(f"Writer: `compression` is None, 'lzf' or 'gzip', got {compression!r}.")
+    if dtype not in (torch.float32, torch.float64):
+        raise OrbitscopeError(f"Writer: `dtype` is torch.float32 or torch.float64, got {dtype}.")
+    return FileSpec(layout, grid, float(dt), int(trajectories), int(times), provenance, str(dtype).removeprefix("torch."), compression)
