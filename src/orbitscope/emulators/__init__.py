@@ -1,0 +1,34 @@
+"""Emulators of physical systems: models, training, roll-out, forecast errors."""
+
+from ._build import build, models, register
+from ._config import TrainConfig
+from ._emulator import Emulator
+from ._fno import FNO
+from ._loss import relative_l2, smse
+from ._progress import TrainProgress
+from ._resnet import ResNet
+from ._rollout import rollout
+from ._run import Run, load_run, load_runs
+from ._train import train
+from ._unet import UNet
+from ._vit import ViT
+
+__all__ = [
+    "FNO",
+    "Emulator",
+    "ResNet",
+    "Run",
+    "TrainConfig",
+    "TrainProgress",
+    "UNet",
+    "ViT",
+    "build",
+    "load_run",
+    "load_runs",
+    "models",
+    "register",
+    "relative_l2",
+    "rollout",
+    "smse",
+    "train",
+]

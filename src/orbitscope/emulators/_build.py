@@ -1,0 +1,150 @@
+"""Models by name."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from .._errors import OrbitscopeError
+from ._fno import FNO
+from ._resnet import ResNet
+from ._unet import UNet
+from ._vit import ViT
+
+Factory = Callable[..., nn.Module]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    factory: Factory
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+_MODELS: dict[str, _Entry] = {
+    "unet": _Entry(
+        UNet,
+        {
+            "small": {"width": 16, "kernels": (5, 3, 3), "heads": 4},
+            "medium": {"width": 24, "kernels": (7, 5, 3, 3), "heads": 4},
+            "paper": {"width": 24, "kernels": (11, 9, 7, 5, 3), "heads": 4},
+        },
+    ),
+    "vit": _Entry(
+        ViT,
+        {
+            "small": {"width": 64, "heads": 4, "depth": 4},
+            "medium": {"width": 128, "heads": 8, "depth": 6},
+            "paper": {"width": 256, "heads": 8, "depth": 8},
+        },
+    ),
+    "resnet": _Entry(
+        ResNet,
+        {
+            "small": {"width": 24, "depth": 4, "kernel": 5},
+            "medium": {"width": 48, "depth": 6, "kernel": 5},
+            "paper": {"width": 96, "depth": 8, "kernel": 5},
+        },
+    ),
+    "fno": _Entry(
+        FNO,
+        {
+            "small": {"width": 16, "modes": 6, "depth": 4},
+            "medium": {"width": 32, "modes": 12, "depth": 4},
+            "paper": {"width": 64, "modes": 16, "depth": 4},
+        },
+    ),
+}
+
+
+def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Make `build(name, ...)` call `factory`, with the keyword arguments of the preset asked for.
+
+    `factory` gets those of `channels_in`, `channels_out`, `resolution` that its signature names, the preset's options and the overrides.
+    Raises `OrbitscopeError` where the name is taken or contains a colon.
+    """
+    if name in _MODELS or ":" in name or not name:
+        raise OrbitscopeError(f"register: `name` {name!r} is taken, empty or contains ':'. Choose another. Taken: {', '.join(_MODELS)}.")
+    _MODELS[name] = _Entry(factory, presets or {})
+
+
+def models() -> tuple[str, ...]:
+    """The names that `build` knows."""
+    return tuple(_MODELS)
+
+
+def build(
+    model: str | Factory,
+    preset: str = "small",
+    *,
+    channels_in: int,
+    channels_out: int | None = None,
+    resolution: int | tuple[int, int] | None = None,
+    **overrides: Any,
+) -> nn.Module:
+    """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: unet, vit, resnet, fno, a registered one, or "package.module:callable".
+
+    `preset` is one of the model's own (small, medium, paper); `overrides` replace single options of it. `resolution` is needed by models
+    that are tied to one (vit). Raises `OrbitscopeError` for unknown names and options.
+
+    >>> sum(p.numel() for p in build("resnet", "small", channels_in=2).parameters()) < 150_000
+    True
+    """
+    channels_out = channels_in if channels_out is None else channels_out
+    entry = _lookup(model)
+    if entry.presets and preset not in entry.presets:
+        raise OrbitscopeError(f"build: {model!r} has no preset {preset!r}. It has: {', '.join(entry.presets)}.")
+    options = {**entry.presets.get(preset, {}), **overrides}
+    grid = (resolution, resolution) if isinstance(resolution, int) else resolution
+    made = _call(model, entry.factory, {"channels_in": channels_in, "channels_out": channels_out, "resolution": grid}, options)
+    if not isinstance(made, nn.Module):
+        raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")
+    return made
+
+
+def _lookup(model: str | Factory) -> _Entry:
+    if not isinstance(model, str):
+        return _Entry(model)
+    if model in _MODELS:
+        return _MODELS[model]
+    module, colon, attribute = model.partition(":")
+    if not colon:
+        raise OrbitscopeError(
+            f"build: no model is called {model!r}. Known: {', '.join(_MODELS)}; or write 'package.module:callable', or register it."
+        )
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise OrbitscopeError(f"build: cannot import {model!r}: {error}. Is its folder on PYTHONPATH?") from error
+    return _Entry(factory)
+
+
+def _call(model: object, factory: Factory, context: dict[str, Any], options: dict[str, Any]) -> object:
+    try:
+        parameters = inspect.signature(factory).parameters
+    except ValueError:
+        return factory(**options)
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = [name for name in options if name not in parameters and not anything]
+    if unknown:
+        known = ", ".join(name for name in parameters if name not in context)
+        raise OrbitscopeError(f"build: {model!r} has no option {unknown[0]!r}. Its options: {known or 'none'}.")
+    given = {name: value for name, value in context.items() if name in parameters or anything}
+    if given.get("resolution", 0) is None:
+        if parameters["resolution"].default is inspect.Parameter.empty if "resolution" in parameters else False:
+            raise OrbitscopeError(f"build: {model!r} is tied to one grid: give `resolution`, for example resolution=64.")
+        del given["resolution"]
+    try:
+        return factory(**given, **options)
+    except TypeError as error:
+        raise OrbitscopeError(f"build: {model!r} could not be made with {sorted({**given, **options})}: {error}.") from error
+
+
+_BUILT_IN = frozenset(_MODELS)
+
+
+def built_in(model: str) -> bool:
+    """Whether a fresh process knows this name."""
+    return model in _BUILT_IN

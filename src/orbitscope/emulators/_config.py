@@ -1,0 +1,114 @@
+"""Everything that decides a training."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from .._errors import OrbitscopeError
+
+Schedule = Literal["cosine", "constant"]
+Precision = Literal["32", "64", "bf16"]
+Device = Literal["auto", "cpu", "cuda"]
+Keep = Literal["best", "all"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    r"""How to train an emulator: one-step SMSE with AdamW. Same config + data + CPU = same bits.
+
+    - `model`, `preset`, `overrides`: what `build` makes; `overrides` replace single options, for example {"width": 32}.
+    - `residual`: predict the increment, in units of its own size, instead of the next state.
+    - `epochs`, `batch`: passes over all transitions of the training split; transitions per step, over all devices together.
+    - `learning_rate` peak, reached linearly over the first `warmup` part of all steps; then constant, or along half a cosine to 0.
+    - `weight_decay` (decoupled), `clip`: largest gradient norm (0: no clipping).
+    - `seeds`: one run each. `split` fractions (train, validation, test) by trajectory with `split_seed`: the same split for every seed.
+    - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
+    - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
+    - `in_memory_gib`: splits smaller than this are held in memory; larger ones are read per batch.
+
+    Defaults for learning rate and weight decay: Amarel et al., arXiv 2601.20172. Raises `OrbitscopeError` for a value out of range.
+    """
+
+    model: str = "unet"
+    preset: str = "small"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    residual: bool = True
+    epochs: int = 10
+    batch: int = 32
+    learning_rate: float = 5e-4
+    weight_decay: float = 1e-4
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    clip: float = 1.0
+    seeds: tuple[int, ...] = (0,)
+    split: tuple[float, float, float] = (0.65, 0.05, 0.30)
+    split_seed: int = 0
+    precision: Precision = "32"
+    device: Device = "auto"
+    devices: int = 1
+    keep: Keep = "best"
+    in_memory_gib: float = 2.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "overrides", dict(self.overrides))
+        object.__setattr__(self, "seeds", tuple(self.seeds) if not isinstance(self.seeds, int) else (self.seeds,))
+        object.__setattr__(self, "split", tuple(float(f) for f in self.split))
+        for name, kind in (("schedule", Schedule), ("precision", Precision), ("device", Device), ("keep", Keep)):
+            if getattr(self, name) not in get_args(kind):
+                raise OrbitscopeError(f"TrainConfig: `{name}` must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}.")
+        for name in ("epochs", "batch", "devices"):
+            _require(
+                name, getattr(self, name), isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1 up"
+            )
+        for name in ("weight_decay", "clip", "in_memory_gib"):
+            _require(name, getattr(self, name), math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "finite and at least 0")
+        _require("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive and finite")
+        _require("warmup", self.warmup, 0 <= self.warmup < 1, "in [0, 1)")
+        _require("seeds", self.seeds, bool(self.seeds) and len(set(self.seeds)) == len(self.seeds), "at least one, all different")
+        _require("seeds", self.seeds, all(isinstance(s, int) and 0 <= s < 2**32 for s in self.seeds), "whole numbers in 0..2^32-1")
+        _require("split", self.split, len(self.split) == 3, "three fractions (train, validation, test)")
+
+    def replace(self, **changes: Any) -> "TrainConfig":
+        """A copy with some values exchanged; it is checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON and TOML."""
+        out = dataclasses.asdict(self)
+        return {**out, "seeds": list(self.seeds), "split": list(self.split), "overrides": _plain(self.overrides)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainConfig":
+        """The inverse of `to_dict`; unknown names raise."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = [name for name in data if name not in known]
+        if unknown:
+            raise OrbitscopeError(f"TrainConfig: unknown setting {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
+        values: dict[str, Any] = {name: tuple(value) if name in ("seeds", "split") else value for name, value in data.items()}
+        return cls(**values)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate of the step with this number (from 0) out of `steps`."""
+        warm = math.ceil(self.warmup * steps)
+        if step < warm:
+            return self.learning_rate * (step + 1) / (warm + 1)
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _require(name: str, value: object, good: bool, wanted: str) -> None:
+    if not good:
+        raise OrbitscopeError(f"TrainConfig: `{name}` must be {wanted}; got {value!r}.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise OrbitscopeError(f"TrainConfig: `overrides` must be numbers, words or lists of them, got {value!r}.")

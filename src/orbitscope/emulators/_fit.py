@@ -1,0 +1,244 @@
+"""The training loop of one seed."""
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from .._errors import OrbitscopeError
+from . import _files as files
+from ._loss import relative_l2, smse
+from ._prepare import PARTS, Prepared, Transitions
+from ._progress import TrainProgress
+from ._seed import derive
+
+FORMAT = 1
+
+
+@dataclass
+class _Progressed:
+    """What changes from epoch to epoch beside weights and optimiser."""
+
+    epoch: int = 0
+    best: float = float("inf")
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over."""
+
+    def __init__(self, fabric: Fabric, prepared: Prepared, seed: int, out: Path, report: Callable[[TrainProgress], None]) -> None:
+        self.fabric, self.prepared, self.config, self.seed, self.out, self.report = fabric, prepared, prepared.config, seed, out, report
+        config = self.config
+        self.emulator = prepared.model(seed).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.parameters = sum(p.numel() for p in self.emulator.parameters())
+        if not self.parameters:
+            raise OrbitscopeError(f"train: the model {config.model!r} has no parameters; there is nothing to train.")
+        optimiser = torch.optim.AdamW(self.emulator.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+        self.model, self.optimiser = fabric.setup(self.emulator, optimiser)
+        dtype = torch.float64 if config.precision == "64" else torch.float32
+        limit = config.in_memory_gib * 2**30
+        self.parts = {p: Transitions(prepared.data, prepared.split[p], dtype, fabric.device, limit) for p in PARTS if prepared.split[p]}
+        self.at = _Progressed()
+
+    def run(self, writer: Any = None) -> None:
+        """Train to the last epoch from wherever the folder stands, then measure on the test split."""
+        check_trainable(self.emulator)
+        self._resume()
+        if not (self.out / files.SIDECAR).exists():  # a folder with anything of a run in it always says which run
+            self._main(lambda: files.write_json(self.out / files.SIDECAR, self._sidecar(None)))
+        if self.at.epoch == 0 and self.config.keep == "all":
+            self._main(lambda: files.write_weights(self._checkpoint(0), self.emulator, self._metadata()))
+        for epoch in range(self.at.epoch + 1, self.config.epochs + 1):
+            last = self._epoch(epoch)
+            self._save()
+            if writer is not None:
+                self._log(writer)
+            self.report(last)
+        self._finish()
+
+    def _epoch(self, epoch: int) -> TrainProgress:
+        started, training = time.perf_counter(), self.parts["train"]
+        batches = training.shuffled(self.seed, epoch, self.config.batch)
+        steps, total = len(batches), 0.0
+        self.model.train()
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(derive(self.seed, "noise", epoch * 4096 + self.fabric.global_rank))  # for models with dropout
+            for step, index in enumerate(batches, start=1):
+                loss = self._step(index, (epoch - 1) * steps + step - 1, steps, epoch, step)
+                total += loss * len(index)
+                if step < steps:
+                    self.report(TrainProgress(self.seed, epoch, self.config.epochs, step, steps, loss, None, time.perf_counter() - started))
+        mean = self._sum(torch.tensor([total / len(training)], dtype=torch.float64))[0].item() / self.fabric.world_size
+        validation = self.measure("validation")["smse"] if "validation" in self.parts else mean
+        seconds = time.perf_counter() - started
+        rate = self.config.rate(epoch * steps - 1, self.config.epochs * steps)
+        self.at.epoch = epoch
+        self.at.history.append({"epoch": epoch, "train": mean, "validation": validation, "learning_rate": rate, "seconds": seconds})
+        return TrainProgress(self.seed, epoch, self.config.epochs, steps, steps, mean, validation, seconds)
+
+    def _step(self, index: Tensor, number: int, steps: int, epoch: int, step: int) -> float:
+        """One update; the mean over the whole batch whatever the number of devices. Returns this device's share of the loss."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        own = index[rank::world]
+        x, y = self.parts["train"][own if len(own) else index[:1]]
+        rate = self.config.rate(number, self.config.epochs * steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad()
+        errors = smse(self.model(x), y, "none")
+        # A device without a share still takes part, with weight 0: the gradient exchange waits for everybody.
+        loss = errors.sum() * (world / len(index) if len(own) else 0.0)
+        value = loss.item()
+        if value - value != 0:
+            raise OrbitscopeError(
+                f"train: the loss is {value} at epoch {epoch}, step {step} (learning rate {rate:.1e}, seed {self.seed}). The state after "
+                f"epoch {epoch - 1} is kept in {self.out}. Lower `learning_rate`, set `clip`, or look for NaN "
+                "in the data: data.check_finite()."
+            )
+        self.fabric.backward(loss)
+        if self.config.clip:
+            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.config.clip, error_if_nonfinite=False)
+        self.optimiser.step()
+        return value
+
+    @torch.no_grad()
+    def measure(self, part: str) -> dict[str, Any]:
+        """SMSE and relative L2 of one step on a split, and those of persistence (prediction = input), each the mean over transitions."""
+        transitions, rank, world = self.parts[part], self.fabric.global_rank, self.fabric.world_size
+        self.model.eval()
+        sums = torch.zeros(4, self.prepared.data.channels, dtype=torch.float64)
+        for index in transitions.ordered(self.config.batch):
+            own = index[rank::world]
+            if not len(own):
+                continue
+            x, y = transitions[own]
+            # The bare module: the data-parallel wrapper would wait for devices that have no share of this batch.
+            with self.fabric.autocast():
+                prediction = self.emulator(x).to(y.dtype)
+            rows = (smse(prediction, y, "channel"), smse(x, y, "channel"), relative_l2(prediction, y), relative_l2(x, y))
+            sums += torch.stack([r.double().sum(0) for r in rows]).cpu()
+        means = self._sum(sums) / len(transitions)
+        return {
+            "smse": means[0].mean().item(),
+            "smse_persistence": means[1].mean().item(),
+            "smse_per_channel": means[0].tolist(),
+            "smse_persistence_per_channel": means[1].tolist(),
+            "relative_l2_per_channel": means[2].tolist(),
+            "relative_l2_persistence_per_channel": means[3].tolist(),
+            "transitions": len(transitions),
+        }
+
+    def _sum(self, value: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return value
+        total = self.fabric.all_reduce(value.to(self.fabric.device), reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total.cpu()
+
+    def _main(self, write: Callable[[], None]) -> None:
+        if self.fabric.is_global_zero:
+            write()
+        self.fabric.barrier()
+
+    def _save(self) -> None:
+        """Weights first, then the state that a resume trusts, then the sidecar: a kill in between repeats the epoch, bit for bit."""
+        last = self.at.history[-1]
+        improved = last["validation"] < self.at.best
+        if improved:
+            self.at.best, self.at.best_epoch = last["validation"], self.at.epoch
+
+        def write() -> None:
+            if self.config.keep == "all":
+                files.write_weights(self._checkpoint(self.at.epoch), self.emulator, self._metadata())
+            if improved:
+                files.write_weights(self.out / files.BEST, self.emulator, self._metadata())
+            files.write_weights(self.out / files.LAST, self.emulator, self._metadata())
+            files.write_state(self.out / files.STATE, self._state())
+            files.write_json(self.out / files.SIDECAR, self._sidecar(None))
+
+        self._main(write)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "epoch": self.at.epoch,
+            "best": self.at.best,
+            "best_epoch": self.at.best_epoch,
+            "history": self.at.history,
+            "model": self.emulator.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def _resume(self) -> None:
+        if not (self.out / files.STATE).exists():
+            return
+        state = files.read_state(self.out / files.STATE)
+        files.load_weights(self.emulator, state["model"], str(self.out / files.STATE))
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.at = _Progressed(state["epoch"], state["best"], state["best_epoch"], list(state["history"]))
+
+    def _finish(self) -> None:
+        if not self.at.best_epoch:
+            raise OrbitscopeError(f"train: no epoch had a finite validation error. Lower `learning_rate`. The run is in {self.out}.")
+        weights, _ = files.read_weights(self.out / files.BEST)
+        files.load_weights(self.emulator, weights, str(self.out / files.BEST))
+        metrics = {part: self.measure(part) for part in self.parts if part != "train"}
+        self._main(lambda: files.write_json(self.out / files.SIDECAR, self._sidecar(metrics)))
+
+    def _checkpoint(self, epoch: int) -> Path:
+        return self.out / "checkpoints" / f"epoch-{epoch:04d}.safetensors"
+
+    def _metadata(self) -> files.Metadata:
+        validation = self.at.history[-1]["validation"] if self.at.history else float("nan")
+        return {"format": "pt", "epoch": str(self.at.epoch), "seed": str(self.seed), "validation_smse": repr(validation)}
+
+    def _sidecar(self, metrics: dict[str, Any] | None) -> dict[str, Any]:
+        data = self.prepared.data
+        return {
+            "format": FORMAT,
+            "finished": metrics is not None,
+            "epoch": self.at.epoch,
+            "best_epoch": self.at.best_epoch,
+            "metrics": metrics or {},
+            "parameters": self.parameters,
+            "seed": self.seed,
+            "config": self.config.replace(seeds=(self.seed,)).to_dict(),
+            "layout": data.layout.to_dict(),
+            "grid": data.grid.to_dict(),
+            "dt": data.dt,
+            "normalisation": self.emulator.normalisation(),
+            "split": self.prepared.split,
+            "data": {"fingerprint": self.prepared.fingerprint, "shape": list(data.shape), "provenance": files.plain(data.provenance)},
+            "versions": versions(),
+            "history": self.at.history,
+        }
+
+    def _log(self, writer: Any) -> None:
+        for name, value in self.at.history[-1].items():
+            if name != "epoch":
+                writer.add_scalar(name, value, self.at.epoch)
+        writer.flush()
+
+
+def versions() -> dict[str, str]:
+    """What the numbers depend on beside the config."""
+    packages = {name: importlib.metadata.version(name) for name in ("orbitscope", "torch", "numpy", "lightning-fabric")}
+    return {"python": platform.python_version(), "machine": platform.platform(), "threads": str(torch.get_num_threads()), **packages}
+
+
+def check_trainable(model: nn.Module) -> None:
+    """Raise for layers whose state leaks between transitions of a batch."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise OrbitscopeError(
+                f"train: the model has a BatchNorm ({name}): its output depends on the other transitions of the batch, and per-example "
+                "gradients do not exist. Use GroupNorm or LayerNorm."
+            )

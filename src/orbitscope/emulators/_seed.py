@@ -1,0 +1,22 @@
+"""Independent random streams, each derived from (seed, purpose, index)."""
+
+import zlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def _sequence(seed: int, purpose: str, index: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence((seed, zlib.crc32(purpose.encode()), index))
+
+
+def derive(seed: int, purpose: str, index: int = 0) -> int:
+    """A 63-bit seed for torch."""
+    return int(_sequence(seed, purpose, index).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def permutation(length: int, seed: int, purpose: str, index: int = 0) -> Tensor:
+    """A random order of 0..length-1, from raw Philox words so that no release of numpy or torch changes it."""
+    words = np.random.Philox(_sequence(seed, purpose, index)).random_raw(length)
+    return torch.from_numpy(np.argsort(np.atleast_1d(words), kind="stable"))
