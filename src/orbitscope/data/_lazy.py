@@ -94,7 +94,7 @@ class LazyArray:
 def positions(key: Any, length: int, what: str = "index") -> NDArray[np.int64]:
     """Integer positions that `key` (integer, slice, sequence of integers, boolean mask) selects from an axis of that length."""
     if isinstance(key, slice):
-        return np.arange(length)[key]
+        return np.ascontiguousarray(np.arange(length)[key])  # torch takes no negative strides
     index = np.atleast_1d(np.asarray(key.cpu() if isinstance(key, Tensor) else key))
     if index.size == 0:
         return np.zeros(0, dtype=np.int64)

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 
 from .._errors import OrbitscopeError
-from ._format import Compression
 from ._trajectories import Trajectories
 from ._writer import Writer
 
@@ -16,7 +15,6 @@ def save(
     format: str | None = None,
     force: bool = False,
     *,
-    compression: Compression = None,
     dtype: torch.dtype = torch.float32,
 ) -> Path:
     """Write trajectories to one self-describing file and return its path; lazy ones are copied one trajectory at a time.
@@ -32,7 +30,7 @@ def save(
     t = trajectories
     writer = Writer(
         path, t.layout, t.grid, t.dt, t.trajectories, t.times, t.provenance,
-        format=format, compression=compression, dtype=dtype, force=force, resume=False,
+        format=format, dtype=dtype, force=force, resume=False,
     )  # fmt: skip
     try:
         with writer:

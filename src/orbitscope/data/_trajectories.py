@@ -104,7 +104,8 @@ class Trajectories:
         index = positions(key, self.trajectories, "trajectory")
         if isinstance(self.values, LazyArray):
             return self.replace(values=self.values.lazy(index))
-        return self.replace(values=self.values[key] if isinstance(key, slice) else self.values[torch.from_numpy(index)])
+        view = isinstance(key, slice) and (key.step or 1) > 0  # a slice shares memory; torch has none that go backwards
+        return self.replace(values=self.values[key] if view else self.values[torch.from_numpy(index)])
 
     def __iter__(self) -> Iterator["Trajectories"]:
         return (self[i] for i in range(self.trajectories))

@@ -59,7 +59,7 @@ class TheWell(Format):
         source = _source(handle, [by_name[f.name] for f in layout.fields], space)
         grid, grid_note = _grid(file, names, space, declared.grid, attributes.grid)
         dt, dt_note = _time_step(file, declared.dt, attributes.dt)
-        provenance = attributes.provenance or _foreign_provenance(file)
+        provenance = attributes.provenance if attributes.version else _foreign_provenance(file)
         return Trajectories(LazyArray(source), layout, grid, dt, provenance, (*notes, grid_note, dt_note))
 
     def create(self, file: h5py.File, spec: FileSpec) -> None:
@@ -242,7 +242,7 @@ def _grid(file: h5py.File, names: list[str], space: tuple[int, ...], declared: G
         firsts.append(float(values[0]))
     centring: Centring = "cell" if all(abs(f / s - 0.5) < 0.1 for f, s in zip(firsts, steps, strict=True)) else "node"
     counts = [n - (centring == "node" and b != "periodic") for n, b in zip(space, boundary, strict=True)]
-    grid = Grid(space, tuple(s * max(1, n) for s, n in zip(steps, counts, strict=True)), boundary, centring)
+    grid = Grid(space, tuple(float(f"{s * max(1, n):.6g}") for s, n in zip(steps, counts, strict=True)), boundary, centring)
     return (
         grid,
         f"grid: {grid}, extent {' x '.join(f'{e:g}' for e in grid.extent)}; from the file's coordinates and {why}",

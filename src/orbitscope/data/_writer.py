@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._format import Compression, FileSpec
+from ._format import FileSpec
 from ._formats import format_for
 from ._hdf5 import dataset, text
 from ._lazy import positions
@@ -43,7 +43,7 @@ class Writer:
 
     Opening it again with the same settings after an interruption goes on: `missing` lists the trajectories still to be written.
     Leaving the `with` block without an exception calls `commit`; an exception or Ctrl-C keeps the `.part` file. Values are stored as
-    `dtype` (float32), uncompressed unless `compression` says "lzf" or "gzip" (level 1 with byte shuffle).
+    `dtype` (float32), uncompressed; the disk space for all of them is taken when the file is made, so a full disk shows at once.
 
     Raises `OrbitscopeError` where `path` exists (`force=True` replaces it), where the unfinished file has other settings or cannot be
     read (`force=True` starts over), where the disk is too small, and for NaN, infinity or a wrong shape in `write`.
@@ -60,14 +60,13 @@ class Writer:
         provenance: dict[str, Any] | None = None,
         *,
         format: str | None = None,
-        compression: Compression = None,
         dtype: torch.dtype = torch.float32,
         force: bool = False,
         resume: bool = True,
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self.force = force
-        self.spec = _spec(layout, grid, dt, trajectories, times, provenance or {}, compression, dtype)
+        self.spec = _spec(layout, grid, dt, trajectories, times, provenance or {}, dtype)
         self.format = format_for(self.path, format)
         # A save that cannot be resumed has a name of its own, so that its leftovers are never mistaken for a run to go on with.
         self.part = self.path.with_name(self.path.name + (".part" if resume else ".save.part"))
@@ -179,25 +178,25 @@ class Writer:
 
     def _create(self) -> h5py.File:
         free = shutil.disk_usage(self.part.parent).free
-        if self.spec.compression is None and self.spec.nbytes > free:
+        if self.spec.nbytes > free:
             raise OrbitscopeError(f"path: {self.path} needs {size_text(self.spec.nbytes)}, and {size_text(free)} are free on that disk.")
         try:
+            # HDF5 does not recover from a refused write (the open file is lost, the process may crash), so the system is asked for
+            # the space before HDF5 is, and asked to keep it for us after.
+            reserve(self.part, self.spec.nbytes)
             # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
-            file = h5py.File(self.part, "x", libver=("v108", "v108"))
-        except OSError as error:
-            raise OrbitscopeError(f"path: {self.part} cannot be created ({error}).") from error
-        try:
-            self.format.create(file, self.spec)
-            file.attrs[_SETTINGS] = json.dumps(self._settings())
-            file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
-            file.flush()
+            with h5py.File(self.part, "w", libver=("v108", "v108")) as file:
+                self.format.create(file, self.spec)
+                file.attrs[_SETTINGS] = json.dumps(self._settings())
+                file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
+            reserve(self.part, self.part.stat().st_size)
+            return h5py.File(self.part, "r+")
         except BaseException as error:
-            file.close()
             self.part.unlink(missing_ok=True)
             if isinstance(error, OSError):
+                self._file = None
                 self._fail(error)
             raise
-        return file
 
     def _continue(self) -> h5py.File:
         try:
@@ -231,10 +230,15 @@ class Writer:
         code = getattr(error, "errno", None)
         full = code in _NO_ROOM or any(f"errno = {n}," in str(error) for n in _NO_ROOM)
         reason = "the disk (or your quota) is full" if full else f"writing failed ({error})"
-        raise OrbitscopeError(
-            f"path: {self.path} was not written, {reason}. Unfinished work is in {self.part}: make room "
-            "and run the same command again, or delete it."
-        ) from error
+        left = f" What was finished is in {self.part}." if self.part.exists() else ""
+        raise OrbitscopeError(f"path: {self.path} was not written, {reason}.{left} Make room and run the same command again.") from error
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take `size` bytes of disk for a file (made if need be) where the system can; raises OSError where the disk has less."""
+    with path.open("ab") as stream:
+        if hasattr(os, "posix_fallocate") and size:
+            os.posix_fallocate(stream.fileno(), 0, size)
 
 
 def _spec(
@@ -244,15 +248,12 @@ def _spec(
     trajectories: int,
     times: int,
     provenance: dict[str, Any],
-    compression: Compression,
     dtype: torch.dtype,
 ) -> FileSpec:
     if layout.ndim != grid.ndim:
         raise OrbitscopeError(f"Writer: `layout` is for {layout.ndim} space dimensions and `grid` has {grid.ndim}.")
     if trajectories < 1 or times < 1 or not dt > 0:
         raise OrbitscopeError(f"Writer: `trajectories`, `times` and `dt` must be positive, got {trajectories}, {times}, {dt}.")
-    if compression not in (None, "lzf", "gzip"):
-        raise OrbitscopeError(f"Writer: `compression` is None, 'lzf' or 'gzip', got {compression!r}.")
     if dtype not in (torch.float32, torch.float64):
         raise OrbitscopeError(f"Writer: `dtype` is torch.float32 or torch.float64, got {dtype}.")
-    return FileSpec(layout, grid, float(dt), int(trajectories), int(times), provenance, str(dtype).removeprefix("torch."), compression)
+    return FileSpec(layout, grid, float(dt), int(trajectories), int(times), provenance, str(dtype).removeprefix("torch."))

@@ -1,0 +1,45 @@
+"""Splits: disjoint, complete, never empty, the same everywhere."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orbitscope import OrbitscopeError
+from orbitscope.data import Trajectories, split_indices
+
+
+@given(st.integers(3, 200), st.integers(0, 2**40), st.sampled_from([(0.65, 0.05, 0.3), (0.998, 0.001, 0.001), (1 / 3, 1 / 3, 1 / 3)]))
+def test_properties(n: int, seed: int, fractions: tuple[float, ...]) -> None:
+    parts = split_indices(n, fractions, seed)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(n))
+    assert all(len(p) > 0 and (np.diff(p) > 0).all() for p in parts)
+    assert all(abs(len(p) - f * n) <= 2 for p, f in zip(parts, fractions, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(parts, split_indices(n, fractions, seed), strict=True))
+
+
+def test_frozen_result() -> None:
+    """A number that must never change: a split belongs to a published result."""
+    assert [p.tolist() for p in split_indices(8, (0.5, 0.25, 0.25), 0)] == [[0, 2, 4, 7], [1, 5], [3, 6]]
+
+
+def test_zero_fractions_and_seeds() -> None:
+    assert [len(p) for p in split_indices(10, (1.0, 0.0), 0)] == [10, 0]
+    a, b = split_indices(50, seed=0)[0], split_indices(50, seed=1)[0]
+    assert not np.array_equal(a, b)
+    assert [len(p) for p in split_indices(100)] == [65, 5, 30]
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.6), (1.2, -0.2), (), (float("nan"), 1.0)])
+def test_bad_fractions(fractions: tuple[float, ...]) -> None:
+    with pytest.raises(OrbitscopeError, match="add to 1"):
+        split_indices(10, fractions)
+
+
+def test_too_few(flow: Trajectories) -> None:
+    with pytest.raises(OrbitscopeError, match="at least 3 trajectories, got 2"):
+        flow[:2].split()
+    with pytest.raises(OrbitscopeError, match="`seed`"):
+        flow.split(seed=-1)
+    train, validation, test = flow.split(seed=4)
+    assert (len(train), len(validation), len(test)) == (4, 1, 2)
