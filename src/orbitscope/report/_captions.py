@@ -1,0 +1,140 @@
+"""The sentences around the figures, each made from the numbers that the figure shows."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._case import Case, Group, array, labels
+from ._plot import quartiles
+from ._text import MISSING, as_float, count, element_list, number, span
+from ._verdict import VerdictRow
+
+
+def headline(rows: Sequence[VerdictRow]) -> list[str]:
+    """Two to four sentences: which files are refused, where the output commutes, where the learning is shared."""
+    cases = len({r.case_index for r in rows})
+    refused = list(dict.fromkeys(r.case for r in rows if r.warning))
+    out = [f"{count(cases, 'case')}, {count(sum(bool(r.group) for r in rows), 'row')} of model, data set and group."]
+    if refused:
+        out.append(
+            f"The audit refuses {'the data file' if len(refused) == 1 else 'the data files'} of {', '.join(refused)}: "
+            "its vectors do not follow the convention it declares, so what its rows show is a property of the file before it is one of the model."
+        )
+    for name, what in (
+        ("output", "the output commutes with the whole group"),
+        ("learning", "what is learnt at a state is shared with all its copies"),
+    ):
+        found = [r for r in rows if not r.warning and getattr(r, name).overall != "unknown"]
+        if found:
+            whole = sum(getattr(r, name).overall == "holds" for r in found)
+            where = "rows whose data pass the audit" if refused else "rows"
+            out.append(f"In {whole} of {len(found)} {where}, {what}.")
+    return out
+
+
+def output(group: Group) -> str:
+    """What the error figure shows, with its range."""
+    data = group.part("equivariance")
+    text = "Median and quartiles over transitions. Relative error: the error of the forecast from the moved state over that from the original; "
+    text += "1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no truth involved; "
+    text += "the grey dashes are the smallest gap that this measurement can see."
+    if data is None:
+        return text
+    ranges = [_range_of_medians(data, n) for n in ("relative_error", "commutator")]
+    return f"{text} Medians beside the identity: relative error {ranges[0]}, commutator {ranges[1]}."
+
+
+def learning(group: Group) -> str:
+    """What the coherence figure shows, in which metric."""
+    data = group.part("influence")
+    attrs = data.attrs if data is not None else {}
+    metric = f" Metric: {_words(attrs['metric'])}" if attrs.get("metric") else ""
+    metric += f", damping {number(attrs['damping'])}" if metric and math.isfinite(as_float(attrs.get("damping"))) else ""
+    text = "Left: coherence between the gradient at x and at gx (median and quartiles over transitions) against its null, the same number between "
+    text += "different trajectories. Right: the excess of the first over the second with its bootstrap 95 % interval; only an interval above 0 is evidence that "
+    text += "learning at x is learning at gx."
+    if data is not None and array(data, "control", "element") is not None:
+        text += " Green diamonds: the group-averaged model, where theory demands exactly 1."
+    return text + (metric + "." if metric else "")
+
+
+def time(group: Group) -> str:
+    """What the matrices show, and the sign."""
+    data = group.part("influence")
+    sign = _words(data.attrs.get("sign") or "") if data is not None else ""
+    text = "Each cell is a median over trajectories: does a gradient step on the transition at the ket's time, moved by g, lower the loss of the transition at the bra's time? "
+    text += "Left: both from one trajectory. Right: from two different ones, which is the null."
+    return f"{text} {_sentence(sign)}" if sign else f"{text} Blue, positive: the step helps. Red, negative: it harms."
+
+
+def pictures(group: Group) -> str:
+    """How the pictures are drawn."""
+    return (
+        "x points right and y up. The first four columns share one colour scale per field (all components of a vector together); the last column has "
+        "its own, symmetric about zero and shared by all rows, and names its largest absolute value. A model that commutes leaves the last column blank."
+    )
+
+
+def convention(case: Case) -> str:
+    """Which convention fits."""
+    attrs = case.audit.attrs if case.audit is not None else {}
+    fits = attrs.get("convention_fits")
+    text = "Each mark is one check of one way to read the file; the reading with the smallest scores is the one the values obey."
+    return f"{text} Fits best: {fits}." if fits else text
+
+
+def audit(groups: Sequence[Group]) -> str:
+    """What the audit figure shows."""
+    return (
+        "Left: a transition (x, y) is moved to (gx, gy) and handed to the solver; the residual compares what the solver makes of gx with gy, in units of the step itself. At the dotted "
+        "floor the moved transition obeys the physics as well as the original. Right: the corrected p-value of a two-sample test between moved and original "
+        "states; below 5 % the file's distribution is not invariant, even where the physics is."
+    )
+
+
+def audit_verdict(case: Case) -> str:
+    """The file's verdict in words."""
+    if case.audit is None:
+        return ""
+    attrs = case.audit.attrs
+    verdict = attrs.get("verdict")
+    return " ".join(str(t) for t in (f"Verdict on the file: {verdict}." if verdict else "", attrs.get("explanation") or "") if t)
+
+
+def training(case: Case) -> str:
+    """Test error against persistence."""
+    attrs = case.training.attrs if case.training is not None else {}
+    test, persistence = as_float(attrs.get("test_smse")), as_float(attrs.get("persistence_smse"))
+    text = "Scaled mean square error of one step. Persistence is the forecast “nothing changes”; a model above it has learnt nothing."
+    if test > 0 and persistence > 0:
+        text += f" Test {number(test)}, persistence {number(persistence)}: a factor {number(persistence / test, 2)}."
+        text += "" if test < persistence else " This model does not beat persistence: read nothing into its symmetry."
+    return text
+
+
+def missing(group: Group) -> str:
+    """Which instruments were not run."""
+    absent = [name for name in ("equivariance", "influence") if group.part(name) is None]
+    return f"Not measured for this group: {' and '.join(absent)}." if absent else ""
+
+
+def _range_of_medians(data, name: str) -> str:
+    values = array(data, name, "element", "transition")
+    if values is None:
+        return MISSING
+    names, middle = labels(data), quartiles(values, len(values))[1]
+    others = [i for i, e in enumerate(names) if e not in ("e", "0")] or list(range(len(names)))
+    if not np.isfinite(middle[others]).any():
+        return MISSING
+    worst = others[int(np.nanargmax(middle[others]))]
+    return f"{span(middle[others])}" + (f" (largest for {element_list([names[worst]])})" if len(others) > 1 else "")
+
+
+def _words(value: object) -> str:
+    return str(value).replace("_", " ")
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,168 @@
+"""One probed case (a model on a data set), read from a DataTree or a file, with every part optional."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .._errors import OrbitscopeError
+
+KIND = "orbitscope probe"
+_FILE_NODES = ("training", "audit")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The results for one group of one case; `part` gives audit, equivariance, influence, verdict or fields, or None."""
+
+    key: str
+    title: str
+    parts: dict[str, xr.Dataset]
+
+    def part(self, name: str) -> xr.Dataset | None:
+        """One table of results, None where it was not measured."""
+        return self.parts.get(name)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Names of the elements, from the first part that lists the most of them."""
+        lists = [tuple(map(str, np.atleast_1d(d["element"].values))) for d in self.parts.values() if "element" in d.variables]
+        return max(lists, key=len, default=())
+
+    @property
+    def translations(self) -> bool:
+        """Whether the elements are numbered shifts along one axis: they are drawn as curves."""
+        return len(self.elements) > 1 and all(n.isdigit() for n in self.elements)
+
+    @property
+    def axis(self) -> str:
+        """The axis that a translation group moves along, as far as its name says."""
+        return next((a for a in "xyz" if self.title.lower().startswith(f"t{a}")), "")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model on a data set: attributes of the run, training and audit of the file, and one `Group` per group."""
+
+    title: str
+    attrs: dict[str, Any]
+    training: xr.Dataset | None
+    audit: xr.Dataset | None
+    groups: tuple[Group, ...]
+    source: str = ""
+    channel_names: tuple[str, ...] = field(default=())
+
+    def text(self, name: str, default: str = "") -> str:
+        """An attribute as text."""
+        value = self.attrs.get(name, default)
+        return default if value is None else str(value)
+
+    def json(self, name: str) -> Any:
+        """An attribute that holds JSON; None where it is missing or damaged."""
+        value = self.attrs.get(name)
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return None
+
+
+def read_cases(cases: Sequence[xr.DataTree | Path | str]) -> list[Case]:
+    """Read every case; raises OrbitscopeError when there is none, or when one is no probe result."""
+    if isinstance(cases, (str, Path, xr.DataTree)):
+        cases = [cases]
+    if not cases:
+        raise OrbitscopeError(
+            "cases: none were given, so there is nothing to report. Give at least one file written by `orbitscope probe`."
+        )
+    return [_read(case, i) for i, case in enumerate(cases)]
+
+
+def array(data: xr.Dataset | None, name: str, *dims: str) -> np.ndarray | None:
+    """A variable as float array with exactly the axes `dims`, None where the file has no such variable or other axes."""
+    if data is None or name not in data.variables or set(data[name].dims) != set(dims):
+        return None
+    try:
+        return np.asarray(data[name].transpose(*dims).values, dtype=float)
+    except (TypeError, ValueError):
+        return None
+
+
+def words(data: xr.Dataset | None, name: str, elements: Sequence[str]) -> tuple[str, ...]:
+    """A text variable over elements, in the order of `elements`, empty text where the file has none."""
+    if data is None or name not in data.variables or data[name].dims != ("element",):
+        return ("",) * len(elements)
+    known = dict(zip(labels(data), map(_decode, data[name].values), strict=True))
+    return tuple(known.get(e, "") for e in elements)
+
+
+def labels(data: xr.Dataset, dim: str = "element") -> tuple[str, ...]:
+    """The names along one axis."""
+    if dim in data.variables:
+        return tuple(map(str, np.atleast_1d(data[dim].values)))
+    return tuple(map(str, range(data.sizes.get(dim, 0))))
+
+
+def _read(case: xr.DataTree | Path | str, index: int) -> Case:
+    source = "" if isinstance(case, xr.DataTree) else str(case)
+    tree = case if isinstance(case, xr.DataTree) else _open(Path(case))
+    kind = tree.attrs.get("kind")
+    if kind != KIND:
+        raise OrbitscopeError(
+            f"cases[{index}]: {source or 'the DataTree'} is not a probe result (its attribute `kind` is {kind!r}, expected {KIND!r}). "
+            "Give the file that `orbitscope probe` or `orbitscope audit` wrote, not the trajectories or the run."
+        )
+    nodes = {name: child for name, child in tree.children.items() if name not in _FILE_NODES}
+    groups = tuple(_group(name, node) for name, node in nodes.items())
+    title = str(tree.attrs.get("title") or tree.attrs.get("model") or f"Case {index + 1}")
+    return Case(
+        title=title,
+        attrs=dict(tree.attrs),
+        training=_dataset(tree, "training"),
+        audit=_dataset(tree, "audit"),
+        groups=tuple(g for g in groups if g.parts),
+        source=source,
+        channel_names=_channel_names(tree.attrs.get("layout")),
+    )
+
+
+def _open(path: Path) -> xr.DataTree:
+    if not path.is_file():
+        raise OrbitscopeError(f"cases: there is no file {path}. Give a file written by `orbitscope probe`.")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return tree.load()
+    except Exception as error:  # h5py, h5netcdf and xarray each raise their own kinds for a foreign or truncated file
+        raise OrbitscopeError(
+            f"cases: cannot read {path} as a probe result ({error}). Give the NetCDF-4 file that `orbitscope probe` wrote; "
+            "if it was cut off while being copied, copy it again."
+        ) from error
+
+
+def _group(name: str, node: xr.DataTree) -> Group:
+    parts = {part: data for part in node.children if (data := _dataset(node, part)) is not None}
+    return Group(name, str(node.attrs.get("group") or name), parts)
+
+
+def _dataset(node: xr.DataTree, name: str) -> xr.Dataset | None:
+    child = node.children.get(name)
+    if child is None:
+        return None
+    data = child.to_dataset()
+    return data if data.variables or data.attrs else None
+
+
+def _channel_names(layout: Any) -> tuple[str, ...]:
+    from ..symmetry import Layout
+
+    try:
+        return Layout.from_dict(json.loads(layout)).channel_names
+    except (TypeError, ValueError):  # a probe of an undeclared layout is still worth a report
+        return ()
+
+
+def _decode(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,215 @@
+"""Figures over the elements of a finite group: error and commutator in the output, coherence and excess in the learning."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._case import Group, array, labels, words
+from ._plot import (
+    GREEN,
+    INK,
+    LEVEL_STYLE,
+    SOFT,
+    Figure,
+    Trace,
+    axis_of,
+    hover,
+    lifted,
+    line_at,
+    log_axis,
+    on,
+    panels,
+    plain,
+    quartiles,
+    whiskers,
+)
+from ._text import Level, level
+
+_DOTS = 400  # above this many transitions the single dots would only be a smear
+
+
+def output_figure(group: Group) -> Figure | None:
+    """Relative error and commutator per element; None where equivariance was not measured."""
+    data = group.part("equivariance")
+    if data is None:
+        return None
+    elements = labels(data)
+    levels = [level(w) for w in words(group.part("verdict"), "output", elements)]
+    error, commutator = array(data, "relative_error", "element", "transition"), array(data, "commutator", "element", "transition")
+    floor = array(data, "floor", "element")
+    if not _any(error) and not _any(commutator):
+        return None
+    figure = panels(["Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"])
+    for panel, (values, least, name) in enumerate(((error, (0.5, 2.0), "relative error"), (commutator, (1e-3, 1e-1), "commutator"))):
+        low, middle, high = quartiles(values, len(elements))
+        shown = [low, high, values if _few(values) else None, floor if panel else None]
+        bottom = log_axis(figure, panel, shown, least=least if _any(values) else (0.1, 10))
+        if values is not None and _few(values):
+            figure.traces.append(_dots(elements, values, data, bottom, panel, name))
+        extra = [("noise floor", floor)] if panel and floor is not None else []
+        figure.traces += _medians(elements, (low, middle, high), levels, bottom, panel, name, extra)
+        _element_axis(figure, panel, elements)
+    if _any(floor):
+        assert floor is not None
+        figure.traces.append(_dash(elements, np.where(floor > 0, floor, math.nan), 1, "noise floor", "noise floor of the measurement"))
+    figure.layout["shapes"] = [line_at(0, 1.0)]
+    return figure
+
+
+def learning_figure(group: Group) -> Figure | None:
+    """Coherence beside its null, and the excess with its interval; None where influence was not measured."""
+    data = group.part("influence")
+    if data is None:
+        return None
+    elements = labels(data)
+    levels = [level(w) for w in words(group.part("verdict"), "learning", elements)]
+    take = {n: array(data, n, "element") for n in _SUMMARY}
+    if not _any(take["response"]) and not _any(take["excess"]):
+        return None
+    figure = panels(["Coherence: response and null", "Excess: response minus null"])
+    figure.traces += null_boxes(elements, take)
+    size = len(elements)
+    extra = [(title, take[n]) for n, title in _DETAILS if take[n] is not None]
+    figure.traces += _medians(elements, three(take, "response", size), levels, 0, 0, "response", extra)
+    figure.traces += _medians(elements, three(take, "excess", size), levels, 0, 1, "excess", [], ("95 % low", "95 % high"), legend=False)
+    if _any(take["control"]):
+        figure.traces.append(control(elements, take["control"]))
+    for panel in (0, 1):
+        _element_axis(figure, panel, elements)
+        linear_range(figure, panel, [take], excess=panel == 1)
+    figure.layout["shapes"] = [line_at(0, 0.0, "solid"), line_at(1, 0.0)]
+    return figure
+
+
+_SUMMARY = (
+    "response", "response_low", "response_high", "null", "null_low", "null_high", "excess", "excess_low", "excess_high", "control",
+    "kept_rank", "condition",
+)  # fmt: skip
+_DETAILS = (
+    ("null", "null"),
+    ("excess", "excess"),
+    ("control", "group-averaged model"),
+    ("kept_rank", "kept rank"),
+    ("condition", "condition"),
+)
+
+Summary = dict[str, np.ndarray | None]
+
+
+def summary(group: Group) -> Summary:
+    """The per-element numbers of an influence table."""
+    return {n: array(group.part("influence"), n, "element") for n in _SUMMARY}
+
+
+def three(take: Summary, name: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low, middle and high of a summarised quantity; a missing bound is NaN."""
+    empty = np.full(size, math.nan)
+    low, middle, high = (take[n] for n in (f"{name}_low", name, f"{name}_high"))
+    return (empty if low is None else low), (empty if middle is None else middle), (empty if high is None else high)
+
+
+def null_boxes(elements: tuple[str, ...], take: Summary, panel: int = 0) -> list[Trace]:
+    """The null's quartiles as grey boxes and its median as a dash."""
+    low, middle, high = three(take, "null", len(elements))
+    names = [plain(e) for e in elements]
+    box: Trace = {
+        "type": "bar", "x": names, "y": high - low, "base": low, "width": 0.72, "marker": {"color": "rgba(91,102,117,.22)"},
+        "name": "null: other trajectories, quartiles", "hoverinfo": "skip", **on(panel),
+    }  # fmt: skip
+    return [box, _dash(elements, middle, panel, "null, median", "null")]
+
+
+def control(elements: tuple[str, ...], values: np.ndarray | None, panel: int = 0) -> Trace:
+    """The positive control: the coherence of the group-averaged model, which should be one."""
+    assert values is not None
+    return {
+        "type": "scatter", "mode": "markers", "x": [plain(e) for e in elements], "y": values, "name": "control: group-averaged model",
+        "marker": {"symbol": "diamond-open", "size": 9, "color": GREEN, "line": {"width": 1.8}},
+        "text": hover([[("", e), ("group-averaged model", v)] for e, v in zip(elements, values, strict=True)]), "hoverinfo": "text", **on(panel),
+    }  # fmt: skip
+
+
+def linear_range(figure: Figure, panel: int, takes: list[Summary], *, excess: bool) -> None:
+    """A linear axis that shows zero (and one, for a coherence) and every bound, with some air."""
+    names = (
+        ("excess", "excess_low", "excess_high")
+        if excess
+        else ("response", "response_low", "response_high", "null_low", "null_high", "control")
+    )
+    parts = [values.reshape(-1) for take in takes for n in names if (values := take[n]) is not None]
+    merged = np.concatenate([np.asarray([0.0, 0.3 if excess else 1.0]), *parts])
+    merged = merged[np.isfinite(merged)]
+    pad = 0.07 * (merged.max() - merged.min())
+    axis_of(figure, "y", panel).update(range=[float(merged.min() - pad), float(merged.max() + pad)], zeroline=False)
+
+
+def _medians(
+    elements: tuple[str, ...], bounds: tuple[np.ndarray, np.ndarray, np.ndarray], levels: list[Level], bottom: float, panel: int,
+    name: str, extra: list[tuple[str, Any]], bound_names: tuple[str, str] = ("first quartile", "third quartile"), legend: bool | None = None,
+) -> list[Trace]:  # fmt: skip
+    low, middle, high = bounds
+    texts = hover(
+        [
+            [("", e), (name, m), (bound_names[0], a), (bound_names[1], b), *((t, v[i]) for t, v in extra)]
+            for i, (e, a, m, b) in enumerate(zip(elements, low, middle, high, strict=True))
+        ]
+    )
+    traces = []
+    for kind, (colour, symbol, word) in LEVEL_STYLE.items():
+        at = [i for i, k in enumerate(levels) if k == kind]
+        if not at:
+            continue
+        y = lifted(middle[at], bottom) if bottom else middle[at]
+        symbols = ["triangle-down-open" if bottom and middle[i] == 0 else symbol for i in at]
+        traces.append({
+            "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "y": y, "name": word, "legendgroup": kind,
+            "showlegend": panel == 0 if legend is None else legend, "text": [texts[i] for i in at], "hoverinfo": "text",
+            "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5 if kind == "unknown" else 0, "color": colour}},
+            "error_y": whiskers(low[at], middle[at], high[at], colour), **on(panel),
+        })  # fmt: skip
+    return traces
+
+
+def _dots(elements: tuple[str, ...], values: np.ndarray, data: Any, bottom: float, panel: int, name: str) -> Trace:
+    trajectory, time = (labels_of(data, n, values.shape[1]) for n in ("trajectory", "time"))
+    rows, xs, ys = [], [], []
+    for i, e in enumerate(elements):
+        for j, v in enumerate(values[i]):
+            xs.append(plain(e))
+            ys.append(v)
+            rows.append([("", e), (name, v), ("trajectory", trajectory[j]), ("time", time[j])])
+    return {
+        "type": "scatter", "mode": "markers", "x": xs, "y": lifted(np.asarray(ys), bottom), "name": "single transitions", "text": hover(rows),
+        "hoverinfo": "text", "marker": {"color": "rgba(91,102,117,.28)", "size": 4}, "showlegend": panel == 0, "legendgroup": "dots", **on(panel),
+    }  # fmt: skip
+
+
+def labels_of(data: Any, name: str, size: int) -> list[str]:
+    """A coordinate over transitions as text."""
+    if name in data.variables and data[name].size == size:
+        return [f"{v:g}" if isinstance(v, (float, np.floating)) else str(v) for v in data[name].values.reshape(-1)]
+    return [""] * size
+
+
+def _dash(elements: tuple[str, ...], values: np.ndarray, panel: int, name: str, title: str) -> Trace:
+    return {
+        "type": "scatter", "mode": "markers", "x": [plain(e) for e in elements], "y": values, "name": name,
+        "marker": {"symbol": "line-ew", "size": 22, "line": {"width": 2.2, "color": INK if panel == 0 else SOFT}},
+        "text": hover([[("", e), (title, v)] for e, v in zip(elements, values, strict=True)]), "hoverinfo": "text", **on(panel),
+    }  # fmt: skip
+
+
+def _element_axis(figure: Figure, panel: int, elements: tuple[str, ...]) -> None:
+    axis = axis_of(figure, "x", panel)
+    axis.update(type="category", categoryorder="array", categoryarray=[plain(e) for e in elements], gridcolor="rgba(0,0,0,0)")
+    axis["range"] = [-0.6, len(elements) - 0.4]
+    axis["title"]["text"] = "element g"
+
+
+def _any(values: np.ndarray | None) -> bool:
+    return values is not None and bool(np.isfinite(values).any())
+
+
+def _few(values: np.ndarray | None) -> bool:
+    return values is not None and values.size <= _DOTS

@@ -1,0 +1,205 @@
+"""What the template shows: the cases with their figures numbered, the headline, the provenance."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from . import _captions as captions
+from ._audit_figures import audit_figure, convention_figure, training_figure
+from ._case import Case, Group
+from ._element_figures import learning_figure, output_figure
+from ._field_pictures import Picture, field_pictures
+from ._plot import Figure
+from ._shift_figures import learning_curves, output_curves
+from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
+from ._text import count
+from ._time_figures import time_figure
+from ._verdict import VerdictRow, rows_of, warning_of
+
+
+@dataclass
+class FigureView:
+    """One numbered figure: a plot or pictures, with a caption that can stand alone."""
+
+    number: int
+    title: str
+    caption: str
+    plot: Figure | None = None
+    pictures: list[Picture] = field(default_factory=list)
+
+
+@dataclass
+class SectionView:
+    """One part of a case: a group or all shifts together."""
+
+    anchor: str
+    title: str
+    rows: list[VerdictRow]
+    figures: list[FigureView]
+    tables: list[TextTable]
+    missing: str = ""
+
+
+@dataclass
+class CaseView:
+    """One case on the page."""
+
+    anchor: str
+    number: int
+    title: str
+    subtitle: str
+    warning: str
+    rows: list[VerdictRow]
+    sections: list[SectionView]
+    audit: SectionView | None
+    audit_shared: str
+    training: SectionView | None
+    provenance: TextTable
+
+
+def build(cases: Sequence[Case], progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Everything that the template needs, except the title, the introduction and the command."""
+    rows, numbers = rows_of(cases), _Counter()
+    views: list[CaseView] = []
+    for i, case in enumerate(cases):
+        twin = next((v for v, other in zip(views, cases, strict=False) if _same_audit(case, other)), None)
+        views.append(_case(case, i, [r for r in rows if r.case_index == i], numbers, twin))
+        if progress:
+            progress(i + 1, len(cases))
+    return {
+        "cases": views,
+        "headline": captions.headline(rows),
+        "versions": _versions(),
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "subtitle": f"{count(len(cases), 'case')}, {count(sum(len(c.groups) for c in cases), 'group table')}",
+    }
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.value = 0
+
+    def __call__(self, title: str, caption: str, plot: Figure | None = None, pictures: list[Picture] | None = None) -> FigureView:
+        self.value += 1
+        if plot is not None:
+            plot.label = f"{title}. {caption}"
+        return FigureView(self.value, title, caption, plot, pictures or [])
+
+
+def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twin: CaseView | None) -> CaseView:
+    anchor = f"case-{index + 1}"
+    shifts = [g for g in case.groups if g.translations]
+    sections = [_group(case, g, anchor, rows, numbers) for g in case.groups if not g.translations]
+    if shifts:
+        sections.append(_shifts(case, shifts, anchor, rows, numbers))
+    audited = case.audit is not None or any(g.part("audit") is not None for g in case.groups)
+    return CaseView(
+        anchor=anchor,
+        number=index + 1,
+        title=case.title,
+        subtitle=_subtitle(case),
+        warning=warning_of(case),
+        rows=rows,
+        sections=sections,
+        audit=_audit(case, anchor, numbers) if audited and not (twin and twin.audit) else None,
+        audit_shared=f"{twin.anchor}-audit" if twin and twin.audit else "",
+        training=_training(case, anchor, numbers),
+        provenance=provenance_table(case),
+    )
+
+
+def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
+    figures = []
+    if plot := output_figure(group):
+        figures.append(numbers("In the output", captions.output(group), plot))
+    if plot := learning_figure(group):
+        figures.append(numbers("In the learning", captions.learning(group), plot))
+    if plot := time_figure(group):
+        figures.append(numbers("Who helps whom, over time", captions.time(group), plot))
+    figures += _pictures(case, group, numbers)
+    mine = [r for r in rows if r.group == group.title]
+    table = number_table(group)
+    return SectionView(
+        f"{anchor}-{_slug(group.key)}", f"Group {group.title}", mine, figures, [table] if table else [], captions.missing(group)
+    )
+
+
+def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
+    figures = []
+    if plot := output_curves(case, groups):
+        figures.append(numbers("In the output, over the shift", " ".join(captions.output(g) for g in groups[:1]), plot))
+    if plot := learning_curves(case, groups):
+        figures.append(numbers("In the learning, over the shift", captions.learning(groups[0]), plot))
+    for group in groups:
+        if plot := time_figure(group):
+            figures.append(numbers(f"Who helps whom, over time ({group.title})", captions.time(group), plot))
+        figures += _pictures(case, group, numbers)
+    mine = [r for r in rows if r.group in {g.title for g in groups}]
+    tables = [t for g in groups if (t := number_table(g))]
+    names = " and ".join(g.title for g in groups)
+    return SectionView(f"{anchor}-shifts", f"Translations: {names}", mine, figures, tables, captions.missing(groups[0]))
+
+
+def _pictures(case: Case, group: Group, numbers: _Counter) -> list[FigureView]:
+    pictures = field_pictures(case, group)
+    return [numbers(f"One state, moved by elements of {group.title}", captions.pictures(group), pictures=pictures)] if pictures else []
+
+
+def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
+    figures, shifts = [], [g for g in case.groups if g.translations]
+    if plot := convention_figure(case):
+        figures.append(numbers("Which convention the file keeps", captions.convention(case), plot))
+    for group in (g for g in case.groups if not g.translations):
+        if plot := audit_figure(case, [group]):
+            figures.append(numbers(f"What holds in the data, {group.title}", captions.audit([group]), plot))
+    if shifts and (plot := audit_figure(case, shifts)):
+        figures.append(numbers("What holds in the data, translations", captions.audit(shifts), plot))
+    tables = [t for t in (convention_table(case), *(audit_table(g) for g in case.groups)) if t]
+    return SectionView(f"{anchor}-audit", "The data, audited", [], figures, tables, captions.audit_verdict(case))
+
+
+def _training(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
+    if case.training is None:
+        return None
+    plot = training_figure(case)
+    figures = [numbers("Training", captions.training(case), plot)] if plot else []
+    table = training_table(case)
+    return SectionView(f"{anchor}-training", "Training", [], figures, [table] if table and table.rows else [])
+
+
+def _subtitle(case: Case) -> str:
+    parameters = case.attrs.get("model_parameters")
+    model = case.text("model")
+    if model and parameters is not None and integer(parameters) != "not available":
+        model += f" ({integer(parameters)} parameters)"
+    data = case.text("data_description") or case.text("data_path")
+    return " on ".join(part for part in (model, data) if part)
+
+
+def _same_audit(one: Case, other: Case) -> bool:
+    """Whether two cases rest on the same audited file, so that its audit is shown once."""
+    if not one.text("data_path") or one.text("data_path") != other.text("data_path") or (one.audit is None) != (other.audit is None):
+        return False
+    if one.audit is not None and other.audit is not None and not one.audit.identical(other.audit):
+        return False
+    mine, theirs = ({g.title: g.part("audit") for g in c.groups} for c in (one, other))
+    return mine.keys() == theirs.keys() and all(_identical(mine[k], theirs[k]) for k in mine)
+
+
+def _identical(one: xr.Dataset | None, other: xr.Dataset | None) -> bool:
+    return one is other or (one is not None and other is not None and one.identical(other))
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name).strip("-").lower() or "group"
+
+
+def _versions() -> str:
+    names = ("orbitscope", "xarray", "numpy", "plotly", "matplotlib")
+    return ", ".join(f"{n} {version(n)}" for n in names) + f", Python {platform.python_version()}"

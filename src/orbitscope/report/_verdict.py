@@ -1,0 +1,121 @@
+"""The verdict rows: what holds in the data, in the output, in the learning, for each case and group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from ._case import Case, Group, read_cases, words
+from ._text import CONTRADICTS, Level, element_list, level
+
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one instrument says about every element of a group.
+
+    `sentence` is the probe's own sentence, `summary` a short form made from `words` (one verdict word per element); `overall` is
+    the common level of the elements other than the identity, "partly" where they differ.
+    """
+
+    sentence: str
+    summary: str
+    words: tuple[str, ...]
+    levels: tuple[Level, ...]
+    overall: Level
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One case and group: three findings, the learnt subgroup and the next step. `warning` is set where the audit refuses the file."""
+
+    case: str
+    model: str
+    data_description: str
+    group: str
+    elements: tuple[str, ...]
+    data: Finding
+    output: Finding
+    learning: Finding
+    learnt_subgroup: str
+    next_step: str
+    warning: str
+    case_index: int
+
+
+def verdict_rows(cases: Sequence[xr.DataTree | Path | str]) -> list[VerdictRow]:
+    """One row per case and group, in the order given; a case without groups yields one row that says so.
+
+    Raises OrbitscopeError when no case is given or one is not a probe result.
+    """
+    return rows_of(read_cases(cases))
+
+
+def rows_of(cases: Sequence[Case]) -> list[VerdictRow]:
+    """`verdict_rows` for cases that are already read."""
+    return [_row(case, i, group) for i, case in enumerate(cases) for group in (case.groups or (None,))]
+
+
+def warning_of(case: Case) -> str:
+    """The refusal of a data file, in one or two sentences; empty for any other verdict."""
+    attrs = case.audit.attrs if case.audit is not None else {}
+    if level(str(attrs.get("verdict", ""))) != "broken" and str(attrs.get("verdict", "")) != CONTRADICTS:
+        return ""
+    declared, fits = str(attrs.get("convention_declared") or ""), str(attrs.get("convention_fits") or "")
+    text = "The audit refuses its blessing: this file contradicts the convention it declares"
+    text += f" (“{declared}”)." if declared and declared != "declared" else "."
+    text += f" The convention that fits is “{fits}”." if fits and fits != declared else " No convention that was tried fits."
+    return f"{text} {attrs.get('explanation') or ''}".strip()
+
+
+def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
+    elements = group.elements if group else ()
+    verdict = group.part("verdict") if group else None
+    attrs = verdict.attrs if verdict is not None else {}
+    data_words = words(verdict, "data", elements)
+    if group and not any(data_words):  # an audit alone still says what holds in the data
+        data_words = words(group.part("audit"), "verdict", elements)
+    learnt = [name.strip() for name in str(attrs.get("learnt_subgroup") or "").split(",") if name.strip()]
+    return VerdictRow(
+        case=case.title,
+        model=case.text("model"),
+        data_description=case.text("data_description"),
+        group=group.title if group else "",
+        elements=elements,
+        data=_finding(elements, data_words, attrs.get("sentence_data")),
+        output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output")),
+        learning=_finding(elements, words(verdict, "learning", elements), attrs.get("sentence_learning")),
+        learnt_subgroup=element_list(learnt, total=len(elements)),
+        next_step=str(attrs.get("sentence_next") or ""),
+        warning=warning_of(case),
+        case_index=index,
+    )
+
+
+def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object) -> Finding:
+    levels = tuple(level(word) for word in verdicts)
+    summary = _summary(elements, verdicts)
+    return Finding(str(sentence or "") or summary.capitalize() + ".", summary, verdicts, levels, _overall(elements, levels))
+
+
+def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
+    counted = {e: w for e, w in zip(elements, verdicts, strict=True) if w and not _is_identity(e, elements)}
+    if not counted:
+        return NOT_MEASURED
+    kinds = list(dict.fromkeys(counted.values()))
+    if len(kinds) == 1:
+        return kinds[0] if len(counted) > 1 else f"{kinds[0]}: {next(iter(counted))}"
+    return "; ".join(f"{kind}: {element_list(e for e, w in counted.items() if w == kind)}" for kind in kinds)
+
+
+def _overall(elements: tuple[str, ...], levels: tuple[Level, ...]) -> Level:
+    kinds = {kind for e, kind in zip(elements, levels, strict=True) if not _is_identity(e, elements)}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "partly" if kinds & {"holds", "partly"} else "unknown"
+
+
+def _is_identity(element: str, elements: tuple[str, ...]) -> bool:
+    return len(elements) > 1 and element in ("e", "0")

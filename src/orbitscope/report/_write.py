@@ -1,0 +1,95 @@
+"""The report file: rendered whole, then put in place in one step."""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import xarray as xr
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from .._errors import OrbitscopeError
+from ._case import read_cases
+from ._page import build
+from ._text import element_list
+from ._verdict import NOT_MEASURED
+
+TITLE = "Which symmetries did the model learn?"
+
+
+def write_report(
+    cases: Sequence[xr.DataTree | Path | str],
+    out: Path | str,
+    *,
+    title: str = TITLE,
+    intro: str = "",
+    force: bool = False,
+    command: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write one HTML file that needs no network: verdicts in words, then figures, how to read them, and where they come from.
+
+    - `cases`: probe results (DataTrees, or paths of the files that hold them), one per model and data set. Every node but the root
+      is optional; what was not measured is left out of the page.
+    - `out`: the file to write; its folder is made. `force=True` replaces an existing file.
+    - `title`, `intro`: plain text for the head of the page. `command`: the command line that made the report.
+    - `progress(done, total)` is called after every case.
+
+    Returns `out`. The file is about 5 MB (the plotting library inside) plus some 0.5 MB per case with field pictures. Quantities are
+    dimensionless except the fields, whose units stand at their colour bars; positive influence means that a step on the ket lowers the
+    loss of the bra. Raises OrbitscopeError when no case is given, one is not a probe result, or `out` exists or cannot be written.
+    """
+    out = Path(out)
+    if out.is_dir():
+        raise OrbitscopeError(f"out: {out} is a folder. Give the name of a file, for instance {out / 'report.html'}.")
+    if out.exists() and not force:
+        raise OrbitscopeError(f"out: {out} exists. Choose another name, or replace it with force=True (--force).")
+    page = build(read_cases(cases), progress)
+    _write_whole(out, _render(page, title=title, intro=intro, command=command))
+    return out
+
+
+def _render(page: dict, **texts: str) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("orbitscope.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals.update(
+        style=_packaged("style.css"), script=_packaged("page.js"), plotly=_safe(get_plotlyjs()), element_list=element_list
+    )
+    environment.globals.update(not_measured=NOT_MEASURED)
+    environment.filters["paragraphs"] = lambda text: [p.strip() for p in str(text).split("\n\n") if p.strip()]
+    environment.filters["safe_json"] = Markup
+    return environment.get_template("report.html.j2").render(**page, **texts)
+
+
+def _packaged(name: str) -> Markup:
+    return Markup(files("orbitscope.report").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _safe(script: str) -> Markup:
+    """A script for inlining: it must not close its own element."""
+    return Markup(script.replace("</script", "<\\/script"))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OrbitscopeError(f"out: cannot write {path}: {error.strerror or error}. What was there before is untouched.") from error
+        raise
