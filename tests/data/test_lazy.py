@@ -82,7 +82,7 @@ def test_a_huge_file_costs_what_is_read(tmp_path: Path) -> None:
     assert data.nbytes > 6e9 and x.shape == (3, 4, 128, 128)
     assert peak < 20e6
     handle = data.values.source.handle  # type: ignore[union-attr]
-    assert handle.bytes_read == 5 * 4 * frame  # three frames of one trajectory, two of the other; pressure is never read
+    assert handle.bytes_read == 5 * 5 * frame  # three frames of one trajectory and two of the other, five stored channels
     before = handle.bytes_read
     _ = data.select("density").values[7, 3]
     assert handle.bytes_read - before == frame

@@ -93,3 +93,12 @@ def test_errors(flow: Trajectories) -> None:
         Normalisation(torch.zeros(2), torch.zeros(2))
     with pytest.raises(OrbitscopeError, match="not a normalisation"):
         Normalisation.from_dict({"mean": [0.0]})
+
+
+def test_three_dimensions() -> None:
+    layout = Layout.of("p:scalar", "u:vector", ndim=3)
+    data = Trajectories(torch.randn(2, 2, 4, 3, 4, 5, dtype=torch.float64), layout, Grid((3, 4, 5), (1, 1, 1), ("periodic",) * 3), 0.1)
+    norm = Normalisation.fit(data)
+    again = Normalisation.from_dict(norm.to_dict())
+    assert torch.allclose(again.denormalise(norm.normalise(data.tensor())), data.tensor())
+    assert float(norm.normalise(data.tensor())[:, :, 1:].square().mean()) == pytest.approx(1)

@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_refused(flow: Trajectories) -> None:
     with pytest.raises(OrbitscopeError, match="`grid` says"):
         flow.replace(grid=Grid.square(9))
     with pytest.raises(OrbitscopeError, match="`dt` must be"):
-        flow.replace(dt=0)
+        flow.replace(dt=0.0)
     with pytest.raises(OrbitscopeError, match="floating point"):
         flow.replace(values=values.long())
     with pytest.raises(OrbitscopeError, match="3 space dimensions"):

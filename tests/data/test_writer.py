@@ -236,3 +236,16 @@ def test_errors_inside_are_not_masked_by_an_unfinished_file(flow: Trajectories, 
     with pytest.raises(ZeroDivisionError), opened(tmp_path / "a.nc", flow) as writer:
         writer.write(0, flow.tensor()[0])
         _ = 1 / 0
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.h5"])
+def test_provenance_of_any_size(flow: Trajectories, tmp_path: Path, name: str) -> None:
+    """HDF5 attributes have a classic limit of 64 KiB."""
+    provenance = {"scenario": "öfter", "table": [0.1 * i for i in range(20_000)], "parameters": {"nu": 0.1, "name": "x", "on": True}}
+    assert load(save(flow.replace(provenance=provenance), tmp_path / name)).provenance == provenance
+
+
+def test_numpy_values(flow: Trajectories, tmp_path: Path) -> None:
+    with opened(tmp_path / "a.nc", flow) as writer:
+        writer.write(np.arange(7), flow.tensor().double().numpy())
+    assert torch.equal(load(tmp_path / "a.nc").tensor(), flow.tensor())

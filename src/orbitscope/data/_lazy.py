@@ -16,6 +16,10 @@ Axes = tuple[NDArray[np.int64], ...]
 """Which indices of each stored axis are wanted, one integer array per axis of [trajectory, time, channel, *space]."""
 
 
+Index = int | slice | Sequence[int] | NDArray[Any] | Tensor
+"""What selects positions along one axis: an integer, a slice, integers in any container, or a boolean mask."""
+
+
 class Source(ABC):
     """Something that can hand out any block of an array [trajectory, time, channel, *space]; it converts on the block only."""
 

@@ -23,6 +23,7 @@ class Normalisation:
 
     mean: Float[Tensor, " channel"]
     scale: Float[Tensor, " channel"]
+    ndim: int = 2
 
     def __post_init__(self) -> None:
         for name in ("mean", "scale"):
@@ -58,32 +59,35 @@ class Normalisation:
         if not (torch.isfinite(mean) & torch.isfinite(spread)).all():
             data.check_finite()
         eps = torch.finfo(data.values.dtype).eps
-        return cls(*_per_field(data.layout, mean, spread / count, eps))
+        return cls(*_per_field(data.layout, mean, spread / count, eps), data.layout.ndim)
 
-    def normalise(self, state: Float[Tensor, "*batch channel x y"]) -> Float[Tensor, "*batch channel x y"]:
+    def normalise(self, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Physical units to dimensionless, [..., channel, x, y]; keeps the dtype and device of `state`."""
         mean, scale = self._shaped(state)
         return (state - mean) / scale
 
-    def denormalise(self, state: Float[Tensor, "*batch channel x y"]) -> Float[Tensor, "*batch channel x y"]:
+    def denormalise(self, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The inverse of `normalise`."""
         mean, scale = self._shaped(state)
         return state * scale + mean
 
     def _shaped(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        if state.ndim < 3 or state.shape[-3] != len(self.mean):
-            raise OrbitscopeError(f"Normalisation: expected [..., {len(self.mean)} channels, x, y], got shape {tuple(state.shape)}.")
-        return self.mean.to(state)[:, None, None], self.scale.to(state)[:, None, None]
+        if state.ndim <= self.ndim or state.shape[-self.ndim - 1] != len(self.mean):
+            axes = ", ".join("xyz"[: self.ndim])
+            raise OrbitscopeError(f"Normalisation: expected [..., {len(self.mean)} channels, {axes}], got shape {tuple(state.shape)}.")
+        space = (1,) * self.ndim
+        return self.mean.to(state).reshape(-1, *space), self.scale.to(state).reshape(-1, *space)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        return {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "ndim": self.ndim}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Normalisation":
         """The inverse of `to_dict`."""
         try:
-            return cls(torch.tensor(data["mean"], dtype=torch.float64), torch.tensor(data["scale"], dtype=torch.float64))
+            mean, scale = (torch.tensor(data[k], dtype=torch.float64) for k in ("mean", "scale"))
+            return cls(mean, scale, int(data.get("ndim", 2)))
         except (KeyError, TypeError, RuntimeError) as error:
             raise OrbitscopeError(f"Normalisation: not a normalisation ({error!r}): {data!r}.") from error
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._lazy import LazyArray, positions
+from ._lazy import Index, LazyArray, positions
 from ._memory import require_memory, size_text
 from ._split import split_indices
 
@@ -99,7 +99,7 @@ class Trajectories:
     def __len__(self) -> int:
         return self.trajectories
 
-    def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any] | Tensor) -> "Trajectories":
+    def __getitem__(self, key: Index) -> "Trajectories":
         """Some trajectories (an integer gives one); lazy where the values are lazy."""
         index = positions(key, self.trajectories, "trajectory")
         if isinstance(self.values, LazyArray):
@@ -131,7 +131,7 @@ class Trajectories:
         return self.values[int(i), int(t)]
 
     def pairs(
-        self, trajectory: Sequence[int] | NDArray[Any] | Tensor, time: Sequence[int] | NDArray[Any] | Tensor, *, lead: int = 1
+        self, trajectory: Index, time: Index, *, lead: int = 1
     ) -> tuple[Float[Tensor, "pair channel ..."], Float[Tensor, "pair channel ..."]]:
         """Transitions (x, y): states at (trajectory[k], time[k]) and the states `lead` steps later, each [pair, channel, x, y]."""
         i, t = positions(trajectory, self.trajectories, "trajectory"), positions(time, self.times, "time")
@@ -148,8 +148,8 @@ class Trajectories:
             where = np.flatnonzero(i == one)
             frames = np.unique(np.concatenate([t[where], t[where] + lead]))
             block = self.values[int(one), frames]
-            x[where] = block[np.searchsorted(frames, t[where])]
-            y[where] = block[np.searchsorted(frames, t[where] + lead)]
+            for k, now, then in zip(where, np.searchsorted(frames, t[where]), np.searchsorted(frames, t[where] + lead), strict=True):
+                x[k], y[k] = block[now], block[then]
         return x, y
 
     def split(self, fractions: Sequence[float] = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:

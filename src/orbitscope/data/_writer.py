@@ -4,10 +4,9 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,7 +20,7 @@ from ..symmetry import Grid, Layout
 from ._format import FileSpec
 from ._formats import format_for
 from ._hdf5 import dataset, text
-from ._lazy import positions
+from ._lazy import Index, positions
 from ._memory import size_text
 
 COMPLETE = "orbitscope_complete"
@@ -88,7 +87,7 @@ class Writer:
         """The trajectories still to be written."""
         return np.flatnonzero(~self._done).tolist()
 
-    def write(self, index: int | Sequence[int], values: Float[Tensor, "..."]) -> None:
+    def write(self, index: Index, values: Float[Tensor, "..."] | NDArray[Any]) -> None:
         """One trajectory [time, channel, x, y] at an integer `index`, or several [trajectory, time, channel, x, y] at a list."""
         file = self._open_file()
         single = isinstance(index, int | np.integer)
@@ -98,7 +97,7 @@ class Writer:
             raise OrbitscopeError(
                 f"write: `values` for trajectories {where.tolist()} should have shape {expected}, got {tuple(values.shape)}."
             )
-        block = values.detach().cpu().numpy().reshape(len(where), *self.spec.shape[1:])
+        block = torch.as_tensor(values).detach().cpu().numpy().reshape(len(where), *self.spec.shape[1:])
         for i, trajectory in zip(where.tolist(), block, strict=True):
             self._refuse_nonfinite(i, trajectory)
         try:
@@ -138,7 +137,7 @@ class Writer:
         if file is not None:
             file.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
