@@ -1,6 +1,104 @@
-"""orbitscope: measure symmetry in machine-learned models of physical systems."""
+"""orbitscope: measure symmetry in machine-learned models of physical systems.
+
+>>> import torch
+>>> import orbitscope as osc
+>>> values = torch.cat([chunk for _, chunk in osc.simulate("navier-stokes.gauss", trajectories=8, resolution=16, frames=3)])
+>>> data = osc.Trajectories(values, osc.Layout.of("velocity:vector"), osc.Grid.square(16), dt=0.5)
+>>> model = osc.build("resnet", "small", channels_in=2, width=4, depth=1)
+>>> osc.equivariance(model, data, osc.translations(16)).commutator.max().item() < 1e-4
+True
+"""
 
 from ._errors import OrbitscopeError
+from ._version import __version__
+from .data import Normalisation, Trajectories, Writer, load, save
+from .emulators import Emulator, Run, TrainConfig, build, load_run, load_runs, register, rollout, smse, train
+from .nn import symmetrize
+from .physics import Equation, equation, scenarios, simulate
+from .probe import (
+    Euclidean,
+    GaussNewton,
+    Metric,
+    ProbeConfig,
+    audit,
+    equivariance,
+    influence,
+    load_model,
+    normalised,
+    open_probe,
+    probe,
+    save_probe,
+    verdict,
+)
+from .symmetry import (
+    Field,
+    Grid,
+    GridAction,
+    Group,
+    Isometry,
+    Layout,
+    Representation,
+    cyclic,
+    dihedral,
+    parse_group,
+    product,
+    representation,
+    rotation,
+    rotations,
+    rotations_reflections,
+    translations,
+)
 
-__version__ = "0.1.0"
-__all__ = ["OrbitscopeError", "__version__"]
+__all__ = [
+    "Emulator",
+    "Equation",
+    "Euclidean",
+    "Field",
+    "GaussNewton",
+    "Grid",
+    "GridAction",
+    "Group",
+    "Isometry",
+    "Layout",
+    "Metric",
+    "Normalisation",
+    "OrbitscopeError",
+    "ProbeConfig",
+    "Representation",
+    "Run",
+    "TrainConfig",
+    "Trajectories",
+    "Writer",
+    "__version__",
+    "audit",
+    "build",
+    "cyclic",
+    "dihedral",
+    "equation",
+    "equivariance",
+    "influence",
+    "load",
+    "load_model",
+    "load_run",
+    "load_runs",
+    "normalised",
+    "open_probe",
+    "parse_group",
+    "probe",
+    "product",
+    "register",
+    "representation",
+    "rollout",
+    "rotation",
+    "rotations",
+    "rotations_reflections",
+    "save",
+    "save_probe",
+    "scenarios",
+    "simulate",
+    "smse",
+    "symmetrize",
+    "train",
+    "translations",
+    "verdict",
+]

@@ -122,7 +122,7 @@ class Tensor2(Representation):
 
     def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
         linear = np.array(linear, dtype=np.float64)
-        return np.kron(linear, linear)
+        return np.asarray(np.kron(linear, linear), dtype=np.float64)
 
     def component_names(self, ndim: int) -> tuple[str, ...]:
         return tuple(a + b for a in _AXES[:ndim] for b in _AXES[:ndim])

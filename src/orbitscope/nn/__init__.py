@@ -1,0 +1,5 @@
+"""Layers and wrappers that build a symmetry in: `torch.nn.Module`s on plain tensors."""
+
+from ._symmetrize import Symmetrized, symmetrize
+
+__all__ = ["Symmetrized", "symmetrize"]

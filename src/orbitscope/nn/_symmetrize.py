@@ -1,0 +1,42 @@
+"""Group averaging: any module made equivariant at the price of one evaluation per element."""
+
+import torch
+from torch import Tensor, nn
+
+from .._errors import OrbitscopeError
+from ..symmetry import GridAction, Group
+
+
+class Symmetrized(nn.Module):
+    r"""$F(x) = \frac{1}{|G|} \sum_{g \in G} g^{-1} f(g\,x)$, which commutes with every element of a group $G$ that acts exactly.
+
+    Shares the parameters of `model` (it is not copied). Costs |G| evaluations; they run one after the other, so memory during a forward
+    pass without gradients does not grow with |G|. Where the action interpolates, F commutes up to the interpolation error only.
+
+    Raises `OrbitscopeError` if the grid cannot represent an element.
+    """
+
+    def __init__(self, model: nn.Module, group: Group, action: GridAction) -> None:
+        super().__init__()
+        for g in group:
+            action.require(g)
+        if group.sampled:
+            # Equal angles are closed under composition, but only quarter turns act without interpolation.
+            bad = [g.name for g in group if not action.is_exact(g)]
+            if bad:
+                raise OrbitscopeError(f"symmetrize: elements {bad[:4]} of {group.name} are interpolated on this grid; take c4 or d4.")
+        self.model = model
+        self.group = group
+        self.action = action
+
+    def forward(self, state: Tensor) -> Tensor:
+        """The mean over the orbit, moved back."""
+        total = torch.zeros_like(state)
+        for g in self.group:
+            total = total + self.action(self.group.inverse(g), self.model(self.action(g, state)))
+        return total / len(self.group)
+
+
+def symmetrize(model: nn.Module, group: Group, action: GridAction) -> Symmetrized:
+    """The group average of `model`: see `Symmetrized`."""
+    return Symmetrized(model, group, action)

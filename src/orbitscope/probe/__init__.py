@@ -1,0 +1,31 @@
+"""The instruments: data audit, equivariance error, influence and coherence, verdicts."""
+
+from ._audit import audit
+from ._equivariance import equivariance
+from ._gradients import Loss
+from ._influence import influence
+from ._metric import Euclidean, GaussNewton, Metric, Response
+from ._normalise import normalised
+from ._run import ProbeConfig, open_probe, probe, save_probe
+from ._subject import check_module, load_model, load_weights
+from ._verdict import verdict
+
+__all__ = [
+    "Euclidean",
+    "GaussNewton",
+    "Loss",
+    "Metric",
+    "ProbeConfig",
+    "Response",
+    "audit",
+    "check_module",
+    "equivariance",
+    "influence",
+    "load_model",
+    "load_weights",
+    "normalised",
+    "open_probe",
+    "probe",
+    "save_probe",
+    "verdict",
+]

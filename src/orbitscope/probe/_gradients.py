@@ -1,0 +1,128 @@
+"""Per-example gradients and directional derivatives of the whole module, through torch.func."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .._errors import OrbitscopeError
+from ._subject import Parameters, Subject
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(prediction [1, C, X, Y], target [1, C, X, Y]) -> a number."""
+
+
+def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    r"""$\partial_\theta C_n$ for each example and the losses $C_n$: tensors [N, p] and [N]; `chunk` examples at a time.
+
+    The result does not depend on `chunk` beyond float rounding. Raises `OrbitscopeError` if a gradient is not finite or the module cannot
+    be differentiated under vmap.
+    """
+
+    def one(parameters: Parameters, state: Tensor, target: Tensor) -> Tensor:
+        return loss(subject(parameters, state[None]), target[None])
+
+    both = torch.func.vmap(torch.func.grad_and_value(one), in_dims=(None, 0, 0), randomness="error")
+    rows, losses = [], []
+    with _differentiable():
+        for xs, ys in zip(x.split(chunk), y.split(chunk), strict=True):
+            with _explained("per-example gradients"):
+                grads, value = both(subject.parameters, xs, ys)
+            rows.append(flatten(grads, len(xs)))
+            losses.append(value.detach())
+    result = torch.cat(rows)
+    _require_finite(result, "gradient")
+    return result, torch.cat(losses)
+
+
+def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int) -> Tensor:
+    r"""$J v$ for each row v of `directions` [K, p], J the derivative of all outputs on the batch `x`: a tensor [K, N * C * X * Y].
+
+    Forward-mode derivatives, `chunk` examples of `x` at a time (the examples of a batch do not see each other).
+    """
+    rows = []
+    with _differentiable(), torch.no_grad():
+        for v in directions:
+            tangent = unflatten(v, subject.parameters)
+            parts = []
+            for xs in x.split(chunk):
+                with _explained("directional derivatives"):
+                    parts.append(torch.func.jvp(lambda p, xs=xs: subject(p, xs), (subject.parameters,), (tangent,))[1].flatten())
+            rows.append(torch.cat(parts))
+    result = torch.stack(rows) if rows else x.new_zeros(0, x.numel())
+    _require_finite(result, "directional derivative")
+    return result
+
+
+def check_pushforward(subject: Subject, x: Tensor, direction: Tensor, pushed: Tensor) -> float:
+    r"""Disagreement of forward with reverse mode along one direction: $|\langle w, Jv \rangle - \langle J^\top w, v \rangle| /
+    \|w\|^2$ at $w = Jv$.
+
+    Forward-mode rules can be wrong in silence (torch 2.13's `linearize` on a circular convolution is), so every run compares one. Unlike a
+    finite difference this has no step to choose: both sides agree to rounding.
+    """
+    with _differentiable(), _explained("reverse-mode derivatives"):
+        pull = torch.func.vjp(lambda p: subject(p, x), subject.parameters)[1]
+        (back,) = pull(pushed.reshape(x.shape))
+    adjoint = float((flatten({k: v[None] for k, v in back.items()}, 1)[0].double() * direction.double()).sum())
+    own = float(pushed.double().square().sum())
+    return abs(own - adjoint) / (own + 1e-300)
+
+
+def flatten(tree: Parameters, count: int) -> Tensor:
+    """[count, p] from tensors [count, ...], in the order of the parameters."""
+    return torch.cat([leaf.reshape(count, -1) for leaf in tree.values()], dim=1).detach()
+
+
+def unflatten(vector: Tensor, like: Parameters) -> Parameters:
+    """The tensors whose entries stand in `vector` [p]."""
+    parts = vector.split([p.numel() for p in like.values()])
+    return {name: part.reshape(p.shape).to(p.dtype) for (name, p), part in zip(like.items(), parts, strict=True)}
+
+
+def gram(a: Tensor, b: Tensor, block: int = 2**20) -> Tensor:
+    """a b^T in float64, [A, B], over blocks of columns so that no float64 copy of all of them is made."""
+    total = torch.zeros(len(a), len(b), dtype=torch.float64, device=a.device)
+    for left, right in zip(a.split(block, dim=1), b.split(block, dim=1), strict=True):
+        total += left.double() @ right.double().T
+    return total
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Fused attention has no forward-mode derivative and no vmap of its gradient; the plain one has both."""
+    with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        yield
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OrbitscopeError:
+        raise
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        hint = ""
+        text = str(error)
+        if "in-place" in text or "inplace" in text:
+            hint = " An in-place write to a tensor made inside forward is the usual cause: write out of place."
+        elif "data-dependent" in text or ".item()" in text:
+            hint = " forward looks at values (.item(), if tensor > 0): use torch.where."
+        elif "shape" in text or "size" in text.lower():
+            hint = " A model exported with a fixed batch size is the usual cause: export with a dynamic batch dimension (torch.export.Dim)."
+        raise OrbitscopeError(
+            f"model: {what} fail under torch.func: {text.splitlines()[0] if text else type(error).__name__}.{hint}"
+        ) from error
+
+
+def _require_finite(values: Tensor, what: str) -> None:
+    bad = ~torch.isfinite(values).all(dim=1)
+    if bool(bad.any()):
+        raise OrbitscopeError(
+            f"model: the {what} of example {int(bad.nonzero()[0])} holds NaN or infinite values. A norm or a square root at exactly 0 "
+            "is the usual cause; add a small constant under it."
+        )

@@ -1,0 +1,57 @@
+"""What goes into the attributes of every result."""
+
+import datetime
+import json
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+
+from .._version import __version__
+from ..data import Trajectories
+from ..symmetry import Group
+from ._subject import Subject
+
+
+def stamp(result: xr.Dataset, kind: str, group: Group, data: Trajectories, subject: Subject | None, **settings: Any) -> xr.Dataset:
+    """The same dataset with settings, versions and conventions in its attributes."""
+    result.attrs.update(
+        kind=kind,
+        group=group.name,
+        order=len(group),
+        layout=json.dumps(data.layout.to_dict()),
+        grid=json.dumps(data.grid.to_dict()),
+        axes="states are [channel, x, y]; vector component 0 points along x, the first spatial axis",
+        settings=json.dumps(settings, default=str),
+        **versions(),
+    )
+    if subject is not None:
+        result.attrs.update(parameters=subject.count, dtype=str(subject.dtype).removeprefix("torch."), device=str(subject.device))
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Of this library and of torch, and the time."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"orbitscope_version": __version__, "torch_version": str(torch.__version__), "created": now}
+
+
+def machine() -> str:
+    """This machine in words: processor, cores, memory, operating system."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        name = next((line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")), name)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else float("nan")
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB{gpu}, {platform.system()}, Python {platform.python_version()}"
+
+
+def command() -> str:
+    """How this program was called."""
+    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])

@@ -1,0 +1,221 @@
+"""All instruments at once, into one tree that is saved as one file."""
+
+import functools
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import nn
+
+from .._errors import OrbitscopeError
+from ..data import Trajectories
+from ..physics import Equation
+from ..symmetry import Group
+from ._audit import audit
+from ._equivariance import equivariance
+from ._influence import influence
+from ._metric import Metric
+from ._provenance import command, machine, versions
+from ._sample import resolve, sample_transitions
+from ._subject import Subject
+from ._verdict import verdict
+
+KIND = "orbitscope probe"
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """How much to look at. `trajectories` x `times` transitions for influence, four times as many trajectories for the error."""
+
+    trajectories: int = 8
+    times: int = 2
+    metric: str | Metric = "gauss_newton"
+    damping: float | None = None
+    tolerance: float = 1.25
+    influence_elements: int = 16
+    """At most so many elements of a group get an influence, evenly spread; all get an error."""
+    control: int = 16
+    """Groups of at most so many elements get the positive control (group-averaged model); 0 switches it off."""
+    seed: int = 0
+    chunk: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("trajectories", "times", "influence_elements", "chunk"):
+            if getattr(self, name) < 1:
+                raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least 1, got {getattr(self, name)}.")
+        if self.tolerance < 1:
+            raise OrbitscopeError(f"ProbeConfig: `tolerance` must be at least 1 (1 = as good as on the original), got {self.tolerance}.")
+
+
+def probe(
+    model: nn.Module,
+    data: Trajectories,
+    groups: Group | str | Sequence[Group | str],
+    config: ProbeConfig | None = None,
+    *,
+    audit_data: Trajectories | None = None,
+    law: Equation | str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    **about: Any,
+) -> xr.DataTree:
+    """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
+
+    `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file.
+    `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
+    element.
+
+    Raises what `audit`, `equivariance` and `influence` raise.
+    """
+    config = config or ProbeConfig()
+    subject = Subject.of(model)
+    nodes: dict[str, xr.Dataset] = {}
+    for words in [groups] if isinstance(groups, Group | str) else groups:
+        group, _, _ = resolve(data, words, [])
+        if f"/{group.name}/equivariance" in nodes:
+            raise OrbitscopeError(f"probe: `groups` names {group.name} twice.")
+        nodes |= _group_nodes(model, data, group, config, audit_data or data, law, progress)
+    first = next(d for name, d in nodes.items() if name.endswith("/audit"))
+    nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
+    training = about.pop("training", None)
+    if training is not None:
+        nodes["/training"] = training
+    root = xr.Dataset(attrs=_about(subject, data, config, about))
+    return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def _group_nodes(
+    model: nn.Module,
+    data: Trajectories,
+    group: Group,
+    config: ProbeConfig,
+    audited: Trajectories,
+    law: Equation | str | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> dict[str, xr.Dataset]:
+    def report(stage: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else functools.partial(progress, f"{group.name} {stage}")
+
+    some = [group.elements[i].name for i in spread(len(group), config.influence_elements)]
+    seed = config.seed
+    checked = audit(audited, group, law=law, seed=seed, progress=report("audit"))
+    error = equivariance(
+        model, data, group, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
+    )
+    shared = influence(
+        model, data, group, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
+        times=config.times, seed=seed, chunk=config.chunk, control=len(group) <= config.control, progress=report("influence"),
+    )  # fmt: skip
+    return {
+        f"/{group.name}/audit": checked,
+        f"/{group.name}/equivariance": error,
+        f"/{group.name}/influence": shared,
+        f"/{group.name}/fields": pictures(model, data, group, error, seed=seed),
+        f"/{group.name}/verdict": verdict(group, error, shared, checked, tolerance=config.tolerance),
+        f"/{group.name}": xr.Dataset(attrs={"group": group.name, "order": len(group)}),
+    }
+
+
+def spread(count: int, limit: int) -> list[int]:
+    """Indices of at most `limit` of `count` elements: the first half of them consecutive (strides show there), the rest evenly spread.
+
+    >>> spread(32, 8)
+    [0, 1, 2, 3, 10, 17, 24, 31]
+    """
+    near = list(range(min(count, (limit + 1) // 2))) if count > limit else list(range(count))
+    far = np.linspace(near[-1], count - 1, limit - len(near) + 1).round().astype(int).tolist() if count > limit else []
+    return sorted({*near, *far})
+
+
+def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Dataset, *, count: int = 3, seed: int = 0) -> xr.Dataset:
+    """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error."""
+    group, _, action = resolve(data, group, [])
+    subject = Subject.of(model)
+    pair = sample_transitions(data, trajectories=1, times=1, seed=seed, dtype=subject.dtype, device=subject.device)
+    others = [n for n in range(error.sizes["element"]) if str(error["element"].values[n]) != group.identity.name]
+    ranked = sorted(others, key=lambda n: float(error["relative_error"][n].median()))
+    picks = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int))] if ranked else []
+    chosen = [group[str(error["element"].values[n])] for n in picks] or [group.identity]
+    with torch.no_grad():
+        plain = model(pair.x)
+        gx = torch.cat([action(g, pair.x) for g in chosen])
+        f_gx = torch.cat([model(x[None]) for x in gx])
+        g_fx = torch.cat([action(g, plain) for g in chosen])
+    dims = ("element", "channel", "x", "y")
+
+    def numpy(values: torch.Tensor) -> np.ndarray:
+        return values.float().cpu().numpy()
+
+    return xr.Dataset(
+        {
+            "state": (dims[1:], numpy(pair.x[0])),
+            "next_state": (dims[1:], numpy(pair.y[0])),
+            "gx": (dims, numpy(gx)),
+            "f_gx": (dims, numpy(f_gx)),
+            "g_fx": (dims, numpy(g_fx)),
+            "difference": (dims, numpy(f_gx - g_fx)),
+        },
+        coords={"element": [g.name for g in chosen], "channel": list(data.layout.channel_names)},
+        attrs={"trajectory": pair.trajectories[0], "time": pair.times[0]},
+    )
+
+
+def _about(subject: Subject, data: Trajectories, config: ProbeConfig, about: dict[str, Any]) -> dict[str, Any]:
+    provenance = data.provenance
+    source = str(provenance.get("scenario") or provenance.get("equation") or "trajectories")
+    shape = " x ".join(map(str, data.grid.shape))
+    known = {
+        "kind": KIND,
+        "command": command(),
+        "machine": machine(),
+        "device": str(subject.device),
+        "model": type(subject.module).__name__,
+        "model_parameters": subject.count,
+        "data_description": f"{source}, {shape}, {data.trajectories} trajectories of {data.times} states",
+        "layout": json.dumps(data.layout.to_dict()),
+        "grid": json.dumps(data.grid.to_dict()),
+        "dt": data.dt,
+        "seed": config.seed,
+        "settings": json.dumps({k: str(v) if isinstance(v, Metric) else v for k, v in vars(config).items()}),
+        **versions(),
+    }
+    return {**known, **about}
+
+
+def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> Path:
+    """Write a tree of `probe` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`."""
+    path = Path(path)
+    if path.exists() and not force:
+        raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        tree.to_netcdf(part, engine="h5netcdf")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OrbitscopeError(f"out: cannot write {path}: {error}. Is the disk full?") from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def open_probe(path: str | Path) -> xr.DataTree:
+    """Read a file of `save_probe` into memory. Raises `OrbitscopeError` if it is something else."""
+    path = Path(path)
+    if not path.exists():
+        raise OrbitscopeError(f"probe: there is no file {path}.")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            loaded = tree.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise OrbitscopeError(f"probe: {path} cannot be read as a probe result: {error}") from error
+    if loaded.attrs.get("kind") != KIND:
+        raise OrbitscopeError(f"probe: {path} is no probe result (kind {loaded.attrs.get('kind')!r}). Make one with 'orbitscope probe'.")
+    return loaded

@@ -1,0 +1,158 @@
+"""The model under test: any module, checked, and as a pure function of its parameters."""
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from .._errors import OrbitscopeError
+from ..emulators import load_run
+
+Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module with its floating-point parameters apart, so that gradients with respect to all of them can be taken."""
+
+    module: nn.Module
+    parameters: Parameters
+    buffers: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> "Subject":
+        """All floating-point parameters count, also frozen ones: the question is what the weights share, not what was trained."""
+        if not isinstance(module, nn.Module):
+            raise OrbitscopeError(
+                f"`model` should be a torch.nn.Module, got {type(module).__name__}. Wrap a function in a module, or name a run folder, "
+                "a .pt2 file or 'package.module:callable' for `load_model`."
+            )
+        parameters = {k: p.detach() for k, p in module.named_parameters() if p.is_floating_point()}
+        return cls(module, parameters, dict(module.named_buffers()))
+
+    @property
+    def count(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.parameters.values())
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the first parameter; float32 for a model without any."""
+        return next((p.dtype for p in self.parameters.values()), torch.float32)
+
+    @property
+    def device(self) -> torch.device:
+        """Of the first parameter; the CPU for a model without any."""
+        return next((p.device for p in self.parameters.values()), torch.device("cpu"))
+
+    def __call__(self, parameters: Parameters, state: Tensor) -> Tensor:
+        """The model at other parameters, states [B, C, X, Y]."""
+        return torch.func.functional_call(self.module, (parameters, self.buffers), (state,))
+
+
+def check_module(module: nn.Module, state: Tensor) -> None:
+    """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
+    shape."""
+    for name, part in module.named_modules():
+        label = f"{name or 'the model'} ({type(part).__name__})"
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or not part.track_running_stats):
+            raise OrbitscopeError(
+                f"model: {label} normalises over the batch, so an example's output depends on the others. "
+                "Call model.eval() to use its running statistics, or train with GroupNorm instead."
+            )
+        if isinstance(part, nn.modules.dropout._DropoutNd) and part.training and part.p > 0:
+            raise OrbitscopeError(f"model: {label} is active, so two answers differ. Call model.eval(), or set its p to 0.")
+    first = _forward(module, state)
+    if not isinstance(first, Tensor) or first.shape != state.shape:
+        came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
+        raise OrbitscopeError(
+            f"model: it should map states to states of the same shape; {tuple(state.shape)} gave {came}. "
+            "Wrap it in a module that selects the channels and the time step."
+        )
+    if not bool(torch.isfinite(first).all()):
+        raise OrbitscopeError("model: its output holds NaN or infinite values on the data. Check the weights and the units of the data.")
+    second = _forward(module, state)
+    if not torch.equal(first, second):
+        gap = float((first - second).abs().max())
+        raise OrbitscopeError(
+            f"model: two calls on one input differ by up to {gap:.3g}, so nothing can be measured to better than that. "
+            "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms)."
+        )
+
+
+def _forward(module: nn.Module, state: Tensor) -> Any:
+    try:
+        with torch.no_grad():
+            return module(state)
+    except OrbitscopeError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise OrbitscopeError(f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {error}") from error
+
+
+def load_model(source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu") -> nn.Module:
+    """A module in evaluation mode from a run folder, a `torch.export` file (.pt2), or `"package.module:callable"` with safetensors weights.
+
+    The callable is called without arguments and returns the module. Raises `OrbitscopeError` if nothing fits, naming the tensors
+    of `weights` that do not.
+    """
+    text = str(source)
+    if text.endswith(".pt2"):
+        return _exported(Path(text)).to(device)
+    if ":" in text and not Path(text).exists():
+        return _construct(text, weights).to(device).eval()
+    if weights is not None:
+        raise OrbitscopeError(f"load_model: `weights` goes with 'package.module:callable'; {text!r} brings its own.")
+    run = load_run(text)
+    if isinstance(run, list):
+        raise OrbitscopeError(f"load_model: {text} holds {len(run)} seeds; name one of them, such as {run[0].path}.")
+    return run.model.to(device).eval()
+
+
+def _exported(path: Path) -> nn.Module:
+    if not path.exists():
+        raise OrbitscopeError(f"model: there is no file {path}.")
+    try:
+        return torch.export.load(path).module()
+    except Exception as error:  # torch.export raises zipfile, pickle, json and runtime errors alike for a damaged file
+        raise OrbitscopeError(f"model: {path} is not a readable torch.export file: {error}") from error
+
+
+def _construct(text: str, weights: str | Path | None) -> nn.Module:
+    module_name, _, attribute = text.partition(":")
+    try:
+        make: Callable[[], nn.Module] = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise OrbitscopeError(f"model: cannot find {text!r}: {error}. Is it on PYTHONPATH?") from error
+    model = make()
+    if not isinstance(model, nn.Module):
+        raise OrbitscopeError(f"model: {text} returned {type(model).__name__}, not a torch.nn.Module.")
+    if weights is not None:
+        load_weights(model, Path(weights))
+    return model
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put a safetensors file into a model; raise naming the tensors that do not fit."""
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
+        raise OrbitscopeError(f"weights: cannot read {path} as safetensors: {error}") from error
+    own = model.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [
+        f"{k}: {tuple(tensors[k].shape)} for {tuple(own[k].shape)}" for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape
+    ]
+    if missing or extra or shapes:
+        parts = [
+            f"{what} {names[:3]}" for what, names in (("missing", missing), ("unexpected", extra), ("wrong shape", sorted(shapes))) if names
+        ]
+        raise OrbitscopeError(f"weights: {path} does not fit the model: {'; '.join(parts)}.")
+    model.load_state_dict(tensors)

@@ -1,0 +1,89 @@
+"""Is a set of states distributed as its moved copy? A two-sample permutation test per element."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import Trajectories
+from ..symmetry import GridAction, Isometry
+
+Array = NDArray[np.float64]
+_POOL = 4
+
+
+def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *, seed: int = 0, permutations: int = 1999) -> float:
+    r"""p-value of "x and gx have one distribution", from independent samples `states` [n, time, C, X, Y].
+
+    The sample is cut into halves A and B at random; A is compared with gB by the energy distance
+    $2 E|a - gb| - E|a - a'| - E|gb - gb'|$ between vectors of statistics (see `features`), against random relabellings. Under
+    invariance A and gB
+    are exchangeable, so the p-value is exact for any n and any statistics; its power depends on both. The smallest possible value is
+    1 / (permutations + 1).
+    """
+    rng = np.random.default_rng([seed, 0x2A5A])
+    order = torch.from_numpy(rng.permutation(len(states)))
+    half = len(states) // 2
+    first, second = states[order[:half]], states[order[half:]]
+    pooled = np.concatenate([features(first), features(action(element, second))])
+    spread = pooled.std(0)
+    pooled = pooled[:, spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)] / spread[spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)]
+    gaps = pooled[:, None] - pooled[None]
+    distance = np.sqrt((gaps**2).sum(-1))
+    label = np.zeros(len(pooled))
+    label[:half] = 1
+    labels = np.stack([label, *(rng.permutation(label) for _ in range(permutations))])
+    energy = _energy(distance, labels)
+    return float((1 + (energy[1:] >= energy[0] * (1 - 1e-12)).sum()) / (1 + permutations))
+
+
+def features(states: Tensor) -> Array:
+    """Statistics of each sample [n, time, C, X, Y], shape [n, F]: means, products of channels, products of gradients, a coarse picture.
+
+    Products of gradients tell the direction a component points along; the coarse picture tells where things are.
+    """
+    n, times, channels = states.shape[:3]
+    fields = states.double().flatten(1, 2)
+    rms = fields.square().mean(dim=(0, 2, 3)).sqrt().reshape(times, channels).amax(0).repeat(times)
+    fields = fields / (rms[:, None, None] + 1e-300)
+    per_time = fields.reshape(n, times, channels, *fields.shape[2:])
+    slopes = torch.stack([per_time.roll(-1, d) - per_time.roll(1, d) for d in (-2, -1)], dim=3).flatten(2, 3)
+    blocks = [fields.mean((2, 3)), _moments(per_time), _moments(slopes) / (slopes.square().mean() + 1e-300)]
+    blocks.append(torch.nn.functional.adaptive_avg_pool2d(fields, _POOL).flatten(1))
+    return torch.cat([b.flatten(1) for b in blocks], 1).numpy()
+
+
+def holm(p_values: Array) -> Array:
+    """Holm's correction for testing several elements: the family-wise error stays below alpha where the result is below alpha."""
+    order = np.argsort(p_values)
+    scaled = np.maximum.accumulate((len(p_values) - np.arange(len(p_values))) * p_values[order])
+    result = np.empty_like(p_values)
+    result[order] = np.minimum(scaled, 1)
+    return result
+
+
+def sample_states(data: Trajectories, count: int, times: int, seed: int) -> Tensor:
+    """`times` states, evenly spread, of up to `count` trajectories, [n, times, C, X, Y]."""
+    rng = np.random.default_rng([seed, 0x57A7])
+    chosen = np.sort(rng.permutation(data.trajectories)[:count])
+    frames = np.unique(np.linspace(0, data.times - 1, times).round().astype(int))
+    return torch.stack([torch.stack([data.state(int(i), int(t)) for t in frames]) for i in chosen])
+
+
+def _moments(values: Tensor) -> Tensor:
+    """Mean products of all pairs of channels, [n, time, pairs]."""
+    flat = values.flatten(-2)
+    products = flat @ flat.transpose(-1, -2) / flat.shape[-1]
+    i, j = torch.triu_indices(values.shape[2], values.shape[2])
+    return products[..., i, j]
+
+
+def _energy(distance: Array, labels: Array) -> Array:
+    """Energy distance for each row of 0/1 labels."""
+    one, other = labels, 1 - labels
+    a, b = one.sum(1), other.sum(1)
+    to_one = one @ distance
+    within_a = (to_one * one).sum(1) / (a * a)
+    between = (to_one * other).sum(1) / (a * b)
+    within_b = ((other @ distance) * other).sum(1) / (b * b)
+    return 2 * between - within_a - within_b
