@@ -4,7 +4,7 @@ from ._equation import Equation, SolverError, equation, equations
 from ._euler import Euler
 from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
 from ._navier_stokes import NavierStokes
-from ._simulate import Scenario, initial_condition, scenario, scenarios, simulate
+from ._simulate import Scenario, initial_condition, register_scenario, scenario, scenarios, simulate
 
 __all__ = [
     "Equation",
@@ -19,6 +19,7 @@ __all__ = [
     "initial_condition",
     "navier_stokes_gauss",
     "navier_stokes_sines",
+    "register_scenario",
     "scenario",
     "scenarios",
     "simulate",

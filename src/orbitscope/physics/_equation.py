@@ -5,7 +5,6 @@ from dataclasses import asdict, fields
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -56,8 +55,8 @@ class Equation(ABC):
         """The declared symmetry groups, translations by whole cells of `grid(resolution)`."""
         return tuple(parse_group(words, points=resolution) for words in self.symmetries)
 
-    def step(self, state: Float[Tensor, "batch channel x y"], dt: float) -> Float[Tensor, "batch channel x y"]:
-        """Evolve by the physical time `dt` >= 0; the solver chooses its own smaller steps from each trajectory's CFL condition.
+    def step(self, state: Tensor, dt: float) -> Tensor:
+        """Evolve [B, C, X, Y] by the physical time `dt` >= 0, same shape; substeps follow each trajectory's own CFL condition.
 
         Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU.
 
@@ -86,6 +85,11 @@ class Equation(ABC):
 
         They serve to tell a file that contradicts its declared axis convention from one that keeps it.
         """
+
+    def coarsen(self, state: Tensor, factor: int) -> Tensor:
+        """[..., C, X, Y] on a grid with `factor` times fewer points per axis: the mean over cells, which conserves."""
+        nx, ny = state.shape[-2] // factor, state.shape[-1] // factor
+        return state.reshape(*state.shape[:-2], nx, factor, ny, factor).mean((-3, -1))
 
     def _check_pair(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> None:
         for what, value in (("state", state), ("next_state", next_state)):

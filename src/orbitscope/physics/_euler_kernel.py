@@ -166,7 +166,6 @@ def advance(state, dt, gamma, cfl, max_steps):
             return STALLED, dt - left, steps
         count = max(1.0, np.ceil(left * float(top) / cfl))
         h = left / count
-        left = left - h if count > 1.0 else 0.0
         ax, ay = real(h) * inv_dx, real(h) * inv_dy
         old[:] = state
         _stage(old, state, prim, faces[0], faces[1], faces[2], ax, ay, False, gam, inv_g1, half, quarter, zero)
@@ -174,6 +173,7 @@ def advance(state, dt, gamma, cfl, max_steps):
         if bad > 0 or not np.isfinite(top):
             return UNPHYSICAL, dt - left, steps
         _stage(old, state, prim, faces[0], faces[1], faces[2], ax, ay, True, gam, inv_g1, half, quarter, zero)
+        left = left - h if count > 1.0 else 0.0
         steps += 1
 
 
@@ -191,8 +191,11 @@ def advance_all(
         return advance(states[index], dt, gamma, cfl, max_steps)
 
     if threads > 1 and len(states) > 1:
-        with ThreadPoolExecutor(min(threads, len(states))) as pool:
+        pool = ThreadPoolExecutor(min(threads, len(states)))
+        try:
             results = list(pool.map(one, range(len(states))))
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interruption waits for the trajectories in hand, not for the queue
     else:
         results = [one(i) for i in range(len(states))]
     status, reached, steps = zip(*results, strict=True) if results else ((), (), ())

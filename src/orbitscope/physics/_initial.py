@@ -26,11 +26,11 @@ def stream(seed: int, purpose: str, index: int) -> np.random.Generator:
 def navier_stokes_gauss(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
     r"""NS-Gauss: a hundred Gaussian vortices. Velocity [2, X, Y], divergence-free, no mean flow.
 
-    $$\omega(x) = \sum_{i=1}^{100} \frac{\alpha_i}{\sigma_i} \sum_{n \in Z^2} \exp\left(-\frac{|x - x_i - n|^2}{2 \sigma_i^2}\right) - \bar\omega,
-    \qquad \alpha \sim U[-1, 1],\ \sigma \sim U[0.01, 0.1],\ x_i \sim U[0, 1]^2$$
+    $$\omega(x) = \sum_{i=1}^{100} \frac{\alpha_i}{\sigma_i} \sum_{n \in Z^2} \exp(-|x - x_i - n|^2 / 2 \sigma_i^2) - \bar\omega, \qquad
+     \alpha \sim U[-1, 1],\ \sigma \sim U[0.01, 0.1],\ x_i \sim U[0, 1]^2$$
 
     All periodic images are summed, exactly: the spectrum is known in closed form, $2 \pi \alpha \sigma \exp(-2 \pi^2 \sigma^2 |k|^2)$
-    times a phase, and is cut to the modes that the solver keeps (|k| < n/3 per axis). So nothing is aliased, and the same index on two
+    times a phase, and is cut to the modes that the solver keeps ($|k_x|, |k_y| < n/3$). So nothing is aliased, and the same index on two
     grids is the same flow on the modes they share. The mean vorticity is removed: a periodic velocity has none.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Gauss).
     """
@@ -56,10 +56,11 @@ def navier_stokes_sines(grid: Grid, seed: int, index: int, dtype: torch.dtype = 
     r"""NS-Sines: random sines up to mode 10. Velocity [2, X, Y], projected to its divergence-free part.
 
     $$u_x = \sum_{i,j=1}^{10} \frac{\alpha_{ij}}{\sqrt{2 \pi (i + j)}} \sin(2 \pi i x + \beta_{ij}) \sin(2 \pi j y + \gamma_{ij}), \quad
-    u_y = \sum \ldots \cos(2 \pi i x + \beta_{ij}) \cos(2 \pi j y + \gamma_{ij}), \qquad \alpha \sim U[-1, 1],\ \beta, \gamma \sim U[0, 2 \pi]$$
+    u_y = \sum \ldots \cos(2 \pi i x + \beta_{ij}) \cos(2 \pi j y + \gamma_{ij}),$$
+    $$\alpha \sim U[-1, 1],\ \beta, \gamma \sim U[0, 2 \pi]$$
 
     with the same coefficients in both components, as printed. That field is not divergence-free unless i = j; its Leray projection is,
-    and has about half the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
+    and keeps on average 86 % of the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Sines).
     """
     nx, ny = _square(grid, "navier-stokes.sines")
