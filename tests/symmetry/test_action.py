@@ -1,6 +1,7 @@
 """Representations and actions: laws on every layout, grids that cannot, differentiation, an independent judge."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -244,7 +245,8 @@ def test_three_dimensions_octahedral():
 def test_layout_words_and_mistakes():
     layout = Layout.of("density:scalar:kg/m^2", "momentum:vector", "energy")
     assert layout.fields[0].unit == "kg/m^2" and layout.field_of_channel == (0, 1, 1, 2)
-    assert Layout.from_dict(layout.to_dict()) == layout
+    assert Layout.from_dict(layout.to_dict()) == layout == pickle.loads(pickle.dumps(layout))
+    assert hash(Layout.from_dict(layout.to_dict())) == hash(layout) != hash(layout.stack(2))
     assert Grid.from_dict(Grid.square(4).to_dict()) == Grid.square(4)
     for wrong, words in [
         (lambda: Layout.of("a", "a"), "differ"),

@@ -56,6 +56,13 @@ class Representation(ABC):
         """Whether a constant may be subtracted from the field without breaking any symmetry: only an invariant allows it."""
         return False
 
+    def __eq__(self, other: object) -> bool:
+        # By name, not by identity: a layout read from a file, or unpickled in a worker, equals the one that was written.
+        return isinstance(other, Representation) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
     def __repr__(self) -> str:
         return self.name
 
@@ -128,7 +135,7 @@ class Tensor2(Representation):
         return tuple(a + b for a in _AXES[:ndim] for b in _AXES[:ndim])
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Stack(Representation):
     r"""`copies` of one representation side by side (frames of a time history): $\rho \oplus \dots \oplus \rho$, frame-major.
 
