@@ -93,10 +93,18 @@ def gram(a: Tensor, b: Tensor, block: int = 2**20) -> Tensor:
 
 @contextmanager
 def _differentiable() -> Iterator[None]:
-    """Fused attention has no forward-mode derivative and no vmap of its gradient; the plain one has both."""
-    with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="There is a performance drop")
-        yield
+    """Fused attention has no forward-mode derivative and no vmap of its gradient; the plain one has both.
+
+    nn.MultiheadAttention and nn.TransformerEncoderLayer go to a fused kernel of their own when no gradient is recorded.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager
