@@ -66,8 +66,10 @@ def _attrs(title: str, model: str, equation: str, swapped: bool, size: int) -> d
         "kind": "orbitscope probe", "orbitscope_version": "0.1.0", "torch_version": "2.13.0", "created": "2026-11-21T08:00:00+00:00",
         "command": f"orbitscope probe runs/{model.split()[0]} ns.nc --group d4 --metric gauss_newton --out probe.nc",
         "machine": "2 cores, 24 GiB", "device": "cpu", "model": model, "model_path": "runs/unet", "model_parameters": 117_482,
-        "data_path": f"{equation}{'-swapped' if swapped else ''}.nc", "data_description": f"{equation}.gauss, {size} x {size}, 160 trajectories",
-        "layout": json.dumps(LAYOUTS[equation]), "dt": 0.05, "seed": 0, "settings": json.dumps({"transitions": 16, "groups": ["D4"]}), "title": title,
+        "data_path": f"{equation}{'-swapped' if swapped else ''}.nc",
+        "data_description": f"{equation}.gauss, {size} x {size}, 160 trajectories",
+        "layout": json.dumps(LAYOUTS[equation]), "dt": 0.05, "seed": 0, "settings": json.dumps({"transitions": 16, "groups": ["D4"]}),
+        "title": title,
         "grid": json.dumps({"shape": [size, size], "extent": [1.0, 1.0], "boundary": ["periodic", "periodic"], "centring": "cell"}),
     }  # fmt: skip
 
@@ -117,7 +119,8 @@ def _equivariance(rng: np.random.Generator, names: tuple[str, ...], bad: np.ndar
     by = ("element", "transition", "channel")
     return xr.Dataset(
         {
-            "relative_error": (by[:2], error), "commutator": (by[:2], commutator), "floor": ("element", np.where(np.arange(n) == 0, 0, 3e-7)),
+            "relative_error": (by[:2], error), "commutator": (by[:2], commutator),
+            "floor": ("element", np.where(np.arange(n) == 0, 0, 3e-7)),
             "relative_error_by_channel": (by, np.repeat(error[..., None], channels, -1)),
             "commutator_by_channel": (by, np.repeat(commutator[..., None], channels, -1)),
         },
@@ -138,17 +141,20 @@ def _influence(rng: np.random.Generator, names: tuple[str, ...], bad: np.ndarray
     dims = ("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory")
     return xr.Dataset(
         {
-            "influence": (dims, coherence * 2.3e-5), "coherence": (dims, coherence), "loss": (dims[:3], np.ones((n, times, trajectories)) * 1e-4),
+            "influence": (dims, coherence * 2.3e-5), "coherence": (dims, coherence),
+            "loss": (dims[:3], np.ones((n, times, trajectories)) * 1e-4),
             "response": ("element", level), "response_low": ("element", level - 0.08), "response_high": ("element", level + 0.07),
             "null": ("element", null), "null_low": ("element", null - 0.1), "null_high": ("element", null + 0.11),
-            "excess": ("element", level - null), "excess_low": ("element", level - null - 0.06), "excess_high": ("element", level - null + 0.05),
+            "excess": ("element", level - null), "excess_low": ("element", level - null - 0.06),
+            "excess_high": ("element", level - null + 0.05),
             "control": ("element", np.ones(n)), "kept_rank": ("element", np.full(n, 46)), "condition": ("element", np.full(n, 3.2e7)),
         },
         coords={
             "element": list(names), "bra_time": 0.05 * np.arange(times), "ket_time": 0.05 * np.arange(times),
             "bra_trajectory": np.arange(trajectories), "ket_trajectory": np.arange(trajectories),
         },
-        attrs={"metric": "gauss_newton", "damping": 1e-6, "loss": "SMSE", "sign": "positive = a step on the ket lowers the bra's loss", "normalisation": "cosine"},
+        attrs={"metric": "gauss_newton", "damping": 1e-6, "loss": "SMSE", "sign": "positive = a step on the ket lowers the bra's loss",
+               "normalisation": "cosine"},
     )  # fmt: skip
 
 

@@ -7,10 +7,29 @@ import numpy as np
 import xarray as xr
 
 from ._case import Case, Group, array, labels, words
-from ._plot import BLUE, GREEN, INK, LEVEL_STYLE, ORANGE, PURPLE, SKY, SOFT, VERMILLION
-from ._plot import Figure, Trace, axis_of, hover, lifted, line_at, log_axis, on, panels, plain
+from ._plot import (
+    BLUE,
+    GREEN,
+    INK,
+    LEVEL_STYLE,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SOFT,
+    VERMILLION,
+    Figure,
+    Trace,
+    axis_of,
+    hover,
+    lifted,
+    line_at,
+    log_axis,
+    on,
+    panels,
+    plain,
+)
 from ._shift_figures import axis_name, shift_axis, shift_numbers
-from ._text import as_float, level, number
+from ._text import Level, as_float, level, number
 
 _CHECKS = ((BLUE, "circle"), (VERMILLION, "diamond"), (GREEN, "square"), (PURPLE, "cross"), (ORANGE, "triangle-up"), (SKY, "star"))
 _SIGNIFICANCE = 0.05
@@ -28,7 +47,8 @@ def convention_figure(case: Case) -> Figure | None:
         colour, symbol = _CHECKS[j % len(_CHECKS)]
         text = hover([[("", c), (check, s)] for c, s in zip(conventions, scores[:, j], strict=True)])
         figure.traces.append({
-            "type": "scatter", "mode": "markers", "x": lifted(scores[:, j], bottom), "y": [plain(c) for c in conventions], "name": plain(check),
+            "type": "scatter", "mode": "markers", "x": lifted(scores[:, j], bottom), "y": [plain(c) for c in conventions],
+            "name": plain(check),
             "text": text, "hoverinfo": "text", "marker": {"color": colour, "symbol": symbol, "size": 12}, **on(0),
         })  # fmt: skip
     axis_of(figure, "x", 0)["title"]["text"] = "dimensionless score, lower fits better"
@@ -44,7 +64,7 @@ def audit_figure(case: Case, groups: Sequence[Group]) -> Figure | None:
     p_values = [array(d, "p_value", "element") for _, d in tables]
     if not any(v is not None and np.isfinite(v).any() for v in (*residuals, *p_values)):
         return None
-    figure = panels(["Do moved transitions obey the solver?", "Could moved and original states be one distribution?"])
+    figure = panels(["Same physics when moved?", "Same distribution when moved?"])
     floors = [as_float(d["residual_floor"].values) if "residual_floor" in d.variables else math.nan for _, d in tables]
     bottoms = (
         log_axis(figure, 0, [*residuals, floors], least=(1e-3, 1e-1)),
@@ -55,9 +75,8 @@ def audit_figure(case: Case, groups: Sequence[Group]) -> Figure | None:
             if values is not None:
                 figure.traces += _points(group, data, values, panel, name, bottoms[panel], k)
     figure.layout["shapes"] = [line_at(1, _SIGNIFICANCE)]
-    if (floor := np.nanmax([f if f > 0 else math.nan for f in floors] + [-1.0])) > 0:
-        figure.layout["shapes"].append(line_at(0, float(floor), "dot"))
-        figure.layout["annotations"].append(_note(0, "solver's own floor, at the identity", float(np.log10(floor))))
+    if any(f > 0 for f in floors):
+        figure.traces.append(_floor(tables, max(f for f in floors if f > 0)))
     figure.layout["annotations"].append(_note(1, "5 %", float(np.log10(_SIGNIFICANCE))))
     for panel in (0, 1):
         if all(g.translations for g, _ in tables):
@@ -90,14 +109,17 @@ def training_figure(case: Case) -> Figure | None:
         if values is not None:
             text = hover([[("", f"epoch {number(e)}"), (name, v)] for e, v in zip(epochs, values, strict=True)])
             figure.traces.append({
-                "type": "scatter", "mode": "lines+markers" if len(epochs) <= 60 else "lines", "x": epochs, "y": lifted(values, bottom), "name": name,
-                "line": {"color": colour, "dash": dash, "width": 2}, "marker": {"symbol": symbol, "size": 6}, "text": text, "hoverinfo": "text",
+                "type": "scatter", "mode": "lines+markers" if len(epochs) <= 60 else "lines", "x": epochs, "y": lifted(values, bottom),
+                "name": name,
+                "line": {"color": colour, "dash": dash, "width": 2}, "marker": {"symbol": symbol, "size": 6}, "text": text,
+                "hoverinfo": "text",
                 **on(0),
             })  # fmt: skip
     for value, name, dash, colour in ((marks[1], "persistence", "dot", SOFT), (marks[0], "test", "dashdot", GREEN)):
         if value > 0 and epochs:
             figure.traces.append({
-                "type": "scatter", "mode": "lines", "x": [min(epochs), max(epochs)], "y": [value, value], "name": f"{name}: {number(value)}",
+                "type": "scatter", "mode": "lines", "x": [min(epochs), max(epochs)], "y": [value, value],
+                "name": f"{name}: {number(value)}",
                 "line": {"color": colour, "dash": dash, "width": 2}, "text": [f"{name}: {number(value)}"] * 2, "hoverinfo": "text", **on(0),
             })  # fmt: skip
     axis_of(figure, "x", 0)["title"]["text"] = "epoch"
@@ -105,10 +127,21 @@ def training_figure(case: Case) -> Figure | None:
     return figure
 
 
+def _floor(tables: Sequence[tuple[Group, xr.Dataset]], floor: float) -> Trace:
+    group, data = max(tables, key=lambda table: len(labels(table[1])))
+    elements = labels(data)
+    xs = shift_numbers(elements) if group.translations else [plain(e) for e in elements]
+    text = [f"solver's own floor: {number(floor)}"] * len(xs)
+    return {
+        "type": "scatter", "mode": "lines", "x": xs, "y": [floor] * len(xs), "name": "solver's own floor (at the identity)", "text": text,
+        "hoverinfo": "text", "line": {"color": SOFT, "dash": "dot", "width": 1.6}, **on(0),
+    }  # fmt: skip
+
+
 def _points(group: Group, data: xr.Dataset, values: np.ndarray, panel: int, name: str, bottom: float, index: int) -> list[Trace]:
     elements = labels(data)
     verdicts = words(data, "verdict", elements)
-    kinds = [level(v) for v in verdicts]
+    kinds: list[Level] = [level(v) for v in verdicts]
     head = [f"{axis_name(group)}: {e}" if group.translations else e for e in elements]
     raw = array(data, "p_value_raw", "element")
     extra = [[("uncorrected p-value", raw[i])] if panel and raw is not None else [] for i in range(len(elements))]
@@ -129,7 +162,8 @@ def _points(group: Group, data: xr.Dataset, values: np.ndarray, panel: int, name
             name_of_kind = next((verdicts[i] for i in at if verdicts[i]), "no verdict")
             traces.append({
                 "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "y": lifted(values[at], bottom),
-                "text": [texts[i] for i in at], "hoverinfo": "text", "name": plain(name_of_kind), "legendgroup": kind, "showlegend": panel == 0,
+                "text": [texts[i] for i in at], "hoverinfo": "text", "name": plain(name_of_kind), "legendgroup": kind,
+                "showlegend": panel == 0,
                 "marker": {"color": colours[at[0]], "symbol": symbol, "size": 11, "line": {"color": INK, "width": 0}}, **on(panel),
             })  # fmt: skip
     return traces
@@ -138,6 +172,7 @@ def _points(group: Group, data: xr.Dataset, values: np.ndarray, panel: int, name
 def _note(panel: int, text: str, height: float) -> dict:
     n = "" if panel == 0 else str(panel + 1)
     return {
-        "text": text, "xref": f"x{n} domain", "x": 1, "xanchor": "right", "yref": f"y{n}", "y": height, "yanchor": "bottom", "showarrow": False,
+        "text": text, "xref": f"x{n} domain", "x": 1, "xanchor": "right", "yref": f"y{n}", "y": height, "yanchor": "bottom",
+        "showarrow": False,
         "font": {"size": 11, "color": SOFT},
     }  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 
 from ._case import Case, Group, array, labels
 from ._plot import quartiles
-from ._text import MISSING, as_float, count, element_list, number, span
+from ._text import MISSING, as_float, count, element_list, join, number, span
 from ._verdict import VerdictRow
 
 
@@ -15,64 +15,77 @@ def headline(rows: Sequence[VerdictRow]) -> list[str]:
     """Two to four sentences: which files are refused, where the output commutes, where the learning is shared."""
     cases = len({r.case_index for r in rows})
     refused = list(dict.fromkeys(r.case for r in rows if r.warning))
-    out = [f"{count(cases, 'case')}, {count(sum(bool(r.group) for r in rows), 'row')} of model, data set and group."]
+    probed = count(sum(bool(r.group) for r in rows), "verdict")
+    out = [f"{count(cases, 'case')} (a case is a model on a data set), {probed} (one per case and group)."]
     if refused:
         out.append(
-            f"The audit refuses {'the data file' if len(refused) == 1 else 'the data files'} of {', '.join(refused)}: "
-            "its vectors do not follow the convention it declares, so what its rows show is a property of the file before it is one of the model."
+            f"The audit refuses the data file of {join(refused)}: the values do not follow the convention that the file declares, "
+            "so what its rows show is a property of the file before it is one of the model."
         )
-    for name, what in (
+    claims = (
         ("output", "the output commutes with the whole group"),
         ("learning", "what is learnt at a state is shared with all its copies"),
-    ):
+    )
+    for name, claim in claims:
         found = [r for r in rows if not r.warning and getattr(r, name).overall != "unknown"]
         if found:
             whole = sum(getattr(r, name).overall == "holds" for r in found)
-            where = "rows whose data pass the audit" if refused else "rows"
-            out.append(f"In {whole} of {len(found)} {where}, {what}.")
+            where = "verdicts on files that pass the audit" if refused else "verdicts"
+            out.append(f"In {whole} of {len(found)} {where}, {claim}.")
     return out
 
 
-def output(group: Group) -> str:
+def output(groups: Sequence[Group]) -> str:
     """What the error figure shows, with its range."""
-    data = group.part("equivariance")
-    text = "Median and quartiles over transitions. Relative error: the error of the forecast from the moved state over that from the original; "
-    text += "1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no truth involved; "
-    text += "the grey dashes are the smallest gap that this measurement can see."
-    if data is None:
-        return text
-    ranges = [_range_of_medians(data, n) for n in ("relative_error", "commutator")]
-    return f"{text} Medians beside the identity: relative error {ranges[0]}, commutator {ranges[1]}."
+    text = (
+        "Median and quartiles over transitions. Relative error: the error of the forecast from the moved state over that from the "
+        "original; 1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no truth "
+        "involved; the noise floor is the smallest gap that this measurement can see."
+    )
+    for group in groups:
+        data = group.part("equivariance")
+        if data is not None:
+            error, commutator = (_range_of_medians(data, n) for n in ("relative_error", "commutator"))
+            text += f" {group.title}, medians apart from the identity: relative error {error}, commutator {commutator}."
+    return text
 
 
 def learning(group: Group) -> str:
     """What the coherence figure shows, in which metric."""
     data = group.part("influence")
-    attrs = data.attrs if data is not None else {}
-    metric = f" Metric: {_words(attrs['metric'])}" if attrs.get("metric") else ""
-    metric += f", damping {number(attrs['damping'])}" if metric and math.isfinite(as_float(attrs.get("damping"))) else ""
-    text = "Left: coherence between the gradient at x and at gx (median and quartiles over transitions) against its null, the same number between "
-    text += "different trajectories. Right: the excess of the first over the second with its bootstrap 95 % interval; only an interval above 0 is evidence that "
-    text += "learning at x is learning at gx."
-    if data is not None and array(data, "control", "element") is not None:
+    text = (
+        "Coherence between the gradient at x and at gx (median and quartiles over transitions) against its null, the same number between "
+        "different trajectories. Excess is the first minus the second with its bootstrap 95 % interval; only an interval above 0 is "
+        "evidence that learning at x is learning at gx."
+    )
+    if data is None:
+        return text
+    if array(data, "control", "element") is not None:
         text += " Green diamonds: the group-averaged model, where theory demands exactly 1."
-    return text + (metric + "." if metric else "")
+    if data.attrs.get("metric"):
+        damping = data.attrs.get("damping")
+        text += f" Metric: {_words(data.attrs['metric'])}"
+        text += f", damping {number(damping)}." if math.isfinite(as_float(damping)) else "."
+    return text
 
 
 def time(group: Group) -> str:
     """What the matrices show, and the sign."""
     data = group.part("influence")
     sign = _words(data.attrs.get("sign") or "") if data is not None else ""
-    text = "Each cell is a median over trajectories: does a gradient step on the transition at the ket's time, moved by g, lower the loss of the transition at the bra's time? "
-    text += "Left: both from one trajectory. Right: from two different ones, which is the null."
-    return f"{text} {_sentence(sign)}" if sign else f"{text} Blue, positive: the step helps. Red, negative: it harms."
+    text = (
+        "Each cell is a median over trajectories: does a gradient step on the transition at the ket's time lower the loss of the "
+        "transition at the bra's time, moved by g? Pairs from one trajectory beside pairs from different ones, which are the null."
+    )
+    return f"{text} {_sentence(sign)} Red is positive, blue negative." if sign else f"{text} Red: the step helps. Blue: it harms."
 
 
 def pictures(group: Group) -> str:
     """How the pictures are drawn."""
     return (
-        "x points right and y up. The first four columns share one colour scale per field (all components of a vector together); the last column has "
-        "its own, symmetric about zero and shared by all rows, and names its largest absolute value. A model that commutes leaves the last column blank."
+        "x points right and y up. The first four columns share one colour scale per field (all components of a vector together); the last "
+        "column has its own, symmetric about zero and shared by all rows, and names its largest absolute value. A model that commutes "
+        "leaves the last column blank."
     )
 
 
@@ -87,9 +100,10 @@ def convention(case: Case) -> str:
 def audit(groups: Sequence[Group]) -> str:
     """What the audit figure shows."""
     return (
-        "Left: a transition (x, y) is moved to (gx, gy) and handed to the solver; the residual compares what the solver makes of gx with gy, in units of the step itself. At the dotted "
-        "floor the moved transition obeys the physics as well as the original. Right: the corrected p-value of a two-sample test between moved and original "
-        "states; below 5 % the file's distribution is not invariant, even where the physics is."
+        "Physics: a transition (x, y) is moved to (gx, gy) and handed to the solver; the residual compares what the solver makes of gx "
+        "with gy, in units of the step itself. At the dotted floor the moved transition obeys the physics as well as the original. "
+        "Distribution: the corrected p-value of a two-sample test between moved and original states; below 5 % the file's distribution is not invariant, "
+        "even where the physics is."
     )
 
 

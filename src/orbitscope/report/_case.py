@@ -120,7 +120,7 @@ def _read(case: xr.DataTree | Path | str, index: int) -> Case:
     title = str(tree.attrs.get("title") or tree.attrs.get("model") or f"Case {index + 1}")
     return Case(
         title=title,
-        attrs=dict(tree.attrs),
+        attrs={str(k): v for k, v in tree.attrs.items()},
         training=_dataset(tree, "training"),
         audit=_dataset(tree, "audit"),
         groups=tuple(g for g in groups if g.parts),

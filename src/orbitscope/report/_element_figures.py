@@ -1,6 +1,7 @@
 """Figures over the elements of a finite group: error and commutator in the output, coherence and excess in the learning."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ._plot import (
     Figure,
     Trace,
     axis_of,
+    gaps,
     hover,
     lifted,
     line_at,
@@ -35,7 +37,7 @@ def output_figure(group: Group) -> Figure | None:
     if data is None:
         return None
     elements = labels(data)
-    levels = [level(w) for w in words(group.part("verdict"), "output", elements)]
+    levels: list[Level] = [level(w) for w in words(group.part("verdict"), "output", elements)]
     error, commutator = array(data, "relative_error", "element", "transition"), array(data, "commutator", "element", "transition")
     floor = array(data, "floor", "element")
     if not _any(error) and not _any(commutator):
@@ -48,7 +50,7 @@ def output_figure(group: Group) -> Figure | None:
         if values is not None and _few(values):
             figure.traces.append(_dots(elements, values, data, bottom, panel, name))
         extra = [("noise floor", floor)] if panel and floor is not None else []
-        figure.traces += _medians(elements, (low, middle, high), levels, bottom, panel, name, extra)
+        figure.traces += _medians(elements, (low, middle, high), levels, panel, name, bottom=bottom, extra=extra, legend=panel == 0)
         _element_axis(figure, panel, elements)
     if _any(floor):
         assert floor is not None
@@ -63,7 +65,7 @@ def learning_figure(group: Group) -> Figure | None:
     if data is None:
         return None
     elements = labels(data)
-    levels = [level(w) for w in words(group.part("verdict"), "learning", elements)]
+    levels: list[Level] = [level(w) for w in words(group.part("verdict"), "learning", elements)]
     take = {n: array(data, n, "element") for n in _SUMMARY}
     if not _any(take["response"]) and not _any(take["excess"]):
         return None
@@ -71,8 +73,9 @@ def learning_figure(group: Group) -> Figure | None:
     figure.traces += null_boxes(elements, take)
     size = len(elements)
     extra = [(title, take[n]) for n, title in _DETAILS if take[n] is not None]
-    figure.traces += _medians(elements, three(take, "response", size), levels, 0, 0, "response", extra)
-    figure.traces += _medians(elements, three(take, "excess", size), levels, 0, 1, "excess", [], ("95 % low", "95 % high"), legend=False)
+    figure.traces += _medians(elements, three(take, "response", size), levels, 0, "response", extra=extra, learnt=True)
+    excess = three(take, "excess", size)
+    figure.traces += _medians(elements, excess, levels, 1, "excess", interval=("95 % low", "95 % high"), learnt=True, legend=False)
     if _any(take["control"]):
         figure.traces.append(control(elements, take["control"]))
     for panel in (0, 1):
@@ -126,7 +129,8 @@ def control(elements: tuple[str, ...], values: np.ndarray | None, panel: int = 0
     return {
         "type": "scatter", "mode": "markers", "x": [plain(e) for e in elements], "y": values, "name": "control: group-averaged model",
         "marker": {"symbol": "diamond-open", "size": 9, "color": GREEN, "line": {"width": 1.8}},
-        "text": hover([[("", e), ("group-averaged model", v)] for e, v in zip(elements, values, strict=True)]), "hoverinfo": "text", **on(panel),
+        "text": hover([[("", e), ("group-averaged model", v)] for e, v in zip(elements, values, strict=True)]), "hoverinfo": "text",
+        **on(panel),
     }  # fmt: skip
 
 
@@ -144,29 +148,39 @@ def linear_range(figure: Figure, panel: int, takes: list[Summary], *, excess: bo
     axis_of(figure, "y", panel).update(range=[float(merged.min() - pad), float(merged.max() + pad)], zeroline=False)
 
 
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 def _medians(
-    elements: tuple[str, ...], bounds: tuple[np.ndarray, np.ndarray, np.ndarray], levels: list[Level], bottom: float, panel: int,
-    name: str, extra: list[tuple[str, Any]], bound_names: tuple[str, str] = ("first quartile", "third quartile"), legend: bool | None = None,
-) -> list[Trace]:  # fmt: skip
+    elements: tuple[str, ...],
+    bounds: Three,
+    levels: list[Level],
+    panel: int,
+    name: str,
+    *,
+    bottom: float = 0.0,
+    extra: Sequence[tuple[str, Any]] = (),
+    interval: tuple[str, str] = ("first quartile", "third quartile"),
+    learnt: bool = False,
+    legend: bool = True,
+) -> list[Trace]:
+    """Medians with whiskers, one trace per level so that the legend explains colour and shape; `bottom` is where a zero goes."""
     low, middle, high = bounds
-    texts = hover(
-        [
-            [("", e), (name, m), (bound_names[0], a), (bound_names[1], b), *((t, v[i]) for t, v in extra)]
-            for i, (e, a, m, b) in enumerate(zip(elements, low, middle, high, strict=True))
-        ]
-    )
+    rows = zip(elements, low, middle, high, strict=True)
+    heads = [[("", e), (name, m), (interval[0], a), (interval[1], b)] for e, a, m, b in rows]
+    texts = hover([[*head, *((t, v[i]) for t, v in extra)] for i, head in enumerate(heads)])
     traces = []
-    for kind, (colour, symbol, word) in LEVEL_STYLE.items():
+    for kind, (colour, symbol, words_of) in LEVEL_STYLE.items():
         at = [i for i, k in enumerate(levels) if k == kind]
         if not at:
             continue
-        y = lifted(middle[at], bottom) if bottom else middle[at]
         symbols = ["triangle-down-open" if bottom and middle[i] == 0 else symbol for i in at]
+        bars = [gaps(v[at]) if bottom else v[at] for v in (low, high)]
         traces.append({
-            "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "y": y, "name": word, "legendgroup": kind,
-            "showlegend": panel == 0 if legend is None else legend, "text": [texts[i] for i in at], "hoverinfo": "text",
+            "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "name": words_of[learnt], "legendgroup": kind,
+            "y": lifted(middle[at], bottom) if bottom else middle[at], "text": [texts[i] for i in at], "hoverinfo": "text",
             "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5 if kind == "unknown" else 0, "color": colour}},
-            "error_y": whiskers(low[at], middle[at], high[at], colour), **on(panel),
+            "error_y": whiskers(bars[0], middle[at], bars[1], colour), "showlegend": legend, **on(panel),
         })  # fmt: skip
     return traces
 
@@ -180,8 +194,10 @@ def _dots(elements: tuple[str, ...], values: np.ndarray, data: Any, bottom: floa
             ys.append(v)
             rows.append([("", e), (name, v), ("trajectory", trajectory[j]), ("time", time[j])])
     return {
-        "type": "scatter", "mode": "markers", "x": xs, "y": lifted(np.asarray(ys), bottom), "name": "single transitions", "text": hover(rows),
-        "hoverinfo": "text", "marker": {"color": "rgba(91,102,117,.28)", "size": 4}, "showlegend": panel == 0, "legendgroup": "dots", **on(panel),
+        "type": "scatter", "mode": "markers", "x": xs, "y": lifted(np.asarray(ys), bottom), "name": "single transitions",
+        "text": hover(rows),
+        "hoverinfo": "text", "marker": {"color": "rgba(91,102,117,.28)", "size": 4}, "showlegend": panel == 0, "legendgroup": "dots",
+        **on(panel),
     }  # fmt: skip
 
 

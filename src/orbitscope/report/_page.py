@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from . import _captions as captions
@@ -44,6 +43,7 @@ class SectionView:
     figures: list[FigureView]
     tables: list[TextTable]
     missing: str = ""
+    open_tables: list[TextTable] = field(default_factory=list)
 
 
 @dataclass
@@ -117,7 +117,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twi
 def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
     figures = []
     if plot := output_figure(group):
-        figures.append(numbers("In the output", captions.output(group), plot))
+        figures.append(numbers("In the output", captions.output([group]), plot))
     if plot := learning_figure(group):
         figures.append(numbers("In the learning", captions.learning(group), plot))
     if plot := time_figure(group):
@@ -133,7 +133,7 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
 def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
     figures = []
     if plot := output_curves(case, groups):
-        figures.append(numbers("In the output, over the shift", " ".join(captions.output(g) for g in groups[:1]), plot))
+        figures.append(numbers("In the output, over the shift", captions.output(groups), plot))
     if plot := learning_curves(case, groups):
         figures.append(numbers("In the learning, over the shift", captions.learning(groups[0]), plot))
     for group in groups:
@@ -160,8 +160,11 @@ def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
             figures.append(numbers(f"What holds in the data, {group.title}", captions.audit([group]), plot))
     if shifts and (plot := audit_figure(case, shifts)):
         figures.append(numbers("What holds in the data, translations", captions.audit(shifts), plot))
-    tables = [t for t in (convention_table(case), *(audit_table(g) for g in case.groups)) if t]
-    return SectionView(f"{anchor}-audit", "The data, audited", [], figures, tables, captions.audit_verdict(case))
+    tables = [t for g in case.groups if (t := audit_table(g))]
+    scores = convention_table(case)
+    return SectionView(
+        f"{anchor}-audit", "The data, audited", [], figures, tables, captions.audit_verdict(case), [scores] if scores else []
+    )
 
 
 def _training(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
@@ -170,7 +173,7 @@ def _training(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
     plot = training_figure(case)
     figures = [numbers("Training", captions.training(case), plot)] if plot else []
     table = training_table(case)
-    return SectionView(f"{anchor}-training", "Training", [], figures, [table] if table and table.rows else [])
+    return SectionView(f"{anchor}-training", "Training", [], figures, [], open_tables=[table] if table and table.rows else [])
 
 
 def _subtitle(case: Case) -> str:

@@ -3,7 +3,8 @@
 import html
 import json
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +17,16 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", 
 INK, SOFT, FAINT, GRID_LINE = "#1c2430", "#5b6675", "#c9d0d9", "#e6eaef"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
-DIVERGING = ("#67001f", "#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7", "#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061")
-"""Red for negative, white for zero, blue for positive (ColorBrewer's RdBu)."""
+DIVERGING = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f")
+"""Blue for negative, white for zero, red for positive, here and in the field pictures (ColorBrewer's RdBu, reversed)."""
 
-LEVEL_STYLE: dict[Level, tuple[str, str, str]] = {
-    "holds": (BLUE, "circle", "holds"),
-    "partly": (ORANGE, "diamond", "approximate"),
-    "broken": (VERMILLION, "x", "broken"),
-    "unknown": (SOFT, "square-open", "undetermined"),
+LEVEL_STYLE: dict[Level, tuple[str, str, tuple[str, str]]] = {
+    "holds": (BLUE, "circle", ("holds", "shared")),
+    "partly": (ORANGE, "diamond", ("approximate", "partly shared")),
+    "broken": (VERMILLION, "x", ("broken", "not shared")),
+    "unknown": (SOFT, "square-open", ("undetermined", "undetermined")),
 }
-"""Colour, marker and word of each level: never the colour alone."""
+"""Colour, marker and words (of the output, of the learning) for each level: never the colour alone."""
 
 Trace = dict[str, Any]
 
@@ -79,7 +80,7 @@ def plain(text: object) -> str:
 def panels(titles: Sequence[str], *, columns: int = 2, height: int = 330, gap: float = 0.12, legend: bool = True) -> Figure:
     """Empty panels side by side (`columns` of them in a row), one above the other on a narrow screen; axes x, x2, ... and y, y2, ..."""
     columns = min(columns, len(titles))
-    top, bottom, row_gap = (104 if legend else 52), 58, 96
+    top, bottom, row_gap = 46, (104 if legend else 58), 98
     layout: dict[str, Any] = {
         "font": {"family": FONT, "size": 13, "color": INK},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -88,7 +89,7 @@ def panels(titles: Sequence[str], *, columns: int = 2, height: int = 330, gap: f
         "hoverlabel": {"font": {"family": FONT, "size": 13}, "bgcolor": "#ffffff", "bordercolor": FAINT, "align": "left"},
         "hovermode": "closest",
         "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top", "font": {"size": 12}},
+        "legend": {"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 12}},
         "annotations": [],
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#9aa4b1", "activecolor": INK},
     }
@@ -99,7 +100,7 @@ def panels(titles: Sequence[str], *, columns: int = 2, height: int = 330, gap: f
         extra = 40 if changes is narrow and legend else 0
         changes["height"] = total + extra
         if changes is narrow:
-            changes["margin.t"] = top + extra
+            changes["margin.b"] = bottom + extra
         inner = total - top - bottom
         for i in range(len(titles)):
             x, y, n = i % cols, i // cols, "" if i == 0 else str(i + 1)
@@ -201,13 +202,13 @@ def rgba(colour: str, opacity: float) -> str:
 
 def quartiles(values: np.ndarray | None, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First quartile, median and third quartile over axis 1 of the finite values; NaN for a row without any."""
-    out = np.full((3, size), math.nan)
-    if values is not None:
-        for i, row in enumerate(values):
-            finite = row[np.isfinite(row)]
-            if finite.size:
-                out[:, i] = np.percentile(finite, (25, 50, 75))
-    return out[0], out[1], out[2]
+    if values is None or not values.shape[1]:
+        empty = np.full(size, math.nan)
+        return empty, empty, empty
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a row without any finite value is no surprise here
+        low, middle, high = np.nanpercentile(np.where(np.isfinite(values), values, math.nan), (25, 50, 75), axis=1)
+    return low, middle, high
 
 
 def lifted(values: np.ndarray, floor: float) -> np.ndarray:
@@ -215,10 +216,18 @@ def lifted(values: np.ndarray, floor: float) -> np.ndarray:
     return np.where(np.asarray(values) == 0, floor, values)
 
 
+def gaps(values: np.ndarray) -> np.ndarray:
+    """Zeros as gaps, for curves on a log axis."""
+    return np.where(np.asarray(values) == 0, math.nan, values)
+
+
 def hover(rows: Sequence[Sequence[tuple[str, Any]]]) -> list[str]:
     """Hover texts: the first entry of each row is the heading."""
-    text: Callable[[Any], str] = lambda v: plain(v) if isinstance(v, str) else number(v, 4)  # noqa: E731
-    return [f"<b>{plain(row[0][1])}</b>" + "".join(f"<br>{name}: {text(value)}" for name, value in row[1:]) for row in rows]
+    return [f"<b>{plain(row[0][1])}</b>" + "".join(f"<br>{name}: {_said(value)}" for name, value in row[1:]) for row in rows]
+
+
+def _said(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else number(value, 4)
 
 
 def _stretches(good: np.ndarray) -> list[tuple[int, int]]:

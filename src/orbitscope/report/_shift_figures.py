@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._case import Case, Group, array, labels
-from ._element_figures import Summary, linear_range, summary, three
+from ._element_figures import linear_range, summary, three
 from ._plot import (
     BLUE,
     GREEN,
@@ -16,8 +16,8 @@ from ._plot import (
     Trace,
     axis_of,
     band,
+    gaps,
     hover,
-    lifted,
     line_at,
     log_axis,
     on,
@@ -40,7 +40,7 @@ def output_curves(case: Case, groups: Sequence[Group]) -> Figure | None:
         floors = [array(d, "floor", "element") if panel else None for _, d in tables]
         bottom = log_axis(figure, panel, [*(v for b in bounds for v in (b[0], b[2])), *floors], least=least)
         for (group, data), style, three_values, floor in zip(tables, _cycle(len(tables)), bounds, floors, strict=True):
-            figure.traces += _curve(group, labels(data), three_values, style, panel, name.replace("_", " "), bottom)
+            figure.traces += _curve(group, labels(data), three_values, style, panel, name.replace("_", " "), bottom, legend=panel == 0)
             if floor is not None and np.isfinite(floor).any():
                 figure.traces.append(_floor(group, labels(data), floor, style[1], panel))
         shift_axis(figure, panel, case, [g for g, _ in tables])
@@ -104,7 +104,7 @@ def shift_numbers(elements: Sequence[str]) -> list[float]:
 
 def _curve(
     group: Group, elements: Sequence[str], bounds: tuple[Any, Any, Any], style: tuple[str, str, str], panel: int, name: str, bottom: float,
-    *, legend: bool | None = None,
+    *, legend: bool = True,
 ) -> list[Trace]:  # fmt: skip
     low, middle, high = bounds
     colour, dash, symbol = style
@@ -114,17 +114,24 @@ def _curve(
         [("", f"{axis_name(group)}: {e}"), (name, m), (first, a), (third, b)]
         for e, a, m, b in zip(elements, low, middle, high, strict=True)
     ]
-    fill = band(xs, lifted(low, bottom) if bottom else low, high, colour, panel, "") | {"showlegend": False, "legendgroup": group.key}
-    if bottom:
-        middle = lifted(middle, bottom)
-    line = _line(xs, middle, colour, dash, panel, axis_name(group), hover(rows), symbol if len(xs) <= 64 else "")
-    show = panel == 0 or group.key != "" and name == "response" if legend is None else legend
-    return [fill, line | {"legendgroup": group.key, "showlegend": show}]
+    fill = band(xs, gaps(low) if bottom else low, high, colour, panel, "") | {"showlegend": False, "legendgroup": group.key}
+    text = hover(rows)
+    line = _line(xs, gaps(middle) if bottom else middle, colour, dash, panel, axis_name(group), text, symbol if len(xs) <= 64 else "")
+    out = [fill, line | {"legendgroup": group.key, "showlegend": legend, "legendrank": 1}]
+    zeros = [i for i in range(len(xs)) if bottom and middle[i] == 0]
+    if zeros:  # a curve cannot reach zero on a log axis: an open triangle at the lower edge stands for it
+        out.append({
+            "type": "scatter", "mode": "markers", "x": [xs[i] for i in zeros], "y": [bottom] * len(zeros), "text": [text[i] for i in zeros],
+            "marker": {"symbol": "triangle-down-open", "size": 10, "color": colour, "line": {"width": 1.6}}, "hoverinfo": "text",
+            "showlegend": False, "legendgroup": group.key, **on(panel),
+        })  # fmt: skip
+    return out
 
 
 def _line(xs: Any, ys: Any, colour: str, dash: str, panel: int, name: str, text: list[str], symbol: str = "") -> Trace:
     trace: Trace = {
-        "type": "scatter", "mode": "lines+markers" if symbol else "lines", "x": xs, "y": ys, "line": {"color": colour, "dash": dash, "width": 2},
+        "type": "scatter", "mode": "lines+markers" if symbol else "lines", "x": xs, "y": ys,
+        "line": {"color": colour, "dash": dash, "width": 2},
         "name": name, "text": text, "hoverinfo": "text", **on(panel),
     }  # fmt: skip
     return trace | {"marker": {"symbol": symbol, "size": 6}} if symbol else trace

@@ -7,11 +7,11 @@ import xarray as xr
 from rich.table import Table
 from rich.text import Text
 
-from ._text import Level, element_list
-from ._verdict import Finding, VerdictRow, verdict_rows
+from ._plot import LEVEL_STYLE
+from ._text import element_list
+from ._verdict import NOT_MEASURED, Finding, VerdictRow, verdict_rows
 
 _STYLE = {"holds": "green", "partly": "yellow", "broken": "red", "unknown": "dim"}
-_WORD: dict[Level, str] = {"holds": "holds", "partly": "approximate", "broken": "broken", "unknown": "not known"}
 _SIGN = {"holds": "●", "partly": "◐", "broken": "✕", "unknown": "?"}
 
 
@@ -21,8 +21,8 @@ def summary_table(cases: Sequence[xr.DataTree | Path | str]) -> Table:
     Raises OrbitscopeError when no case is given or one is not a probe result.
     """
     table = Table(title="Which symmetries hold", title_justify="left", title_style="bold", caption_justify="left", caption_style="")
-    for column in ("Case", "Group", "Data", "Output", "Learning", "Learnt subgroup"):
-        table.add_column(column, overflow="fold", vertical="top")
+    for column in ("Case", "Group", "Data", "Output", "Learning", "Learnt"):
+        table.add_column(column, overflow="fold", vertical="top", min_width=16 if column == "Case" else None, no_wrap=column == "Group")
     rows = verdict_rows(cases)
     for i, row in enumerate(rows):
         last = i + 1 == len(rows) or rows[i + 1].case_index != row.case_index
@@ -51,16 +51,15 @@ def _cells(row: VerdictRow, first: bool) -> list[Text]:
         Text(row.group or "—"),
         _cell(row.data, row.elements),
         _cell(row.output, row.elements),
-        _cell(row.learning, row.elements),
+        _cell(row.learning, row.elements, learnt=True),
         Text(row.learnt_subgroup or "—"),
     ]
 
 
-def _cell(finding: Finding, elements: tuple[str, ...]) -> Text:
-    word = _WORD[finding.overall]
+def _cell(finding: Finding, elements: tuple[str, ...], *, learnt: bool = False) -> Text:
+    words = {kind: style[2][learnt] for kind, style in LEVEL_STYLE.items()}
+    text = words[finding.overall] if any(finding.words) else NOT_MEASURED
     if finding.overall == "partly" and len(set(finding.levels)) > 1:
-        word = ""
-        for level, name in _WORD.items():
-            if held := [e for e, k in zip(elements, finding.levels, strict=True) if k == level]:
-                word += f"{'; ' if word else ''}{name}: {element_list(held, limit=6)}"
-    return Text(f"{_SIGN[finding.overall]} {word}", _STYLE[finding.overall])
+        held = {word: [e for e, k in zip(elements, finding.levels, strict=True) if k == kind] for kind, word in words.items()}
+        text = "; ".join(f"{word}: {element_list(names, limit=6)}" for word, names in held.items() if names)
+    return Text(f"{_SIGN[finding.overall]} {text}", _STYLE[finding.overall])

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-Level = Literal["holds", "partly", "broken", "unknown"]
+Level: TypeAlias = Literal["holds", "partly", "broken", "unknown"]
 """How far a symmetry holds: the four states that the report draws, each with its own colour and its own shape."""
 
 MISSING = "not available"

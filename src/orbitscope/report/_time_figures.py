@@ -1,5 +1,7 @@
 """The influence matrix over time: whose loss responds, against which transition pushes."""
 
+import warnings
+
 import numpy as np
 import xarray as xr
 
@@ -40,12 +42,11 @@ def time_medians(values: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _median(values: np.ndarray) -> np.ndarray:
-    out = np.full(values.shape[:2], np.nan)
-    for index in np.ndindex(*out.shape):
-        finite = values[index][np.isfinite(values[index])]
-        if finite.size:
-            out[index] = np.median(finite)
-    return out
+    if not values.shape[2]:
+        return np.full(values.shape[:2], np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a cell without any finite value is no surprise here
+        return np.nanmedian(np.where(np.isfinite(values), values, np.nan), axis=2)
 
 
 def _pairs(data: xr.Dataset) -> np.ndarray:
@@ -55,7 +56,7 @@ def _pairs(data: xr.Dataset) -> np.ndarray:
 
 def _choice(quantity: str, element: str, same: np.ndarray, other: np.ndarray) -> dict:
     both = np.abs(np.concatenate([same.ravel(), other.ravel()]))
-    limit = 1.0 if quantity == "coherence" else float(np.nanmax(both)) or 1.0
+    limit = 1.0 if quantity == "coherence" else float(both[np.isfinite(both)].max()) or 1.0
     return {"quantity": quantity, "element": element, "z": [same, other], "limit": limit}
 
 
@@ -67,24 +68,29 @@ def _some(elements: tuple[str, ...]) -> list[int]:
 
 
 def _figure(data: xr.Dataset, group: Group, choices: list[dict]) -> Figure:
-    figure = panels(_TITLES, height=490, gap=0.13, legend=False)
+    figure = panels(_TITLES, height=430, gap=0.13, legend=False)
     first = _start(group, choices)
     choices.insert(0, choices.pop(first))
     bra, ket = _times(data, "bra_time"), _times(data, "ket_time")
+    digits = ".3f" if choices[0]["quantity"] == "coherence" else ".3g"
+    text = f"loss at t = %{{y}}, step at t = %{{x}}<br>median: %{{z:{digits}}}<extra></extra>"
     for panel, z in enumerate(choices[0]["z"]):
         figure.traces.append({
             "type": "heatmap", "x": ket, "y": bra, "z": z, "coloraxis": "coloraxis", "xgap": 1, "ygap": 1, "hoverongaps": False,
-            "hovertemplate": "loss at t = %{y}, step at t = %{x}<br>median: %{z:.3f}<extra></extra>" if choices[0]["quantity"] == "coherence"
-            else "loss at t = %{y}, step at t = %{x}<br>median: %{z:.3g}<extra></extra>", **on(panel),
+            "hovertemplate": text, **on(panel),
         })  # fmt: skip
         axis_of(figure, "x", panel).update(type="category", gridcolor="rgba(0,0,0,0)", nticks=8, tickangle=0)
         axis_of(figure, "y", panel).update(type="category", gridcolor="rgba(0,0,0,0)", nticks=8)
         axis_of(figure, "x", panel)["title"]["text"] = "ket: time of the transition that pushes"
         axis_of(figure, "y", panel)["title"]["text"] = "bra: time of the loss that responds" if panel == 0 else ""
+    title = {"text": choices[0]["quantity"], "side": "right", "font": {"size": 12}}
     figure.layout["coloraxis"] = {
-        "colorscale": [[i / 10, c] for i, c in enumerate(DIVERGING)], "cmid": 0, "cmin": -choices[0]["limit"], "cmax": choices[0]["limit"],
-        "colorbar": {"thickness": 12, "outlinewidth": 0, "len": 1, "title": {"text": choices[0]["quantity"], "side": "right"}},
-    }  # fmt: skip
+        "colorscale": [[i / 10, c] for i, c in enumerate(DIVERGING)],
+        "cmid": 0,
+        "cmin": -choices[0]["limit"],
+        "cmax": choices[0]["limit"],
+        "colorbar": {"thickness": 12, "outlinewidth": 0, "len": 1, "title": title},
+    }
     figure.choices = choices
     return figure
 

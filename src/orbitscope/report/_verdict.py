@@ -87,7 +87,7 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
         data=_finding(elements, data_words, attrs.get("sentence_data")),
         output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output")),
         learning=_finding(elements, words(verdict, "learning", elements), attrs.get("sentence_learning")),
-        learnt_subgroup=element_list(learnt, total=len(elements)),
+        learnt_subgroup=f"all of {group.title}" if group and elements and len(learnt) == len(elements) else element_list(learnt),
         next_step=str(attrs.get("sentence_next") or ""),
         warning=warning_of(case),
         case_index=index,
@@ -95,7 +95,7 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
 
 
 def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object) -> Finding:
-    levels = tuple(level(word) for word in verdicts)
+    levels: tuple[Level, ...] = tuple(level(word) for word in verdicts)
     summary = _summary(elements, verdicts)
     return Finding(str(sentence or "") or summary.capitalize() + ".", summary, verdicts, levels, _overall(elements, levels))
 
@@ -111,7 +111,7 @@ def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
 
 
 def _overall(elements: tuple[str, ...], levels: tuple[Level, ...]) -> Level:
-    kinds = {kind for e, kind in zip(elements, levels, strict=True) if not _is_identity(e, elements)}
+    kinds: set[Level] = {kind for e, kind in zip(elements, levels, strict=True) if not _is_identity(e, elements)}
     if len(kinds) == 1:
         return kinds.pop()
     return "partly" if kinds & {"holds", "partly"} else "unknown"

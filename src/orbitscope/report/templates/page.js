@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   var narrow = window.matchMedia("screen and (max-width: 760px)");
-  var config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  var config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
   var plots = Array.prototype.slice.call(document.querySelectorAll(".plot"));
   var drawn = [];
 
@@ -22,7 +22,7 @@
 
   // One menu per quantity and element: it changes the two heat maps in place.
   function menus(holder, target, choices) {
-    var box = holder.querySelector(".menus");
+    var box = holder.parentNode.querySelector(".menus");
     if (!box || choices.length < 2) return;
     var element = box.querySelector(".element"), quantity = box.querySelector(".quantity");
     function unique(key) {
