@@ -27,7 +27,7 @@ _MODELS: dict[str, _Entry] = {
     "unet": _Entry(
         UNet,
         {
-            "small": {"width": 16, "kernels": (5, 3, 3), "heads": 4},
+            "small": {"width": 12, "kernels": (5, 3, 3), "heads": 4},
             "medium": {"width": 24, "kernels": (7, 5, 3, 3), "heads": 4},
             "paper": {"width": 24, "kernels": (11, 9, 7, 5, 3), "heads": 4},
         },

@@ -52,7 +52,7 @@ class TrainConfig:
     in_memory_gib: float = 2.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "overrides", dict(self.overrides))
+        object.__setattr__(self, "overrides", _plain(self.overrides))
         object.__setattr__(self, "seeds", tuple(self.seeds) if not isinstance(self.seeds, int) else (self.seeds,))
         object.__setattr__(self, "split", tuple(float(f) for f in self.split))
         for name, kind in (("schedule", Schedule), ("precision", Precision), ("device", Device), ("keep", Keep)):
@@ -77,7 +77,7 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON and TOML."""
         out = dataclasses.asdict(self)
-        return {**out, "seeds": list(self.seeds), "split": list(self.split), "overrides": _plain(self.overrides)}
+        return {**out, "seeds": list(self.seeds), "split": list(self.split), "overrides": dict(self.overrides)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainConfig":

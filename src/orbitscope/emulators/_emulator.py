@@ -56,12 +56,12 @@ class Emulator(nn.Module):
                 "The data need the channels that the model was trained on."
             )
         mean, scale, output_scale = (b[:, None, None] for b in (self.mean, self.scale, self.output_scale))
-        out = self.backbone((state - mean) / scale) * output_scale
+        out = self.backbone((state - mean) / scale)
         if out.shape != state.shape:
             raise OrbitscopeError(
                 f"Emulator: the backbone turns {tuple(state.shape)} into {tuple(out.shape)}; the output must have the shape of the state."
             )
-        return (state if self.residual else mean) + out
+        return (state if self.residual else mean) + out * output_scale
 
     def check_symmetry_safe(self, layout: Layout) -> None:
         """Raise unless the normalisation is one scale per field, with a mean on scalars only."""

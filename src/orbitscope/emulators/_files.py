@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 
 SIDECAR, BEST, LAST, STATE = "run.json", "model.safetensors", "last.safetensors", "state.pt"
-Metadata = dict[str, str]
+Metadata = dict[str, Any]
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -62,8 +62,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_weights(path: Path, model: nn.Module, metadata: Metadata) -> None:
-    """All parameters and buffers as safetensors."""
-    content = save({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, metadata)
+    """All parameters and buffers as safetensors; same weights, same bytes."""
+    # One metadata entry: safetensors writes several in an order that changes from call to call.
+    content = save(
+        {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, {"orbitscope": json.dumps(metadata)}
+    )
     write_whole(path, lambda part: part.write_bytes(content))
 
 
@@ -75,7 +78,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Metadata]:
         )
     try:
         with safe_open(path, framework="pt") as stream:
-            return {name: stream.get_tensor(name) for name in stream.keys()}, dict(stream.metadata() or {})  # noqa: SIM118
+            return {name: stream.get_tensor(name) for name in stream.keys()}, json.loads((stream.metadata() or {}).get("orbitscope", "{}"))  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise OrbitscopeError(f"run: {path} is not a whole safetensors file ({error}). Take another checkpoint or train again.") from error
 

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
@@ -18,6 +17,9 @@ from ._loss import relative_l2, smse
 from ._prepare import PARTS, Prepared, Transitions
 from ._progress import TrainProgress
 from ._seed import derive
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 FORMAT = 1
 
@@ -35,7 +37,7 @@ class _Progressed:
 class Trainer:
     """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over."""
 
-    def __init__(self, fabric: Fabric, prepared: Prepared, seed: int, out: Path, report: Callable[[TrainProgress], None]) -> None:
+    def __init__(self, fabric: "Fabric", prepared: Prepared, seed: int, out: Path, report: Callable[[TrainProgress], None]) -> None:
         self.fabric, self.prepared, self.config, self.seed, self.out, self.report = fabric, prepared, prepared.config, seed, out, report
         config = self.config
         self.emulator = prepared.model(seed).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -197,8 +199,8 @@ class Trainer:
         return self.out / "checkpoints" / f"epoch-{epoch:04d}.safetensors"
 
     def _metadata(self) -> files.Metadata:
-        validation = self.at.history[-1]["validation"] if self.at.history else float("nan")
-        return {"format": "pt", "epoch": str(self.at.epoch), "seed": str(self.seed), "validation_smse": repr(validation)}
+        validation = self.at.history[-1]["validation"] if self.at.history else None
+        return {"epoch": self.at.epoch, "seed": self.seed, "validation_smse": validation}
 
     def _sidecar(self, metrics: dict[str, Any] | None) -> dict[str, Any]:
         data = self.prepared.data

@@ -120,6 +120,8 @@ def _processes(folder: Path, count: int) -> Iterator[list["subprocess.Popen[str]
                 process.wait(timeout=10)
             if process.poll() is None:
                 process.kill()
+            with process:  # closes its pipe and collects its exit code
+                pass
 
 
 def _tell(progress: TrainProgress) -> None:

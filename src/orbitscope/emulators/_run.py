@@ -84,7 +84,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         layout=layout,
         grid=grid,
         dt=float(kept["dt"]),
-        epoch=int(metadata.get("epoch") or kept["epoch"]),
+        epoch=int(metadata.get("epoch", kept["epoch"])),
         finished=bool(kept["finished"]),
         metrics=kept["metrics"],
         history=kept["history"],

@@ -4,10 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from .._errors import OrbitscopeError
 from ..data import Trajectories
@@ -17,6 +16,9 @@ from ._fit import Trainer
 from ._launch import launch
 from ._prepare import Prepared
 from ._progress import ProgressOption, Reporter
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(
@@ -70,7 +72,9 @@ def run_seeds(prepared: Prepared, out: Path, seeds: list[int], progress: Progres
             reporter.say(_summary(title, trainer.parameters, folder))
 
 
-def _fabric(config: TrainConfig) -> Fabric:
+def _fabric(config: TrainConfig) -> "Fabric":
+    from lightning_fabric import Fabric  # takes a second to import
+
     accelerator = config.device
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
@@ -89,7 +93,7 @@ def _fabric(config: TrainConfig) -> Fabric:
 
 
 def _folders(config: TrainConfig, out: Path) -> dict[int, Path]:
-    return {seed: out / f"seed-{seed}" for seed in config.seeds} if len(config.seeds) > 1 else {config.seeds[0]: out}
+    return {seed: out / f"seed-{seed}" for seed in config.seeds} if len(config.seeds) > 1 else dict.fromkeys(config.seeds, out)
 
 
 def _check_out(config: TrainConfig, out: Path, folders: dict[int, Path]) -> None:
