@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make quickstart` sets up and runs the main job, `make test` sets up and runs the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+export MPLBACKEND := Agg
+
+.PHONY: quickstart test test-quick lint docs benchmarks clean
+
+quickstart: .venv/installed
+	$(BIN)/orbitscope quickstart --out quickstart
+
+test: .venv/installed-dev lint
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: .venv/installed-dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+benchmarks: .venv/installed-dev
+	for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+# torch goes first and by its exact version: what a later dependency asks for is then already there.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv quickstart site build dist

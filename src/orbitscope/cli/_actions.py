@@ -1,0 +1,237 @@
+"""What the verbs do, on files."""
+
+import ast
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from .._errors import OrbitscopeError
+from ..data import Trajectories, Writer, load
+from ..emulators import Run, load_runs
+from ..physics import scenario, simulate
+from ..probe import ProbeConfig, audit, load_model, open_probe, probe, save_probe
+from ..report import summary_table, write_report
+from ._progress import Stages, stages
+
+
+def simulate_to_file(
+    name: str,
+    out: Path,
+    *,
+    trajectories: int,
+    resolution: int,
+    frames: int | None = None,
+    t_end: float | None = None,
+    refine: int = 1,
+    seed: int = 0,
+    device: str = "cpu",
+    force: bool = False,
+    progress: Stages | None = None,
+) -> Path:
+    """Simulate into a file, chunk by chunk; goes on with an unfinished one."""
+    plan = scenario(name)
+    frames, t_end = plan.frames if frames is None else frames, plan.t_end if t_end is None else t_end
+    if frames < 2:
+        raise OrbitscopeError(f"simulate: `frames` must be at least 2, got {frames}: a trajectory needs a transition.")
+    law = plan.equation()
+    provenance = {
+        "scenario": plan.name, "equation": law.name, "parameters": law.parameters, "seed": seed, "refine": refine, "t_end": t_end,
+    }  # fmt: skip
+    options = {
+        "trajectories": trajectories,
+        "resolution": resolution,
+        "frames": frames,
+        "t_end": t_end,
+        "seed": seed,
+        "refine": refine,
+        "device": device,
+    }
+    simulate(name, **options)  # a generator: this only checks the arguments, before any file is made
+    with Writer(out, law.layout, law.grid(resolution), t_end / (frames - 1), trajectories, frames, provenance, force=force) as writer:
+        missing = [int(i) for i in writer.missing]
+        done = trajectories - len(missing)
+        for indices, values in simulate(name, indices=missing, **options):
+            writer.write(list(indices), values)
+            done += len(indices)
+            if progress is not None:
+                progress(f"simulate {plan.name}", done, trajectories)
+    return Path(out)
+
+
+def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
+    """{"width": 32} from ("width=32",)."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise OrbitscopeError(f"--override: expected name=value, got {word!r}.")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
+
+
+def audit_file(path: Path, groups: Sequence[str], *, law: str | None, samples: int, seed: int, out: Path | None, force: bool) -> int:
+    """Print the audit of a file; 1 if it contradicts its convention."""
+    trajectories = load(path)
+    _say_notes(trajectories)
+    if out is not None and out.exists() and not force:
+        raise OrbitscopeError(f"out: {out} exists. Give another --out, or --force to replace it.")
+    results = {}
+    with stages() as bars:
+        for words in groups:
+            result = audit(
+                trajectories, words, law=law, samples=samples, seed=seed, progress=lambda d, t, words=words: bars(f"audit {words}", d, t)
+            )
+            results[result.attrs["group"]] = result
+    console = Console()
+    first = next(iter(results.values()))
+    refused = first.attrs["verdict"] not in ("consistent", "undetermined")
+    console.print(
+        f"{path}: [bold {'red' if refused else 'green'}]{first.attrs['verdict']}[/]. {first.attrs['explanation']}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for name, result in results.items():
+        console.print(_audit_table(name, result))
+    if out is not None:
+        save_probe(xr.DataTree.from_dict({f"/{name}": result for name, result in results.items()}), out, force=force)
+        print(out)
+    return 1 if refused else 0
+
+
+def probe_to_file(
+    model: str,
+    path: Path,
+    out: Path,
+    groups: Sequence[str],
+    config: ProbeConfig,
+    *,
+    weights: Path | None = None,
+    law: str | None = None,
+    title: str | None = None,
+    device: str = "auto",
+    force: bool = False,
+) -> int:
+    """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
+    trajectories = load(path)
+    _say_notes(trajectories)
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    cases = _cases(model, weights, trajectories, out, place)
+    for target, *_ in cases:
+        if target.exists() and not force:
+            raise OrbitscopeError(f"out: {target} exists. Give another --out, or --force to replace it.")
+    trees = []
+    for target, module, about, tested in cases:
+        about = {**about, "data_path": str(path), **({"title": title} if title else {})}
+        with stages() as bars:
+            tree = probe(module, tested, list(groups), config, audit_data=trajectories, law=law, progress=bars, **about)
+        trees.append(tree)
+        save_probe(tree, target, force=force)
+        print(target)
+    Console().print(summary_table(trees))
+    return 0
+
+
+def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:
+    """Write the page and print where it is."""
+    trees = [open_probe(p) for p in probes]
+    write_report(trees, out, title=title, force=force)
+    Console().print(summary_table(trees))
+    print(out)
+    return 0
+
+
+def describe(path: Path) -> str:
+    """Words on a file of trajectories, a probe, or a run folder."""
+    if path.is_dir():
+        return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path))
+    if not path.exists():
+        raise OrbitscopeError(f"info: there is no file or folder {path}.")
+    try:
+        tree = open_probe(path)
+    except OrbitscopeError:
+        return load(path).describe()
+    lines = [f"{tree.attrs.get('title', tree.attrs.get('model'))}: {tree.attrs['data_description']}", f"made by: {tree.attrs['command']}"]
+    for name, node in tree.children.items():
+        if "verdict" in node:
+            words = node["verdict"].attrs
+            lines += [f"{name}: {words[k]}" for k in ("sentence_data", "sentence_output", "sentence_learning", "sentence_next")]
+    return "\n".join(lines)
+
+
+def training_curves(run: Run) -> xr.Dataset:
+    """The history of a run for the report."""
+    epochs = [int(h["epoch"]) for h in run.history]
+    test = run.metrics.get("test") or run.metrics.get("validation") or {}
+    return xr.Dataset(
+        {f"{part}_loss": ("epoch", [h[part] for h in run.history]) for part in ("train", "validation")},
+        coords={"epoch": epochs},
+        attrs={
+            "test_smse": test.get("smse", float("nan")),
+            "persistence_smse": test.get("smse_persistence", float("nan")),
+            "epochs": run.epoch,
+            "seconds": sum(h["seconds"] for h in run.history),
+            "schedule": run.config.schedule,
+            "parameters": run.parameters,
+        },
+    )
+
+
+def run_case(run: Run) -> dict[str, Any]:
+    """What the report should know of a run."""
+    return {
+        "model": f"{run.config.model} {run.config.preset}",
+        "model_path": str(run.path),
+        "training": training_curves(run),
+        "training_seed": run.seed,
+        "training_config": json.dumps(run.config.to_dict()),
+    }
+
+
+def tested_on(run: Run, trajectories: Trajectories) -> Trajectories:
+    """The test trajectories, if the data have the shape of those that the run was trained on; else all of them."""
+    count = sum(len(part) for part in run.split.values())
+    return trajectories[run.split["test"]] if run.split.get("test") and count == len(trajectories) else trajectories
+
+
+def _cases(
+    model: str, weights: Path | None, trajectories: Trajectories, out: Path, device: str
+) -> list[tuple[Path, torch.nn.Module, dict[str, Any], Trajectories]]:
+    if Path(model).is_dir() and weights is None:
+        runs = load_runs(model, device=device)
+        several = len(runs) > 1
+        return [
+            (
+                out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if several else out,
+                run.model,
+                {**run_case(run), "title": f"{run.config.model} {run.config.preset}" + (f", seed {run.seed}" if several else "")},
+                tested_on(run, trajectories),
+            )
+            for run in runs
+        ]
+    return [(out, load_model(model, weights, device=device), {"model": model, "model_path": model, "title": model}, trajectories)]
+
+
+def _audit_table(name: str, result: xr.Dataset) -> Table:
+    table = Table(title=f"{name}: residual floor {float(result['residual_floor']):.1e}", title_justify="left")
+    for column in ("element", "solver residual", "p (invariant distribution)", "verdict"):
+        table.add_column(column)
+    for i, element in enumerate(result["element"].values):
+        table.add_row(
+            str(element), f"{result['residual'].values[i]:.1e}", f"{result['p_value'].values[i]:.3g}", str(result["verdict"].values[i])
+        )
+    return table
+
+
+def _say_notes(trajectories: Trajectories) -> None:
+    console = Console(stderr=True)
+    for note in trajectories.notes:
+        console.print(f"[dim]{note}[/]", highlight=False, soft_wrap=True)

@@ -1,0 +1,104 @@
+"""The entry point: finds the verb, reads flags and TOML into its settings, runs it, turns mistakes into exit codes."""
+
+import dataclasses
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from .._errors import OrbitscopeError
+from .._version import __version__
+
+VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info")
+_USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
+
+  simulate    make trajectories of a fluid and write them to a file
+  train       train an emulator on a file of trajectories
+  audit       which symmetries do the physics and the file have, and does the file keep its convention?
+  probe       which symmetries has a model learnt? (audit, equivariance error, influence, verdict)
+  report      one HTML page from one or more probes
+  quickstart  all of it on two small data sets
+  info        what is in a file or a run folder
+
+example:
+  orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
+  orbitscope train ns.nc --model unet --preset small --epochs 10 --out runs/unet
+  orbitscope probe runs/unet ns.nc --group d4 --out probe.nc
+  orbitscope report probe.nc --out report.html
+
+exit codes: 0 all went well; 1 the audit refused a file, or the run was interrupted; 2 a mistake in what was asked for"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (by default the program's) and return its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    errors = Console(stderr=True)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_USAGE)
+        return 0 if args else 2
+    if args[0] == "--version":
+        print(f"orbitscope {__version__}")
+        return 0
+    try:
+        if args[0] not in VERBS:
+            raise OrbitscopeError(f"there is no verb {args[0]!r}. Verbs: {', '.join(VERBS)}.")
+        return _parse(args[0], args[1:]).run()
+    except OrbitscopeError as error:
+        errors.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        errors.print("interrupted. What was finished is kept: the same command goes on from there.")
+        return 1
+    except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _parse(verb: str, args: list[str]) -> Any:
+    from . import _verbs
+
+    cls = _verbs.BY_NAME[verb]
+    args, config = _take_config(args)
+    default = _defaults(cls, config) if config else None
+    kwargs = {} if default is None else {"default": default}
+    return tyro.cli(cls, prog=f"orbitscope {verb}", args=args, **kwargs)
+
+
+def _take_config(args: list[str]) -> tuple[list[str], Path | None]:
+    """Cut `--config FILE` out of the arguments."""
+    rest, found = [], None
+    items = iter(args)
+    for item in items:
+        if item == "--config":
+            found = next(items, None)
+            if found is None:
+                raise OrbitscopeError("--config: a TOML file should follow.")
+        elif item.startswith("--config="):
+            found = item.removeprefix("--config=")
+        else:
+            rest.append(item)
+    return rest, Path(found) if found else None
+
+
+def _defaults(cls: type, path: Path) -> Any:
+    """Settings of a verb from a TOML file with the same names as its flags; flags given beside it win."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise OrbitscopeError(f"--config: there is no file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise OrbitscopeError(f"--config: {path} is not a TOML file: {error}") from error
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    values = {}
+    for name, value in table.items():
+        key = name.replace("-", "_")
+        if key not in known:
+            raise OrbitscopeError(f"--config: {path} sets {name!r}, which is no setting here. Known: {', '.join(sorted(known))}.")
+        values[key] = tuple(value) if isinstance(value, list) else Path(value) if "Path" in str(known[key].type) else value
+    required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    missing = {name: tyro.MISSING for name in required if name not in values}
+    return cls(**missing, **values)

@@ -1,0 +1,162 @@
+"""From nothing to a report: two small data sets, two models on each, and one file that is wrong on purpose."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._errors import OrbitscopeError
+
+if TYPE_CHECKING:
+    from ..data import Trajectories
+    from ._progress import Stages
+
+_SCENARIOS = {"navier-stokes": "navier-stokes.gauss", "euler": "euler.riemann"}
+_SWAPPED = "navier-stokes-swapped"
+_TITLES = {"navier-stokes": "Navier-Stokes", "euler": "Euler", _SWAPPED: "Navier-Stokes, components swapped"}
+_MODELS = {"unet": "UNet", "vit": "ViT"}
+
+
+@dataclass
+class Quickstart:
+    """Simulate, train, audit, probe and report on two small data sets; interrupted, the same command goes on where it was.
+
+    Also once with the velocity components of the Navier-Stokes file swapped, to show what a wrong convention looks like.
+
+    Example: orbitscope quickstart --out quickstart
+    """
+
+    out: Path = Path("quickstart")
+    """Folder for data, runs, probes and report.html."""
+    resolution: int = 32
+    """Points per axis."""
+    trajectories: int = 160
+    """Per data set."""
+    epochs: int = 12
+    """Of training, for each model."""
+    seed: int = 0
+    """Of everything."""
+    device: str = "cpu"
+    """cpu or cuda."""
+    force: bool = False
+    """Throw away what `out` holds from other settings."""
+
+    def run(self) -> int:
+        from rich.console import Console
+
+        from ..report import summary_table, write_report
+        from ._progress import stages
+
+        started = time.perf_counter()
+        self._claim()
+        trees = []
+        with stages() as bars:
+            files = self._simulate(bars)
+            for name, model in [(d, m) for d in _SCENARIOS for m in _MODELS] + [(_SWAPPED, "unet")]:
+                trees.append(self._case(name, model, files[name], bars))
+        report = write_report(
+            trees, self.out / "report.html", title="Which symmetries have these emulators learnt?", intro=_INTRO, force=True
+        )
+        console = Console()
+        console.print(summary_table(trees))
+        for tree in trees:
+            training = tree["training"].attrs
+            ratio = training["persistence_smse"] / training["test_smse"]
+            console.print(
+                f"{tree.attrs['title']}: test SMSE {training['test_smse']:.2e}, persistence {training['persistence_smse']:.2e} "
+                f"({ratio:.1f} times better than persistence)",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        console.print(f"{time.perf_counter() - started:.0f} s", highlight=False)
+        print(report.resolve())
+        return 0
+
+    def _claim(self) -> None:
+        """One folder, one set of settings: parts made with different ones must not meet in a report."""
+        settings = {k: v for k, v in asdict(self).items() if k not in ("out", "force", "device")}
+        kept = self.out / "quickstart.json"
+        if kept.exists() and not self.force:
+            try:
+                found = json.loads(kept.read_text())
+            except ValueError:
+                found = None
+            if found != settings:
+                raise OrbitscopeError(f"out: {self.out} holds a quickstart with other settings ({found}). Give another --out, or --force.")
+        elif self.out.exists() and any(self.out.iterdir()) and not kept.exists():
+            raise OrbitscopeError(f"out: {self.out} holds other files. Give another --out.")
+        self.out.mkdir(parents=True, exist_ok=True)
+        for folder in ("data", "runs", "probes"):
+            if self.force and kept.exists():
+                _remove(self.out / folder)
+            (self.out / folder).mkdir(exist_ok=True)
+        part = kept.with_name(kept.name + ".part")
+        part.write_text(json.dumps(settings))
+        part.replace(kept)
+
+    def _simulate(self, bars: "Stages") -> dict[str, Path]:
+        from ..data import load, save
+        from ._actions import simulate_to_file
+
+        files = {}
+        for name, scenario in _SCENARIOS.items():
+            files[name] = self.out / "data" / f"{name}.nc"
+            if not files[name].exists():
+                simulate_to_file(
+                    scenario, files[name], trajectories=self.trajectories, resolution=self.resolution, seed=self.seed, progress=bars
+                )
+        files[_SWAPPED] = self.out / "data" / f"{_SWAPPED}.nc"
+        if not files[_SWAPPED].exists():
+            save(load(files["navier-stokes"]).swap_components(), files[_SWAPPED])
+        return files
+
+    def _case(self, name: str, model: str, file: Path, bars: "Stages") -> Any:
+        from .. import ProbeConfig, TrainConfig, load, load_run, train
+        from ..probe import open_probe, probe, save_probe
+        from ._actions import run_case, tested_on
+
+        label = f"{_TITLES[name]}, {_MODELS[model]}"
+        data: Trajectories = load(file)
+        config = TrainConfig(model=model, epochs=self.epochs, seeds=(self.seed,), device=self.device, **_TRAINING[model])  # pyright: ignore[reportArgumentType]
+        folder = train(
+            data,
+            config,
+            self.out / "runs" / f"{name}-{model}",
+            progress=lambda p: bars(f"train {label}", round(p.fraction * 100), 100, f"loss {p.loss:.1e}"),
+        )
+        target = self.out / "probes" / f"{name}-{model}.nc"
+        if target.exists():
+            return open_probe(target)
+        run = load_run(folder, device=self.device)
+        tree = probe(
+            run.model,
+            tested_on(run, data),
+            ["d4"] if name == _SWAPPED else ["d4", "tx", "ty"],
+            ProbeConfig(trajectories=8, times=2, influence_elements=8, seed=self.seed),
+            audit_data=data,
+            progress=lambda stage, done, total: bars(f"probe {label}: {stage}", done, total),
+            title=label,
+            data_path=str(file),
+            **run_case(run),
+        )
+        save_probe(tree, target, force=True)
+        return tree
+
+
+_TRAINING: dict[str, dict[str, Any]] = {
+    "unet": {"learning_rate": 2e-3, "batch": 32},
+    "vit": {"learning_rate": 2e-3, "batch": 32},
+}
+
+_INTRO = (
+    "Two small emulators were trained on each of two data sets that orbitscope simulated: Gaussian vortices under the incompressible "
+    "Navier-Stokes equations, and four-quadrant Riemann problems under the compressible Euler equations. A third file is the first "
+    "one with its two velocity components swapped, as happens in practice: it shows what a wrong convention looks like."
+)
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    if folder.exists():
+        shutil.rmtree(folder)

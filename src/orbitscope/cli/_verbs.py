@@ -1,0 +1,246 @@
+"""The verbs: their settings are the flags, and the names in a TOML file; `run` does the work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from ._quickstart import Quickstart
+
+Device = Literal["auto", "cpu", "cuda"]
+Positional = tyro.conf.Positional
+
+
+@dataclass
+class Simulate:
+    """Make trajectories and write them to one file. Interrupted, the same command goes on where it was.
+
+    Example: orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
+    """
+
+    scenario: Positional[str]
+    """navier-stokes.gauss, navier-stokes.sines or euler.riemann (or NS-Gauss, NS-Sines, CE-RP)."""
+    out: Path
+    """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
+    trajectories: int = 64
+    """How many."""
+    resolution: int = 64
+    """Points per axis."""
+    frames: int | None = None
+    """Stored states per trajectory; None: 21."""
+    t_end: float | None = None
+    """Time of the last state; None: 1.0."""
+    refine: int = 1
+    """Solve on so many times finer a grid and store averages."""
+    seed: int = 0
+    """Of the initial conditions."""
+    device: Device = "auto"
+    """Where to compute; auto: the CPU (compiled)."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ._actions import simulate_to_file
+        from ._progress import stages
+
+        with stages() as bars:
+            path = simulate_to_file(
+                self.scenario, self.out, trajectories=self.trajectories, resolution=self.resolution, frames=self.frames, t_end=self.t_end,
+                refine=self.refine, seed=self.seed, device="cpu" if self.device == "auto" else self.device, force=self.force, progress=bars,
+            )  # fmt: skip
+        print(path)
+        return 0
+
+
+@dataclass
+class Train:
+    """Train an emulator, state -> next state. Interrupted, the same command goes on where it was, bit for bit.
+
+    Example: orbitscope train ns.nc --model unet --preset small --epochs 10 --out runs/unet
+    """
+
+    data: Positional[Path]
+    """File of trajectories."""
+    out: Path
+    """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
+    model: str = "unet"
+    """unet, vit, resnet, fno, or "package.module:callable"."""
+    preset: str = "small"
+    """small, medium or paper."""
+    override: tuple[str, ...] = ()
+    """Single options of the model, such as width=32."""
+    residual: bool = True
+    """Predict the increment instead of the next state."""
+    epochs: int = 10
+    """Passes over the training transitions."""
+    batch: int = 32
+    """Transitions per step."""
+    learning_rate: float = 5e-4
+    """Peak rate of AdamW."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the learning rate."""
+    clip: float = 1.0
+    """Largest gradient norm; 0: no clipping."""
+    seed: tuple[int, ...] = (0,)
+    """One run per seed."""
+    device: Device = "auto"
+    """auto: a GPU where there is one."""
+    devices: int = 1
+    """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
+    precision: Literal["32", "64", "bf16"] = "32"
+    """Of the arithmetic; bf16 is mixed."""
+    keep: Literal["best", "all"] = "best"
+    """all: also the weights after every epoch."""
+    force: bool = False
+    """Replace an existing run."""
+
+    def run(self) -> int:
+        from .. import TrainConfig, load, load_runs, train
+        from ._actions import parse_overrides
+
+        config = TrainConfig(
+            model=self.model, preset=self.preset, overrides=parse_overrides(self.override), residual=self.residual, epochs=self.epochs,
+            batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
+            seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
+        )  # fmt: skip
+        out = train(load(self.data), config, self.out, force=self.force)
+        for run in load_runs(out):
+            print(f"{run.path}: {run}")
+        return 0
+
+
+@dataclass
+class Audit:
+    """Which symmetries have the physics and the file, and does the file keep its declared convention? Exit code 1 if it does not.
+
+    Example: orbitscope audit ns.nc --group d4 tx
+    """
+
+    data: Positional[Path]
+    """File of trajectories."""
+    group: tuple[str, ...] = ("d4",)
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
+    law: str | None = None
+    """Equation (navier-stokes, euler); None: what the file says it is."""
+    samples: int = 128
+    """Trajectories for the two-sample test."""
+    seed: int = 0
+    """Of the random choices."""
+    out: Path | None = None
+    """NetCDF file for the numbers, if wanted."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ._actions import audit_file
+
+        return audit_file(self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
+
+
+@dataclass
+class Probe:
+    """Which symmetries has a model learnt? Audits the data, measures equivariance error and influence, and says it in words.
+
+    A run folder is probed on the trajectories that it was tested on, if the file is the one that it was trained on.
+
+    Example: orbitscope probe runs/unet ns.nc --group d4 tx ty --metric gauss_newton --out probe.nc
+    """
+
+    model: Positional[str]
+    """Run folder, torch.export file (.pt2), or "package.module:callable"."""
+    data: Positional[Path]
+    """File of trajectories."""
+    out: Path
+    """NetCDF file for the result; several seeds make several files."""
+    weights: Path | None = None
+    """safetensors for "package.module:callable"."""
+    group: tuple[str, ...] = ("d4",)
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
+    metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
+    """Of parameter space, for the influence."""
+    damping: float | None = None
+    """Of gauss_newton; None: 1e-6."""
+    trajectories: int = 8
+    """For the influence; the equivariance error takes four times as many."""
+    times: int = 2
+    """Transitions per trajectory, evenly spread."""
+    tolerance: float = 1.25
+    """Relative error up to which an element holds."""
+    influence_elements: int = 16
+    """At most so many elements of a group get an influence; all get an error."""
+    law: str | None = None
+    """Equation (navier-stokes, euler) for the audit; None: what the file says it is."""
+    title: str | None = None
+    """Name of this case in the report."""
+    seed: int = 0
+    """Of the random choices."""
+    device: Device = "auto"
+    """auto: a GPU where there is one."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from .. import ProbeConfig
+        from ._actions import probe_to_file
+
+        config = ProbeConfig(
+            trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, tolerance=self.tolerance,
+            influence_elements=self.influence_elements, seed=self.seed,
+        )  # fmt: skip
+        return probe_to_file(
+            self.model,
+            self.data,
+            self.out,
+            self.group,
+            config,
+            weights=self.weights,
+            law=self.law,
+            title=self.title,
+            device=self.device,
+            force=self.force,
+        )
+
+
+@dataclass
+class Report:
+    """One HTML page, without any network, from one or more probes.
+
+    Example: orbitscope report probe.nc --out report.html
+    """
+
+    probes: Positional[tuple[Path, ...]]
+    """Files of `orbitscope probe`."""
+    out: Path = Path("report.html")
+    """File to write."""
+    title: str = "Symmetry report"
+    """Headline."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ._actions import report_to_file
+
+        return report_to_file(self.probes, self.out, title=self.title, force=self.force)
+
+
+@dataclass
+class Info:
+    """What is in a file of trajectories, a probe or a run folder.
+
+    Example: orbitscope info ns.nc
+    """
+
+    path: Positional[Path]
+    """File or folder."""
+
+    def run(self) -> int:
+        from ._actions import describe
+
+        print(describe(self.path))
+        return 0
+
+
+BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in (Simulate, Train, Audit, Probe, Report, Quickstart, Info)}
