@@ -50,7 +50,7 @@ def influence(
     bra_time, bra_trajectory]; `ket_self` [element, ket_time, ket_trajectory]; and per element, over same-transition pairs against the null
     of different trajectories at the same time: `response`, `null` (medians, with quartiles `_low`, `_high`), `excess` (difference, with a
     bootstrap 95 % interval over trajectories), `kept_rank`, `condition`; `control`, the coherence of the group-averaged model of this
-    one, which must be 1.
+    one, which must be 1 (NaN for interpolated elements).
 
     The metric (see `GaussNewton`) is taken over the untransformed kets, the span over kets and bras of one element. Gradients run over the
     whole module through torch.func; no layer is special. Memory: 2 N p numbers for gradients and, for gauss_newton, 2 N * outputs.
@@ -167,12 +167,19 @@ def _dataset(answers: list[Response], losses: list[Tensor], pairs: Transitions, 
 def _control(
     model: nn.Module, pairs: Transitions, group: Group, chosen: tuple[Isometry, ...], action: GridAction, loss: Loss
 ) -> np.ndarray:
-    """Coherence, on one transition, of the group average with itself: its loss at gx and at x is one function of the parameters."""
-    subject = Subject.of(symmetrize(model, group, action))
+    """Coherence, on one transition, of the group average with itself: its loss at gx and at x is one function of the parameters.
+
+    The average runs over the elements that act without resampling, a subgroup; the others have no exact average, so NaN.
+    """
+    exact = Group(group.name, [g for g in group if action.is_exact(g)])
+    subject = Subject.of(symmetrize(model, exact, action))
     x, y = pairs.x[:1], pairs.y[:1]
     ket = example_gradients(subject, loss, x, y, 1)[0]
     values = []
     for g in chosen:
+        if g not in exact:
+            values.append(float("nan"))
+            continue
         bra = example_gradients(subject, loss, *action.pair(g, x, y), 1)[0]
         values.append(float(gram(bra, ket) / (gram(bra, bra) * gram(ket, ket)).sqrt()))
     return np.array(values)
