@@ -39,8 +39,8 @@ def output(groups: Sequence[Group]) -> str:
     """What the error figure shows, with its range."""
     text = (
         "Median and quartiles over transitions. Relative error: the error of the forecast from the moved state over that from the "
-        "original; 1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no truth "
-        "involved; the noise floor is the smallest gap that this measurement can see."
+        "original; 1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no "
+        "truth involved; the noise floor is the smallest gap that this measurement can see."
     )
     for group in groups:
         data = group.part("equivariance")
@@ -102,8 +102,8 @@ def audit(groups: Sequence[Group]) -> str:
     return (
         "Physics: a transition (x, y) is moved to (gx, gy) and handed to the solver; the residual compares what the solver makes of gx "
         "with gy, in units of the step itself. At the dotted floor the moved transition obeys the physics as well as the original. "
-        "Distribution: the corrected p-value of a two-sample test between moved and original states; below 5 % the file's distribution is not invariant, "
-        "even where the physics is."
+        "Distribution: the corrected p-value of a two-sample test between moved and original states; below 5 % the file's distribution "
+        "is not invariant, even where the physics is."
     )
 
 
