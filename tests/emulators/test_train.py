@@ -303,6 +303,7 @@ def test_config_mistakes_are_named(change, words):
 
 
 def test_config_survives_json():
+    assert TrainConfig(overrides={"kernels": "5,3"}).to_dict() == TrainConfig(overrides={"kernels": (5, 3)}).to_dict()
     assert TrainConfig.from_dict(json.loads(json.dumps(TINY.to_dict()))).to_dict() == TINY.to_dict()
     with pytest.raises(OrbitscopeError, match="epoch5"):
         TrainConfig.from_dict({"epoch5": 3})

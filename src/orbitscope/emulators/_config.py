@@ -12,13 +12,15 @@ Schedule = Literal["cosine", "constant"]
 Precision = Literal["32", "64", "bf16"]
 Device = Literal["auto", "cpu", "cuda"]
 Keep = Literal["best", "all"]
+Option = bool | int | float | str | tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     r"""How to train an emulator: one-step SMSE with AdamW. Same config + data + CPU = same bits.
 
-    - `model`, `preset`, `overrides`: what `build` makes; `overrides` replace single options, for example {"width": 32}.
+    - `model`, `preset`, `overrides`: what `build` makes; `overrides` replace single options, for example
+      {"width": 32, "kernels": (5, 3)}; on a command line: width 32 kernels 5,3.
     - `residual`: predict the increment, in units of its own size, instead of the next state.
     - `epochs`, `batch`: passes over all transitions of the training split; transitions per step, over all devices together.
     - `learning_rate` peak, reached linearly over the first `warmup` part of all steps; then constant, or along half a cosine to 0.
@@ -33,7 +35,7 @@ class TrainConfig:
 
     model: str = "unet"
     preset: str = "small"
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Option] = field(default_factory=dict)
     residual: bool = True
     epochs: int = 10
     batch: int = 32
@@ -109,6 +111,8 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, str) and "," in value and all(part.strip().isdigit() for part in value.split(",")):
+        return [int(part) for part in value.split(",")]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise OrbitscopeError(f"TrainConfig: `overrides` must be numbers, words or lists of them, got {value!r}.")

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -46,6 +48,7 @@ def launch(data: Trajectories, config: TrainConfig, out: Path, seeds: list[int],
         files.write_json(folder / "job.json", {**job, "data": _pack(data, folder)})
         title = f"{config.model} {config.preset} on {config.devices} devices"
         with Reporter(progress, title) as reporter, _processes(folder, config.devices) as processes:
+            threading.Thread(target=_watch, args=(processes,), daemon=True).start()
             _listen(processes[0].stdout, reporter)
             codes = [process.wait() for process in processes]
         if any(codes):
@@ -122,6 +125,17 @@ def _processes(folder: Path, count: int) -> Iterator[list["subprocess.Popen[str]
                 process.kill()
             with process:  # closes its pipe and collects its exit code
                 pass
+
+
+def _watch(processes: list["subprocess.Popen[str]"]) -> None:
+    """Stop all as soon as one has failed: the others may wait for it for ever."""
+    while any(process.poll() is None for process in processes):
+        if any(process.poll() for process in processes):
+            time.sleep(5)  # time to fail by themselves, with their own message
+            for process in processes:
+                process.terminate()
+            return
+        time.sleep(0.5)
 
 
 def _tell(progress: TrainProgress) -> None:

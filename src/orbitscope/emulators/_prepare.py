@@ -57,7 +57,7 @@ class Prepared:
                 config.preset,
                 channels_in=data.channels,
                 resolution=(data.grid.shape[0], data.grid.shape[1]),
-                **config.overrides,
+                **dict[str, Any](config.overrides),
             )
         dtype = torch.float64 if config.precision == "64" else torch.float32
         scales = self.increment if config.residual else None

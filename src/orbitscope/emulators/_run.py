@@ -69,7 +69,11 @@ def load_runs(path: str | Path, weights: Literal["best", "last"] | int = "best",
 def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device) -> Run:
     config, layout, grid = TrainConfig.from_dict(kept["config"]), Layout.from_dict(kept["layout"]), Grid.from_dict(kept["grid"])
     backbone = build(
-        config.model, config.preset, channels_in=layout.channels, resolution=(grid.shape[0], grid.shape[1]), **config.overrides
+        config.model,
+        config.preset,
+        channels_in=layout.channels,
+        resolution=(grid.shape[0], grid.shape[1]),
+        **dict[str, Any](config.overrides),
     )
     norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
     mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))

@@ -53,6 +53,8 @@ def train(
         prepared.model(unfinished[0])  # raises here, before any process or file, where the model does not fit the data
         if config.devices > 1 and "LOCAL_RANK" not in os.environ:
             launch(data, config, out, unfinished, progress, tensorboard)
+            for seed in unfinished:
+                Reporter(progress, "").say(_summary(_title(config, seed), folders[seed]))
         else:
             run_seeds(prepared, out, unfinished, progress, tensorboard)
     return out
@@ -64,12 +66,12 @@ def run_seeds(prepared: Prepared, out: Path, seeds: list[int], progress: Progres
     for seed in seeds:
         fabric = _fabric(config)
         folder = _folders(config, out)[seed]
-        title = f"{config.model} {config.preset}" + (f" seed {seed}" if len(config.seeds) > 1 else "")
+        title = _title(config, seed)
         with Reporter(progress if fabric.is_global_zero else None, title) as reporter:
             trainer = Trainer(fabric, prepared, seed, folder, reporter)
             with _writer(folder, tensorboard and fabric.is_global_zero) as writer:
                 trainer.run(writer)
-            reporter.say(_summary(title, trainer.parameters, folder))
+            reporter.say(_summary(title, folder))
 
 
 def _fabric(config: TrainConfig) -> "Fabric":
@@ -152,8 +154,13 @@ def _writer(folder: Path, wanted: bool) -> Iterator[Any]:
         writer.close()
 
 
-def _summary(title: str, parameters: int, folder: Path) -> str:
-    metrics = files.read_json(folder / files.SIDECAR)["metrics"]
+def _title(config: TrainConfig, seed: int) -> str:
+    return f"{config.model} {config.preset}" + (f" seed {seed}" if len(config.seeds) > 1 else "")
+
+
+def _summary(title: str, folder: Path) -> str:
+    kept = files.read_json(folder / files.SIDECAR)
+    metrics, parameters = kept["metrics"], kept["parameters"]
     part = "test" if "test" in metrics else "validation" if "validation" in metrics else None
     if part is None:
         return f"{title}: {parameters:,} parameters, {folder}"
