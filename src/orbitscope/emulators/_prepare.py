@@ -86,7 +86,7 @@ class Transitions:
         return self._place(x), self._place(y)
 
     def _place(self, state: Tensor) -> Tensor:
-        # Channels last: convolutions of a small UNet ran 1.3 times as fast on the CPU, transformers the same.
+        # Channels last: training steps of six small UNets ran 1.1 to 1.4 times as fast on 2 cores; other models were not measured.
         return state.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
 
     def shuffled(self, seed: int, epoch: int, batch: int) -> list[Tensor]:

@@ -1,8 +1,9 @@
 """Periodic padding and its adjoint.
 
-`torch.nn.functional.pad(mode="circular")` costs a third of a small UNet's training step on the CPU: its derivative fills and copies
-the whole array once per border. Here the padding is one linear map with its adjoint written out, 3.5 times as fast forward and
-backward, the same values, and differentiable any number of times in both modes.
+The derivative of `torch.nn.functional.pad(mode="circular")` fills and copies the whole array once per border. Here the padding is one
+linear map with its adjoint written out: the same values, differentiable any number of times in both modes. Measured on 2 cores, [32, 16,
+32, 32], 2 cells: forward and backward 0.85 ms against 2.97. A small UNet's whole training step gains little by itself (88 to 87 ms) but
+then profits from channels-last memory (61 ms), which it did not with the other padding (88 ms).
 """
 
 from typing import Any
