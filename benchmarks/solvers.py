@@ -1,6 +1,7 @@
 """Speed of the two solvers, each against a yardstick measured in the same run.
 
-Euler: the compiled kernel against eager torch. Navier-Stokes: a step against its own Fourier transforms alone.
+Euler: the compiled kernel against eager torch. Navier-Stokes: a step against its own Fourier transforms alone. The yardsticks run on
+one thread (split operations lose on arrays of this size, and badly so on a busy machine), so ratios compare one thread with one.
 
     python benchmarks/solvers.py [--threads 2] [--repeats 3]
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from orbitscope.physics import Euler, NavierStokes, scenario, simulate
 from orbitscope.physics._euler_torch import advance_all as eager
+from orbitscope.physics._parallel import single_threaded
 
 Call = tuple[Callable[..., Tensor], Tensor, dict[str, Any]]
 
@@ -40,7 +42,7 @@ def euler(repeats: int) -> None:
 
     compiled(torch.ones(1, 4, 4, 4).numpy(), 0.0, 1.4, 0.5, 10, 1)
     print(f"import of numba and first call (compile, or load from the cache): {time.perf_counter() - start:.1f} s\n")
-    print(f"{'Euler, CE-RP':<26}{'numba':>10}{'1 thread':>10}{'torch':>10}{'numba/torch':>13}   (million cell-steps/s)")
+    print(f"{'Euler, CE-RP':<26}{'numba':>10}{'1 thread':>10}{'torch, 1':>10}{'ratio':>8}   (million cell-steps/s)")
     plan, solver = scenario("CE-RP"), Euler()
     for dtype in (torch.float32, torch.float64):
         for n, count, dt in ((32, 64, 0.1), (64, 16, 0.1), (128, 8, 0.1)):
@@ -49,10 +51,11 @@ def euler(repeats: int) -> None:
             cells = steps * n * n / 1e6
             fast = cells / best(lambda x=x, dt=dt: compiled(x.numpy().copy(), dt, 1.4, 0.5, 100_000, threads), repeats)
             alone = cells / best(lambda x=x, dt=dt: compiled(x.numpy().copy(), dt, 1.4, 0.5, 100_000, 1), repeats)
-            short = dt / 8
-            few = int(eager(x, short, 1.4, 0.5, 100_000)[3].sum()) * n * n / 1e6
-            slow = few / best(lambda x=x, short=short: eager(x, short, 1.4, 0.5, 100_000), repeats)
-            print(f"{f'{count} x {n}^2, {str(dtype)[6:]}':<26}{fast:>10.1f}{alone:>10.1f}{slow:>10.2f}{fast / slow:>12.0f}x")
+            short = dt / 32
+            with single_threaded():
+                few = int(eager(x, short, 1.4, 0.5, 100_000)[3].sum()) * n * n / 1e6
+                slow = few / best(lambda x=x, short=short: eager(x, short, 1.4, 0.5, 100_000), repeats)
+            print(f"{f'{count} x {n}^2, {str(dtype)[6:]}':<26}{fast:>10.1f}{alone:>10.1f}{slow:>10.2f}{alone / slow:>7.0f}x")
 
 
 @contextmanager
@@ -77,15 +80,17 @@ def recorded() -> Iterator[list[Call]]:
 
 def navier_stokes(repeats: int) -> None:
     """Milliseconds per interval of 0.05 for a batch, and the share of the transforms."""
-    print(f"\n{'Navier-Stokes, NS-Gauss':<26}{'step':>10}{'FFTs alone':>12}{'ratio':>8}{'transforms':>12}   (ms per interval of 0.05)")
+    print(f"\n{'Navier-Stokes, NS-Gauss':<26}{'step':>10}{'1 thread':>10}{'FFTs alone':>12}{'ratio':>8}{'transforms':>12}   (ms per 0.05)")
     plan, solver = scenario("NS-Gauss"), NavierStokes()
     for n, count in ((32, 64), (64, 32), (128, 8)):
         x = torch.stack([plan.initial(solver.grid(n), 0, i, torch.float32) for i in range(count)])
-        with recorded() as calls:
-            solver.step(x, 0.05)
-        whole = 1e3 * best(lambda x=x: solver.step(x, 0.05), repeats)
-        alone = 1e3 * best(lambda calls=calls: [f(y, **k) for f, y, k in calls], repeats)
-        print(f"{f'{count} x {n}^2, float32':<26}{whole:>10.1f}{alone:>12.1f}{whole / alone:>8.2f}{len(calls):>12}")
+        shared = 1e3 * best(lambda x=x: solver.step(x, 0.05), repeats)
+        with single_threaded():
+            with recorded() as calls:
+                solver.step(x, 0.05)
+            whole = 1e3 * best(lambda x=x: solver.step(x, 0.05), repeats)
+            alone = 1e3 * best(lambda calls=calls: [f(y, **k) for f, y, k in calls], repeats)
+        print(f"{f'{count} x {n}^2, float32':<26}{shared:>10.1f}{whole:>10.1f}{alone:>12.1f}{whole / alone:>8.2f}{len(calls):>12}")
 
 
 def data_sets() -> None:

@@ -12,6 +12,7 @@ from ..symmetry import Grid, Layout
 from . import _euler_torch
 from ._equation import Equation, SolverError
 from ._euler_status import OK, REASON
+from ._parallel import single_threaded
 from ._spectral import modes
 
 _MAX_STEPS = 100_000
@@ -82,6 +83,9 @@ class Euler(Equation):
             result = state.detach().clone(memory_format=torch.contiguous_format)
             found = advance_all(result.numpy(), dt, self.gamma, self.cfl, _MAX_STEPS, torch.get_num_threads())
             status, reached = (torch.from_numpy(a) for a in found[:2])
+        elif state.device.type == "cpu":
+            with single_threaded():
+                result, reached, status, _ = _euler_torch.advance_all(state, dt, self.gamma, self.cfl, _MAX_STEPS)
         else:
             result, reached, status, _ = _euler_torch.advance_all(state, dt, self.gamma, self.cfl, _MAX_STEPS)
         bad = (status != OK).nonzero().flatten()
