@@ -234,4 +234,4 @@ def _audit_table(name: str, result: xr.Dataset) -> Table:
 def _say_notes(trajectories: Trajectories) -> None:
     console = Console(stderr=True)
     for note in trajectories.notes:
-        console.print(f"[dim]{note}[/]", highlight=False, soft_wrap=True)
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)

@@ -33,8 +33,8 @@ class Quickstart:
     """Points per axis."""
     trajectories: int = 160
     """Per data set."""
-    epochs: int = 12
-    """Of training, for each model."""
+    epochs: int = 6
+    """Of training for the UNet; the ViT, whose epochs cost a third, gets three times as many."""
     seed: int = 0
     """Of everything."""
     device: str = "cpu"
@@ -117,7 +117,8 @@ class Quickstart:
 
         label = f"{_TITLES[name]}, {_MODELS[model]}"
         data: Trajectories = load(file)
-        config = TrainConfig(model=model, epochs=self.epochs, seeds=(self.seed,), device=self.device, **_TRAINING[model])  # pyright: ignore[reportArgumentType]
+        times, rate = _TRAINING[model]
+        config = TrainConfig(model=model, epochs=times * self.epochs, learning_rate=rate, seeds=(self.seed,), device=self.device)  # pyright: ignore[reportArgumentType]
         folder = train(
             data,
             config,
@@ -143,10 +144,8 @@ class Quickstart:
         return tree
 
 
-_TRAINING: dict[str, dict[str, Any]] = {
-    "unet": {"learning_rate": 2e-3, "batch": 32},
-    "vit": {"learning_rate": 2e-3, "batch": 32},
-}
+# Epochs as a multiple of the UNet's, and peak learning rate: what reached the smallest error in half a minute on two cores.
+_TRAINING = {"unet": (1, 3e-3), "vit": (3, 4e-3)}
 
 _INTRO = (
     "Two small emulators were trained on each of two data sets that orbitscope simulated: Gaussian vortices under the incompressible "

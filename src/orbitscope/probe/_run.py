@@ -58,6 +58,7 @@ def probe(
     data: Trajectories,
     groups: Group | str | Sequence[Group | str],
     config: ProbeConfig | None = None,
+    /,
     *,
     audit_data: Trajectories | None = None,
     law: Equation | str | None = None,
