@@ -196,7 +196,7 @@ def _fields(rng: np.random.Generator, equation: str, size: int, swapped: bool) -
     fgx = gfx + noise * rng.normal(size=gfx.shape)
     order = ("element", "channel", "x", "y")
     return xr.Dataset(
-        {"x": (order[1:], x), "gx": (order, moved), "f_gx": (order, fgx), "g_fx": (order, gfx), "difference": (order, fgx - gfx)},
+        {"state": (order[1:], x), "gx": (order, moved), "f_gx": (order, fgx), "g_fx": (order, gfx), "difference": (order, fgx - gfx)},
         coords={"element": list(elements)},
     )
 

@@ -2,7 +2,9 @@
 
 import io
 
+import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
 from orbitscope import OrbitscopeError
@@ -28,6 +30,45 @@ def test_a_row_per_case_and_group(case):
 def test_the_data_column_falls_back_on_the_audit(case):
     (row,) = verdict_rows([case(groups=("D4",), parts=("audit",), training=False)])
     assert row.data.overall == "holds" and row.output.summary == "not measured" and row.learning.overall == "unknown"
+
+
+def test_the_file_of_an_audit_alone_is_read_too(case):
+    audit = case(groups=("D4",))["D4/audit"].to_dataset()
+    tree = xr.DataTree.from_dict({"/D4": audit.assign_attrs(kind="audit", verdict="file contradicts its declared convention")})
+    (row,) = verdict_rows([tree])
+    assert row.group == "D4" and row.data.overall == "holds" and "refuses" in row.warning
+
+
+def test_influence_on_a_part_of_the_group_is_judged_on_that_part(case):
+    tree = case(groups=("Tx8",))
+    tree["Tx8/influence"].dataset = tree["Tx8/influence"].to_dataset().isel(element=[0, 1, 4])
+    (row,) = verdict_rows([tree])
+    assert row.learning.overall == "holds" and [bool(w) for w in row.learning.words] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "overall"),
+    [
+        (("no more than chance",), "chance"),
+        (("no more than chance", "opposed"), "chance"),
+        (("shared", "opposed"), "partly"),
+        (("opposed",), "broken"),
+    ],
+)
+def test_no_evidence_is_not_called_broken(case, words, overall):
+    tree = case(groups=("D4",))
+    found = [words[i % len(words)] for i in range(8)]
+    tree["D4/verdict"].dataset = tree["D4/verdict"].to_dataset().assign(learning=("element", np.array(found, dtype=object)))
+    assert verdict_rows([tree])[0].learning.overall == overall
 
 
 def test_an_unknown_word_is_shown_as_it_is_and_never_guessed(case):

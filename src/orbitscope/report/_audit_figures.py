@@ -68,16 +68,17 @@ def audit_figure(case: Case, groups: Sequence[Group]) -> Figure | None:
     floors = [as_float(d["residual_floor"].values) if "residual_floor" in d.variables else math.nan for _, d in tables]
     bottoms = (
         log_axis(figure, 0, [*residuals, floors], least=(1e-3, 1e-1)),
-        log_axis(figure, 1, p_values, least=(1e-2, 1.0)),
+        log_axis(figure, 1, p_values, least=(3e-3, 1.0)),
     )
     for k, (group, data) in enumerate(tables):
         for panel, (values, name) in enumerate(((residuals[k], "residual"), (p_values[k], "corrected p-value"))):
             if values is not None:
                 figure.traces += _points(group, data, values, panel, name, bottoms[panel], k)
-    figure.layout["shapes"] = [line_at(1, _SIGNIFICANCE)]
+    alpha = as_float(tables[0][1].attrs.get("alpha", _SIGNIFICANCE))
+    figure.layout["shapes"] = [line_at(1, alpha)]
     if any(f > 0 for f in floors):
         figure.traces.append(_floor(tables, max(f for f in floors if f > 0)))
-    figure.layout["annotations"].append(_note(1, "5 %", float(np.log10(_SIGNIFICANCE))))
+    figure.layout["annotations"].append(_note(1, f"{100 * alpha:g} %", math.log10(alpha)))
     for panel in (0, 1):
         if all(g.translations for g, _ in tables):
             shift_axis(figure, panel, case, [g for g, _ in tables])

@@ -27,11 +27,11 @@ def headline(rows: Sequence[VerdictRow]) -> list[str]:
         ("learning", "what is learnt at a state is shared with all its copies"),
     )
     for name, claim in claims:
-        found = [r for r in rows if not r.warning and getattr(r, name).overall != "unknown"]
+        found = [getattr(r, name) for r in rows if not r.warning and any(getattr(r, name).words)]
         if found:
-            whole = sum(getattr(r, name).overall == "holds" for r in found)
-            where = "verdicts on files that pass the audit" if refused else "verdicts"
-            out.append(f"In {whole} of {len(found)} {where}, {claim}.")
+            whole, open_ = (sum(f.overall == kind for f in found) for kind in ("holds", "unknown"))
+            where = " on files that the audit does not refuse" if refused else ""
+            out.append(f"In {whole} of {count(len(found), 'verdict')}{where}, {claim}{f' ({open_} undetermined)' if open_ else ''}.")
     return out
 
 
@@ -102,8 +102,8 @@ def audit(groups: Sequence[Group]) -> str:
     return (
         "Physics: a transition (x, y) is moved to (gx, gy) and handed to the solver; the residual compares what the solver makes of gx "
         "with gy, in units of the step itself. At the dotted floor the moved transition obeys the physics as well as the original. "
-        "Distribution: the corrected p-value of a two-sample test between moved and original states; below 5 % the file's distribution "
-        "is not invariant, even where the physics is."
+        "Distribution: the corrected p-value of a two-sample test between moved and original states; below the dashed line the file's "
+        "distribution is not invariant, even where the physics is."
     )
 
 

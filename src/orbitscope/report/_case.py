@@ -13,6 +13,7 @@ from .._errors import OrbitscopeError
 
 KIND = "orbitscope probe"
 _FILE_NODES = ("training", "audit")
+_INSTRUMENTS = ("audit", "equivariance", "influence")
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,20 @@ def _read(case: xr.DataTree | Path | str, index: int) -> Case:
     source = "" if isinstance(case, xr.DataTree) else str(case)
     tree = case if isinstance(case, xr.DataTree) else _open(Path(case))
     kind = tree.attrs.get("kind")
-    if kind != KIND:
+    if kind != KIND and not _bare(tree):
         raise OrbitscopeError(
             f"cases[{index}]: {source or 'the DataTree'} is not a probe result (its attribute `kind` is {kind!r}, expected {KIND!r}). "
             "Give the file that `orbitscope probe` or `orbitscope audit` wrote, not the trajectories or the run."
         )
     nodes = {name: child for name, child in tree.children.items() if name not in _FILE_NODES}
     groups = tuple(_group(name, node) for name, node in nodes.items())
-    title = str(tree.attrs.get("title") or tree.attrs.get("model") or f"Case {index + 1}")
+    title = str(tree.attrs.get("title") or tree.attrs.get("model") or Path(source).stem or f"Case {index + 1}")
+    first = next((g.part("audit") for g in groups), None)
     return Case(
         title=title,
         attrs={str(k): v for k, v in tree.attrs.items()},
         training=_dataset(tree, "training"),
-        audit=_dataset(tree, "audit"),
+        audit=first if _bare(tree) else _dataset(tree, "audit"),
         groups=tuple(g for g in groups if g.parts),
         source=source,
         channel_names=_channel_names(tree.attrs.get("layout")),
@@ -142,8 +144,15 @@ def _open(path: Path) -> xr.DataTree:
         ) from error
 
 
+def _bare(tree: xr.DataTree) -> bool:
+    """Whether every child is the result of one instrument itself, as `orbitscope audit` writes them."""
+    return bool(tree.children) and all(child.attrs.get("kind") in _INSTRUMENTS for child in tree.children.values())
+
+
 def _group(name: str, node: xr.DataTree) -> Group:
     parts = {part: data for part in node.children if (data := _dataset(node, part)) is not None}
+    if node.attrs.get("kind") in _INSTRUMENTS:
+        parts[node.attrs["kind"]] = node.to_dataset()
     return Group(name, str(node.attrs.get("group") or name), parts)
 
 

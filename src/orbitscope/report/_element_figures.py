@@ -26,7 +26,7 @@ from ._plot import (
     quartiles,
     whiskers,
 )
-from ._text import Level, level
+from ._text import level
 
 _DOTS = 400  # above this many transitions the single dots would only be a smear
 
@@ -37,7 +37,7 @@ def output_figure(group: Group) -> Figure | None:
     if data is None:
         return None
     elements = labels(data)
-    levels: list[Level] = [level(w) for w in words(group.part("verdict"), "output", elements)]
+    verdicts = words(group.part("verdict"), "output", elements)
     error, commutator = array(data, "relative_error", "element", "transition"), array(data, "commutator", "element", "transition")
     floor = array(data, "floor", "element")
     if not _any(error) and not _any(commutator):
@@ -50,7 +50,7 @@ def output_figure(group: Group) -> Figure | None:
         if values is not None and _few(values):
             figure.traces.append(_dots(elements, values, data, bottom, panel, name))
         extra = [("noise floor", floor)] if panel and floor is not None else []
-        figure.traces += _medians(elements, (low, middle, high), levels, panel, name, bottom=bottom, extra=extra, legend=panel == 0)
+        figure.traces += _medians(elements, (low, middle, high), verdicts, panel, name, bottom=bottom, extra=extra, legend=panel == 0)
         _element_axis(figure, panel, elements)
     if _any(floor):
         assert floor is not None
@@ -65,7 +65,7 @@ def learning_figure(group: Group) -> Figure | None:
     if data is None:
         return None
     elements = labels(data)
-    levels: list[Level] = [level(w) for w in words(group.part("verdict"), "learning", elements)]
+    verdicts = words(group.part("verdict"), "learning", elements)
     take = {n: array(data, n, "element") for n in _SUMMARY}
     if not _any(take["response"]) and not _any(take["excess"]):
         return None
@@ -73,9 +73,9 @@ def learning_figure(group: Group) -> Figure | None:
     figure.traces += null_boxes(elements, take)
     size = len(elements)
     extra = [(title, take[n]) for n, title in _DETAILS if take[n] is not None]
-    figure.traces += _medians(elements, three(take, "response", size), levels, 0, "response", extra=extra, learnt=True)
+    figure.traces += _medians(elements, three(take, "response", size), verdicts, 0, "response", extra=extra, learnt=True)
     excess = three(take, "excess", size)
-    figure.traces += _medians(elements, excess, levels, 1, "excess", interval=("95 % low", "95 % high"), learnt=True, legend=False)
+    figure.traces += _medians(elements, excess, verdicts, 1, "excess", interval=("95 % low", "95 % high"), learnt=True, legend=False)
     if _any(take["control"]):
         figure.traces.append(control(elements, take["control"]))
     for panel in (0, 1):
@@ -154,7 +154,7 @@ Three = tuple[np.ndarray, np.ndarray, np.ndarray]
 def _medians(
     elements: tuple[str, ...],
     bounds: Three,
-    levels: list[Level],
+    verdicts: Sequence[str],
     panel: int,
     name: str,
     *,
@@ -169,7 +169,7 @@ def _medians(
     rows = zip(elements, low, middle, high, strict=True)
     heads = [[("", e), (name, m), (interval[0], a), (interval[1], b)] for e, a, m, b in rows]
     texts = hover([[*head, *((t, v[i]) for t, v in extra)] for i, head in enumerate(heads)])
-    traces = []
+    traces, levels = [], [level(v) for v in verdicts]
     for kind, (colour, symbol, words_of) in LEVEL_STYLE.items():
         at = [i for i, k in enumerate(levels) if k == kind]
         if not at:
@@ -177,7 +177,8 @@ def _medians(
         symbols = ["triangle-down-open" if bottom and middle[i] == 0 else symbol for i in at]
         bars = [gaps(v[at]) if bottom else v[at] for v in (low, high)]
         traces.append({
-            "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "name": words_of[learnt], "legendgroup": kind,
+            "type": "scatter", "mode": "markers", "x": [plain(elements[i]) for i in at], "legendgroup": kind,
+            "name": plain(next((verdicts[i] for i in at if verdicts[i]), words_of[learnt])),
             "y": lifted(middle[at], bottom) if bottom else middle[at], "text": [texts[i] for i in at], "hoverinfo": "text",
             "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5 if kind == "unknown" else 0, "color": colour}},
             "error_y": whiskers(bars[0], middle[at], bars[1], colour), "showlegend": legend, **on(panel),

@@ -36,22 +36,24 @@ class Picture:
 def field_pictures(case: Case, group: Group) -> list[Picture]:
     """A picture per channel; an empty list where no fields were kept or they have not two spatial axes."""
     data = group.part("fields")
-    if data is None or any(n not in data.variables for n in _COLUMNS[:4]):
+    if data is None or any(n not in data.variables or set(data[n].dims) != {"element", "channel", "x", "y"} for n in _COLUMNS[1:4]):
         return []
-    if set(data["x"].dims) != {"channel", "x", "y"} or any(set(data[n].dims) != {"element", "channel", "x", "y"} for n in _COLUMNS[1:4]):
+    # "x" is an axis too, so files call the state itself "state".
+    state = next((n for n in ("state", "x") if n in data.variables and set(data[n].dims) == {"channel", "x", "y"}), None)
+    if state is None:
         return []
     names, units, field_of = _channels(case, data)
-    values = _values(data)
+    values = _values(data, state)
     return [
         _picture(names[c], units[c], data, values, c, [k for k, f in enumerate(field_of) if f == field_of[c]]) for c in range(len(names))
     ]
 
 
-def _values(data: xr.Dataset) -> dict[str, np.ndarray]:
+def _values(data: xr.Dataset, state: str) -> dict[str, np.ndarray]:
     order = ("element", "channel", "x", "y")
     kept = min(data.sizes["element"], _MOST_ELEMENTS)
     moved = {n: np.asarray(data[n].transpose(*order).values, dtype=float)[:kept] for n in _COLUMNS[1:4]}
-    still = np.asarray(data["x"].transpose("channel", "x", "y").values, dtype=float)
+    still = np.asarray(data[state].transpose("channel", "x", "y").values, dtype=float)
     return {"x": np.broadcast_to(still, (kept, *still.shape)), **moved, "difference": moved["f_gx"] - moved["g_fx"]}
 
 

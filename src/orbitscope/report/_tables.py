@@ -110,12 +110,23 @@ def provenance_table(case: Case) -> TextTable:
     for group in case.groups:
         for part in ("equivariance", "influence"):
             data = group.part(part)
-            said = "; ".join(f"{k}: {_settings(v)}" for k, v in data.attrs.items() if str(v)) if data is not None else ""
+            attrs = {k: v for k, v in data.attrs.items() if k not in _REPEATED and str(v)} if data is not None else {}
+            said = "; ".join(f"{k}: {_settings(_parsed(v))}" for k, v in attrs.items())
             if said:
                 rows.append((f"{group.title}, {part}", said))
     if case.source:
         rows.append(("probe file", case.source))
     return TextTable(case.title, ("what", "value"), tuple(rows))
+
+
+_REPEATED = {"kind", "group", "order", "layout", "grid", "axes", "device", "parameters", "created", "orbitscope_version", "torch_version"}
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+    except ValueError:
+        return value
 
 
 def integer(value: Any) -> str:

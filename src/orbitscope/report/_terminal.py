@@ -11,8 +11,8 @@ from ._plot import LEVEL_STYLE
 from ._text import element_list
 from ._verdict import NOT_MEASURED, Finding, VerdictRow, verdict_rows
 
-_STYLE = {"holds": "green", "partly": "yellow", "broken": "red", "unknown": "dim"}
-_SIGN = {"holds": "●", "partly": "◐", "broken": "✕", "unknown": "?"}
+_STYLE = {"holds": "green", "partly": "yellow", "chance": "cyan", "broken": "red", "unknown": "dim"}
+_SIGN = {"holds": "●", "partly": "◐", "chance": "○", "broken": "✕", "unknown": "?"}
 
 
 def summary_table(cases: Sequence[xr.DataTree | Path | str]) -> Table:
@@ -21,13 +21,14 @@ def summary_table(cases: Sequence[xr.DataTree | Path | str]) -> Table:
     Raises OrbitscopeError when no case is given or one is not a probe result.
     """
     table = Table(title="Which symmetries hold", title_justify="left", title_style="bold", caption_justify="left", caption_style="")
-    for column in ("Case", "Group", "Data", "Output", "Learning", "Learnt"):
-        table.add_column(column, overflow="fold", vertical="top", min_width=16 if column == "Case" else None, no_wrap=column == "Group")
+    for column in ("Case, group", "Data", "Output", "Learning", "Learnt"):
+        table.add_column(column, overflow="fold", vertical="top")
     rows = verdict_rows(cases)
     for i, row in enumerate(rows):
+        if i == 0 or rows[i - 1].case_index != row.case_index:
+            table.add_row(Text(row.case, "bold"))
         last = i + 1 == len(rows) or rows[i + 1].case_index != row.case_index
-        first = i == 0 or rows[i - 1].case_index != row.case_index
-        table.add_row(*_cells(row, first), end_section=last)
+        table.add_row(*_cells(row), end_section=last)
     table.caption = _notes(rows)
     return table
 
@@ -44,22 +45,17 @@ def _notes(rows: Sequence[VerdictRow]) -> Text:
     return Text("\n").join(lines)
 
 
-def _cells(row: VerdictRow, first: bool) -> list[Text]:
+def _cells(row: VerdictRow) -> list[Text]:
     # Text, not markup: a title with square brackets must print as it is.
-    return [
-        Text(row.case if first else "", "bold"),
-        Text(row.group or "—"),
-        _cell(row.data, row.elements),
-        _cell(row.output, row.elements),
-        _cell(row.learning, row.elements, learnt=True),
-        Text(row.learnt_subgroup or "—"),
-    ]
+    found = (_cell(row.data), _cell(row.output), _cell(row.learning, learnt=True))
+    return [Text(f"  {row.group or 'no group'}"), *found, Text(row.learnt_subgroup or "—")]
 
 
-def _cell(finding: Finding, elements: tuple[str, ...], *, learnt: bool = False) -> Text:
-    words = {kind: style[2][learnt] for kind, style in LEVEL_STYLE.items()}
-    text = words[finding.overall] if any(finding.words) else NOT_MEASURED
-    if finding.overall == "partly" and len(set(finding.levels)) > 1:
-        held = {word: [e for e, k in zip(elements, finding.levels, strict=True) if k == kind] for kind, word in words.items()}
-        text = "; ".join(f"{word}: {element_list(names, limit=6)}" for word, names in held.items() if names)
+def _cell(finding: Finding, *, learnt: bool = False) -> Text:
+    names = {kind: style[2][learnt] for kind, style in LEVEL_STYLE.items()}
+    text = names[finding.overall] if any(finding.words) else NOT_MEASURED
+    measured = [(e, kind) for e, kind, word in zip(finding.elements, finding.levels, finding.words, strict=True) if word]
+    if finding.overall == "partly" and len({kind for _, kind in measured}) > 1:
+        held = {word: [e for e, k in measured if k == kind] for kind, word in names.items()}
+        text = "; ".join(f"{word}: {element_list(found, limit=6)}" for word, found in held.items() if found)
     return Text(f"{_SIGN[finding.overall]} {text}", _STYLE[finding.overall])

@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-Level: TypeAlias = Literal["holds", "partly", "broken", "unknown"]
-"""How far a symmetry holds: the four states that the report draws, each with its own colour and its own shape."""
+Level: TypeAlias = Literal["holds", "partly", "chance", "broken", "unknown"]
+"""How far a symmetry holds: the five states that the report draws, each with its own colour and its own shape."""
 
 MISSING = "not available"
 CONTRADICTS = "file contradicts its declared convention"
@@ -25,7 +25,9 @@ _LEVELS: dict[str, Level] = {
     "partly": "partly",
     "partly shared": "partly",
     "symmetry of the physics, not of this file's distribution": "partly",
+    "no more than chance": "chance",
     "broken": "broken",
+    "opposed": "broken",
     "not shared": "broken",
     "not learnt": "broken",
     "not a symmetry": "broken",

@@ -72,8 +72,9 @@ def _figure(data: xr.Dataset, group: Group, choices: list[dict]) -> Figure:
     first = _start(group, choices)
     choices.insert(0, choices.pop(first))
     bra, ket = _times(data, "bra_time"), _times(data, "ket_time")
+    unit = "frame" if "bra_time" in data.variables and data["bra_time"].dtype.kind in "iu" else "time"
     digits = ".3f" if choices[0]["quantity"] == "coherence" else ".3g"
-    text = f"loss at t = %{{y}}, step at t = %{{x}}<br>median: %{{z:{digits}}}<extra></extra>"
+    text = f"loss at {unit} %{{y}}, step at {unit} %{{x}}<br>median: %{{z:{digits}}}<extra></extra>"
     for panel, z in enumerate(choices[0]["z"]):
         figure.traces.append({
             "type": "heatmap", "x": ket, "y": bra, "z": z, "coloraxis": "coloraxis", "xgap": 1, "ygap": 1, "hoverongaps": False,
@@ -81,8 +82,8 @@ def _figure(data: xr.Dataset, group: Group, choices: list[dict]) -> Figure:
         })  # fmt: skip
         axis_of(figure, "x", panel).update(type="category", gridcolor="rgba(0,0,0,0)", nticks=8, tickangle=0)
         axis_of(figure, "y", panel).update(type="category", gridcolor="rgba(0,0,0,0)", nticks=8)
-        axis_of(figure, "x", panel)["title"]["text"] = "ket: time of the transition that pushes"
-        axis_of(figure, "y", panel)["title"]["text"] = "bra: time of the loss that responds" if panel == 0 else ""
+        axis_of(figure, "x", panel)["title"]["text"] = f"ket: {unit} of the transition that pushes"
+        axis_of(figure, "y", panel)["title"]["text"] = f"bra: {unit} of the loss that responds" if panel == 0 else ""
     title = {"text": choices[0]["quantity"], "side": "right", "font": {"size": 12}}
     figure.layout["coloraxis"] = {
         "colorscale": [[i / 10, c] for i, c in enumerate(DIVERGING)],

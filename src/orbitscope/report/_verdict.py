@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from ._case import Case, Group, read_cases, words
+from ._case import Case, Group, labels, read_cases, words
 from ._text import CONTRADICTS, Level, element_list, level
 
 NOT_MEASURED = "not measured"
@@ -22,6 +22,7 @@ class Finding:
 
     sentence: str
     summary: str
+    elements: tuple[str, ...]
     words: tuple[str, ...]
     levels: tuple[Level, ...]
     overall: Level
@@ -86,7 +87,7 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
         elements=elements,
         data=_finding(elements, data_words, attrs.get("sentence_data")),
         output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output")),
-        learning=_finding(elements, words(verdict, "learning", elements), attrs.get("sentence_learning")),
+        learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning")),
         learnt_subgroup=f"all of {group.title}" if group and elements and len(learnt) == len(elements) else element_list(learnt),
         next_step=str(attrs.get("sentence_next") or ""),
         warning=warning_of(case),
@@ -94,10 +95,21 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
     )
 
 
+def _learning_words(group: Group | None, verdict: xr.Dataset | None) -> tuple[str, ...]:
+    """The verdicts on the learning; influence is dear and may cover a part of the group only, so the rest counts as not measured."""
+    if group is None:
+        return ()
+    found, influence = words(verdict, "learning", group.elements), group.part("influence")
+    if influence is None or "element" not in influence.variables:
+        return found
+    measured = set(labels(influence))
+    return tuple(word if e in measured else "" for e, word in zip(group.elements, found, strict=True))
+
+
 def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object) -> Finding:
     levels: tuple[Level, ...] = tuple(level(word) for word in verdicts)
     summary = _summary(elements, verdicts)
-    return Finding(str(sentence or "") or summary.capitalize() + ".", summary, verdicts, levels, _overall(elements, levels))
+    return Finding(str(sentence or "") or summary.capitalize() + ".", summary, elements, verdicts, levels, _overall(elements, verdicts))
 
 
 def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
@@ -110,11 +122,15 @@ def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
     return "; ".join(f"{kind}: {element_list(e for e, w in counted.items() if w == kind)}" for kind in kinds)
 
 
-def _overall(elements: tuple[str, ...], levels: tuple[Level, ...]) -> Level:
-    kinds: set[Level] = {kind for e, kind in zip(elements, levels, strict=True) if not _is_identity(e, elements)}
+def _overall(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> Level:
+    pairs = zip(elements, verdicts, strict=True)
+    kinds: set[Level] = {level(word) for e, word in pairs if word and not _is_identity(e, elements)}
     if len(kinds) == 1:
         return kinds.pop()
-    return "partly" if kinds & {"holds", "partly"} else "unknown"
+    if kinds & {"holds", "partly"}:
+        return "partly"
+    # Chance and opposed together are an absence of evidence, not a broken symmetry.
+    return "chance" if "chance" in kinds else "broken" if "broken" in kinds else "unknown"
 
 
 def _is_identity(element: str, elements: tuple[str, ...]) -> bool:

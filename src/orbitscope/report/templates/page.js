@@ -17,11 +17,12 @@
       return narrow.matches ? Plotly.relayout(target, spec.narrow) : null;
     });
     drawn.push(holder);
-    menus(holder, target, spec.choices);
+    menus(holder, target, spec);
   }
 
   // One menu per quantity and element: it changes the two heat maps in place.
-  function menus(holder, target, choices) {
+  function menus(holder, target, spec) {
+    var choices = spec.choices;
     var box = holder.parentNode.querySelector(".menus");
     if (!box || choices.length < 2) return;
     var element = box.querySelector(".element"), quantity = box.querySelector(".quantity");
@@ -42,7 +43,7 @@
       if (!c) return;
       var format = c.quantity === "coherence" ? ".3f" : ".3g";
       Plotly.update(target, {
-        z: c.z, hovertemplate: "loss at t = %{y}, step at t = %{x}<br>median: %{z:" + format + "}<extra></extra>"
+        z: c.z, hovertemplate: spec.data[0].hovertemplate.replace(/z:[^}]*/, "z:" + format)
       }, { "coloraxis.cmin": -c.limit, "coloraxis.cmax": c.limit, "coloraxis.colorbar.title.text": c.quantity });
       holder.querySelector(".chosen").textContent = "g = " + c.element + ", " + c.quantity;
     }
