@@ -86,6 +86,32 @@ class Spectral(nn.Module):
         return self.head(F.gelu(x + torch.fft.irfft2(torch.view_as_complex(full.contiguous()), s=x.shape[-2:])))
 
 
+class ComplexSpectral(nn.Module):
+    """The same with complex parameters, as neural-operator libraries write them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.3 * torch.randn(2, 2, CHANNELS, CHANNELS, dtype=torch.complex128))
+        self.head = nn.Conv2d(CHANNELS, CHANNELS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        modes = torch.fft.rfft2(x)
+        low = torch.einsum("bixy,xyio->boxy", modes[..., :2, :2], self.weight)
+        return self.head(F.gelu(x + torch.fft.irfft2(F.pad(low, (0, modes.shape[-1] - 2, 0, modes.shape[-2] - 2)), s=x.shape[-2:])))
+
+
+class Tied(nn.Module):
+    """One weight in two places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(torch.tanh(self.first(x)))
+
+
 class Normed(nn.Module):
     """Circular convolutions between group normalisations."""
 
@@ -141,6 +167,8 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "multi-head attention with weights": lambda: LibraryAttention(True),
     "transformer layer": Encoder,
     "spectral": Spectral,
+    "complex spectral": ComplexSpectral,
+    "tied weights": Tied,
     "group norm": Normed,
     "batch norm": batch_norm,
     "pointwise linear": Pointwise,
@@ -188,8 +216,8 @@ def case(request: pytest.FixtureRequest, random_data: Callable[..., osc.Trajecto
     action = osc.GridAction(data.layout, data.grid)
 
     def row(value: Tensor, keep: bool = False) -> np.ndarray:
-        parts = torch.autograd.grad(value, parameters, retain_graph=keep)
-        return torch.cat([p.flatten() for p in parts]).numpy()
+        parts = torch.autograd.grad(value, parameters, retain_graph=keep)  # of a complex parameter: d/d(real) + i d/d(imaginary)
+        return torch.cat([(torch.view_as_real(p) if p.is_complex() else p).flatten() for p in parts]).numpy()
 
     gradients, losses = {}, {}
     for name in ELEMENTS:

@@ -20,26 +20,33 @@ Parameters = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """A module with its floating-point parameters apart, so that gradients with respect to all of them can be taken."""
+    """A module with its parameters apart, so that gradients with respect to all of them can be taken.
+
+    A complex parameter counts as its real and imaginary parts: `parameters` holds it with a last axis of 2, and only the names
+    in `complex` are put together again.
+    """
 
     module: nn.Module
     parameters: Parameters
     buffers: dict[str, Tensor]
+    complex: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, module: nn.Module) -> "Subject":
-        """All floating-point parameters count, also frozen ones: the question is what the weights share, not what was trained."""
+        """All real and complex parameters count, also frozen ones: the question is what the weights share, not what was trained."""
         if not isinstance(module, nn.Module):
             raise OrbitscopeError(
                 f"`model` should be a torch.nn.Module, got {type(module).__name__}. Wrap a function in a module, or name a run folder, "
                 "a .pt2 file or 'package.module:callable' for `load_model`."
             )
-        parameters = {k: p.detach() for k, p in module.named_parameters() if p.is_floating_point()}
-        return cls(module, parameters, dict(module.named_buffers()))
+        tensors = {k: p.detach() for k, p in module.named_parameters() if p.is_floating_point() or p.is_complex()}
+        split = frozenset(k for k, p in tensors.items() if p.is_complex())
+        parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
+        return cls(module, parameters, dict(module.named_buffers()), split)
 
     @property
     def count(self) -> int:
-        """Number of parameters."""
+        """Number of real parameters."""
         return sum(p.numel() for p in self.parameters.values())
 
     @property
@@ -54,6 +61,8 @@ class Subject:
 
     def __call__(self, parameters: Parameters, state: Tensor) -> Tensor:
         """The model at other parameters, states [B, C, X, Y]."""
+        if self.complex:
+            parameters = {k: torch.complex(p[..., 0], p[..., 1]) if k in self.complex else p for k, p in parameters.items()}
         return torch.func.functional_call(self.module, (parameters, self.buffers), (state,))
 
 
