@@ -13,11 +13,16 @@ CONSISTENT = "consistent"
 CONTRADICTS = "file contradicts its declared convention"
 UNDETERMINED = "undetermined"
 _MARGIN = 2.0
+_SOLVED = 0.5  # of a step's change: a solver with somewhat different parameters still does better
+_KEPT = 0.1  # a constraint's residual below which it counts as kept on a coarse grid
 _CONVENTIONS = {
     "declared": ((1, 0), (0, 1)),
     "components swapped": ((0, 1), (1, 0)),
     "component x negated": ((-1, 0), (0, 1)),
     "component y negated": ((1, 0), (0, -1)),
+    # Rows counted from the top of a picture, columns along x: the two turns are alike up to the sign of the whole field.
+    "components swapped, x negated": ((0, -1), (1, 0)),
+    "components swapped, y negated": ((0, 1), (-1, 0)),
 }
 
 
@@ -37,7 +42,7 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
     """Score each way of reading the components by the equation's constraints and its solver; see `_decide` for the verdict.
 
     Without an equation the only check is the divergence of a vector field, and only a file that is divergence-free under one
-    reading and not under another can be judged.
+    reading and not under another can be judged. There a plane compression wave along one axis is taken for a swapped shear flow.
     """
     has_vectors = any(f.representation.size(layout.ndim) > 1 for f in layout.fields)
     names = tuple(_CONVENTIONS) if has_vectors and layout.ndim == 2 else ("declared",)
@@ -86,15 +91,17 @@ def _scores(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: float, law: Eq
 
 
 def _decide(names: tuple[str, ...], checks: tuple[str, ...], scores: np.ndarray, law: Equation | None) -> tuple[str, str, str]:
-    """(verdict, reading that fits, sentence). Another reading wins if it beats the declared one by a factor of 2 in some check and
-    loses by that factor in none; a known solver must also be satisfied by the winner."""
+    """(verdict, reading that fits, sentence). Another reading wins if it beats the declared one by a factor of 2 in some check, loses
+    by that factor in none, and keeps a law: the least bad of several readings that all fail is no convention."""
     if not checks:
         return UNDETERMINED, "unknown", "No law is known that could tell one reading of the components from another."
     declared = scores[0]
     best, gain = 0, 1.0
     for i in range(1, len(names)):
-        ratios = (declared + 1e-9) / (scores[i] + 1e-9)
-        if ratios.max() > _MARGIN and ratios.min() > 1 / _MARGIN and ratios.max() > gain:
+        with np.errstate(invalid="ignore"):  # inf / inf: unphysical for the solver either way, so that check does not tell
+            ratios = np.nan_to_num((declared + 1e-9) / (scores[i] + 1e-9), nan=1.0, posinf=np.inf)
+        keeps = any(s < (_SOLVED if c == "solver" else _KEPT) for c, s in zip(checks, scores[i], strict=True))
+        if keeps and ratios.max() > _MARGIN and ratios.min() > 1 / _MARGIN and ratios.max() > gain:
             best, gain = i, float(ratios.max())
     listing = ", ".join(f"{c} {declared[j]:.2g}" for j, c in enumerate(checks))
     if best:
@@ -115,7 +122,7 @@ def _decide(names: tuple[str, ...], checks: tuple[str, ...], scores: np.ndarray,
             f"No solver is known for this file and its vector field is compressible ({listing}): nothing to judge by.",
         )
     solved = declared[checks.index("solver")]
-    if solved < 0.5:
+    if solved < _SOLVED:
         return CONSISTENT, "declared", f"The declared convention satisfies the laws of {law.name} ({listing})."
     return (
         UNDETERMINED,

@@ -3,13 +3,16 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from torch import Tensor
 
+from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..symmetry import GridAction, Isometry
 
 Array = NDArray[np.float64]
-_POOL = 4
+_POOL, _SLOPE_POOL = 4, 8
+_BLOCK = 4096  # relabellings at a time, so that memory does not grow with their number
 
 
 def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *, seed: int = 0, permutations: int = 1999) -> float:
@@ -17,57 +20,71 @@ def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *,
 
     The sample is cut into halves A and B at random; A is compared with gB by the energy distance
     $2 E|a - gb| - E|a - a'| - E|gb - gb'|$ between vectors of statistics (see `features`), against random relabellings. Under
-    invariance A and gB
-    are exchangeable, so the p-value is exact for any n and any statistics; its power depends on both. The smallest possible value is
-    1 / (permutations + 1).
+    invariance A and gB are exchangeable, so the p-value is exact for any n and any statistics; its power depends on both. The smallest
+    possible value is 1 / (permutations + 1).
     """
     rng = np.random.default_rng([seed, 0x2A5A])
     order = torch.from_numpy(rng.permutation(len(states)))
     half = len(states) // 2
     first, second = states[order[:half]], states[order[half:]]
-    pooled = np.concatenate([features(first), features(action(element, second))])
+    pooled = features(torch.cat([first, action(element, second)]))  # scaled by both together, or relabelling would not be exact
     spread = pooled.std(0)
-    pooled = pooled[:, spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)] / spread[spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)]
-    gaps = pooled[:, None] - pooled[None]
-    distance = np.sqrt((gaps**2).sum(-1))
+    varies = spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)
+    pooled = pooled[:, varies] / spread[varies]
+    distance = cdist(pooled, pooled)
     label = np.zeros(len(pooled))
     label[:half] = 1
-    labels = np.stack([label, *(rng.permutation(label) for _ in range(permutations))])
-    energy = _energy(distance, labels)
-    return float((1 + (energy[1:] >= energy[0] * (1 - 1e-12)).sum()) / (1 + permutations))
+    observed = _energy(distance, label[None])[0]
+    as_large = 0
+    for start in range(0, permutations, _BLOCK):
+        labels = rng.permuted(np.broadcast_to(label, (min(_BLOCK, permutations - start), len(label))), axis=1)
+        as_large += int((_energy(distance, labels) >= observed * (1 - 1e-12)).sum())
+    return (1 + as_large) / (1 + permutations)
 
 
 def features(states: Tensor) -> Array:
-    """Statistics of each sample [n, time, C, X, Y], shape [n, F]: means, products of channels, products of gradients, a coarse picture.
+    """Statistics of each sample [n, time, C, X, Y], shape [n, F]: means, products of channels, products of gradients, a coarse picture
+    of the fields, and a finer one of their squared gradients.
 
-    Products of gradients tell the direction a component points along; the coarse picture tells where things are.
+    Products of gradients tell the direction a component points along; the first picture tells where things are, the second where
+    they change: quadrants with random states look the same on average everywhere, but their edges do not.
     """
     n, times, channels = states.shape[:3]
     fields = states.double().flatten(1, 2)
     rms = fields.square().mean(dim=(0, 2, 3)).sqrt().reshape(times, channels).amax(0).repeat(times)
     fields = fields / (rms[:, None, None] + 1e-300)
     per_time = fields.reshape(n, times, channels, *fields.shape[2:])
-    slopes = torch.stack([per_time.roll(-1, d) - per_time.roll(1, d) for d in (-2, -1)], dim=3).flatten(2, 3)
-    blocks = [fields.mean((2, 3)), _moments(per_time), _moments(slopes) / (slopes.square().mean() + 1e-300)]
-    blocks.append(torch.nn.functional.adaptive_avg_pool2d(fields, _POOL).flatten(1))
+    slopes = torch.stack([per_time.roll(-1, d) - per_time.roll(1, d) for d in (-2, -1)], dim=3)
+    slopes = slopes / (slopes.square().mean().sqrt() + 1e-300)
+    blocks = [fields.mean((2, 3)), _moments(per_time), _moments(slopes.flatten(2, 3))]
+    blocks.append(torch.nn.functional.adaptive_avg_pool2d(fields, _POOL))
+    blocks.append(torch.nn.functional.adaptive_avg_pool2d(slopes.square().sum(3).flatten(1, 2), _SLOPE_POOL))
     return torch.cat([b.flatten(1) for b in blocks], 1).numpy()
 
 
-def holm(p_values: Array) -> Array:
+def holm(p_values: NDArray[np.floating]) -> Array:
     """Holm's correction for testing several elements: the family-wise error stays below alpha where the result is below alpha."""
     order = np.argsort(p_values)
     scaled = np.maximum.accumulate((len(p_values) - np.arange(len(p_values))) * p_values[order])
-    result = np.empty_like(p_values)
+    result = np.empty(len(p_values))
     result[order] = np.minimum(scaled, 1)
     return result
 
 
 def sample_states(data: Trajectories, count: int, times: int, seed: int) -> Tensor:
-    """`times` states, evenly spread, of up to `count` trajectories, [n, times, C, X, Y]."""
+    """`times` states, evenly spread, of up to `count` trajectories, [n, times, C, X, Y]; raise at the first NaN or infinity."""
     rng = np.random.default_rng([seed, 0x57A7])
     chosen = np.sort(rng.permutation(data.trajectories)[:count])
     frames = np.unique(np.linspace(0, data.times - 1, times).round().astype(int))
-    return torch.stack([torch.stack([data.state(int(i), int(t)) for t in frames]) for i in chosen])
+    states = torch.stack([torch.stack([data.state(int(i), int(t)) for t in frames]) for i in chosen])
+    bad = ~torch.isfinite(states)
+    if bool(bad.any()):
+        n, t, c = (int(i) for i in bad.nonzero()[0][:3])
+        raise OrbitscopeError(
+            f"data: trajectory {chosen[n]}, time {frames[t]}, channel {data.layout.channel_names[c]} holds NaN or infinite values. "
+            "Remove the trajectory, or fill the values."
+        )
+    return states
 
 
 def _moments(values: Tensor) -> Tensor:
