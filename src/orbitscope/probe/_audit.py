@@ -57,6 +57,11 @@ def audit(
 
     Raises `OrbitscopeError` for data that cannot be read, or that the group cannot act on.
     """
+    for name, value in (("transitions", transitions), ("samples", samples), ("permutations", 1 if permutations is None else permutations)):
+        if value < 1:
+            raise OrbitscopeError(f"audit: `{name}` must be at least 1, got {value}.")
+    if not 0 < alpha < 1:
+        raise OrbitscopeError(f"audit: `alpha` must lie between 0 and 1, got {alpha}.")
     group, chosen, action = resolve(data, group, elements)
     law = _law(data, law)
     # Half from the start, half from the end: a fluid at rest at first says nothing about its components.

@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
 from ..symmetry import GridAction, Group, Isometry
@@ -49,6 +50,8 @@ def equivariance(
     Raises `OrbitscopeError` for a model or data that cannot be probed (see `check_module`, `sample_transitions`, `GridAction`).
     """
     subject = Subject.of(model)
+    if batch < 1:
+        raise OrbitscopeError(f"equivariance: `batch` must be at least 1, got {batch}.")
     group, chosen, action = resolve(data, group, elements)
     pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
     check_module(model, pairs.x[:2])

@@ -63,6 +63,8 @@ def influence(
     subject = Subject.of(model)
     if not subject.parameters:
         raise OrbitscopeError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
+    if chunk < 1:
+        raise OrbitscopeError(f"influence: `chunk` must be at least 1, got {chunk}.")
     rule = metric_of(metric, damping)
     group, chosen, action = resolve(data, group, elements)
     pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)

@@ -77,7 +77,7 @@ def probe(
     subject = Subject.of(model)
     nodes: dict[str, xr.Dataset] = {}
     for words in [groups] if isinstance(groups, Group | str) else groups:
-        group, _, _ = resolve(data, words, [])
+        group, _, _ = resolve(data, words, None)
         if f"/{group.name}/equivariance" in nodes:
             raise OrbitscopeError(f"probe: `groups` names {group.name} twice.")
         nodes |= _group_nodes(model, data, group, config, audit_data or data, law, progress)
@@ -135,7 +135,7 @@ def spread(count: int, limit: int) -> list[int]:
 
 def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Dataset, *, count: int = 3, seed: int = 0) -> xr.Dataset:
     """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error."""
-    group, _, action = resolve(data, group, [])
+    group, _, action = resolve(data, group, None)
     subject = Subject.of(model)
     pair = sample_transitions(data, trajectories=1, times=1, seed=seed, dtype=subject.dtype, device=subject.device)
     others = [n for n in range(error.sizes["element"]) if str(error["element"].values[n]) != group.identity.name]

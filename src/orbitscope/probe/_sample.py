@@ -69,6 +69,8 @@ def resolve(
     data: Trajectories, group: Group | str, elements: list[str] | tuple[str, ...] | None
 ) -> tuple[Group, tuple[Isometry, ...], GridAction]:
     """The group (from words if need be), the elements asked for (all by default), the action on this data; raise if it cannot act."""
+    if elements is not None and not elements:
+        raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")
     if isinstance(group, str):
         group = parse_group(group, points=data.grid.shape[1 if group.lower().startswith("ty") else 0])
     action = GridAction(data.layout, data.grid)

@@ -39,7 +39,12 @@ class Subject:
                 f"`model` should be a torch.nn.Module, got {type(module).__name__}. Wrap a function in a module, or name a run folder, "
                 "a .pt2 file or 'package.module:callable' for `load_model`."
             )
-        tensors = {k: p.detach() for k, p in module.named_parameters() if p.is_floating_point() or p.is_complex()}
+        # Copied to plain strides: torch 2.13's forward-mode group norm fails on what channels-last weights make of an activation.
+        tensors = {
+            k: p.detach().clone(memory_format=torch.contiguous_format)
+            for k, p in module.named_parameters()
+            if p.is_floating_point() or p.is_complex()
+        }
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
         return cls(module, parameters, dict(module.named_buffers()), split)
@@ -68,7 +73,7 @@ class Subject:
 
 def check_module(module: nn.Module, state: Tensor) -> None:
     """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
-    shape."""
+    shape, whatever else is in the batch, and the input left alone."""
     for name, part in module.named_modules():
         label = f"{name or 'the model'} ({type(part).__name__})"
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or not part.track_running_stats):
@@ -78,7 +83,10 @@ def check_module(module: nn.Module, state: Tensor) -> None:
             )
         if isinstance(part, nn.modules.dropout._DropoutNd) and part.training and part.p > 0:
             raise OrbitscopeError(f"model: {label} is active, so two answers differ. Call model.eval(), or set its p to 0.")
-    first = _forward(module, state)
+    given = state.clone()
+    first = _forward(module, given)
+    if not torch.equal(given, state):
+        raise OrbitscopeError("model: forward writes into its input. Work out of place: x = x + 1, not x += 1; F.relu(x), not F.relu_(x).")
     if not isinstance(first, Tensor) or first.shape != state.shape:
         came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
         raise OrbitscopeError(
@@ -94,6 +102,13 @@ def check_module(module: nn.Module, state: Tensor) -> None:
             f"model: two calls on one input differ by up to {gap:.3g}, so nothing can be measured to better than that. "
             "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms)."
         )
+    alone = _forward(module, state[:1])
+    gap, size = float((first[:1] - alone).abs().max()), float(first.abs().max())
+    if gap > 1e3 * torch.finfo(first.dtype).eps * size:
+        raise OrbitscopeError(
+            f"model: the answer to a state changes by {gap:.3g} (of {size:.3g}) with what else is in the batch. Normalise over channels "
+            "or space instead of over the batch."
+        )
 
 
 def _forward(module: nn.Module, state: Tensor) -> Any:
@@ -103,7 +118,13 @@ def _forward(module: nn.Module, state: Tensor) -> Any:
     except OrbitscopeError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        raise OrbitscopeError(f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {error}") from error
+        hint = ""
+        if isinstance(module, torch.fx.GraphModule):
+            hint = " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
+        words = str(error).strip().splitlines() or [""]
+        raise OrbitscopeError(
+            f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {words[0]}{hint}"
+        ) from error
 
 
 def load_model(source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu") -> nn.Module:

@@ -31,7 +31,7 @@ def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *,
     spread = pooled.std(0)
     varies = spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)
     pooled = pooled[:, varies] / spread[varies]
-    distance = cdist(pooled, pooled)
+    distance = np.asarray(cdist(pooled, pooled), dtype=np.float64)
     label = np.zeros(len(pooled))
     label[:half] = 1
     observed = _energy(distance, label[None])[0]
