@@ -15,7 +15,7 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories, Writer, load
 from ..emulators import Run, load_runs
 from ..physics import scenario, simulate
-from ..probe import ProbeConfig, audit, load_model, open_probe, probe, save_probe
+from ..probe import KIND, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
 
@@ -102,7 +102,10 @@ def audit_file(path: Path, groups: Sequence[str], *, law: str | None, samples: i
     for name, result in results.items():
         console.print(_audit_table(name, result))
     if out is not None:
-        save_probe(xr.DataTree.from_dict({f"/{name}": result for name, result in results.items()}), out, force=force)
+        about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
+        tree = {"/": xr.Dataset(attrs=about), "/audit": first[["score"]].assign_attrs(first.attrs)}
+        tree |= {f"/{name}/audit": result for name, result in results.items()}
+        save_probe(xr.DataTree.from_dict(tree), out, force=force)
         print(out)
     return 1 if refused else 0
 
@@ -143,7 +146,7 @@ def probe_to_file(
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:
     """Write the page and print where it is."""
     trees = [open_probe(p) for p in probes]
-    write_report(trees, out, title=title, force=force)
+    write_report(trees, out, title=title, force=force, command=command())
     Console().print(summary_table(trees))
     print(out)
     return 0

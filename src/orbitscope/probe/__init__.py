@@ -6,11 +6,13 @@ from ._gradients import Loss
 from ._influence import influence
 from ._metric import Euclidean, GaussNewton, Metric, Response
 from ._normalise import normalised
-from ._run import ProbeConfig, open_probe, probe, save_probe
+from ._provenance import command
+from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
 from ._subject import check_module, load_model, load_weights
 from ._verdict import verdict
 
 __all__ = [
+    "KIND",
     "Euclidean",
     "GaussNewton",
     "Loss",
@@ -19,6 +21,7 @@ __all__ = [
     "Response",
     "audit",
     "check_module",
+    "command",
     "equivariance",
     "influence",
     "load_model",
