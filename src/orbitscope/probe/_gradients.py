@@ -50,7 +50,7 @@ def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int, tog
 
     rows = []
     with _differentiable(), torch.no_grad():
-        for some in directions.split(together):
+        for some in directions.split(together) if len(directions) else ():
             tangents = {name: torch.stack(parts) for name, parts in _transposed([unflatten(v, subject.parameters) for v in some]).items()}
             parts = []
             for xs in x.split(chunk):
