@@ -134,16 +134,13 @@ def load_model(source: str | Path, weights: str | Path | None = None, *, device:
     of `weights` that do not.
     """
     text = str(source)
-    if text.endswith(".pt2"):
-        return _exported(Path(text)).to(device)
-    if ":" in text and not Path(text).exists():
+    if ":" in text and not text.endswith(".pt2") and not Path(text).exists():
         return _construct(text, weights).to(device).eval()
     if weights is not None:
         raise OrbitscopeError(f"load_model: `weights` goes with 'package.module:callable'; {text!r} brings its own.")
-    run = load_run(text)
-    if isinstance(run, list):
-        raise OrbitscopeError(f"load_model: {text} holds {len(run)} seeds; name one of them, such as {run[0].path}.")
-    return run.model.to(device).eval()
+    if text.endswith(".pt2"):
+        return _exported(Path(text)).to(device)
+    return load_run(text).model.to(device).eval()
 
 
 def _exported(path: Path) -> nn.Module:
@@ -159,9 +156,17 @@ def _construct(text: str, weights: str | Path | None) -> nn.Module:
     module_name, _, attribute = text.partition(":")
     try:
         make: Callable[[], nn.Module] = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise OrbitscopeError(f"model: cannot find {text!r}: {error}. Is it on PYTHONPATH?") from error
-    model = make()
+    except Exception as error:  # somebody else's module fails in its own way
+        raise OrbitscopeError(f"model: importing {module_name!r} failed: {type(error).__name__}: {error}") from error
+    if not callable(make):
+        raise OrbitscopeError(f"model: {text!r} is {type(make).__name__}, not a callable that returns a torch.nn.Module.")
+    try:
+        model = make()
+    except Exception as error:
+        hint = " It is called without arguments." if isinstance(error, TypeError) else ""
+        raise OrbitscopeError(f"model: {text!r} failed: {type(error).__name__}: {error}{hint}") from error
     if not isinstance(model, nn.Module):
         raise OrbitscopeError(f"model: {text} returned {type(model).__name__}, not a torch.nn.Module.")
     if weights is not None:
