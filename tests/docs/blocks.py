@@ -1,0 +1,91 @@
+"""The code blocks of a Markdown page, and how to run them small."""
+
+import contextlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orbitscope.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOT_RUN = "# Not run by the tests: "
+_FENCE = re.compile(r"^```(?P<lang>\w+)?(?: title=\"(?P<title>[^\"]+)\")?[ \t]*\n(?P<text>.*?)^```[ \t]*$", re.M | re.S)
+
+# What a reader runs for minutes runs here for seconds; everything else in the command stays as it is printed.
+_SMALL = {
+    "simulate": {"--trajectories": "8", "--resolution": "16", "--frames": "4"},
+    "train": {"--epochs": "1"},
+    "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: language, file name if it has a title, text, line of the page."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    """Every fenced block in order."""
+    text = page.read_text(encoding="utf-8")
+    return [Block(m["lang"] or "", m["title"] or "", m["text"], text[: m.start()].count("\n") + 1) for m in _FENCE.finditer(text)]
+
+
+def commands(block: Block) -> list[list[str]]:
+    """The lines of a shell block as words, comments cut off."""
+    return [words for line in block.text.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def small(words: list[str]) -> list[str]:
+    """The arguments of an orbitscope command, shrunk by replacing or adding the sizes.
+
+    >>> small(["orbitscope", "train", "ns.nc", "--epochs", "10"])
+    ['train', 'ns.nc', '--epochs', '1']
+    """
+    verb, *rest = words[1:]
+    text = " ".join([verb, *(w if " " not in w else repr(w) for w in rest)])
+    for flag, size in _SMALL.get(verb, {}).items():
+        text, found = re.subn(rf"{flag} \S+", f"{flag} {size}", text)
+        if not found:
+            text += f" {flag} {size}"
+    return shlex.split(text)
+
+
+def run(page: Path, folder: Path, monkeypatch: Any) -> tuple[int, int]:
+    """Run the blocks of a page one after the other in `folder`; return how many Python blocks and commands ran.
+
+    Python blocks share one namespace. A block with a title is a file. Shell blocks may hold orbitscope commands and make targets.
+    """
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    ran, called = 0, 0
+    for block in blocks(page):
+        where = f"{page.name}:{block.line}"
+        if block.title:
+            (folder / block.title).write_text(block.text)
+        elif block.language == "python" and not block.text.startswith(NOT_RUN):
+            exec(compile(block.text, where, "exec"), namespace)
+            ran += 1
+        elif block.language == "bash":
+            for words in commands(block):
+                called += _call(words, where)
+    return ran, called
+
+
+def _call(words: list[str], where: str) -> int:
+    if words[0] == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
+        assert words[1] in targets, f"{where}: there is no target {words[1]!r} in the Makefile"
+        return 0
+    assert words[0] == "orbitscope", f"{where}: the tests do not know how to run {words!r}"
+    with contextlib.redirect_stdout(None):
+        assert main(small(words)) == 0, f"{where}: {' '.join(words)} failed"
+    return 1

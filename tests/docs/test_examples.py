@@ -1,0 +1,56 @@
+"""Every block of the documentation and every example script runs, small."""
+
+import importlib.util
+import os
+
+import pytest
+from blocks import NOT_RUN, PAGES, ROOT, blocks, run
+
+_RUNNABLE = [p for p in PAGES if p.name != "README.md" and any(b.language in ("python", "bash") for b in blocks(p))]
+
+
+# torch.export's own deprecation, when a .pt2 module is copied.
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning")
+@pytest.mark.parametrize("page", _RUNNABLE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_page_runs(page, tmp_path, monkeypatch):
+    python, _ = run(page, tmp_path, monkeypatch)
+    shown = [b for b in blocks(page) if b.language == "python" and not b.title and not b.text.startswith(NOT_RUN)]
+    assert python == len(shown)
+
+
+def test_blocks_that_do_not_run_say_why():
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.language in ("python", "bash", "toml"), f"{page.name}:{block.line}: a block needs a language that the tests run"
+            if block.text.startswith(NOT_RUN):
+                reason = block.text.splitlines()[0].removeprefix(NOT_RUN)
+                assert len(reason.split()) > 3, f"{page.name}:{block.line}: give the reason"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("own_model", {"trajectories": 16, "steps": 10}), ("own_data", {}), ("own_group", {})],
+)
+def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    script = ROOT / "examples" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"example_{name}", script)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(**sizes)
+    said = capsys.readouterr().out
+    expected = {
+        "own_model": ["symmetry of the physics and of the file", "own_model.html"],
+        "own_data": ["consistent", "components swapped", "lazy"],
+        "own_group": ["V4 (4 elements)", "declared as a vector"],
+    }[name]
+    assert all(words in said for words in expected), said
+
+
+def test_every_example_is_tested():
+    assert sorted(os.path.splitext(p)[0] for p in os.listdir(ROOT / "examples") if p.endswith(".py")) == [
+        "own_data",
+        "own_group",
+        "own_model",
+    ]
