@@ -90,7 +90,7 @@ def product(first: Group, second: Group) -> Group:
 
 
 def parse_group(words: str, *, points: int = 32) -> Group:
-    """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, tz8, and products such as d4*tx8*ty8.
+    """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, and products such as d4*tx8*ty8.
 
     >>> parse_group("D4"), parse_group("tx", points=8), parse_group("so2/8")
     (D4 (8 elements), Tx8 (8 elements), SO(2)/8 (8 elements))
