@@ -137,10 +137,8 @@ def conv_net() -> nn.Module:
 
 def export(model: nn.Module, path: Path, example: Tensor, dynamic: bool) -> Path:
     """As the documentation of torch says."""
-    shapes = {
-        "x" if isinstance(model, nn.Module) and "state" not in model.forward.__code__.co_varnames else "state": {0: torch.export.Dim("b")}
-    }
-    program = torch.export.export(model, (example,), dynamic_shapes=shapes if dynamic else None)
+    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
+    program = torch.export.export(model, (example,), dynamic_shapes=shapes)
     torch.export.save(program, path)
     return path
 
