@@ -12,7 +12,8 @@ def summarise(coherence: xr.DataArray, seed: int, resamples: int = 1000) -> dict
 
     Null pairs have different trajectories and the *same* time: states at one time resemble each other more than states at different
     times, so this null is the stricter one. The interval of the excess resamples trajectories, the independent units, and excludes pairs
-    that a resample makes of one trajectory with itself. With a single trajectory there is no null: NaN.
+    that a resample makes of one trajectory with itself. With a single trajectory there is no null: NaN. Undefined coherences (a zero
+    gradient) are left out.
     """
     values = coherence.transpose("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory").values
     same_time = np.stack([values[:, t, :, t, :] for t in range(values.shape[1])], axis=1)  # [element, time, bra, ket]
@@ -41,11 +42,8 @@ def summarise(coherence: xr.DataArray, seed: int, resamples: int = 1000) -> dict
 
 
 def _quartiles(name: str, values: Array) -> dict[str, Array]:
-    if values.shape[1] == 0:
-        values = np.full((len(values), 1), np.nan)
-    low, middle, high = (
-        np.nanquantile(values, [0.25, 0.5, 0.75], axis=1) if not np.isnan(values).all() else np.full((3, len(values)), np.nan)
-    )
+    kept = [_defined(row) for row in values]
+    low, middle, high = np.array([np.quantile(row, [0.25, 0.5, 0.75]) if row.size else [np.nan] * 3 for row in kept]).T
     return {name: middle, f"{name}_low": low, f"{name}_high": high}
 
 
@@ -59,9 +57,15 @@ def _bootstrap(block: Array, seed: int, resamples: int) -> tuple[float, float]:
     for _ in range(resamples):
         pick = rng.integers(count, size=count)
         apart = pick[:, None] != pick[None, :]
-        if not apart.any():
-            continue
         chosen = block[:, pick][:, :, pick]
-        estimates.append(np.median(np.diagonal(chosen, axis1=1, axis2=2)) - np.median(chosen[:, apart]))
+        same, other = _defined(np.diagonal(chosen, axis1=1, axis2=2)), _defined(chosen[:, apart])
+        if same.size and other.size:
+            estimates.append(np.median(same) - np.median(other))
+    if not estimates:
+        return float("nan"), float("nan")
     low, high = np.quantile(estimates, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _defined(values: Array) -> Array:
+    return values[~np.isnan(values)]
