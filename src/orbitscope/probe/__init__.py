@@ -6,7 +6,7 @@ from ._gradients import Loss
 from ._influence import influence
 from ._metric import Euclidean, GaussNewton, Metric, Response
 from ._normalise import normalised
-from ._provenance import command
+from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
 from ._subject import check_module, load_model, load_weights
 from ._verdict import verdict
@@ -26,6 +26,7 @@ __all__ = [
     "influence",
     "load_model",
     "load_weights",
+    "machine",
     "normalised",
     "open_probe",
     "probe",

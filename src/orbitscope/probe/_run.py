@@ -3,7 +3,7 @@
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,15 @@ def probe(
     /,
     *,
     audit_data: Trajectories | None = None,
+    audits: Mapping[str, xr.Dataset] | None = None,
     law: Equation | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **about: Any,
 ) -> xr.DataTree:
     """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
 
-    `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file.
+    `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file; `audits` holds
+    results of `audit` by group name that need not be made again (several models on one file).
     `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
     element.
 
@@ -80,7 +82,11 @@ def probe(
         group, _, _ = resolve(data, words, None)
         if f"/{group.name}/equivariance" in nodes:
             raise OrbitscopeError(f"probe: `groups` names {group.name} twice.")
-        nodes |= _group_nodes(model, data, group, config, audit_data or data, law, progress)
+        report = _reporter(progress, group)
+        checked = (audits or {}).get(group.name)
+        if checked is None:
+            checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
+        nodes |= _group_nodes(model, data, group, config, checked, report)
     first = next(d for name, d in nodes.items() if name.endswith("/audit"))
     nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
     training = about.pop("training", None)
@@ -90,21 +96,20 @@ def probe(
     return xr.DataTree.from_dict({"/": root, **nodes})
 
 
+def _reporter(progress: Callable[[str, int, int], None] | None, group: Group) -> Callable[[str], Callable[[int, int], None] | None]:
+    return lambda stage: None if progress is None else functools.partial(progress, f"{group.name} {stage}")
+
+
 def _group_nodes(
     model: nn.Module,
     data: Trajectories,
     group: Group,
     config: ProbeConfig,
-    audited: Trajectories,
-    law: Equation | str | None,
-    progress: Callable[[str, int, int], None] | None,
+    checked: xr.Dataset,
+    report: Callable[[str], Callable[[int, int], None] | None],
 ) -> dict[str, xr.Dataset]:
-    def report(stage: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else functools.partial(progress, f"{group.name} {stage}")
-
     some = [group.elements[i].name for i in spread(len(group), config.influence_elements)]
     seed = config.seed
-    checked = audit(audited, group, law=law, seed=seed, progress=report("audit"))
     error = equivariance(
         model, data, group, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
     )
