@@ -13,6 +13,7 @@ SHARED, CHANCE, OPPOSED, UNKNOWN = "shared", "no more than chance", "opposed", "
 _NEARLY_FACTOR = 2.0
 _SKILL = 0.5  # of the error of persistence; above it a relative error near 1 says "equally wrong"
 _FLOORS = 10.0  # a commutator within so many floors is exact, skill or not
+_ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
 
 
 def verdict(
@@ -26,7 +27,7 @@ def verdict(
     """Words per element and sentences per group, from the results of the three instruments.
 
     * output: median relative error at most `tolerance` = holds; at most twice that = approximate; else broken. A commutator at its
-      floor holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5) is equally
+      floor of rounding holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5) is equally
       wrong everywhere, which looks like a relative error of 1: undetermined.
     * learning: the 95 % interval of the excess coherence above 0 = shared; below = opposed; around = no more than chance.
     * learnt subgroup: the largest subgroup of elements whose output holds. It rests on the error; the coherence is evidence of mechanism,
@@ -38,7 +39,8 @@ def verdict(
     output = np.where(error <= tolerance, OBEYS, np.where(error <= _NEARLY_FACTOR * tolerance, NEARLY, BROKEN)).astype(object)
     if not skill <= _SKILL:
         output[output != BROKEN] = UNKNOWN
-    exact = equivariance["commutator"].median("transition").values <= _FLOORS * equivariance["floor"].values
+    floor = equivariance["floor"].values
+    exact = (floor <= _ROUNDING) & (equivariance["commutator"].median("transition").values <= _FLOORS * floor)
     output[exact] = OBEYS
     learning = _per_element(names, influence, _learning)
     data = _per_element(names, audit, lambda a: [str(v) for v in a["verdict"].values])
