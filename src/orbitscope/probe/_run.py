@@ -80,13 +80,15 @@ def probe(
     nodes: dict[str, xr.Dataset] = {}
     for words in [groups] if isinstance(groups, Group | str) else groups:
         group, _, _ = resolve(data, words, None)
-        if f"/{group.name}/equivariance" in nodes:
+        if f"{_node(group)}/equivariance" in nodes:
             raise OrbitscopeError(f"probe: `groups` names {group.name} twice.")
         report = _reporter(progress, group)
         checked = (audits or {}).get(group.name)
         if checked is None:
             checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
         nodes |= _group_nodes(model, data, group, config, checked, report)
+    if not nodes:
+        raise OrbitscopeError("probe: `groups` is empty; name at least one, such as 'd4'.")
     first = next(d for name, d in nodes.items() if name.endswith("/audit"))
     nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
     training = about.pop("training", None)
@@ -94,6 +96,11 @@ def probe(
         nodes["/training"] = training
     root = xr.Dataset(attrs=_about(subject, data, config, about))
     return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def _node(group: Group) -> str:
+    """Path of a group in the tree; a slash in its name, as in SO(2)/16, would be a level of its own."""
+    return "/" + group.name.replace("/", "-")
 
 
 def _reporter(progress: Callable[[str, int, int], None] | None, group: Group) -> Callable[[str], Callable[[int, int], None] | None]:
@@ -117,13 +124,14 @@ def _group_nodes(
         model, data, group, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
         times=config.times, seed=seed, chunk=config.chunk, control=len(group) <= config.control, progress=report("influence"),
     )  # fmt: skip
+    node = _node(group)
     return {
-        f"/{group.name}/audit": checked,
-        f"/{group.name}/equivariance": error,
-        f"/{group.name}/influence": shared,
-        f"/{group.name}/fields": pictures(model, data, group, error, seed=seed),
-        f"/{group.name}/verdict": verdict(group, error, shared, checked, tolerance=config.tolerance),
-        f"/{group.name}": xr.Dataset(attrs={"group": group.name, "order": len(group)}),
+        f"{node}/audit": checked,
+        f"{node}/equivariance": error,
+        f"{node}/influence": shared,
+        f"{node}/fields": pictures(model, data, group, error, seed=seed),
+        f"{node}/verdict": verdict(group, error, shared, checked, tolerance=config.tolerance),
+        node: xr.Dataset(attrs={"group": group.name, "order": len(group)}),
     }
 
 
@@ -198,17 +206,17 @@ def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> P
     path = Path(path)
     if path.exists() and not force:
         raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    content = tree.to_netcdf(engine="h5netcdf")  # in memory: HDF5 can crash the process on a full disk
     part = path.with_name(path.name + ".part")
     try:
-        tree.to_netcdf(part, engine="h5netcdf")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OrbitscopeError(f"out: cannot write {path}: {error}. Is the disk full?") from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    finally:
+        if part.is_file():
+            part.unlink()
     return path
 
 

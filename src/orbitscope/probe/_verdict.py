@@ -27,8 +27,8 @@ def verdict(
     """Words per element and sentences per group, from the results of the three instruments.
 
     * output: median relative error at most `tolerance` = holds; at most twice that = approximate; else broken. A commutator at its
-      floor of rounding holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5) is equally
-      wrong everywhere, which looks like a relative error of 1: undetermined.
+      floor of rounding holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5)
+      is equally wrong everywhere, which looks like a relative error of 1: undetermined.
     * learning: the 95 % interval of the excess coherence above 0 = shared; below = opposed; around = no more than chance.
     * learnt subgroup: the largest subgroup of elements whose output holds. It rests on the error; the coherence is evidence of mechanism,
       and where the two disagree the sentence says so.
