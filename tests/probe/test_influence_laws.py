@@ -86,7 +86,7 @@ def test_gradients_are_those_of_a_plain_loop(random_data: Make) -> None:
 
 
 def test_pushforward_is_the_jacobian(random_data: Make) -> None:
-    """Directions of any size, chunks of the batch of any size."""
+    """Directions of any size, chunks of the batch of any size, any number of directions together."""
     model = small()
     subject = Subject.of(model)
     x, _ = random_data(trajectories=5, times=2).pairs(np.arange(5), np.zeros(5, dtype=int))
@@ -94,9 +94,17 @@ def test_pushforward_is_the_jacobian(random_data: Make) -> None:
         [torch.cat([g.flatten() for g in torch.autograd.grad(o, list(model.parameters()), retain_graph=True)]) for o in model(x).flatten()]
     )
     directions = torch.randn(4, subject.count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    for chunk in (1, 2, 8):
-        torch.testing.assert_close(pushforward(subject, x, directions, chunk), directions @ jacobian.T, rtol=1e-10, atol=1e-12)
+    for chunk, together in ((1, 8), (2, 1), (8, 3), (8, 4)):
+        pushed = pushforward(subject, x, directions, chunk, together)
+        torch.testing.assert_close(pushed, directions @ jacobian.T, rtol=1e-10, atol=1e-12)
     assert pushforward(subject, x, directions[:0], 2).shape == (0, x.numel())
+
+
+def test_memory_order_changes_nothing(random_data: Make) -> None:
+    """Channels-last weights, as a GPU wants them: torch's forward-mode group norm fails on what they make of an activation."""
+    data = random_data()
+    plain, last = osc.influence(small(), data, "c2"), osc.influence(small().to(memory_format=torch.channels_last), data, "c2")
+    np.testing.assert_allclose(last["influence"].values, plain["influence"].values, rtol=1e-8)
 
 
 def test_gram_in_blocks() -> None:
