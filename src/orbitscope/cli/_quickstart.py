@@ -1,6 +1,5 @@
 """From nothing to a report: two small data sets, two models on each, and one file that is wrong on purpose."""
 
-import functools
 import json
 import shutil
 import time
@@ -9,12 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import OrbitscopeError
+from ._cases import Case, default_workers, run_all
 
 if TYPE_CHECKING:
-    import xarray as xr
-
-    from ..data import Trajectories
-    from ..symmetry import Group
     from ._progress import Stages
 
 _SCENARIOS = {"navier-stokes": "navier-stokes.gauss", "euler": "euler.riemann"}
@@ -44,24 +40,25 @@ class Quickstart:
     """Of everything."""
     device: str = "cpu"
     """cpu or cuda."""
+    workers: int | None = None
+    """Processes, each with one thread; None: one per core."""
     force: bool = False
     """Throw away what `out` holds from other settings."""
 
     def run(self) -> int:
         from rich.console import Console
 
-        from ..probe import command, machine
+        from ..probe import command, machine, open_probe
         from ..report import summary_table, write_report
         from ._progress import stages
 
         started = time.perf_counter()
         fresh = not (self.out / "quickstart.json").exists() or self.force
         self._claim()
-        trees, audits = [], {}
         with stages() as bars:
-            files = self._simulate(bars)
-            for name, model in [(d, m) for d in _SCENARIOS for m in _MODELS] + [(_SWAPPED, "unet")]:
-                trees.append(self._case(name, model, files[name], audits, bars))
+            cases = self._cases(self._simulate(bars))
+            run_all(cases, bars, self.workers or default_workers(self.device))
+        trees = [open_probe(case.probe) for case in cases if case.model]
         report = write_report(
             trees, self.out / "report.html", title="Which symmetries have these emulators learnt?", intro=_INTRO, force=True,
             command=command(),
@@ -85,7 +82,7 @@ class Quickstart:
 
     def _claim(self) -> None:
         """One folder, one set of settings: parts made with different ones must not meet in a report."""
-        settings = {k: v for k, v in asdict(self).items() if k not in ("out", "force", "device")}
+        settings = {k: v for k, v in asdict(self).items() if k not in ("out", "force", "device", "workers")}
         kept = self.out / "quickstart.json"
         if kept.exists() and not self.force:
             try:
@@ -97,7 +94,7 @@ class Quickstart:
         elif self.out.exists() and any(self.out.iterdir()) and not kept.exists():
             raise OrbitscopeError(f"out: {self.out} holds other files. Give another --out.")
         self.out.mkdir(parents=True, exist_ok=True)
-        for folder in ("data", "runs", "probes"):
+        for folder in ("data", "audits", "runs", "probes"):
             if self.force and kept.exists():
                 _remove(self.out / folder)
             (self.out / folder).mkdir(exist_ok=True)
@@ -119,43 +116,20 @@ class Quickstart:
             save(load(files["navier-stokes"]).swap_components(), files[_SWAPPED])
         return files
 
-    def _case(self, name: str, model: str, file: Path, audits: "dict[str, dict[str, xr.Dataset]]", bars: "Stages") -> "xr.DataTree":
-        from .. import ProbeConfig, TrainConfig, load, load_run, parse_group, train
-        from ..probe import open_probe, probe, save_probe
-        from ._actions import run_case, tested_on
+    def _cases(self, files: dict[str, Path]) -> list[Case]:
+        """Audits first: the probes of a file use them. Then the longest trainings first, so that no core idles at the end."""
+        audits, models = [], []
+        for name, data in files.items():
+            groups = ("d4",) if name == _SWAPPED else ("d4", "tx", "ty")
+            audit = self.out / "audits" / f"{name}.nc"
+            audits.append(Case(_TITLES[name], data, audit, groups, self.seed))
+            for model in ("unet",) if name == _SWAPPED else _MODELS:
+                label = f"{name}-{model}"
+                run, probe = self.out / "runs" / label, self.out / "probes" / f"{label}.nc"
+                title = f"{_TITLES[name]}, {_MODELS[model]}"
+                models.append(Case(title, data, audit, groups, self.seed, self.device, model, self.epochs, run, probe))
+        return audits + models
 
-        label = f"{_TITLES[name]}, {_MODELS[model]}"
-        data: Trajectories = load(file)
-        times, rate = _TRAINING[model]
-        config = TrainConfig(model=model, epochs=times * self.epochs, learning_rate=rate, seeds=(self.seed,), device=self.device)  # pyright: ignore[reportArgumentType]
-        folder = train(
-            data,
-            config,
-            self.out / "runs" / f"{name}-{model}",
-            progress=lambda p: bars(f"train {label}", round(p.fraction * 100), 100, f"loss {p.loss:.1e}"),
-        )
-        target = self.out / "probes" / f"{name}-{model}.nc"
-        if target.exists():
-            return open_probe(target)
-        run = load_run(folder, device=self.device)
-        groups = [parse_group(g, points=self.resolution) for g in (["d4"] if name == _SWAPPED else ["d4", "tx", "ty"])]
-        tree = probe(
-            run.model,
-            tested_on(run, data),
-            groups,
-            ProbeConfig(trajectories=8, times=2, influence_elements=8, seed=self.seed),
-            audits=_audits(audits, name, groups, data, self.seed, bars),
-            progress=lambda stage, done, total: bars(f"probe {label}: {stage}", done, total),
-            title=label,
-            data_path=str(file),
-            **run_case(run),
-        )
-        save_probe(tree, target, force=True)
-        return tree
-
-
-# Epochs as a multiple of the UNet's, and peak learning rate: what reached the smallest error in half a minute on two cores.
-_TRAINING = {"unet": (1, 3e-3), "vit": (3, 4e-3)}
 
 _INTRO = (
     "Two small emulators were trained on each of two data sets that orbitscope simulated: Gaussian vortices under the incompressible "
@@ -173,16 +147,3 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-
-
-def _audits(
-    known: "dict[str, dict[str, xr.Dataset]]", name: str, groups: "list[Group]", data: "Trajectories", seed: int, bars: "Stages"
-) -> "dict[str, xr.Dataset]":
-    """The audit of a file does not depend on the model: one, kept in `known`, serves both."""
-    from ..probe import audit
-
-    results = known.setdefault(name, {})
-    for group in groups:
-        if group.name not in results:
-            results[group.name] = audit(data, group, seed=seed, progress=functools.partial(bars, f"audit {_TITLES[name]}: {group.name}"))
-    return results

@@ -1,0 +1,132 @@
+"""The parts of a quickstart that do not need each other: audits of files, and models trained and probed on them, in worker processes.
+
+One thread per process: at these sizes two threads on one small network gain little, and lose a factor of fifty when another program
+wants one of the cores (measured with torch 2.13's OpenMP barriers), while two processes share the machine with anybody.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Progress = Callable[[str, float, float, str], None]
+# Epochs as a multiple of the UNet's, and peak learning rate: what reached the smallest error in half a minute.
+TRAINING = {"unet": (1, 3e-3), "vit": (3, 4e-3)}
+_channel: Any = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One file, audited; and, if a `model` is named, trained and probed."""
+
+    title: str
+    data: Path
+    audit: Path
+    groups: tuple[str, ...]
+    seed: int
+    device: str = "cpu"
+    model: str = ""
+    epochs: int = 1
+    run: Path = Path()
+    probe: Path = Path()
+
+
+def run_all(cases: Iterable[Case], progress: Progress, workers: int) -> None:
+    """Work through the cases in order, `workers` at a time. The first failure, or Ctrl-C, ends all."""
+    context = multiprocessing.get_context("spawn")
+    channel = context.Queue()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(channel,))
+    try:
+        pending = {pool.submit(work, case) for case in cases}
+        while pending:
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not channel.empty():
+                progress(*channel.get())
+            for future in done:
+                future.result()
+    except BaseException:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            process.terminate()  # every file is written beside and renamed, so nothing is left half-done
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def work(case: Case) -> None:
+    """Audit, or train and probe; what exists already is kept."""
+    if case.model:
+        _train_and_probe(case)
+    elif not case.audit.exists():
+        _audit(case)
+
+
+def _start(channel: Any) -> None:
+    global _channel
+    import torch
+
+    _channel = channel
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
+
+
+def _tell(stage: str, done: float, total: float, note: str = "") -> None:
+    if _channel is not None:
+        _channel.put((stage, done, total, note))
+
+
+def _audit(case: Case) -> "dict[str, xr.Dataset]":
+    import xarray as xr
+
+    from .. import load, parse_group
+    from ..probe import KIND, audit, save_probe
+
+    data = load(case.data)
+    results = {}
+    for words in case.groups:
+        group = parse_group(words, points=data.grid.shape[0])
+        label = f"audit {case.title}: {group.name}"
+        results[group.name] = audit(data, group, seed=case.seed, progress=lambda done, total, label=label: _tell(label, done, total))
+    nodes = {f"/{name}/audit": result for name, result in results.items()}
+    save_probe(xr.DataTree.from_dict({"/": xr.Dataset(attrs={"kind": KIND, "title": case.title}), **nodes}), case.audit, force=True)
+    return results
+
+
+def _train_and_probe(case: Case) -> None:
+    from .. import ProbeConfig, TrainConfig, load, load_run, parse_group, train
+    from ..probe import open_probe, probe, save_probe
+    from ._actions import run_case, tested_on
+
+    data = load(case.data)
+    times, rate = TRAINING[case.model]
+    config = TrainConfig(model=case.model, epochs=times * case.epochs, learning_rate=rate, seeds=(case.seed,), device=case.device)  # pyright: ignore[reportArgumentType]
+    train(data, config, case.run, progress=lambda p: _tell(f"train {case.title}", round(p.fraction * 100), 100, f"loss {p.loss:.1e}"))
+    if case.probe.exists():
+        return
+    run = load_run(case.run, device=case.device)
+    # The audit does not depend on the model. It comes first in the queue, so the file is there unless something went wrong with it.
+    audits = {k: v["audit"].to_dataset() for k, v in open_probe(case.audit).children.items()} if case.audit.exists() else _audit(case)
+    tree = probe(
+        run.model,
+        tested_on(run, data),
+        [parse_group(words, points=data.grid.shape[0]) for words in case.groups],
+        ProbeConfig(trajectories=8, times=2, influence_elements=8, seed=case.seed),
+        audits=audits,
+        progress=lambda stage, done, total: _tell(f"probe {case.title}: {stage}", done, total),
+        title=case.title,
+        data_path=str(case.data),
+        **run_case(run),
+    )
+    save_probe(tree, case.probe, force=True)
+
+
+def default_workers(device: str) -> int:
+    """As many as there are cores to use; one where a GPU does the work."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if device == "cuda" else max(1, min(cores, 5))
