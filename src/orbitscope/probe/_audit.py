@@ -64,9 +64,9 @@ def audit(
         raise OrbitscopeError(f"audit: `alpha` must lie between 0 and 1, got {alpha}.")
     group, chosen, action = resolve(data, group, elements)
     law = _law(data, law)
-    # Half from the start, half from the end: a fluid at rest at first says nothing about its components.
-    pairs = sample_transitions(data, trajectories=(transitions + 1) // 2, times=2, seed=seed, dtype=torch.float64)
-    x, y = pairs.x[:transitions], pairs.y[:transitions]
+    pairs = sample_transitions(data, trajectories=transitions, times=2, seed=seed, dtype=torch.float64)
+    picked = _alternating(len(pairs.trajectories), len(pairs.times))[:transitions]
+    x, y = pairs.x[picked], pairs.y[picked]
     report = check_conventions(x, y, data.layout, data.grid, data.dt, law)
     states = sample_states(data, samples, 2, seed)
     permutations = permutations or max(999, int(4 * len(chosen) / alpha))
@@ -114,6 +114,15 @@ def audit(
         alpha=alpha,
     )
     return stamp(result, "audit", group, data, None, seed=seed, transitions=len(x), samples=len(states), permutations=permutations)
+
+
+def _alternating(trajectories: int, times: int) -> list[int]:
+    """Indices into time-major transitions: one per trajectory from the start and the end in turn, then the others.
+
+    A fluid at rest at first says nothing about its components.
+    """
+    turn = [(n % times) * trajectories + n for n in range(trajectories)]
+    return turn + [k for k in range(trajectories * times) if k not in set(turn)]
 
 
 def _law(data: Trajectories, law: Equation | str | None) -> Equation | None:
