@@ -156,7 +156,7 @@ def test_quickstart_end_to_end_and_again(tmp_path, capsys):
     assert "components swapped" in report
     assert not list((tmp_path / "q").rglob("*.part"))
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "q").rglob("*.nc")}
-    assert len(stamps) == 3 + 5
+    assert len(stamps) == 3 + 3 + 5  # data, audits, probes
     assert main(args) == 0  # nothing is done twice
     assert stamps == {p: p.stat().st_mtime_ns for p in stamps}
     assert main([*args[:-1], "2"]) == 2

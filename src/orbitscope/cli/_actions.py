@@ -104,7 +104,7 @@ def audit_file(path: Path, groups: Sequence[str], *, law: str | None, samples: i
     if out is not None:
         about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
         tree = {"/": xr.Dataset(attrs=about), "/audit": first[["score"]].assign_attrs(first.attrs)}
-        tree |= {f"/{name}/audit": result for name, result in results.items()}
+        tree |= {f"/{name.replace('/', '-')}/audit": result for name, result in results.items()}
         save_probe(xr.DataTree.from_dict(tree), out, force=force)
         print(out)
     return 1 if refused else 0
