@@ -57,7 +57,9 @@ class Quickstart:
         self._claim()
         with stages() as bars:
             cases = self._cases(self._simulate(bars))
-            run_all(cases, bars, self.workers or default_workers(self.device))
+            # The longest trainings first, so that no core idles at the end; the audits before all, because the probes use them.
+            order = sorted(cases, key=lambda case: ("", "unet", "vit").index(case.model))
+            run_all(order, bars, self.workers or default_workers(self.device))
         trees = [open_probe(case.probe) for case in cases if case.model]
         report = write_report(
             trees, self.out / "report.html", title="Which symmetries have these emulators learnt?", intro=_INTRO, force=True,
@@ -117,7 +119,7 @@ class Quickstart:
         return files
 
     def _cases(self, files: dict[str, Path]) -> list[Case]:
-        """Audits first: the probes of a file use them. Then the longest trainings first, so that no core idles at the end."""
+        """What is to be done, in the order of the report."""
         audits, models = [], []
         for name, data in files.items():
             groups = ("d4",) if name == _SWAPPED else ("d4", "tx", "ty")
