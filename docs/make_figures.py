@@ -1,9 +1,10 @@
 """Draw the figures of the documentation and write its results tables from a finished quickstart.
 
-    python docs/make_figures.py --quickstart quickstart --seconds 300
+    python docs/make_figures.py --quickstart quickstart
 
 Reads `<quickstart>/probes/*.nc`; writes `docs/assets/d4.png`, `docs/assets/translations.png`, and what stands between the results markers
-in `README.md` and `docs/results.md`. `--seconds` is the wall time that `make quickstart` printed, if you know it.
+in `README.md` and `docs/results.md`. The wall time comes from the quickstart's
+`timing.json`, which it writes when nothing was there before.
 """
 
 import argparse
@@ -36,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Everything, from one quickstart folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quickstart", type=Path, default=Path("quickstart"), help="folder that `orbitscope quickstart` wrote")
-    parser.add_argument("--seconds", type=float, help="wall time that the quickstart printed")
     parser.add_argument("--root", type=Path, default=ROOT, help="repository whose README.md and docs/ are written")
     options = parser.parse_args(argv)
     cases = read(options.quickstart)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     save(d4_figure(cases), assets / "d4.png")
     if any(_shifts(tree) for tree in cases.values()):
         save(translation_figure(cases), assets / "translations.png")
-    about = provenance(cases, options.quickstart, options.seconds)
+    about = provenance(cases, options.quickstart)
     write_between(options.root / "README.md", f"{short_table(cases)}\n\n{about}")
     write_between(
         options.root / "docs" / "results.md", f"{short_table(cases)}\n\n{training_table(cases)}\n\n{long_table(cases)}\n\n{about}"
@@ -178,7 +178,7 @@ def long_table(cases: dict[str, xr.DataTree]) -> str:
     return _table(["Case", "Group", "In the data", "In the output", "In the learning", "Learnt subgroup"], rows)
 
 
-def provenance(cases: dict[str, xr.DataTree], quickstart: Path, seconds: float | None) -> str:
+def provenance(cases: dict[str, xr.DataTree], quickstart: Path) -> str:
     """Command, machine, date, versions, settings."""
     a = next(iter(cases.values())).attrs
     settings = quickstart / "quickstart.json"
@@ -191,8 +191,9 @@ def provenance(cases: dict[str, xr.DataTree], quickstart: Path, seconds: float |
         f"torch {a['torch_version']}",
         a["machine"],
     ]
-    if seconds is not None:
-        parts.append(f"{seconds / 60:.1f} minutes in all")
+    timing = quickstart / "timing.json"
+    if timing.exists():
+        parts.append(f"{json.loads(timing.read_text())['seconds'] / 60:.1f} minutes in all")
     return "Made by " + "; ".join(parts) + "."
 
 
