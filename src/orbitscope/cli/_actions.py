@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
-from ..data import Trajectories, Writer, load
+from ..data import Shard, Trajectories, Writer, load
 from ..emulators import Run, load_runs
 from ..physics import scenario, simulate
 from ..probe import KIND, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
@@ -31,10 +31,12 @@ def simulate_to_file(
     refine: int = 1,
     seed: int = 0,
     device: str = "cpu",
+    batch: int | None = None,
+    shard: Shard | None = None,
     force: bool = False,
     progress: Stages | None = None,
 ) -> Path:
-    """Simulate into a file, chunk by chunk; goes on with an unfinished one."""
+    """Simulate into a file, chunk by chunk; goes on with an unfinished one. With `shard`, only the trajectories of that part."""
     plan = scenario(name)
     frames, t_end = plan.frames if frames is None else frames, plan.t_end if t_end is None else t_end
     if frames < 2:
@@ -51,16 +53,21 @@ def simulate_to_file(
         "seed": seed,
         "refine": refine,
         "device": device,
+        "batch": batch,
     }
     simulate(name, **options)  # a generator: this only checks the arguments, before any file is made
-    with Writer(out, law.layout, law.grid(resolution), t_end / (frames - 1), trajectories, frames, provenance, force=force) as writer:
-        missing = [int(i) for i in writer.missing]
-        done = trajectories - len(missing)
+    mine, stage = range(trajectories), f"simulate {plan.name}"
+    if shard is not None:
+        mine, stage = shard.indices(trajectories), f"{stage}, part {shard}"
+        provenance["shard"] = shard.describe(trajectories)
+    with Writer(out, law.layout, law.grid(resolution), t_end / (frames - 1), len(mine), frames, provenance, force=force) as writer:
+        missing = [mine[i] for i in writer.missing]
+        done = len(mine) - len(missing)
         for indices, values in simulate(name, indices=missing, **options):
-            writer.write(list(indices), values)
+            writer.write([i - mine.start for i in indices], values)
             done += len(indices)
             if progress is not None:
-                progress(f"simulate {plan.name}", done, trajectories)
+                progress(stage, done, len(mine))
     return Path(out)
 
 

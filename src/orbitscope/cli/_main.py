@@ -14,7 +14,7 @@ from rich.markup import escape
 from .._errors import OrbitscopeError
 from .._version import __version__
 
-VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info")
+VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble")
 _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
   simulate    make trajectories of a fluid and write them to a file
@@ -24,6 +24,8 @@ _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tell
   report      one HTML page from one or more probes
   quickstart  all of it on two small data sets
   info        what is in a file or a run folder
+  view        a picture sheet and an animation of a file of trajectories
+  assemble    one file from the parts that simulate --shard made
 
 example:
   orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc

@@ -37,19 +37,48 @@ class Simulate:
     """Of the initial conditions."""
     device: Device = "auto"
     """Where to compute; auto: the CPU (compiled)."""
+    batch: int | None = None
+    """Trajectories at a time; changes memory and speed, never the numbers. None: what fits in some 128 MiB."""
+    shard: str | None = None
+    """K/N such as 3/16: only the third of sixteen parts, for `orbitscope assemble`. Under torchrun each rank makes one by itself."""
     force: bool = False
     """Replace an existing file."""
 
     def run(self) -> int:
+        from ..data import Shard
         from ._actions import simulate_to_file
         from ._progress import stages
 
+        rank = Shard.from_environment() if self.shard is None else None
+        shard = Shard.parse(self.shard) if self.shard is not None else rank
         with stages() as bars:
             path = simulate_to_file(
-                self.scenario, self.out, trajectories=self.trajectories, resolution=self.resolution, frames=self.frames, t_end=self.t_end,
-                refine=self.refine, seed=self.seed, device="cpu" if self.device == "auto" else self.device, force=self.force, progress=bars,
+                self.scenario, self.out if rank is None else rank.path(self.out), trajectories=self.trajectories,
+                resolution=self.resolution, frames=self.frames, t_end=self.t_end, refine=self.refine, seed=self.seed,
+                device="cpu" if self.device == "auto" else self.device, batch=self.batch, shard=shard, force=self.force, progress=bars,
             )  # fmt: skip
         print(path)
+        return 0
+
+
+@dataclass
+class Assemble:
+    """One file from several: the parts that `simulate --shard` made, or files that agree. Stored values are copied bit for bit.
+
+    Example: orbitscope assemble ns.shard-*.nc --out ns.nc
+    """
+
+    files: Positional[tuple[Path, ...]]
+    """Every part, in any order; other files in the order wanted."""
+    out: Path
+    """File to write."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ..data import assemble
+
+        print(assemble(self.files, self.out, force=self.force))
         return 0
 
 
@@ -243,4 +272,39 @@ class Info:
         return 0
 
 
-BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in (Simulate, Train, Audit, Probe, Report, Quickstart, Info)}
+@dataclass
+class View:
+    """Pictures of a file of trajectories: a sheet of a few states, and an animation.
+
+    Example: orbitscope view ns.nc --out sheet.png --animation movie.gif
+    """
+
+    data: Positional[Path]
+    """File of trajectories."""
+    out: Path | None = None
+    """Picture sheet to write: .png, .pdf or .svg."""
+    animation: Path | None = None
+    """Animation to write: .gif, every stored time."""
+    trajectory: tuple[int, ...] = ()
+    """Which ones, numbered from 0; none given: the first two."""
+    times: int = 5
+    """Columns of the sheet, evenly spread over time."""
+    field: tuple[str, ...] = ()
+    """Which fields; none given: all."""
+    fps: float = 8.0
+    """Pictures per second of the animation."""
+    force: bool = False
+    """Replace existing files."""
+
+    def run(self) -> int:
+        from ._view import view_file
+
+        for path in view_file(
+            self.data, self.out, self.animation, trajectories=self.trajectory, times=self.times, fields=self.field, fps=self.fps,
+            force=self.force,
+        ):  # fmt: skip
+            print(path)
+        return 0
+
+
+BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in (Simulate, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble)}

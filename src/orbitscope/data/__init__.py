@@ -4,8 +4,9 @@ from ._lazy import LazyArray, Source
 from ._load import load
 from ._normalisation import Normalisation
 from ._save import save
+from ._shard import Shard, assemble
 from ._split import split_indices
 from ._trajectories import Trajectories
 from ._writer import Writer
 
-__all__ = ["LazyArray", "Normalisation", "Source", "Trajectories", "Writer", "load", "save", "split_indices"]
+__all__ = ["LazyArray", "Normalisation", "Shard", "Source", "Trajectories", "Writer", "assemble", "load", "save", "split_indices"]

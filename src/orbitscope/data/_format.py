@@ -1,8 +1,9 @@
 """What every file format shares: the description of a file to be written, and the attributes that make a file explain itself."""
 
 import json
+import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,11 +15,18 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._hdf5 import Handle, text
+from ._hdf5 import Handle, dataset, text
 from ._trajectories import Trajectories
 
 AXES = "[trajectory, time, channel, x, y]: x is the first spatial axis and component 0 of a vector points along it"
 """The one axis convention of orbitscope, written into every file."""
+
+CHECKSUMS = "orbitscope_checksums"
+"""Dataset [trajectory] of CRC-32 sums over the stored bytes of each trajectory.
+
+Not HDF5's own fletcher32 filter: it is computed on every read, and a chunk that passes a filter is written when HDF5 likes, where an
+interrupted run needs chunks that have their place in the file from the start.
+"""
 
 _CHUNK_BYTES = 2**20
 
@@ -88,8 +96,32 @@ class Format(ABC):
         """Variables, dimensions and attributes, no values."""
 
     @abstractmethod
+    def variables(self, spec: FileSpec) -> dict[str, tuple[int, ...]]:
+        """The datasets that hold the values, with their shapes [trajectory, time, ...], in the order of the layout."""
+
+    @abstractmethod
+    def encode(self, spec: FileSpec, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """One trajectory [time, channel, *space] as the file stores it: one array [time, ...] per dataset of `variables`."""
+
     def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
-        """One trajectory [time, channel, *space]."""
+        """One trajectory [time, channel, *space], with its checksum."""
+        put_stored(file, index, self.encode(spec, values))
+
+
+def put_stored(file: h5py.File, index: int, stored: Mapping[str, NDArray[Any]]) -> None:
+    """One trajectory as `encode` made it, and the checksum of its bytes where the file keeps checksums."""
+    for name, values in stored.items():
+        dataset(file, name)[index] = values
+    if CHECKSUMS in file:
+        dataset(file, CHECKSUMS)[index] = checksum(stored.values())
+
+
+def checksum(arrays: Iterable[NDArray[Any]]) -> int:
+    """CRC-32 of the bytes of arrays one after the other, as they lie in a file (little-endian, C order)."""
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data, found)
+    return found
 
 
 def to_json(data: Any) -> str:
@@ -192,3 +224,8 @@ def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: 
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     return group.create_dataset(name, shape, spec.dtype, chunks=chunks, dcpl=plan, fill_time="never")
+
+
+def create_checksums(file: h5py.File, spec: FileSpec) -> h5py.Dataset:
+    """Room for one checksum per trajectory."""
+    return file.create_dataset(CHECKSUMS, data=np.zeros(spec.trajectories, dtype=np.uint32))

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._format import Attributes, Declared, FileSpec, Format, create_variable, read_attributes, uniform_step, write_attributes
+from ._format import (
+    Attributes,
+    Declared,
+    FileSpec,
+    Format,
+    create_checksums,
+    create_variable,
+    read_attributes,
+    uniform_step,
+    write_attributes,
+)
 from ._hdf5 import Handle, contents, dataset, real_dtype
 from ._lazy import Axes, LazyArray, Source
 from ._trajectories import Trajectories
@@ -77,12 +87,18 @@ class PDEgym(Format):
             scale = file.create_dataset(label, data=values, dtype=h5py.string_dtype() if label == "channel" else None)
             scale.make_scale(label)
             variable.dims[axis].attach_scale(scale)
+        create_checksums(file, spec).dims[0].attach_scale(file["trajectory"])
 
-    def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
+    def variables(self, spec: FileSpec) -> dict[str, tuple[int, ...]]:
+        """One variable."""
+        name, channels = _stored_as(spec.layout)
+        return {name: (spec.trajectories, spec.times, len(channels), *spec.grid.shape)}
+
+    def encode(self, spec: FileSpec, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """One trajectory; the Euler state becomes the five channels of PDEgym."""
         name, _ = _stored_as(spec.layout)
         stored = conserved_to_stored(values, _gamma(spec.provenance)) if name == "data" else values
-        dataset(file, name)[index] = stored.astype(spec.dtype, copy=False)
+        return {name: stored.astype(spec.dtype, copy=False)}
 
 
 def conserved_to_stored(values: NDArray[Any], gamma: float = GAMMA) -> NDArray[np.float64]:

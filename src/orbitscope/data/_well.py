@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Field
-from ._format import Declared, FileSpec, Format, create_variable, write_attributes
-from ._hdf5 import Handle, dataset
+from ._format import Declared, FileSpec, Format, create_checksums, create_variable, write_attributes
+from ._hdf5 import Handle
 from ._trajectories import Trajectories
 from ._well_read import GROUPS, read
 
@@ -32,7 +32,7 @@ class TheWell(Format):
     def create(self, file: h5py.File, spec: FileSpec) -> None:
         """An empty file of the specification, with our attributes beside."""
         write_attributes(file, spec)
-        parameters = {k: float(v) for k, v in dict(spec.provenance.get("parameters") or {}).items() if isinstance(v, int | float)}
+        parameters = {k: float(v) for k, v in sorted(dict(spec.provenance.get("parameters") or {}).items()) if isinstance(v, int | float)}
         file.attrs["dataset_name"] = str(spec.provenance.get("scenario") or spec.provenance.get("equation") or "orbitscope")
         file.attrs["grid_type"] = "cartesian"
         file.attrs["n_spatial_dims"] = spec.grid.ndim
@@ -58,14 +58,24 @@ class TheWell(Format):
                 variable.attrs["units"] = f.unit
                 if order == 2:
                     _flags(variable, symmetric=False, antisymmetric=False)
+        create_checksums(file, spec)
 
-    def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
-        """One trajectory, channels moved last, field by field."""
+    def variables(self, spec: FileSpec) -> dict[str, tuple[int, ...]]:
+        """One dataset per field."""
+        found = {}
         for f in spec.layout.fields:
-            order, ndim = _order(f, spec.layout.ndim), spec.grid.ndim
+            order = _order(f, spec.layout.ndim)
+            shape = (spec.trajectories, spec.times, *spec.grid.shape, *((spec.grid.ndim,) * order))
+            found[f"{GROUPS[order]}/{f.name}"] = shape
+        return found
+
+    def encode(self, spec: FileSpec, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """One trajectory, channels moved last, field by field."""
+        found = {}
+        for f, (name, shape) in zip(spec.layout.fields, self.variables(spec).items(), strict=True):
             part = np.moveaxis(values[:, spec.layout.slice(f.name)], 1, -1)
-            stored = part.reshape(*part.shape[:-1], *((ndim,) * order)).astype(spec.dtype, copy=False)
-            dataset(file, f"{GROUPS[order]}/{f.name}")[index] = stored
+            found[name] = part.reshape(shape[1:]).astype(spec.dtype, copy=False)
+        return found
 
 
 def _create_dimensions(file: h5py.File, spec: FileSpec) -> None:

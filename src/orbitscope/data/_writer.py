@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._format import FileSpec
+from ._format import FileSpec, put_stored
 from ._formats import format_for
 from ._hdf5 import dataset, text
 from ._lazy import Index, positions
@@ -103,13 +103,28 @@ class Writer:
         try:
             for i, trajectory in zip(where.tolist(), block, strict=True):
                 self.format.put(file, self.spec, i, trajectory)
-            file.flush()
-            # Only what has reached the file is marked: a mark without its values would be believed on resuming.
-            self._done[where] = True
-            dataset(file, COMPLETE)[...] = self._done
-            file.flush()
+            self._mark(file, where)
         except (OSError, RuntimeError) as error:
             self._fail(error)
+
+    def write_stored(self, index: int, stored: dict[str, NDArray[Any]]) -> None:
+        """One trajectory as another file of the same format stores it, bit for bit: one array [time, ...] per dataset."""
+        file = self._open_file()
+        expected = {name: shape[1:] for name, shape in self.format.variables(self.spec).items()}
+        if {name: tuple(values.shape) for name, values in stored.items()} != expected:
+            raise OrbitscopeError(f"write_stored: expected the datasets {expected}, got { {n: v.shape for n, v in stored.items()} }.")
+        try:
+            put_stored(file, index, stored)
+            self._mark(file, np.array([index]))
+        except (OSError, RuntimeError) as error:
+            self._fail(error)
+
+    def _mark(self, file: h5py.File, where: NDArray[np.int64]) -> None:
+        file.flush()
+        # Only what has reached the file is marked: a mark without its values would be believed on resuming.
+        self._done[where] = True
+        dataset(file, COMPLETE)[...] = self._done
+        file.flush()
 
     def commit(self) -> Path:
         """Give the finished file its name; raises where trajectories are missing."""

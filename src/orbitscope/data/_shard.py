@@ -1,0 +1,167 @@
+"""One data set made in parts: which trajectories a part holds, and the whole from the parts."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from .._errors import OrbitscopeError
+from ._format import FileSpec, Format
+from ._formats import FORMATS
+from ._hdf5 import dataset
+from ._lazy import LazyArray
+from ._load import load
+from ._trajectories import Trajectories
+from ._writer import Writer
+
+KEY = "shard"
+"""The entry of `provenance` that says which part of a data set a file is."""
+
+_COPY_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` (from 1) of `count`: a contiguous block of trajectories, all blocks of the same length or one more.
+
+    Blocks rather than every `count`-th: the parts one after the other are the whole, so assembling copies each file once from start to
+    end, and "trajectories 12 to 23" can be said of a part. The work is as evenly spread: the cost of a trajectory has no trend in its
+    number.
+
+    >>> [list(Shard(k, 3).indices(8)) for k in (1, 2, 3)]
+    [[0, 1], [2, 3, 4], [5, 6, 7]]
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise OrbitscopeError(f"shard: K/N should have 1 <= K <= N, got {self}.")
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From "3/16"."""
+        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+        if not match:
+            raise OrbitscopeError(f"shard: expected K/N such as 3/16, got {text!r}.")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Shard | None":
+        """The part of this process under torchrun (RANK and WORLD_SIZE), None elsewhere or alone."""
+        environment = os.environ if environment is None else environment
+        rank, size = environment.get("RANK", ""), environment.get("WORLD_SIZE", "")
+        return cls(int(rank) + 1, int(size)) if rank.isdecimal() and size.isdecimal() and int(size) > 1 else None
+
+    def indices(self, trajectories: int) -> range:
+        """The trajectories of this part; raises where there are fewer trajectories than parts."""
+        if trajectories < self.count:
+            raise OrbitscopeError(f"shard: {trajectories} trajectories cannot be shared by {self.count} parts. Take fewer parts.")
+        return range((self.number - 1) * trajectories // self.count, self.number * trajectories // self.count)
+
+    def path(self, whole: Path) -> Path:
+        """The name of this part beside the whole: ns.nc -> ns.shard-03-of-16.nc."""
+        digits = len(str(self.count))
+        return whole.with_name(f"{whole.stem}.shard-{self.number:0{digits}d}-of-{self.count}{whole.suffix}")
+
+    def describe(self, trajectories: int) -> dict[str, int]:
+        """What the provenance of a part says."""
+        block = self.indices(trajectories)
+        return {"number": self.number, "of": self.count, "first": block.start, "trajectories_in_all": trajectories}
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None = None, force: bool = False) -> Path:
+    """One file from several: the parts of a simulation, in order, or any files that agree, in the order given.
+
+    Parts made by `simulate(..., shard)` must be all there, each once; the result equals the file of the single run, bit for bit (stored
+    values are copied, not converted). Other files (PDEgym's numbered downloads) are put one after the other. Interrupted, the same call
+    goes on. Raises `OrbitscopeError` where a part is missing or there twice, or where layout, grid, times or provenance differ.
+    """
+    if not paths:
+        raise OrbitscopeError("assemble: give the files to put together.")
+    parts = [(Path(p), load(p)) for p in paths]
+    _agree(parts)
+    if KEY in parts[0][1].provenance:
+        parts.sort(key=lambda part: part[1].provenance[KEY]["first"])
+        _complete(parts)
+        provenance = {k: v for k, v in parts[0][1].provenance.items() if k != KEY}
+    else:
+        said = [part.provenance for _, part in parts]
+        common = {k: v for k, v in said[0].items() if all(other.get(k) == v for other in said)}
+        provenance = {**common, "assembled": [p.name for p, _ in parts]}
+    first = parts[0][1]
+    total = sum(t.trajectories for _, t in parts)
+    with Writer(
+        out, first.layout, first.grid, first.dt, total, first.times, provenance, format=format, dtype=first.values.dtype, force=force
+    ) as writer:
+        missing, start = set(writer.missing), 0
+        for path, part in parts:
+            wanted = [i for i in range(part.trajectories) if start + i in missing]
+            _copy(writer, path, part, wanted, start)
+            start += part.trajectories
+    return writer.path
+
+
+def _agree(parts: list[tuple[Path, Trajectories]]) -> None:
+    """Every file as the first one, but for the number of its trajectories."""
+    path, first = parts[0]
+    for other, part in parts[1:]:
+        for what in ("layout", "grid", "dt", "times"):
+            if getattr(part, what) != getattr(first, what):
+                raise OrbitscopeError(f"assemble: {path} has {what} {getattr(first, what)}, {other} has {getattr(part, what)}.")
+        mine, theirs = ({k: v for k, v in t.provenance.items() if k != KEY} for t in (first, part))
+        differ = sorted(k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k))
+        if (KEY in first.provenance) != (KEY in part.provenance):
+            raise OrbitscopeError(f"assemble: of {path} and {other} one is a part of a data set (a shard) and one is not.")
+        if KEY in first.provenance and differ:
+            said = "; ".join(f"{k}: {mine.get(k)} and {theirs.get(k)}" for k in differ)
+            raise OrbitscopeError(f"assemble: {path} and {other} are parts of different data sets ({said}).")
+
+
+def _complete(parts: list[tuple[Path, Trajectories]]) -> None:
+    """Every part once."""
+    count = parts[0][1].provenance[KEY]["of"]
+    seen: dict[int, Path] = {}
+    for path, part in parts:
+        shard = part.provenance[KEY]
+        if shard["of"] != count or shard["trajectories_in_all"] != parts[0][1].provenance[KEY]["trajectories_in_all"]:
+            raise OrbitscopeError(f"assemble: {parts[0][0]} is one of {count} parts, {path} one of {shard['of']}: not the same data set.")
+        if shard["number"] in seen:
+            raise OrbitscopeError(f"assemble: {seen[shard['number']]} and {path} are both part {shard['number']}/{count}.")
+        seen[shard["number"]] = path
+    absent = [f"{k}/{count}" for k in range(1, count + 1) if k not in seen]
+    if absent:
+        raise OrbitscopeError(f"assemble: part {', '.join(absent)} is missing. Make it with --shard, or name its file.")
+
+
+def _copy(writer: Writer, path: Path, part: Trajectories, wanted: list[int], start: int) -> None:
+    """Stored bytes where both files lay them out alike, else values."""
+    step = max(1, _COPY_BYTES // max(1, part.nbytes // part.trajectories))
+    with h5py.File(path, "r", locking="best-effort") as file:
+        alike = _stored_alike(writer.format, writer.spec, file) and isinstance(part.values, LazyArray)
+        for k in range(0, len(wanted), step):
+            some = wanted[k : k + step]
+            if alike:
+                for i in some:
+                    writer.write_stored(start + i, {name: dataset(file, name)[i] for name in writer.format.variables(writer.spec)})
+            else:
+                writer.write([start + i for i in some], part.values[some])
+
+
+def _stored_alike(form: Format, spec: FileSpec, file: h5py.File) -> bool:
+    if next((f for f in FORMATS if f.recognises(file)), None) is not form:
+        return False
+    for name, shape in form.variables(spec).items():
+        stored: Any = file.get(name)
+        if not isinstance(stored, h5py.Dataset) or stored.shape[1:] != shape[1:] or stored.dtype != np.dtype(spec.dtype):
+            return False
+    return "orbitscope_version" in file.attrs
