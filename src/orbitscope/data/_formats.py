@@ -4,15 +4,19 @@ from pathlib import Path
 
 from .._errors import OrbitscopeError
 from ._format import Format
+from ._pdebench import PDEBench
 from ._pdegym import PDEgym
 from ._well import TheWell
 
 PDEGYM = PDEgym()
-FORMATS: tuple[Format, ...] = (PDEGYM, TheWell())
+# PDEBench first: its incompressible files have a `velocity` too, and PDEgym's is recognised by that name alone.
+FORMATS: tuple[Format, ...] = (PDEBench(), PDEGYM, TheWell())
 
 
 def format_for(path: Path, name: str | None) -> Format:
     """By name, else by the suffix of the path, else PDEgym NetCDF."""
+    if name is None and path.suffix.lower() == ".npz":
+        raise OrbitscopeError(f"path: {path.name}: .npz is not written piece by piece. Write .nc or .h5, load it, and save that as .npz.")
     if name is None:
         return next((f for f in FORMATS if path.suffix.lower() in f.suffixes), PDEGYM)
     known = {f.name: f for f in FORMATS}

@@ -7,6 +7,7 @@ from ..symmetry import Grid, Layout
 from ._format import Declared
 from ._formats import FORMATS, PDEGYM
 from ._hdf5 import Handle, contents, dataset
+from ._npz import SUFFIX, read_npz
 from ._trajectories import Trajectories
 from ._writer import COMPLETE
 
@@ -20,7 +21,9 @@ def load(
     variable: str | None = None,
     tracer: bool = False,
 ) -> Trajectories:
-    """Open a PDEgym NetCDF-4 or The Well HDF5 file; values stay on disk until sliced. `.notes` says what was decided and why.
+    """Open a file of trajectories, whatever its format; values stay on disk until sliced. `.notes` says what was decided and why.
+
+    Formats: PDEgym NetCDF-4, The Well HDF5, and plain `.npz` (read into memory, described by a TOML file beside it).
 
     What the caller declares beats the file's own attributes, which beat the documented defaults of the format (PDEgym: dt 0.05,
     periodic unit square, cell-centred).
@@ -33,6 +36,9 @@ def load(
     channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
     """
     path = Path(path).expanduser()
+    declared = Declared(layout, grid, dt, variable, tracer)
+    if path.suffix.lower() == SUFFIX:
+        return read_npz(path, declared)
     handle = Handle(path)
     file = handle.file
     if COMPLETE in file:
@@ -41,7 +47,6 @@ def load(
             f"path: {path} is unfinished, {int(done.sum())} of {len(done)} trajectories are complete. "
             "Run the command that was writing it again: it goes on from there."
         )
-    declared = Declared(layout, grid, dt, variable, tracer)
     if variable is not None:
         return PDEGYM.read(handle, declared)
     for form in FORMATS:

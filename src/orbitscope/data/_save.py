@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from .._errors import OrbitscopeError
+from ._npz import SUFFIX, write_npz
 from ._trajectories import Trajectories
 from ._writer import Writer
 
@@ -19,7 +20,8 @@ def save(
 ) -> Path:
     """Write trajectories to one self-describing file and return its path; lazy ones are copied one trajectory at a time.
 
-    `format` is "pdegym" (NetCDF-4) or "the_well" (HDF5); by default the suffix decides: .h5 and .hdf5 mean The Well, all else PDEgym.
+    `format` is "pdegym" (NetCDF-4), "the_well" (HDF5) or "npz"; by default the suffix decides: .h5 and .hdf5 mean The Well, .npz a plain
+    numpy archive with a TOML file beside it (through memory), all else PDEgym.
     Values are rounded to `dtype` (float32). In PDEgym files the Euler state is stored as (density, velocity, pressure, energy), so the
     momentum comes back within two roundings of `dtype`; every other layout comes back exactly.
 
@@ -28,6 +30,8 @@ def save(
     if not trajectories.trajectories:
         raise OrbitscopeError(f"save: there is no trajectory to save, shape {trajectories.shape}.")
     t = trajectories
+    if format == "npz" or (format is None and Path(path).suffix.lower() == SUFFIX):
+        return write_npz(t, Path(path).expanduser().absolute(), force=force, dtype=dtype)
     writer = Writer(
         path, t.layout, t.grid, t.dt, t.trajectories, t.times, t.provenance,
         format=format, dtype=dtype, force=force, resume=False,

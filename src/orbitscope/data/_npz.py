@@ -1,0 +1,151 @@
+"""Plain numpy archives: `data.npz` (no pickle) with `data.toml` beside it, which says what the arrays are."""
+
+import json
+import os
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._format import Declared, to_json
+from ._memory import require_memory
+from ._trajectories import Trajectories
+
+SUFFIX = ".npz"
+_EXAMPLE = """variable = "velocity"
+layout = ["velocity:vector:m/s"]
+axes = ["trajectory", "time", "channel", "x", "y"]
+dt = 0.05
+[grid]
+extent = [1.0, 1.0]
+boundary = ["periodic", "periodic"]
+centring = "cell\""""
+
+
+def read_npz(path: Path, declared: Declared) -> Trajectories:
+    """Trajectories in memory from an archive; the caller's declarations beat the TOML file's.
+
+    The TOML file has `variable` (one array, or a list of arrays that become channels in that order), `layout` (words), `axes` (the order
+    in which the arrays lie; without "trajectory" or "time" they have one), `dt`, a table `grid` and, if wanted, `provenance`.
+    """
+    said, where = _settings(path), path.with_suffix(".toml")
+    words = said.get("layout")
+    layout = declared.layout or (Layout.of(*words, ndim=len(said.get("grid", {}).get("extent", (0, 0)))) if words else None)
+    dt = declared.dt or said.get("dt")
+    missing = [
+        n for n, v in (("layout", layout), ("dt", dt), ("grid", declared.grid or said.get("grid"))) if v is None
+    ]  # fmt: skip
+    if missing or layout is None or dt is None:
+        raise OrbitscopeError(
+            f"path: nothing says the {', '.join(missing)} of {path}. Pass them to load(...), or write {where} such as:\n{_EXAMPLE}"
+        )
+    names, arrays = _arrays(path, declared.variable or said.get("variable"))
+    space = ["x", "y", "z"][: layout.ndim]
+    default = ["trajectory", "time", *(() if len(arrays) > 1 else ("channel",)), *space]
+    values, axes = _ordered(path, arrays, list(said.get("axes", default)), space)
+    grid = declared.grid or _grid(where, said["grid"], values.shape[3:])
+    notes = (
+        f"format: npz, {', '.join(f'{n!r}' for n in names)}, all in memory; described by {where.name if said else 'the caller'}",
+        f"axes: stored [{', '.join(axes)}], read as [trajectory, time, channel, {', '.join(space)}]",
+        f"channels: {layout}; {'declared by the caller' if declared.layout else f'from {where.name}'}",
+        f"grid: {grid}; dt: {float(dt):g}",
+    )
+    provenance = said.get("provenance", {})
+    provenance = json.loads(provenance) if isinstance(provenance, str) else provenance
+    return Trajectories(torch.from_numpy(values), layout, grid, float(dt), dict(provenance), notes)
+
+
+def write_npz(trajectories: Trajectories, path: Path, *, force: bool, dtype: torch.dtype = torch.float32) -> Path:
+    """`path` and the TOML file beside it; everything goes through memory."""
+    described, t = path.with_suffix(".toml"), trajectories
+    for target in (path, described):
+        if target.exists() and (target.is_dir() or not force):
+            raise OrbitscopeError(f"path: {target} exists. Choose another name, or replace it with force=True (--force).")
+    words = [f"{f.name}:{f.representation!r}:{f.unit}" for f in t.layout.fields]
+    lines = [
+        'variable = "values"', f"layout = {json.dumps(words)}",
+        f"axes = {json.dumps(['trajectory', 'time', 'channel', *'xyz'[: t.grid.ndim]])}", f"dt = {t.dt!r}",
+        f"provenance = {json.dumps(to_json(t.provenance))}", "[grid]", f"extent = {list(t.grid.extent)}",
+        f"boundary = {json.dumps(list(t.grid.boundary))}", f"centring = {json.dumps(t.grid.centring)}",
+    ]  # fmt: skip
+    parts = [p.with_name(p.name + ".part") for p in (path, described)]
+    try:
+        t.check_finite()
+        with parts[0].open("wb") as stream:
+            np.savez(stream, values=t.tensor(dtype).numpy())
+        parts[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for part, target in zip(parts, (path, described), strict=True):
+            os.replace(part, target)
+    except BaseException as error:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OrbitscopeError(f"path: {path} was not written ({error.strerror or error}).") from error
+        raise
+    return path
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise OrbitscopeError(f"path: there is no file {path}.")
+    beside = path.with_suffix(".toml")
+    if not beside.exists():
+        return {}
+    try:
+        said = tomllib.loads(beside.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise OrbitscopeError(f"path: {beside}, which describes {path.name}, is not a TOML file: {error}") from error
+    known = {"variable", "layout", "axes", "dt", "grid", "provenance"}
+    if strange := sorted(set(said) - known):
+        raise OrbitscopeError(f"path: {beside} sets {', '.join(strange)}, which mean nothing here. Known: {', '.join(sorted(known))}.")
+    return said
+
+
+def _arrays(path: Path, variable: str | list[str] | None) -> tuple[list[str], list[NDArray[Any]]]:
+    try:
+        with path.open("rb") as stream, zipfile.ZipFile(stream), np.load(stream, allow_pickle=False) as archive:
+            names = list(archive.files)
+            chosen = [variable] if isinstance(variable, str) else list(variable or names)
+            if variable is None and len(names) != 1:
+                raise OrbitscopeError(f"variable: {path} holds {', '.join(names)}; say which: load(path, variable=...) or in the TOML.")
+            if absent := [n for n in chosen if n not in names]:
+                raise OrbitscopeError(f"variable: {absent[0]!r} is not in {path}, which holds {', '.join(names)}.")
+            require_memory(path.stat().st_size, "load")
+            arrays = [archive[n] for n in chosen]
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        told = "it holds Python objects, which are never unpickled" if "pickle" in str(error).lower() else str(error)
+        raise OrbitscopeError(f"path: {path} is not a plain numpy archive ({told}). Save numbers with numpy.savez.") from error
+    for name, array in zip(chosen, arrays, strict=True):
+        if array.dtype.kind not in "fiu":
+            raise OrbitscopeError(f"variable: {name!r} of {path} has dtype {array.dtype}; expected real numbers.")
+    return chosen, [a.astype(np.float64 if a.dtype == np.float64 else np.float32, copy=False) for a in arrays]
+
+
+def _ordered(path: Path, arrays: list[NDArray[Any]], axes: list[str], space: list[str]) -> tuple[NDArray[Any], list[str]]:
+    """[trajectory, time, channel, *space] from arrays that lie as `axes` says."""
+    wanted = ["trajectory", "time", "channel", *space]
+    if len(set(axes)) != len(axes) or set(axes) - set(wanted) or set(space) - set(axes) or (len(arrays) > 1 and "channel" in axes):
+        raise OrbitscopeError(
+            f"axes: expected {', '.join(space)} and any of trajectory, time and channel (none for several arrays), each once, got {axes}."
+        )
+    if wrong := [a.shape for a in arrays if a.ndim != len(axes) or a.shape != arrays[0].shape]:
+        raise OrbitscopeError(f"axes: {axes} do not fit the shape {wrong[0]} of an array of {path}.")
+    full = [a for a in wanted if a in axes]
+    turned = [np.transpose(a, [axes.index(name) for name in full]) for a in arrays]
+    for k, name in enumerate(wanted):
+        if name not in axes:
+            turned = [np.expand_dims(a, k) for a in turned]
+    return np.ascontiguousarray(turned[0] if len(turned) == 1 else np.concatenate(turned, axis=2)), axes
+
+
+def _grid(where: Path, said: Any, shape: tuple[int, ...]) -> Grid:
+    if not isinstance(said, Mapping) or "extent" not in said or "boundary" not in said:
+        raise OrbitscopeError(f"grid: {where} should have a table with `extent` and `boundary`:\n{_EXAMPLE}")
+    return Grid(shape, tuple(said["extent"]), tuple(said["boundary"]), said.get("centring", "cell"))
