@@ -75,6 +75,9 @@ class Declared:
     dt: float | None = None
     variable: str | None = None
     tracer: bool = False
+    depth: int = 0
+    land: float | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 class Format(ABC):

@@ -20,23 +20,29 @@ def load(
     dt: float | None = None,
     variable: str | None = None,
     tracer: bool = False,
+    depth: int = 0,
+    land: float | None = None,
+    box: tuple[float, float, float, float] | None = None,
 ) -> Trajectories:
     """Open a file of trajectories, whatever its format; values stay on disk until sliced. `.notes` says what was decided and why.
 
-    Formats: PDEgym NetCDF-4, The Well HDF5, and plain `.npz` (read into memory, described by a TOML file beside it).
+    Formats: PDEgym NetCDF-4, The Well HDF5, PDEBench HDF5 (two-dimensional flow), ocean NetCDF-4 (uo, vo), and plain `.npz` (read into
+    memory, described by a TOML file beside it).
 
     What the caller declares beats the file's own attributes, which beat the documented defaults of the format (PDEgym: dt 0.05,
     periodic unit square, cell-centred).
 
     - `layout`, `grid`, `dt`: declare what the file does not say, or overrule it.
     - `variable`: the 5-D NetCDF variable [trajectory, time, channel, x, y] to read, where the name is not one of PDEgym's.
-    - `tracer`: keep the passive tracer, the third channel of the PDEgym variable `velocity`.
+    - `tracer`: keep the passive tracer, the third channel of the PDEgym variable `velocity`, or the particles of PDEBench.
+    - `depth`, `land`, `box`: of ocean files the level (0 is the first), the value to put on land (else land is refused), and the part
+      (west, east, south, north) in degrees.
 
     Raises `OrbitscopeError` for a file that is missing, truncated, unfinished, in another format (it lists what is in there), or whose
     channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
     """
     path = Path(path).expanduser()
-    declared = Declared(layout, grid, dt, variable, tracer)
+    declared = Declared(layout, grid, dt, variable, tracer, depth, land, box)
     if path.suffix.lower() == SUFFIX:
         return read_npz(path, declared)
     handle = Handle(path)
@@ -53,7 +59,8 @@ def load(
         if form.recognises(file):
             return form.read(handle, declared)
     raise OrbitscopeError(
-        f"path: {path} is HDF5, but neither PDEgym NetCDF (variables data, velocity, state) nor The Well (groups t0_fields, "
-        f"t1_fields, t2_fields). It holds: {contents(file)}. If one of them is [trajectory, time, channel, x, y], name it: "
+        f"path: {path} is HDF5, but neither PDEgym NetCDF (variables data, velocity, state), nor The Well (groups t0_fields, "
+        "t1_fields, t2_fields), nor PDEBench (density, pressure, Vx, Vy), nor ocean currents (uo, vo). "
+        f"It holds: {contents(file)}. If one of them is [trajectory, time, channel, x, y], name it: "
         "load(path, variable=..., layout=Layout.of(...))."
     )
