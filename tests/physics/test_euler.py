@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from orbitscope._errors import OrbitscopeError
-from orbitscope.physics import Euler, SolverError, scenario
-from orbitscope.symmetry import Grid
+from orbitscope.physics import Euler, SolverError, _euler, _euler_torch, scenario
+from orbitscope.symmetry import Grid, GridAction, dihedral
 
 GAMMA = 1.4
 
@@ -213,14 +213,65 @@ def test_unphysical_states_are_reported_with_their_place(backend: str, value: fl
     assert caught.value.item == 2 and caught.value.time == 0.0
 
 
-def test_vacuum_raises_with_the_time() -> None:
-    w = torch.tensor([1.0, 0.0, 0.0, 0.01], dtype=torch.float64)[:, None, None].repeat(1, 32, 4)
-    w[1, :16], w[1, 16:] = -8.0, 8.0
-    x = Euler().conserved(w)[None]
+def _parting(speed: float = 8.0, n: int = 32) -> torch.Tensor:
+    w = torch.tensor([1.0, 0.0, 0.0, 0.01], dtype=torch.float64)[:, None, None].repeat(1, n, 4)
+    w[1, : n // 2], w[1, n // 2 :] = -speed, speed
+    return Euler().conserved(w)[None]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_near_vacuum_stays_positive_and_conserves(dtype: torch.dtype) -> None:
+    """Two gases part at Mach 68: unlimited second order fails in the first step; the repaired step is the same in both backends."""
+    x = _parting().to(dtype)
+    y = {backend: Euler(cfl=1.0, backend=backend).step(x, 0.02) for backend in ("numba", "torch")}  # type: ignore[arg-type]
+    scale = x.abs().amax((2, 3))
+    assert ((y["numba"] - y["torch"]).abs().amax((2, 3)) < (1e-11 if dtype == torch.float64 else 1e-4) * scale.clamp_min(1)).all()
+    w = Euler().primitive(y["numba"])
+    assert w[:, [0, 3]].min() > 0 and w[:, 0].min() < 0.05
+    drift = (y["numba"].mean((2, 3)) - x.mean((2, 3))).abs() / scale.clamp_min(1)
+    assert drift.max() < (1e-13 if dtype == torch.float64 else 1e-5)
+
+
+def test_repairs_happen_and_follow_the_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = _parting().expand(1, 4, 32, 4).repeat(1, 1, 1, 8).contiguous()
+    x = x + Euler().conserved(torch.rand(1, 4, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.01)
+    solver = Euler(cfl=1.0)
+    action = GridAction(solver.layout, Grid.square(32))
+    y = solver.step(x, 0.01)
+    for g in dihedral(4):
+        assert torch.allclose(solver.step(action(g, x), 0.01), action(g, y), atol=1e-10), g.name
+    monkeypatch.setattr(_euler_torch, "REPAIRS", 0)
+    with pytest.raises(SolverError, match="no longer positive"):
+        Euler(cfl=1.0, backend="torch").step(x, 0.01)
+
+
+@pytest.mark.parametrize("limiter", ["mc", "minmod", "van-leer"])
+def test_limiters_agree_between_backends_and_are_odd(limiter: Any) -> None:
+    x = _riemann(16)
+    found = Euler(limiter=limiter, backend="numba").step(x, 0.05)
+    assert torch.allclose(found, Euler(limiter=limiter, backend="torch").step(x, 0.05), atol=1e-12)
+    a, b = torch.randn(2, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    slope = _euler_torch._half_slope(a, b, limiter)
+    formula = {
+        "mc": lambda a, b: min(abs(a), abs(b), abs(a + b) / 4),
+        "minmod": lambda a, b: min(abs(a), abs(b)) / 2,
+        "van-leer": lambda a, b: abs(a * b / (a + b)),
+    }[limiter]
+    expected = [math.copysign(formula(p, q), p) if p * q > 0 else 0.0 for p, q in zip(a.tolist(), b.tolist(), strict=True)]
+    assert torch.allclose(slope, torch.tensor(expected, dtype=torch.float64), atol=1e-15)
+    for p, q in ((a, a), (a, 0 * a), (0 * a, 0 * a)):
+        assert torch.allclose(_euler_torch._half_slope(p, q, limiter), p / 2 if q is a else 0 * a)
+    assert torch.equal(_euler_torch._half_slope(-a, -b, limiter), -slope) and torch.equal(_euler_torch._half_slope(b, a, limiter), slope)
+    others = {"mc", "minmod", "van-leer"} - {limiter}
+    assert all((Euler(limiter=o).step(x, 0.05) - found).norm() > 1e-3 * found.norm() for o in others)  # type: ignore[arg-type]
+
+
+def test_too_many_steps_are_reported_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_euler, "_MAX_STEPS", 3)
     times = []
     for backend in ("numba", "torch"):
-        with pytest.raises(SolverError) as caught:
-            Euler(cfl=1.0, backend=backend).step(x, 0.5)  # type: ignore[arg-type]
+        with pytest.raises(SolverError, match="limit of steps") as caught:
+            Euler(backend=backend).step(_riemann(16), 0.5)  # type: ignore[arg-type]
         times.append(caught.value.time)
     assert 0 < times[0] < 0.5 and times[0] == pytest.approx(times[1], rel=1e-9)
 

@@ -7,7 +7,7 @@ and one that has arrived waits with a step of zero, which leaves its bits alone.
 import torch
 from torch import Tensor
 
-from ._euler_status import OK, STALLED, UNPHYSICAL
+from ._euler_status import OK, REPAIRS, STALLED, UNPHYSICAL
 
 
 def primitives(state: Tensor, gamma: float) -> Tensor:
@@ -31,21 +31,34 @@ def physical(prim: Tensor, rate: Tensor) -> Tensor:
     return ((prim[:, 0] > 0) & (prim[:, 3] > 0)).all(2).all(1) & torch.isfinite(rate)
 
 
-def _half_slope(a: Tensor, b: Tensor) -> Tensor:
-    mean = 0.25 * (a + b)
+def _half_slope(a: Tensor, b: Tensor, limiter: str) -> Tensor:
+    if limiter == "van-leer":
+        product = a * b
+        same = product > 0
+        return torch.where(same, product / torch.where(same, a + b, 1.0), 0.0)
     low, high = torch.minimum(a, b), torch.maximum(a, b)
+    if limiter == "minmod":
+        return 0.5 * (low.clamp_min(0.0) + high.clamp_max(0.0))
+    mean = 0.25 * (a + b)
     return torch.minimum(low, mean).clamp_min(0.0) + torch.maximum(high, mean).clamp_max(0.0)
 
 
-def hllc_flux(prim: Tensor, axis: int, gamma: float) -> Tensor:
-    """Flux through the upper face of every cell along spatial axis 0 or 1, in conserved channel order, shape [B, 4, X, Y]."""
+def hllc_flux(prim: Tensor, axis: int, gamma: float, limiter: str = "mc", keep: Tensor | None = None) -> Tensor:
+    """Flux through the upper face of every cell along spatial axis 0 or 1, in conserved channel order, shape [B, 4, X, Y].
+
+    `keep` [B, 1, X, Y] is False in cells whose faces should have first-order fluxes.
+    """
     dim = 2 + axis
     centre = prim[:, [0, 1, 2, 3] if axis == 0 else [0, 2, 1, 3]]
     after = torch.roll(centre, -1, dim)
     jump = after - centre
-    half = _half_slope(torch.roll(jump, 1, dim), jump)
-    rl, ul, tl, pl = (centre + half).unbind(1)
-    rr, ur, tr, pr = (after - torch.roll(half, -1, dim)).unbind(1)
+    half = _half_slope(torch.roll(jump, 1, dim), jump, limiter)
+    lower, upper = centre + half, after - torch.roll(half, -1, dim)
+    if keep is not None:
+        smooth = keep & torch.roll(keep, -1, dim)
+        lower, upper = torch.where(smooth, lower, centre), torch.where(smooth, upper, after)
+    rl, ul, tl, pl = lower.unbind(1)
+    rr, ur, tr, pr = upper.unbind(1)
     al2, ar2 = gamma * pl / rl, gamma * pr / rr
     wl, wr = torch.sqrt(rl), torch.sqrt(rr)
     total = wl + wr
@@ -70,32 +83,55 @@ def hllc_flux(prim: Tensor, axis: int, gamma: float) -> Tensor:
     return torch.stack([mass, normal, tangential, power] if axis == 0 else [mass, tangential, normal, power], 1)
 
 
-def _stage(now: Tensor, prim: Tensor, h: Tensor, gamma: float) -> Tensor:
-    x, y = hllc_flux(prim, 0, gamma), hllc_flux(prim, 1, gamma)
+def _stage(now: Tensor, prim: Tensor, h: Tensor, gamma: float, limiter: str, keep: Tensor | None) -> Tensor:
+    x, y = hllc_flux(prim, 0, gamma, limiter, keep), hllc_flux(prim, 1, gamma, limiter, keep)
+    h = h.to(now.dtype)[:, None, None, None]
     ax, ay = h * float(now.shape[2]), h * float(now.shape[3])
     return now - (ax * (x - torch.roll(x, 1, 2)) + ay * (y - torch.roll(y, 1, 3)))
 
 
-def advance_all(state: Tensor, dt: float, gamma: float, cfl: float, max_steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Evolve by `dt`: the new state, and per trajectory [B] a status, the time reached and the steps taken (float64 and int64)."""
+def advance_all(
+    state: Tensor, dt: float, gamma: float, cfl: float, max_steps: int, limiter: str = "mc"
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Evolve by `dt`: the new state, and per trajectory [B] a status, the time reached and the steps taken (float64 and int64).
+
+    A step that leaves a cell unphysical is taken again from its start with first-order fluxes around that cell, and with half the
+    step if those cells were marked before.
+    """
     left = torch.full((state.shape[0],), float(dt), dtype=torch.float64, device=state.device)
     status = torch.full_like(left, OK, dtype=torch.int64)
     steps = torch.zeros_like(status)
+    prim = primitives(state, gamma)
+    rate = crossings(prim, gamma)
+    status = torch.where(physical(prim, rate), OK, UNPHYSICAL)
     while True:
-        prim = primitives(state, gamma)
-        rate = crossings(prim, gamma)
-        status = torch.where((status == OK) & ~physical(prim, rate), UNPHYSICAL, status)
         status = torch.where((status == OK) & (left > 0) & (steps >= max_steps), STALLED, status)
-        running = (left > 0) & (status == OK)
-        if not running.any():
+        pending = (left > 0) & (status == OK)
+        if not pending.any():
             return state, dt - left, status, steps
         count = torch.ceil(left * rate.double() / cfl).clamp_min(1.0)
-        h = torch.where(running, left / count, 0.0)
-        first = _stage(state, prim, h.to(state.dtype)[:, None, None, None], gamma)
-        prim = primitives(first, gamma)
-        status = torch.where(running & ~physical(prim, crossings(prim, gamma)), UNPHYSICAL, status)
-        ok = status == OK
-        second = 0.5 * (state + _stage(first, prim, h.to(state.dtype)[:, None, None, None], gamma))
-        state = torch.where((running & ok)[:, None, None, None], second, state)
-        left = torch.where(running & ok, torch.where(count > 1.0, left - h, 0.0), left)
-        steps = steps + (running & ok)
+        keep = None
+        start, begin = state, prim
+        for _ in range(REPAIRS + 1):
+            h = torch.where(pending, left / count, 0.0)
+            first = _stage(start, begin, h, gamma, limiter, keep)
+            middle = primitives(first, gamma)
+            good = physical(middle, crossings(middle, gamma))
+            second = 0.5 * (start + _stage(first, middle, h, gamma, limiter, keep))
+            end = primitives(second, gamma)
+            speed = crossings(end, gamma)
+            done = pending & good & physical(end, speed)
+            wide = done[:, None, None, None]
+            state, prim, rate = torch.where(wide, second, state), torch.where(wide, end, prim), torch.where(done, speed, rate)
+            left = torch.where(done, torch.where(count > 1.0, left - h, 0.0), left)
+            steps = steps + done
+            pending = pending & ~done
+            if not pending.any():
+                break
+            suspect = torch.where(good[:, None, None, None], end, middle)
+            bad = ~((suspect[:, :1] > 0) & (suspect[:, 3:] > 0)) & pending[:, None, None, None]
+            keep = torch.ones_like(bad) if keep is None else keep
+            fresh = (bad & keep).flatten(1).any(1)
+            keep = keep & ~bad
+            count = torch.where(pending & ~fresh, 2.0 * count, count)
+        status = torch.where(pending, UNPHYSICAL, status)

@@ -2,9 +2,11 @@
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -34,22 +36,31 @@ def navier_stokes_gauss(grid: Grid, seed: int, index: int, dtype: torch.dtype = 
     grids is the same flow on the modes they share. The mean vorticity is removed: a periodic velocity has none.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Gauss).
     """
-    nx, ny = _square(grid, "navier-stokes.gauss")
+    nx, ny = square_shape(grid, "navier-stokes.gauss")
     draw = stream(seed, "navier-stokes.gauss", index)
-    alpha, sigma = draw.uniform(-1.0, 1.0, 100), draw.uniform(0.01, 0.1, 100)
-    centre = draw.uniform(0.0, 1.0, (100, 2))
-    kx = np.fft.fftfreq(nx, 1 / nx)
-    ky = np.fft.rfftfreq(ny, 1 / ny)
-    # A Gaussian is a product over the axes, so the sum over vortices is a matrix product. Phases refer to the first cell centre.
+    return torch.from_numpy(flow_of(gaussian_vortices(draw, nx, ny, 100, (0.01, 0.1)), nx, ny)).to(dtype)
+
+
+def gaussian_vortices(draw: np.random.Generator, nx: int, ny: int, count: int, width: tuple[float, float]) -> NDArray[Any]:
+    """Fourier coefficients [nx, ny // 2 + 1] of the vorticity of NS-Gauss, phases from the first cell centre."""
+    alpha, sigma = draw.uniform(-1.0, 1.0, count), draw.uniform(*width, count)
+    centre = draw.uniform(0.0, 1.0, (count, 2))
+    kx, ky = np.fft.fftfreq(nx, 1 / nx), np.fft.rfftfreq(ny, 1 / ny)
+    # A Gaussian is a product over the axes, so the sum over vortices is a matrix product.
     along_x = np.exp(-2 * np.pi**2 * np.outer(kx, sigma) ** 2 - 2j * np.pi * np.outer(kx, centre[:, 0] - 0.5 / nx))
     along_y = np.exp(-2 * np.pi**2 * np.outer(ky, sigma) ** 2 - 2j * np.pi * np.outer(ky, centre[:, 1] - 0.5 / ny))
-    vorticity = (along_x * (2 * np.pi * alpha * sigma)) @ along_y.T
+    return (along_x * (2 * np.pi * alpha * sigma)) @ along_y.T
+
+
+def flow_of(vorticity: NDArray[Any], nx: int, ny: int) -> NDArray[Any]:
+    """The velocity [2, nx, ny] without mean flow that has these Fourier coefficients of the vorticity, cut to |k| < n / 3 per axis."""
+    kx, ky = np.fft.fftfreq(nx, 1 / nx), np.fft.rfftfreq(ny, 1 / ny)
     square = kx[:, None] ** 2 + ky[None, :] ** 2
     square[0, 0] = 1.0
     keep = (3 * np.abs(kx)[:, None] < nx) & (3 * ky[None, :] < ny) & (kx[:, None] ** 2 + ky[None, :] ** 2 > 0)
     stream_function = vorticity * keep / (2 * np.pi * square)
     spectrum = np.stack([1j * ky[None, :] * stream_function, -1j * kx[:, None] * stream_function])
-    return torch.from_numpy(np.fft.irfft2(spectrum * (nx * ny), s=(nx, ny), axes=(1, 2))).to(dtype)
+    return np.fft.irfft2(spectrum * (nx * ny), s=(nx, ny), axes=(1, 2))
 
 
 def navier_stokes_sines(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -63,7 +74,7 @@ def navier_stokes_sines(grid: Grid, seed: int, index: int, dtype: torch.dtype = 
     and keeps on average 86 % of the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Sines).
     """
-    nx, ny = _square(grid, "navier-stokes.sines")
+    nx, ny = square_shape(grid, "navier-stokes.sines")
     draw = stream(seed, "navier-stokes.sines", index)
     i, j = (m.ravel().astype(float) for m in np.meshgrid(np.arange(1, 11), np.arange(1, 11), indexing="ij"))
     amplitude = draw.uniform(-1.0, 1.0, 100) / np.sqrt(2 * np.pi * (i + j))
@@ -84,7 +95,7 @@ def euler_riemann(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.
     The law is invariant under D4 and under shifts by half a period, not under other shifts.
     Source: Herde et al., arXiv 2405.19101, appendix B (CE-RP).
     """
-    nx, ny = _square(grid, "euler.riemann")
+    nx, ny = square_shape(grid, "euler.riemann")
     if nx % 2 or ny % 2:
         raise OrbitscopeError(f"euler.riemann: the quadrants need an even number of points per axis, got {grid.shape}.")
     draw = stream(seed, "euler.riemann", index)
@@ -94,7 +105,7 @@ def euler_riemann(grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.
     return Euler().conserved(primitive).to(dtype)
 
 
-def _square(grid: Grid, name: str) -> tuple[int, int]:
+def square_shape(grid: Grid, name: str) -> tuple[int, int]:
     if grid.ndim != 2 or not grid.periodic or grid.centring != "cell" or grid.shape[0] != grid.shape[1] or set(grid.extent) != {1.0}:
         raise OrbitscopeError(f"{name}: `grid` should be the periodic, cell-centred unit square, Grid.square(n), got {grid}.")
     if grid.shape[0] < 4:
