@@ -14,7 +14,7 @@ from rich.markup import escape
 from .._errors import OrbitscopeError
 from .._version import __version__
 
-VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble")
+VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble", "repair")
 _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
   simulate    make trajectories of a fluid and write them to a file
@@ -26,6 +26,7 @@ _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tell
   info        what is in a file or a run folder
   view        a picture sheet and an animation of a file of trajectories
   assemble    one file from the parts that simulate --shard made
+  repair      simulate the damaged trajectories of a file again
 
 example:
   orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
@@ -33,7 +34,7 @@ example:
   orbitscope probe runs/unet ns.nc --group d4 --out probe.nc
   orbitscope report probe.nc --out report.html
 
-exit codes: 0 all went well; 1 the audit refused a file, or the run was interrupted; 2 a mistake in what was asked for"""
+exit codes: 0 all went well; 1 the audit refused a file, a check found damage, or the run was interrupted; 2 a mistake in what was asked for"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +68,8 @@ def _parse(verb: str, args: list[str]) -> Any:
     args, config = _take_config(args)
     default = _defaults(cls, config) if config else None
     kwargs = {} if default is None else {"default": default}
-    return tyro.cli(cls, prog=f"orbitscope {verb}", args=args, **kwargs)
+    words = f"{cls.__doc__}\n\nSettings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
+    return tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
 
 
 def _take_config(args: list[str]) -> tuple[list[str], Path | None]:
