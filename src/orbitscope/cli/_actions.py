@@ -2,6 +2,7 @@
 
 import ast
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,9 @@ def describe(path: Path) -> str:
     if not path.exists():
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
     try:
-        tree = open_probe(path)
+        with warnings.catch_warnings():  # xarray's, on files without named dimensions, which no probe is
+            warnings.simplefilter("ignore")
+            tree = open_probe(path)
     except OrbitscopeError:
         return load(path).describe()
     lines = [f"{tree.attrs.get('title', tree.attrs.get('model'))}: {tree.attrs['data_description']}", f"made by: {tree.attrs['command']}"]

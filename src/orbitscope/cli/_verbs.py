@@ -264,11 +264,46 @@ class Info:
 
     path: Positional[Path]
     """File or folder."""
+    check: bool = False
+    """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
 
     def run(self) -> int:
         from ._actions import describe
+        from ._progress import stages
 
         print(describe(self.path))
+        if not self.check:
+            return 0
+        from ..data import check
+
+        with stages() as bars:
+            found = check(self.path, lambda done, total: bars("check", done, total))
+        print(found)
+        return 1 if found.damaged else 0
+
+
+@dataclass
+class Repair:
+    """Simulate the damaged trajectories of a file again, from its provenance, and put them in their places.
+
+    The result must have the checksums that were written, bit for bit; else nothing is changed.
+
+    Example: orbitscope repair ns.nc
+    """
+
+    data: Positional[Path]
+    """File that `orbitscope simulate` made."""
+    accept: bool = False
+    """Take a trajectory that comes out with another checksum (another version of the solver, another machine)."""
+
+    def run(self) -> int:
+        from ._progress import stages
+        from ._repair import repair_file
+
+        with stages() as bars:
+            mended = repair_file(self.data, accept=self.accept, progress=bars)
+        words = f"trajectories {', '.join(map(str, mended))} simulated again and put in place" if mended else "nothing is damaged"
+        print(f"{self.data}: {words}")
         return 0
 
 
@@ -307,4 +342,5 @@ class View:
         return 0
 
 
-BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in (Simulate, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble)}
+_ALL = (Simulate, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble, Repair)
+BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in _ALL}

@@ -1,5 +1,6 @@
 """Trajectories in memory and on disk: reading, writing, splitting and normalising them without breaking a symmetry."""
 
+from ._check import FileCheck, check
 from ._lazy import LazyArray, Source
 from ._load import load
 from ._normalisation import Normalisation
@@ -9,4 +10,17 @@ from ._split import split_indices
 from ._trajectories import Trajectories
 from ._writer import Writer
 
-__all__ = ["LazyArray", "Normalisation", "Shard", "Source", "Trajectories", "Writer", "assemble", "load", "save", "split_indices"]
+__all__ = [
+    "FileCheck",
+    "LazyArray",
+    "Normalisation",
+    "Shard",
+    "Source",
+    "Trajectories",
+    "Writer",
+    "assemble",
+    "check",
+    "load",
+    "save",
+    "split_indices",
+]

@@ -1,0 +1,92 @@
+"""Mending a file: the damaged trajectories are simulated again and must give the checksum that was written."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import h5py
+import torch
+
+from .._errors import OrbitscopeError
+from ..data._check import check, description, stored
+from ..data._format import CHECKSUMS, FileSpec, checksum, put_stored, to_json
+from ..data._hdf5 import dataset
+from ..physics import scenario, simulate
+from ._progress import Stages
+
+
+def repair_file(path: Path, *, accept: bool = False, progress: Stages | None = None) -> list[int]:
+    """Make the damaged trajectories of a simulated file again, from its provenance; returns their numbers.
+
+    The file is copied, the copy mended, checked, and put in its place in one step: an interruption leaves the damaged file as it was.
+    A trajectory simulated again has to give the checksum in the file, bit for bit; where it does not (another version of the solver,
+    another processor), nothing is changed unless `accept` says that the new one may stand.
+    """
+    found = check(path, (lambda d, t: progress("check", d, t)) if progress else None)
+    if not found.checksums:
+        raise OrbitscopeError(f"repair: {path} has no checksums, so nothing says which trajectories are damaged. Make it again.")
+    if not found.damaged:
+        return []
+    part = path.with_name(path.name + ".repair.part")
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            form, spec = description(file)
+        shutil.copyfile(path, part)
+        with h5py.File(part, "r+") as file:
+            sums = dataset(file, CHECKSUMS)
+            for done, (i, values) in enumerate(_again(path, spec, sorted(found.damaged)), 1):
+                new = form.encode(spec, values)
+                made = checksum(new.values())
+                if made not in (int(sums[i]), _sum(file, form, spec, i)) and not accept:
+                    raise OrbitscopeError(
+                        f"repair: trajectory {i} of {path}, simulated again, differs from the one that was written (checksum {made:08x}, "
+                        f"written {int(sums[i]):08x}): another solver or machine. Nothing was changed; --accept takes the new one."
+                    )
+                put_stored(file, i, new)
+                if progress is not None:
+                    progress("repair", done, len(found.damaged))
+        if left := check(part).damaged:
+            raise OrbitscopeError(f"repair: trajectories {sorted(left)} of {path} are still damaged after writing. Is the disk sound?")
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OrbitscopeError(f"repair: {path} was not mended ({error.strerror or error}). It is as it was.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return sorted(found.damaged)
+
+
+def _sum(file: h5py.File, form: Any, spec: FileSpec, index: int) -> int | None:
+    """The checksum of what lies there: if that is right, it was the written checksum that was damaged."""
+    try:
+        return checksum(stored(file, form, spec, index).values())
+    except (OSError, RuntimeError):
+        return None
+
+
+def _again(path: Path, spec: FileSpec, damaged: list[int]) -> Any:
+    """Simulate single trajectories of a file from what its provenance says; pairs (position in the file, values)."""
+    said = spec.provenance
+    needed = [k for k in ("scenario", "seed", "refine", "t_end", "parameters") if k not in said]
+    if needed or "assembled" in said:
+        raise OrbitscopeError(
+            f"repair: {path} does not say how it was simulated (no {', '.join(needed) or 'single origin'} in its provenance). "
+            f"Copy trajectories {damaged} from another source."
+        )
+    initial = said.get("initial_parameters") or {}
+    plan = scenario(said["scenario"], **initial) if initial else scenario(said["scenario"])
+    parameters = json.loads(to_json(plan.equation().parameters))
+    if parameters != said["parameters"]:
+        raise OrbitscopeError(f"repair: {path} was made with {said['parameters']}, and {plan.name} has {parameters} here.")
+    shard = said.get("shard") or {"first": 0, "trajectories_in_all": spec.trajectories}
+    chunks = simulate(
+        plan if initial else plan.name, trajectories=shard["trajectories_in_all"], indices=[shard["first"] + i for i in damaged],
+        resolution=spec.grid.shape[0], frames=spec.times, t_end=said["t_end"], seed=said["seed"], refine=said["refine"],
+        dtype=torch.float64 if spec.dtype == "float64" else torch.float32,
+    )  # fmt: skip
+    for indices, values in chunks:
+        for i, one in zip(indices, values, strict=True):
+            yield i - shard["first"], one.numpy()

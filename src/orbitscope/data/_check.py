@@ -1,0 +1,79 @@
+"""Finding damage: the stored bytes of every trajectory against their checksum."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import OrbitscopeError
+from ._format import CHECKSUMS, FileSpec, Format, checksum
+from ._formats import FORMATS
+from ._hdf5 import dataset, open_for_reading
+from ._lazy import LazyArray
+from ._load import load
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What `check` found: the damaged trajectories with what is wrong, and whether the file has checksums at all."""
+
+    path: Path
+    trajectories: int
+    checksums: bool
+    damaged: dict[int, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        how = "checksums" if self.checksums else "no checksums in this file; read and looked for NaN and infinity only"
+        if not self.damaged:
+            return f"check        {self.trajectories} trajectories intact ({how})"
+        lines = [f"check        {len(self.damaged)} of {self.trajectories} trajectories damaged ({how})"]
+        return "\n".join(lines + [f"damaged      trajectory {i}: {why}" for i, why in self.damaged.items()])
+
+
+def check(path: str | Path, progress: Callable[[int, int], None] | None = None) -> FileCheck:
+    """Read every trajectory once and compare it with its checksum (files written by orbitscope), or look for NaN and infinity (others).
+
+    Raises `OrbitscopeError` where the file cannot be opened at all; damage of single trajectories is in the result.
+    """
+    path = Path(path).expanduser()
+    data, damaged = load(path), {}
+    if not isinstance(data.values, LazyArray):
+        data.check_finite()
+        return FileCheck(path, data.trajectories, False)
+    with open_for_reading(path) as file:
+        kept = CHECKSUMS in file
+        if kept:
+            form, spec = description(file)
+            sums = dataset(file, CHECKSUMS)[()]
+        for i in range(data.trajectories):
+            try:
+                if kept:
+                    found = checksum(stored(file, form, spec, i).values())  # pyright: ignore[reportPossiblyUnboundVariable]
+                    if found != int(sums[i]):  # pyright: ignore[reportPossiblyUnboundVariable]
+                        damaged[i] = f"its bytes give the checksum {found:08x}, written was {int(sums[i]):08x}"  # pyright: ignore[reportPossiblyUnboundVariable]
+                elif not bool(np.isfinite(data.values[i].numpy()).all()):
+                    damaged[i] = "NaN or infinity"
+            except (OSError, RuntimeError, OrbitscopeError) as error:
+                damaged[i] = f"cannot be read ({error})"
+            if progress is not None:
+                progress(i + 1, data.trajectories)
+    return FileCheck(path, data.trajectories, kept, damaged)
+
+
+def description(file: h5py.File) -> tuple[Format, FileSpec]:
+    """The format of a file of ours, and everything about it except its values."""
+    form = next(f for f in FORMATS if f.recognises(file))
+    data = load(file.filename)
+    draft = FileSpec(data.layout, data.grid, data.dt, data.trajectories, data.times, data.provenance)
+    name = next(iter(form.variables(draft)))
+    spec = FileSpec(data.layout, data.grid, data.dt, data.trajectories, data.times, data.provenance, dataset(file, name).dtype.name)
+    return form, spec
+
+
+def stored(file: h5py.File, form: Format, spec: FileSpec, index: int) -> dict[str, NDArray[Any]]:
+    """One trajectory as it lies in the file."""
+    return {name: dataset(file, name)[index] for name in form.variables(spec)}
