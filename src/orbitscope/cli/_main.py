@@ -1,6 +1,8 @@
 """The entry point: finds the verb, reads flags and TOML into its settings, runs it, turns mistakes into exit codes."""
 
 import dataclasses
+import inspect
+import os
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -34,7 +36,8 @@ example:
   orbitscope probe runs/unet ns.nc --group d4 --out probe.nc
   orbitscope report probe.nc --out report.html
 
-exit codes: 0 all went well; 1 the audit refused a file, a check found damage, or the run was interrupted; 2 a mistake in what was asked for"""
+exit codes: 0 all went well; 1 the audit refused a file, a check found damage, or the run was interrupted;
+            2 a mistake in what was asked for"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("interrupted. What was finished is kept: the same command goes on from there.")
         return 1
+    except BrokenPipeError:  # the reader of the output went away (| head): nothing to say, and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
         return stop.code if isinstance(stop.code, int) else 2
 
@@ -68,7 +74,8 @@ def _parse(verb: str, args: list[str]) -> Any:
     args, config = _take_config(args)
     default = _defaults(cls, config) if config else None
     kwargs = {} if default is None else {"default": default}
-    words = f"{cls.__doc__}\n\nSettings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
+    config_words = "Settings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
+    words = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{config_words}"
     return tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
 
 
