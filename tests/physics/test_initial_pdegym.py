@@ -125,7 +125,7 @@ def test_layers_follow_their_perturbation() -> None:
         rho, xi = draw.uniform(0.08, 0.12), draw.uniform(-0.0625, 0.0625)
         eta = (y + xi) % 1
         expected = np.tanh(2 * np.pi * np.where(eta <= 0.5, eta - 0.25, 0.75 - eta) / rho)
-        assert np.abs(straight[i, 0, 0].numpy() - expected).max() < 6e-3  # the cut to n / 3 modes
+        assert np.abs(straight[i, 0, 0].numpy() - expected).max() < 2e-2  # the cut to n / 3 modes
 
 
 @pytest.mark.parametrize(("name", "ranges"), [("CE-CRP", ((0.1, 1), (-1, 1), (0.1, 1))), ("CE-RPUI", ((1, 3), (-10, 10), (5, 7)))])

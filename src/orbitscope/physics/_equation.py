@@ -79,6 +79,13 @@ class Equation(ABC):
     def _evolve(self, state: Tensor, dt: float) -> Tensor:
         """The work of `step`, on checked arguments."""
 
+    def rate(self, state: Tensor) -> Tensor:
+        """The time derivative that the scheme assigns to [B, C, X, Y], same shape: what continuous symmetries are tested on.
+
+        Raises `OrbitscopeError` for an equation that does not offer it.
+        """
+        raise OrbitscopeError(f"{self.name}.rate: this equation offers `step` only.")
+
     @abstractmethod
     def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
         """Dimensionless residuals [B], by name, of laws that every transition of this equation obeys; near 0 for a right file.

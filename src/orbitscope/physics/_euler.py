@@ -105,6 +105,11 @@ class Euler(Equation):
             )
         return result
 
+    def rate(self, state: Tensor) -> Tensor:
+        """Minus the divergence of the HLLC fluxes, [B, 4, X, Y], in eager torch on any device."""
+        self.layout.check(state, "euler.rate: `state`")
+        return _euler_torch.rate_of_change(_euler_torch.primitives(state, self.gamma), self.gamma, self.limiter)
+
     def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
         r"""`mass`: how far the large scales are from $\partial_t \rho = -\nabla \cdot m$; [B].
 

@@ -83,6 +83,12 @@ def hllc_flux(prim: Tensor, axis: int, gamma: float, limiter: str = "mc", keep: 
     return torch.stack([mass, normal, tangential, power] if axis == 0 else [mass, tangential, normal, power], 1)
 
 
+def rate_of_change(prim: Tensor, gamma: float, limiter: str) -> Tensor:
+    """Minus the divergence of the fluxes, [B, 4, X, Y]."""
+    x, y = hllc_flux(prim, 0, gamma, limiter), hllc_flux(prim, 1, gamma, limiter)
+    return -(float(prim.shape[2]) * (x - torch.roll(x, 1, 2)) + float(prim.shape[3]) * (y - torch.roll(y, 1, 3)))
+
+
 def _stage(now: Tensor, prim: Tensor, h: Tensor, gamma: float, limiter: str, keep: Tensor | None) -> Tensor:
     x, y = hllc_flux(prim, 0, gamma, limiter, keep), hllc_flux(prim, 1, gamma, limiter, keep)
     h = h.to(now.dtype)[:, None, None, None]

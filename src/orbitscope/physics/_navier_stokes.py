@@ -80,6 +80,15 @@ class NavierStokes(Equation):
 
         return share(work, state, least=max(1, 2**15 // (state.shape[2] * state.shape[3])))
 
+    def rate(self, state: Tensor) -> Tensor:
+        """du/dt of the projected `state` [B, 2, X, Y]: advection, pressure and viscosity, on the modes of the two-thirds rule."""
+        self.layout.check(state, "navier-stokes.rate: `state`")
+        table = _table((state.shape[2], state.shape[3]), state.device, state.dtype, self.viscosity, self.modes)
+        spectrum, mean = torch.fft.rfft2(state), state.mean((2, 3))
+        vorticity = (spectrum[:, 1] * table.kx - spectrum[:, 0] * table.ky) * table.rotate
+        change = _tendency(vorticity, mean, table)[0] - table.decay * vorticity
+        return _velocity(change, torch.zeros_like(mean), table)
+
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
         """The same modes on a grid with `factor` times fewer points per axis: cut, not averaged, so it stays divergence-free."""
         return resample(state, (state.shape[-2] // factor, state.shape[-1] // factor))
