@@ -126,7 +126,7 @@ def test_a_stop_between_two_files_of_an_epoch_loses_nothing(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 def test_a_failed_write_leaves_the_old_file_whole(tmp_path, error):
-    from orbitscope.emulators._files import write_whole
+    from orbitscope._whole import write_whole
 
     path = tmp_path / "file"
     path.write_text("old")

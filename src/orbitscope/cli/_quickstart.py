@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import OrbitscopeError
+from .._whole import write_whole
 from ._cases import Case, default_workers, run_all
 
 if TYPE_CHECKING:
@@ -141,9 +142,7 @@ _INTRO = (
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1))
-    part.replace(path)
+    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1)))
 
 
 def _remove(folder: Path) -> None:

@@ -10,10 +10,8 @@
 | tensorboard/ | scalars |
 """
 
-import contextlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +21,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._whole import write_whole
 
 SIDECAR, BEST, LAST, STATE = "run.json", "model.safetensors", "last.safetensors", "state.pt"
 Metadata = dict[str, Any]
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place in one step; on any failure `path` stays as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        write(part)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OrbitscopeError(f"out: cannot write {path}: {error.strerror or error}. What was there before is untouched.") from error
-        raise
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import xarray as xr
 from torch import nn
 
 from .._errors import OrbitscopeError
+from .._whole import write_whole
 from ..data import Trajectories
 from ..physics import Equation
 from ..symmetry import Group
@@ -207,16 +207,7 @@ def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> P
     if path.exists() and not force:
         raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")
     content = tree.to_netcdf(engine="h5netcdf")  # in memory: HDF5 can crash the process on a full disk
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        raise OrbitscopeError(f"out: cannot write {path}: {error}. Is the disk full?") from error
-    finally:
-        if part.is_file():
-            part.unlink()
+    write_whole(path, lambda part: part.write_bytes(content))
     return path
 
 

@@ -1,7 +1,5 @@
 """The report file: rendered whole, then put in place in one step."""
 
-import contextlib
-import os
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +10,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .._errors import OrbitscopeError
+from .._whole import write_whole
 from ._case import read_cases
 from ._page import build
 from ._text import element_list
@@ -48,7 +47,8 @@ def write_report(
     if out.exists() and not force:
         raise OrbitscopeError(f"out: {out} exists. Choose another name, or replace it with force=True (--force).")
     page = build(read_cases(cases), progress)
-    _write_whole(out, _render(page, title=title, intro=intro, command=command))
+    text = _render(page, title=title, intro=intro, command=command)
+    write_whole(out, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
     return out
 
 
@@ -76,20 +76,3 @@ def _packaged(name: str) -> Markup:
 def _safe(script: str) -> Markup:
     """A script for inlining: it must not close its own element."""
     return Markup(script.replace("</script", "<\\/script"))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OrbitscopeError(f"out: cannot write {path}: {error.strerror or error}. What was there before is untouched.") from error
-        raise
