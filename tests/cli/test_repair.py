@@ -100,7 +100,9 @@ def test_files_without_origin_or_checksums(tmp_path: Path) -> None:
 
 def test_the_gas_whose_stored_channels_are_not_the_read_ones(tmp_path: Path) -> None:
     path = tmp_path / "gas.nc"
-    assert main(["simulate", "euler.riemann", *SIZE, "--out", str(path)]) == 0
+    assert main(["simulate", "euler.curved", *SIZE, "--out", str(path)]) == 0
+    said = load(path).provenance  # a law of initial states with parameters, and one that is not published
+    assert said["initial_parameters"]["p"] == 2 and "not published" in said["notes"]
     before = path.read_bytes()
     damage(path, "data", 0)
     assert list(check(path).damaged) == [0] and repair_file(path) == [0] and path.read_bytes() == before

@@ -11,7 +11,7 @@ import pytest
 
 from orbitscope import OrbitscopeError
 from orbitscope.cli import main
-from orbitscope.data import Shard, assemble, load
+from orbitscope.data import Shard, Writer, assemble, load
 
 SIZE = ["--trajectories", "5", "--resolution", "16", "--frames", "3", "--t-end", "0.1", "--seed", "3"]
 
@@ -106,6 +106,25 @@ def test_files_that_are_no_parts_follow_each_other(tmp_path: Path) -> None:
     whole = load(assemble([tmp_path / "velocity_0.nc", tmp_path / "velocity_1.nc"], tmp_path / "all.nc"))
     assert np.array_equal(whole.tensor().numpy(), values)
     assert whole.provenance["assembled"] == ["velocity_0.nc", "velocity_1.nc"]
+
+
+def test_an_interrupted_assembly_goes_on(parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, seen = Writer.write_stored, []
+
+    def stop(self: Writer, index: int, stored: dict) -> None:
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        seen.append(index)
+        write(self, index, stored)
+
+    monkeypatch.setattr(Writer, "write_stored", stop)
+    with pytest.raises(KeyboardInterrupt):
+        assemble(parts, tmp_path / "all.nc")
+    monkeypatch.setattr(Writer, "write_stored", lambda self, i, s: (seen.append(i), write(self, i, s)))
+    assemble(parts, tmp_path / "all.nc")
+    assert seen == [0, 1, 2, 3, 4]
+    whole = simulate("navier-stokes.gauss", tmp_path / "whole.nc")
+    assert everything(tmp_path / "all.nc") == everything(whole)
 
 
 @pytest.mark.parametrize("text", ["3", "0/4", "5/4", "a/b", "1/0", "-1/3"])

@@ -46,6 +46,10 @@ def simulate_to_file(
     provenance = {
         "scenario": plan.name, "equation": law.name, "parameters": law.parameters, "seed": seed, "refine": refine, "t_end": t_end,
     }  # fmt: skip
+    if plan.initial_parameters:
+        provenance["initial_parameters"] = plan.initial_parameters
+    if plan.notes:  # what a published description leaves open
+        provenance["notes"] = plan.notes
     options = {
         "trajectories": trajectories,
         "resolution": resolution,

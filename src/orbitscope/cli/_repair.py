@@ -17,7 +17,7 @@ from ..physics import scenario, simulate
 from ._progress import Stages
 
 
-def repair_file(path: Path, *, accept: bool = False, progress: Stages | None = None) -> list[int]:
+def repair_file(path: Path, *, accept: bool = False, device: str = "cpu", progress: Stages | None = None) -> list[int]:
     """Make the damaged trajectories of a simulated file again, from its provenance; returns their numbers.
 
     The file is copied, the copy mended, checked, and put in its place in one step: an interruption leaves the damaged file as it was.
@@ -36,7 +36,7 @@ def repair_file(path: Path, *, accept: bool = False, progress: Stages | None = N
         shutil.copyfile(path, part)
         with h5py.File(part, "r+") as file:
             sums = dataset(file, CHECKSUMS)
-            for done, (i, values) in enumerate(_again(path, spec, sorted(found.damaged)), 1):
+            for done, (i, values) in enumerate(_again(path, spec, sorted(found.damaged), device), 1):
                 new = form.encode(spec, values)
                 made = checksum(new.values())
                 if made not in (int(sums[i]), _sum(file, form, spec, i)) and not accept:
@@ -67,7 +67,7 @@ def _sum(file: h5py.File, form: Any, spec: FileSpec, index: int) -> int | None:
         return None
 
 
-def _again(path: Path, spec: FileSpec, damaged: list[int]) -> Any:
+def _again(path: Path, spec: FileSpec, damaged: list[int], device: str) -> Any:
     """Simulate single trajectories of a file from what its provenance says; pairs (position in the file, values)."""
     said = spec.provenance
     needed = [k for k in ("scenario", "seed", "refine", "t_end", "parameters") if k not in said]
@@ -85,7 +85,7 @@ def _again(path: Path, spec: FileSpec, damaged: list[int]) -> Any:
     chunks = simulate(
         plan if initial else plan.name, trajectories=shard["trajectories_in_all"], indices=[shard["first"] + i for i in damaged],
         resolution=spec.grid.shape[0], frames=spec.times, t_end=said["t_end"], seed=said["seed"], refine=said["refine"],
-        dtype=torch.float64 if spec.dtype == "float64" else torch.float32,
+        dtype=torch.float64 if spec.dtype == "float64" else torch.float32, device=device,
     )  # fmt: skip
     for indices, values in chunks:
         for i, one in zip(indices, values, strict=True):

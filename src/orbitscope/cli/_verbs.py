@@ -295,13 +295,15 @@ class Repair:
     """File that `orbitscope simulate` made."""
     accept: bool = False
     """Take a trajectory that comes out with another checksum (another version of the solver, another machine)."""
+    device: Device = "auto"
+    """Where to compute, which should be where the file was made; auto: the CPU."""
 
     def run(self) -> int:
         from ._progress import stages
         from ._repair import repair_file
 
         with stages() as bars:
-            mended = repair_file(self.data, accept=self.accept, progress=bars)
+            mended = repair_file(self.data, accept=self.accept, device="cpu" if self.device == "auto" else self.device, progress=bars)
         words = f"trajectories {', '.join(map(str, mended))} simulated again and put in place" if mended else "nothing is damaged"
         print(f"{self.data}: {words}")
         return 0
