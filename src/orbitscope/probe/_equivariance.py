@@ -1,6 +1,7 @@
 """How far a model's output is from commuting with a group."""
 
 import copy
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -118,7 +119,9 @@ def _precision_floor(model: nn.Module, x: Tensor, plain: Tensor, sample: int = 4
     if plain.dtype == torch.float64:
         return 10 * torch.finfo(torch.float64).eps
     try:
-        exact = _predict(copy.deepcopy(model).double(), x[:sample].double(), sample)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's, about its own way of copying an exported module
+            exact = _predict(copy.deepcopy(model).double(), x[:sample].double(), sample)
     except (RuntimeError, TypeError, NotImplementedError):
         return 10 * torch.finfo(plain.dtype).eps
     return float((plain[:sample].double() - exact).norm() / (exact.norm() + _TINY))
