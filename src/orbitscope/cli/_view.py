@@ -98,10 +98,12 @@ def sheet(data: Trajectories, trajectories: Sequence[int], times: int = 5, title
             if r == 0:
                 axes.set_title(f"t = {instant * data.dt:.4g}", fontdict=_FONT, pad=4)
             if t == 0:
-                axes.set_ylabel(f"{data.layout.channel_names[c]}\ntrajectory {trajectories[k]}", fontdict=_FONT, labelpad=5)
+                axes.set_ylabel(
+                    f"{data.layout.channel_names[c]}\ntrajectory {trajectories[k]}", fontdict=_FONT, labelpad=5, rotation=0, ha="right",
+                    va="center",
+                )  # fmt: skip
             if r == len(rows) - 1 and t == 0:
-                axes.set_xlabel("x →", fontdict=_FONT, labelpad=2, loc="left")
-                axes.annotate("y ↑", (0, 0), (-0.16, 0.02), xycoords="axes fraction", fontproperties=_font(9), ha="right", va="bottom")
+                axes.set_xlabel("x →, y ↑", fontdict=_FONT, labelpad=2, loc="left")
         here, below = data.layout.field_of_channel[c], rows[r + 1][0] if r + 1 < len(rows) else None
         if below is None or data.layout.field_of_channel[below] != here:  # the last row of a field
             first = next(i for i, (d, _) in enumerate(rows) if data.layout.field_of_channel[d] == here)
@@ -225,13 +227,16 @@ def _bar(figure: Figure, image: AxesImage, place: tuple[float, float, float, flo
     axes.tick_params(labelsize=7.5, length=2, color="#5b6675", pad=2)
     axes.locator_params(nbins=4 if flat else 5)
     bar.formatter.set_powerlimits((-3, 4))  # pyright: ignore[reportAttributeAccessIssue]
-    bar.set_label(scale.label, fontdict=_FONT, labelpad=2)
+    short = not flat and place[3] * figure.get_figheight() < 1.0
+    bar.set_label(scale.label.replace(" [", "\n[") if short else scale.label, fontdict=_FONT, labelpad=2)
 
 
 def _headline(data: Trajectories, title: str) -> str:
     made = data.provenance.get("scenario") or data.provenance.get("equation")
     plane = f", plane z = {data.grid.shape[2] // 2}" if data.grid.ndim == 3 else ""
-    size = f"{data.trajectories} trajectories, {' x '.join(map(str, data.grid.shape))}{plane}"
+    size = (
+        f"{data.trajectories} {'trajectory' if data.trajectories == 1 else 'trajectories'}, {' x '.join(map(str, data.grid.shape))}{plane}"
+    )
     return " · ".join(str(w) for w in (title, made, size) if w)
 
 
