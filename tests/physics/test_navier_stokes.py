@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from orbitscope.physics import NavierStokes, SolverError, scenario
-from orbitscope.physics._navier_stokes import _table, _tendency
+from orbitscope.physics._navier_stokes import make_table, tendency
 from orbitscope.physics._spectral import resample, solenoidal
 from orbitscope.symmetry import Grid
 
@@ -43,10 +43,10 @@ def test_tendency_equals_the_convolution_sum() -> None:
                     q = (a - p[0], b - p[1])
                     if q in curl:
                         expected[i, b] -= 2j * np.pi * (v[0] * q[0] + v[1] * q[1]) * curl[q]
-    table = _table((n, n), u.device, u.dtype, None, None)
+    table = make_table((n, n), u.device, u.dtype, None, None)
     full = torch.fft.rfft2(u)
     vorticity = (full[:, 1] * table.kx - full[:, 0] * table.ky) * table.rotate
-    found = _tendency(vorticity, u.mean((2, 3)), table)[0][0].numpy() / n**2
+    found = tendency(vorticity, u.mean((2, 3)), table)[0][0].numpy() / n**2
     assert np.abs(found - expected).max() < 1e-10 * np.abs(expected).max()
 
 

@@ -40,7 +40,7 @@ class NavierStokes(Equation):
     **Projection.** `step` keeps of its input the divergence-free part (Leray projection) and the modes of the two-thirds rule, so
     step(u, 0) is that projection, and a velocity with its components exchanged is quietly turned into another flow: use
     `constraints` to notice. **Where it fails.** Fields under-resolved at n/3 modes ring (spectral viscosity damps but does not bound
-    them); walls; forcing.
+    them); walls. For a force or a tracer see `KolmogorovFlow` and `NavierStokesTracer`.
 
     Commutes with D4 and with shifts by whole cells, to rounding. The relative error of one interval of 0.05 from the finite step is
     about 1e-4 at cfl 0.8 and 1e-5 at 0.4 (NS-Gauss).
@@ -68,26 +68,29 @@ class NavierStokes(Equation):
         if not 0.0 < self.cfl <= 1.35:
             raise OrbitscopeError(f"navier-stokes: `cfl` should lie in (0, 1.35], where the scheme is stable, got {self.cfl}.")
 
+    def _table(self, state: Tensor) -> "Table":
+        return make_table((state.shape[2], state.shape[3]), state.device, state.dtype, self.viscosity, self.modes)
+
     def _evolve(self, state: Tensor, dt: float) -> Tensor:
-        table = _table((state.shape[2], state.shape[3]), state.device, state.dtype, self.viscosity, self.modes)
+        table = self._table(state)
 
         def work(part: Tensor, offset: int) -> Tensor:
             spectrum = torch.fft.rfft2(part)
             # The curl forgets the gradient part: this is the Leray projection.
             vorticity = (spectrum[:, 1] * table.kx - spectrum[:, 0] * table.ky) * table.rotate
             mean = part.mean((2, 3))
-            return _velocity(_integrate(vorticity, mean, dt, self.cfl, table, offset), mean, table)
+            return fluid_velocity(integrate(vorticity, mean, dt, self.cfl, table, offset), mean, table)
 
         return share(work, state, least=max(1, 2**15 // (state.shape[2] * state.shape[3])))
 
     def rate(self, state: Tensor) -> Tensor:
         """du/dt of the projected `state` [B, 2, X, Y]: advection, pressure and viscosity, on the modes of the two-thirds rule."""
         self.layout.check(state, "navier-stokes.rate: `state`")
-        table = _table((state.shape[2], state.shape[3]), state.device, state.dtype, self.viscosity, self.modes)
+        table = self._table(state)
         spectrum, mean = torch.fft.rfft2(state), state.mean((2, 3))
         vorticity = (spectrum[:, 1] * table.kx - spectrum[:, 0] * table.ky) * table.rotate
-        change = _tendency(vorticity, mean, table)[0] - table.decay * vorticity
-        return _velocity(change, torch.zeros_like(mean), table)
+        change = tendency(vorticity, mean, table)[0] - table.decay * vorticity
+        return fluid_velocity(change, torch.zeros_like(mean), table)
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
         """The same modes on a grid with `factor` times fewer points per axis: cut, not averaged, so it stays divergence-free."""
@@ -100,13 +103,13 @@ class NavierStokes(Equation):
         field; 1 for a potential flow. A uniform flow has no gradient and counts as 0.
         """
         self._check_pair(state, next_state, dt, grid)
-        slopes = gradient(torch.stack([state, next_state], 1), grid.extent)  # [B, 2 times, component, derivative, x, y]
+        slopes = gradient(torch.stack([state[:, :2], next_state[:, :2]], 1), grid.extent)  # [B, 2 times, component, derivative, x, y]
         divergence = slopes[:, :, 0, 0] + slopes[:, :, 1, 1]
         above, below = divergence.square().mean((1, 2, 3)), slopes.square().sum((2, 3)).mean((1, 2, 3))
         return {"divergence": torch.where(below > 0, above / torch.where(below > 0, below, 1.0), 0.0).sqrt()}
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """Everything that depends only on shape, dtype, device and viscosity."""
 
     shape: tuple[int, int]
@@ -115,11 +118,14 @@ class _Table(NamedTuple):
     rotate: Tensor  # curl: 2 pi i on the kept modes, 0 elsewhere
     stream: Tensor  # vorticity -> velocity, complex [2, n, m // 2 + 1]
     stress: Tensor  # (u_x u_y, u_x^2 - u_y^2) -> vorticity tendency, real [2, n, m // 2 + 1]
-    decay: Tensor  # viscous rate, real [n, m // 2 + 1]
+    decay: Tensor  # viscous rate, real [n, m // 2 + 1]; with a tracer [2, n, m // 2 + 1]
+    force: Tensor | None = None  # curl of a steady force, complex [n, m // 2 + 1]
 
 
 @lru_cache(maxsize=16)
-def _table(shape: tuple[int, int], device: torch.device, dtype: torch.dtype, viscosity: float | None, viscous_modes: int | None) -> _Table:
+def make_table(
+    shape: tuple[int, int], device: torch.device, dtype: torch.dtype, viscosity: float | None, viscous_modes: int | None
+) -> Table:
     kx, ky = modes(shape, device, torch.float64)
     mask = kept(shape, device).double()
     square = kx * kx + ky * ky
@@ -134,22 +140,43 @@ def _table(shape: tuple[int, int], device: torch.device, dtype: torch.dtype, vis
     turn = torch.complex(torch.zeros_like(mask), 2 * math.pi * mask)
     cast = dtype.to_complex()
     velocity = torch.stack([ky * stream, -kx * stream])
-    return _Table(shape, kx.to(dtype), ky.to(dtype), turn.to(cast), velocity.to(cast), stress.to(dtype), decay.to(dtype))
+    return Table(shape, kx.to(dtype), ky.to(dtype), turn.to(cast), velocity.to(cast), stress.to(dtype), decay.to(dtype))
 
 
-def _velocity(vorticity: Tensor, mean: Tensor, table: _Table) -> Tensor:
+def fluid_velocity(vorticity: Tensor, mean: Tensor, table: Table) -> Tensor:
     return torch.fft.irfft2(table.stream * vorticity[:, None], s=table.shape) + mean[:, :, None, None]
 
 
-def _tendency(vorticity: Tensor, mean: Tensor, table: _Table) -> tuple[Tensor, Tensor]:
-    """Rate of change of the vorticity's spectrum without viscosity, and the velocity it came from."""
-    velocity = _velocity(vorticity, mean, table)
+def tracer_fields(both: Tensor, mean: Tensor, table: Table) -> Tensor:
+    """(vorticity, tracer) spectra -> (u_x, u_y, tracer), in one batch of transforms: a lone one would round otherwise."""
+    spectra = torch.cat([table.stream * both[:, :1], both[:, 1:]], 1)
+    return torch.fft.irfft2(spectra, s=table.shape) + torch.nn.functional.pad(mean, (0, 1))[:, :, None, None]
+
+
+def tendency(vorticity: Tensor, mean: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+    """Rate of change of the vorticity's spectrum without viscosity, and the velocity it came from.
+
+    With four axes the second holds (vorticity, tracer), and so does the rate.
+    """
+    if vorticity.ndim == 4:
+        return _tracer_tendency(vorticity, mean, table)
+    velocity = fluid_velocity(vorticity, mean, table)
     u, v = velocity[:, 0], velocity[:, 1]
     products = torch.fft.rfft2(torch.stack([u * v, (u - v) * (u + v)], 1))
-    return (products * table.stress).sum(1), velocity
+    change = (products * table.stress).sum(1)
+    return (change if table.force is None else change + table.force), velocity
 
 
-def _integrate(vorticity: Tensor, mean: Tensor, dt: float, cfl: float, table: _Table, offset: int) -> Tensor:
+def _tracer_tendency(both: Tensor, mean: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+    fields = tracer_fields(both, mean, table)
+    velocity, (u, v, c) = fields[:, :2], fields.unbind(1)
+    products = torch.fft.rfft2(torch.stack([u * v, (u - v) * (u + v), u * c, v * c], 1))
+    change = (products[:, :2] * table.stress).sum(1)
+    carried = -table.rotate * (table.kx * products[:, 2] + table.ky * products[:, 3])
+    return torch.stack([change if table.force is None else change + table.force, carried], 1), velocity
+
+
+def integrate(vorticity: Tensor, mean: Tensor, dt: float, cfl: float, table: Table, offset: int) -> Tensor:
     """RK4 with integrating factor over `dt`; each trajectory takes its own steps and leaves the batch when it has arrived.
 
     `offset` is the index of the first trajectory in the caller's batch, for messages.
@@ -159,14 +186,16 @@ def _integrate(vorticity: Tensor, mean: Tensor, dt: float, cfl: float, table: _T
     result = list(vorticity.unbind(0))
     active = list(range(len(vorticity)))
     for _ in range(_MAX_STEPS):
-        first, velocity = _tendency(vorticity, mean, table)
+        first, velocity = tendency(vorticity, mean, table)
         speed = (velocity.abs() * inverse[:, None, None]).sum(1).amax((1, 2)).double().cpu()
         _require_finite(speed, active, dt - left, offset)
         if dt == 0.0:
             return vorticity
         count = torch.ceil(left * speed / cfl).clamp_min(1.0)
         h = left / count
-        vorticity = _runge_kutta(vorticity, first, mean, h.to(vorticity.device, vorticity.real.dtype)[:, None, None], table)
+        vorticity = _runge_kutta(
+            vorticity, first, mean, h.to(vorticity.device, vorticity.real.dtype).reshape(-1, *[1] * (vorticity.ndim - 1)), table
+        )
         going = count > 1.0
         left = left - h
         if not going.all():
@@ -186,12 +215,12 @@ def _integrate(vorticity: Tensor, mean: Tensor, dt: float, cfl: float, table: _T
     )
 
 
-def _runge_kutta(w: Tensor, k1: Tensor, mean: Tensor, h: Tensor, table: _Table) -> Tensor:
+def _runge_kutta(w: Tensor, k1: Tensor, mean: Tensor, h: Tensor, table: Table) -> Tensor:
     half = torch.exp(-0.5 * h * table.decay)
     full = half * half
-    k2, _ = _tendency(half * (w + 0.5 * h * k1), mean, table)
-    k3, _ = _tendency(half * w + 0.5 * h * k2, mean, table)
-    k4, _ = _tendency(full * w + h * half * k3, mean, table)
+    k2, _ = tendency(half * (w + 0.5 * h * k1), mean, table)
+    k3, _ = tendency(half * w + 0.5 * h * k2, mean, table)
+    k4, _ = tendency(full * w + h * half * k3, mean, table)
     return full * w + h / 6.0 * (full * k1 + 2.0 * half * (k2 + k3) + k4)
 
 
@@ -208,6 +237,6 @@ def _require_finite(speed: Tensor, active: list[int], reached: Tensor, offset: i
 
 
 def _checked(vorticity: Tensor, dt: float, offset: int) -> Tensor:
-    speed = torch.view_as_real(vorticity).abs().amax((1, 2, 3)).double().cpu()
+    speed = torch.view_as_real(vorticity).abs().flatten(1).amax(1).double().cpu()
     _require_finite(speed, list(range(len(speed))), torch.full_like(speed, dt), offset)
     return vorticity

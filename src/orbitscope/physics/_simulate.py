@@ -147,7 +147,7 @@ def simulate(
     plan = name if isinstance(name, Scenario) else scenario(name)
     solver = equation if equation is not None else plan.equation()
     frames, t_end = plan.frames if frames is None else frames, plan.t_end if t_end is None else t_end
-    if solver.name != plan.equation().name:
+    if not isinstance(solver, type(plan.equation())) or solver.layout != plan.equation().layout:
         raise OrbitscopeError(f"simulate: `equation` should be a {plan.equation().name!r} equation for {plan.name}, got {solver}.")
     for what, value, least in (
         ("trajectories", trajectories, 1), ("resolution", resolution, 4), ("frames", frames, 1), ("refine", refine, 1),
