@@ -1,7 +1,6 @@
 """Pictures of trajectories: a sheet of a few states, and an animation. x to the right, y up."""
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .._errors import OrbitscopeError
+from .._whole import write_whole
 from ..data import Trajectories
 
 SHEET_KINDS = (".png", ".pdf", ".svg")
@@ -245,12 +245,5 @@ def _font(size: float, weight: str = "normal") -> FontProperties:
 
 
 def _put(path: Path, content: bytes) -> Path:
-    """Write beside and rename, so that no half picture is ever there."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OrbitscopeError(f"out: {path} was not written ({error.strerror or error}).") from error
+    write_whole(path, lambda part: part.write_bytes(content))
     return path
