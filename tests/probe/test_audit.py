@@ -105,7 +105,7 @@ def test_a_file_of_somebody_elses_equation_is_audited_without_a_solver(simulated
 
 def test_scalars_alone_have_no_convention_to_check(random_data: Make) -> None:
     """One reading, no check, no judgement; the distribution is still tested."""
-    found = osc.audit(random_data("density", "energy", trajectories=10), "d4")
+    found = osc.audit(random_data("density", "energy", trajectories=16), "d4")
     assert found.attrs["verdict"] == "undetermined" and found["convention"].values.tolist() == ["declared"] and found.sizes["check"] == 0
     assert np.isfinite(found["p_value"]).all()
 
@@ -175,9 +175,10 @@ def test_shifts_and_determinants_are_recorded(simulated: Make) -> None:
 
 
 def test_few_trajectories_are_no_evidence(simulated: Make) -> None:
-    """Below eight there is no test: p = 1, and the physics decides."""
+    """Where no relabelling could be significant there is no test, no p-value, and no word on the file."""
     found = osc.audit(simulated("navier-stokes.gauss")[:3], "d4")
-    assert (found["p_value"] == 1).all() and set(found["verdict"].values.tolist()) == {HOLDS}
+    assert np.isnan(found["p_value"].values[1:]).all() and found["p_value"].values[0] == 1
+    assert set(found["verdict"].values[1:].tolist()) == {"symmetry of the physics; too few trajectories to test the file"}
 
 
 def test_nan_anywhere_in_the_sample_is_named(simulated: Make) -> None:

@@ -243,7 +243,10 @@ def _audit_table(name: str, result: xr.Dataset) -> Table:
         table.add_column(column)
     for i, element in enumerate(result["element"].values):
         table.add_row(
-            str(element), f"{result['residual'].values[i]:.1e}", f"{result['p_value'].values[i]:.3g}", str(result["verdict"].values[i])
+            str(element),
+            f"{result['residual'].values[i]:.1e}",
+            "not tested" if result["p_value"].isnull().values[i] else f"{result['p_value'].values[i]:.3g}",
+            str(result["verdict"].values[i]),
         )
     return table
 

@@ -14,10 +14,11 @@ from ..symmetry import GridAction, Group, Isometry
 from ._conventions import CONTRADICTS, UNDETERMINED, check_conventions, solver_residual
 from ._provenance import stamp
 from ._sample import resolve, sample_transitions
-from ._twosample import holm, invariance_p_value, sample_states
+from ._twosample import can_reject, holm, invariance_p_value, sample_states
 
 HOLDS = "symmetry of the physics and of the file"
 PHYSICS_ONLY = "symmetry of the physics, not of this file's distribution"
+UNTESTED = "symmetry of the physics; too few trajectories to test the file"
 NOT = "not a symmetry"
 UNCHECKED = "not contradicted by the file; physics unchecked"
 
@@ -38,16 +39,16 @@ def audit(
     r"""Which elements are symmetries of the physics and of this file, and does the file keep its declared convention?
 
     * `score` [convention, check]: how badly each reading of the vector components breaks the laws of the equation (dimensionless;
-      divergence or
-      mass residual, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$). Attributes `verdict`, `convention_fits`, `explanation` draw the
-      conclusion.
+      divergence or mass residual, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$). Attributes `verdict`, `convention_fits`,
+      `explanation` draw the conclusion.
     * `residual` [element]: the median of $\|S_{dt}(g x) - g y\| / \|y - x\|$: does g map solutions to solutions *as stored*? NaN
       without a solver and for interpolated elements, which no periodic box obeys.
     * `p_value` [element]: two-sample test of the invariance of the file's distribution under g (see `invariance_p_value`),
-      Holm-corrected over the elements; `p_value_raw` before the correction; 1 for the identity by definition.
+      Holm-corrected over the elements; NaN where the file has too few trajectories for any outcome to be significant; `p_value_raw`
+      before the correction; 1 for the identity by definition.
     * `verdict` [element]: "symmetry of the physics and of the file"; "symmetry of the physics, not of this file's distribution" (a
-      shear layer
-      has a direction though its equation has none); "not a symmetry"; "file contradicts its declared convention"; "not contradicted by
+      shear layer has a direction though its equation has none); "symmetry of the physics; too few trajectories to test the file"; "not
+      a symmetry"; "file contradicts its declared convention"; "not contradicted by
       the file; physics unchecked" where no solver is known; "undetermined".
 
     `law` is the equation; by default the one that the file's provenance names, if any. `alpha` is the level of the two-sample test.
@@ -70,17 +71,21 @@ def audit(
     report = check_conventions(x, y, data.layout, data.grid, data.dt, law)
     states = sample_states(data, samples, 2, seed)
     permutations = permutations or max(999, int(4 * len(chosen) / alpha))
+    testable = can_reject(len(states), len(chosen), alpha)
     residual, raw = [], []
     for done, g in enumerate(chosen):
         residual.append(_residual(law, g, action, x, y, data.dt))
         identity = g == group.identity
-        raw.append(1.0 if identity or len(states) < 8 else invariance_p_value(states, g, action, seed=seed, permutations=permutations))
+        if identity or not testable:
+            raw.append(1.0 if identity else float("nan"))
+        else:
+            raw.append(invariance_p_value(states, g, action, seed=seed, permutations=permutations))
         if progress is not None:
             progress(done + 1, len(chosen))
     raw, residual = np.array(raw), np.array(residual)
     corrected = np.ones_like(raw)
     others = np.array([g != group.identity for g in chosen], dtype=bool)
-    corrected[others] = holm(raw[others])
+    corrected[others] = holm(raw[others]) if testable else np.nan
     floor = _residual(law, group.identity, action, x, y, data.dt)
     verdicts = [_verdict(report.verdict, r, floor, p, alpha, g, law) for r, p, g in zip(residual, corrected, chosen, strict=True)]
     result = xr.Dataset(
@@ -152,15 +157,15 @@ def _residual(law: Equation | None, g: Isometry, action: GridAction, x: torch.Te
 def _verdict(file: str, residual: float, floor: float, p: float, alpha: float, g: Isometry, law: Equation | None) -> str:
     if file == CONTRADICTS:
         return CONTRADICTS
-    invariant = p >= alpha
+    invariant = not p < alpha
     if law is None or np.isnan(residual):
-        return (UNCHECKED if law is None else UNDETERMINED) if invariant else NOT
+        return NOT if not invariant else UNCHECKED if law is None and not np.isnan(p) else UNDETERMINED
     if not floor < 0.5:
         return UNDETERMINED
     # The solver repeats a file of its own to rounding; 1e-3 of a step's change is far below any broken symmetry's.
     if residual <= max(3 * floor, 1e-3):
-        return HOLDS if invariant else PHYSICS_ONLY
+        return UNTESTED if np.isnan(p) else HOLDS if invariant else PHYSICS_ONLY
     return NOT
 
 
-__all__ = ["CONTRADICTS", "HOLDS", "NOT", "PHYSICS_ONLY", "UNCHECKED", "UNDETERMINED", "audit"]
+__all__ = ["CONTRADICTS", "HOLDS", "NOT", "PHYSICS_ONLY", "UNCHECKED", "UNDETERMINED", "UNTESTED", "audit"]

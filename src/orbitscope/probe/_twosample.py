@@ -1,5 +1,7 @@
 """Is a set of states distributed as its moved copy? A two-sample permutation test per element."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -60,6 +62,17 @@ def features(states: Tensor) -> Array:
     blocks.append(torch.nn.functional.adaptive_avg_pool2d(fields, _POOL))
     blocks.append(torch.nn.functional.adaptive_avg_pool2d(slopes.square().sum(3).flatten(1, 2), _SLOPE_POOL))
     return torch.cat([b.flatten(1) for b in blocks], 1).numpy()
+
+
+def can_reject(samples: int, tests: int, alpha: float) -> bool:
+    """Whether `samples` trajectories can give a p-value that survives Holm's correction for `tests` elements at all.
+
+    Halves of n samples can be relabelled in C(n, n/2) ways, so no p-value is below 2 / C(n, n/2): a test of fewer is no test.
+
+    >>> can_reject(8, 8, 0.01), can_reject(16, 8, 0.01)
+    (False, True)
+    """
+    return samples >= 2 and 2 * tests / math.comb(samples, samples // 2) < alpha
 
 
 def holm(p_values: NDArray[np.floating]) -> Array:

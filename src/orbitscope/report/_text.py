@@ -25,6 +25,7 @@ _LEVELS: dict[str, Level] = {
     "partly": "partly",
     "partly shared": "partly",
     "symmetry of the physics, not of this file's distribution": "partly",
+    "symmetry of the physics; too few trajectories to test the file": "partly",
     "no more than chance": "chance",
     "broken": "broken",
     "opposed": "broken",
