@@ -20,7 +20,8 @@ class Simulate:
     """
 
     scenario: Positional[str]
-    """navier-stokes.gauss, navier-stokes.sines or euler.riemann (or NS-Gauss, NS-Sines, CE-RP)."""
+    """navier-stokes.gauss, .sines, .brownian, .patches, .sheet, .shear, or euler.riemann, .curved, .uncertain, .gauss,
+    .kelvin-helmholtz; PDEgym's names (NS-Gauss, CE-RP, ...) do as well."""
     out: Path
     """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
     trajectories: int = 64
