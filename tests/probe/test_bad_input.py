@@ -228,3 +228,12 @@ def test_twice_the_same_group(random_data: Make) -> None:
     """Also under two spellings."""
     with pytest.raises(osc.OrbitscopeError, match="names C2 twice"):
         osc.probe(Model(), random_data(), ["c2", "C2"])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", osc.Euclidean(), osc.GaussNewton(1e-4)], ids=str)
+def test_a_damping_without_its_metric_is_refused(metric: object) -> None:
+    """In silence it would be ignored, and the result would carry no trace of it."""
+    from orbitscope.probe._metric import metric_of
+
+    with pytest.raises(osc.OrbitscopeError, match="damping"):
+        metric_of(metric, 1e-4)  # type: ignore[arg-type]

@@ -106,6 +106,8 @@ def _cutoff(dtype: torch.dtype, size: int) -> float:
 
 def metric_of(metric: str | Metric, damping: float | None = None) -> Metric:
     """A metric from its name: euclidean or gauss_newton (with `damping`, 1e-6 if None)."""
+    if damping is not None and metric != "gauss_newton":
+        raise OrbitscopeError(f"influence: `damping` goes with metric='gauss_newton'; {metric!r} has none of its own here. Leave it out.")
     if isinstance(metric, Metric):
         return metric
     if metric == "euclidean":
