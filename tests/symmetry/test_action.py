@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from orbitscope.symmetry import (
     Vector,
     cyclic,
     dihedral,
+    octahedral,
+    parse_group,
     product,
     representation,
     rotation,
@@ -240,6 +243,29 @@ def test_three_dimensions_octahedral():
     for a in group.elements[::5]:
         for b in group:
             assert torch.equal(action(a, action(b, x)), action(group.compose(a, b), x))
+
+
+def test_the_named_octahedral_groups_are_what_two_quarter_turns_and_the_inversion_generate():
+    turn_z, turn_x = Isometry(((0, -1, 0), (1, 0, 0), (0, 0, 1)), name="z"), Isometry(((1, 0, 0), (0, 0, -1), (0, 1, 0)), name="x")
+    inversion = Isometry(((-1, 0, 0), (0, -1, 0), (0, 0, -1)), name="i")
+    assert set(octahedral(reflections=False)) == set(Group.generated("O", [turn_z, turn_x]))
+    assert set(octahedral()) == set(Group.generated("Oh", [turn_z, turn_x, inversion]))
+    assert parse_group("tz", points=(8, 8, 4))["1"].shift == (0, 0, Fraction(1, 4))
+    assert parse_group("tx", points=(6, 4))["1"].shift == (Fraction(1, 6), 0)
+    with pytest.raises(OrbitscopeError, match="cannot read"):
+        parse_group("tz", points=8)
+
+
+def test_a_vertical_field_is_odd_under_up_and_down_alone():
+    layout, grid = Layout.of("temperature:vertical", "u:vector"), Grid((6, 4), (2.0, 1.0), ("periodic", "wall"))
+    action, x = GridAction(layout, grid), random_state(layout, grid)
+    d2 = dihedral(2)
+    assert torch.equal(action(d2["s"], x)[0], x[0].flip(0)) and torch.equal(action(d2["sr"], x)[0], -x[0].flip(1))
+    for a in d2:
+        for b in d2:
+            assert torch.equal(action(a, action(b, x)), action(a @ b, x))
+    with pytest.raises(OrbitscopeError, match="vertical"):
+        layout.matrix(D4["r"].matrix)
 
 
 def test_layout_words_and_mistakes():

@@ -90,7 +90,7 @@ def _audit(case: Case) -> "dict[str, xr.Dataset]":
     data = load(case.data)
     results = {}
     for words in case.groups:
-        group = parse_group(words, points=data.grid.shape[0])
+        group = parse_group(words, points=data.grid.shape)
         label = f"audit {case.title}: {group.name}"
         results[group.name] = audit(data, group, seed=case.seed, progress=lambda done, total, label=label: _tell(label, done, total))
     nodes = {f"/{name}/audit": result for name, result in results.items()}
@@ -115,7 +115,7 @@ def _train_and_probe(case: Case) -> None:
     tree = probe(
         run.model,
         tested_on(run, data),
-        [parse_group(words, points=data.grid.shape[0]) for words in case.groups],
+        [parse_group(words, points=data.grid.shape) for words in case.groups],
         ProbeConfig(trajectories=8, times=2, influence_elements=8, seed=case.seed),
         audits=audits,
         progress=lambda stage, done, total: _tell(f"probe {case.title}: {stage}", done, total),

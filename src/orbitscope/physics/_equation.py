@@ -23,13 +23,14 @@ class SolverError(OrbitscopeError):
 
 
 class Equation(ABC):
-    """One partial differential equation on the periodic unit square: its solver, its layout, its symmetries.
+    """One partial differential equation on its box (by default the periodic unit square or cube): solver, layout, symmetries.
 
     To add one, write a frozen dataclass with a `name`, a `layout`, `symmetries`, `_evolve` and `constraints`; it is then found by
     its name everywhere. Its dataclass fields are its parameters.
 
-    States are [batch, channel, x, y]; x is the first spatial axis and vector component 0 points along it. Cells are centred,
-    point i of n sits at (i + 1/2) / n. The spacing follows from the shape: 1 / n per axis.
+    States are [batch, channel, x, y] (and z, where the layout is for three dimensions); x is the first spatial axis and vector
+    component 0 points along it. Cells are centred. On the default box point i of n sits at (i + 1/2) / n and the spacing is 1 / n; an
+    equation on another box (walls, another extent) overrides `grid`.
     """
 
     name: ClassVar[str] = ""
@@ -48,15 +49,15 @@ class Equation(ABC):
         return asdict(self)  # pyright: ignore[reportArgumentType]  # subclasses are dataclasses
 
     def grid(self, resolution: int) -> Grid:
-        """The periodic, cell-centred unit square with `resolution` points per axis."""
-        return Grid.square(resolution)
+        """Where states of that resolution live: here the periodic, cell-centred unit box with `resolution` points per axis."""
+        return Grid.square(resolution, ndim=self.layout.ndim)
 
     def groups(self, resolution: int) -> tuple[Group, ...]:
         """The declared symmetry groups, translations by whole cells of `grid(resolution)`."""
-        return tuple(parse_group(words, points=resolution) for words in self.symmetries)
+        return tuple(parse_group(words, points=self.grid(resolution).shape) for words in self.symmetries)
 
     def step(self, state: Tensor, dt: float) -> Tensor:
-        """Evolve [B, C, X, Y] by the physical time `dt` >= 0, same shape; substeps follow each trajectory's own CFL condition.
+        """Evolve [B, C, *grid] by the physical time `dt` >= 0, same shape; substeps follow each trajectory's own CFL condition.
 
         Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU.
 
@@ -64,9 +65,10 @@ class Equation(ABC):
         trajectory leaves the physical states (NaN, infinite, negative density or pressure).
         """
         self.layout.check(state, f"{self.name}.step: `state`")
-        if state.ndim != 4 or min(state.shape[2:]) < 4:
+        if state.ndim != 2 + self.layout.ndim or min(state.shape[2:]) < 4:
+            axes = ", ".join("xyz"[: self.layout.ndim])
             raise OrbitscopeError(
-                f"{self.name}.step: `state` should be [batch, {self.layout.channels}, x, y] with at least 4 points per axis, "
+                f"{self.name}.step: `state` should be [batch, {self.layout.channels}, {axes}] with at least 4 points per axis, "
                 f"got shape {tuple(state.shape)}."
             )
         if state.dtype not in (torch.float32, torch.float64):
@@ -94,21 +96,24 @@ class Equation(ABC):
         """
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
-        """[..., C, X, Y] on a grid with `factor` times fewer points per axis: the mean over cells, which conserves."""
-        nx, ny = state.shape[-2] // factor, state.shape[-1] // factor
-        return state.reshape(*state.shape[:-2], nx, factor, ny, factor).mean((-3, -1))
+        """[..., C, *grid] on a grid with `factor` times fewer points per axis: the mean over cells, which conserves."""
+        ndim = self.layout.ndim
+        blocks = [size for n in state.shape[-ndim:] for size in (n // factor, factor)]
+        return state.reshape(*state.shape[:-ndim], *blocks).mean(tuple(range(-2 * ndim + 1, 0, 2)))
 
     def _check_pair(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> None:
         for what, value in (("state", state), ("next_state", next_state)):
             self.layout.check(value, f"{self.name}.constraints: `{what}`")
             grid.check(value, f"{self.name}.constraints: `{what}`")
-        if state.ndim != 4 or state.shape != next_state.shape:
+        if state.ndim != 2 + self.layout.ndim or state.shape != next_state.shape:
+            axes = ", ".join("xyz"[: self.layout.ndim])
             raise OrbitscopeError(
-                f"{self.name}.constraints: `state` and `next_state` should both be [batch, channel, x, y], got {tuple(state.shape)} "
+                f"{self.name}.constraints: `state` and `next_state` should both be [batch, channel, {axes}], got {tuple(state.shape)} "
                 f"and {tuple(next_state.shape)}."
             )
-        if not grid.periodic or grid.ndim != 2:
-            raise OrbitscopeError(f"{self.name}.constraints: `grid` should be periodic in two dimensions, got {grid}.")
+        own = self.grid(8)
+        if grid.boundary != own.boundary:
+            raise OrbitscopeError(f"{self.name}.constraints: `grid` should have the boundaries {'/'.join(own.boundary)}, got {grid}.")
         if not dt > 0.0:
             raise OrbitscopeError(f"{self.name}.constraints: `dt` should be positive, got {dt}.")
 

@@ -1,6 +1,7 @@
 """Scenarios (an equation and a law of initial conditions) and the generator of trajectories."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,7 +129,7 @@ def simulate(
     equation: Equation | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    r"""Trajectories of a scenario, chunk by chunk: pairs (indices of the chunk, values [b, frames, C, X, Y] on the CPU).
+    r"""Trajectories of a scenario, chunk by chunk: pairs (indices of the chunk, values [b, frames, C, *grid] on the CPU).
 
     - `name`: of a scenario, or a `Scenario` itself, as made by `scenario(name, **parameters)`.
     - `trajectories`: how many there are in all, numbered from 0; `indices` picks some of them (to resume, to share the work).
@@ -163,7 +164,8 @@ def simulate(
     if any(not 0 <= i < trajectories for i in chosen):
         raise OrbitscopeError(f"simulate: `indices` should lie in 0 .. {trajectories - 1} (`trajectories` - 1), got {chosen}.")
     if batch is None:
-        one = frames * solver.layout.channels * resolution**2 + 12 * solver.layout.channels * (refine * resolution) ** 2
+        coarse, fine = math.prod(solver.grid(resolution).shape), math.prod(solver.grid(refine * resolution).shape)
+        one = solver.layout.channels * (frames * coarse + 12 * fine)
         batch = max(1, min(64, _CHUNK_BYTES // (one * dtype.itemsize)))
     run = _Run(plan, solver, resolution, refine, frames, t_end / max(frames - 1, 1), seed, dtype, torch.device(device))
     return _chunks(run, chosen, batch, progress)
@@ -196,7 +198,8 @@ def _chunks(
 def _chunk(run: _Run, chunk: tuple[int, ...]) -> Tensor:
     grid = run.solver.grid(run.resolution * run.refine)
     state = torch.stack([run.plan.initial(grid, run.seed, i, run.dtype) for i in chunk]).to(run.device)
-    values = torch.empty(len(chunk), run.frames, run.solver.layout.channels, run.resolution, run.resolution, dtype=run.dtype)
+    stored = run.solver.grid(run.resolution).shape
+    values = torch.empty(len(chunk), run.frames, run.solver.layout.channels, *stored, dtype=run.dtype)
     values[:, 0] = run.solver.coarsen(state, run.refine) if run.refine > 1 else state
     for frame in range(1, run.frames):
         try:

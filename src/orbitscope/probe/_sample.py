@@ -72,7 +72,7 @@ def resolve(
     if elements is not None and not elements:
         raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")
     if isinstance(group, str):
-        group = parse_group(group, points=data.grid.shape[1 if group.lower().startswith("ty") else 0])
+        group = parse_group(group, points=data.grid.shape)
     action = GridAction(data.layout, data.grid)
     chosen = group.elements if elements is None else group.subset(elements)
     for g in chosen:

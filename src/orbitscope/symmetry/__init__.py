@@ -3,10 +3,10 @@
 from ._action import GridAction
 from ._grid import Boundary, Centring, Grid
 from ._group import Group
-from ._groups import cyclic, dihedral, parse_group, product, rotation, rotations, rotations_reflections, translations
+from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, translations
 from ._isometry import Isometry
 from ._layout import Field, Layout
-from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, representation
+from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
 
 __all__ = [
     "Boundary",
@@ -24,8 +24,10 @@ __all__ = [
     "Stack",
     "Tensor2",
     "Vector",
+    "Vertical",
     "cyclic",
     "dihedral",
+    "octahedral",
     "parse_group",
     "product",
     "representation",

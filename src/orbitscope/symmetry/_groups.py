@@ -1,7 +1,12 @@
 """The groups that come with the library, and how words name them."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import permutations
+from itertools import product as product_of
+
+import numpy as np
 
 from .._errors import OrbitscopeError
 from ._group import Group
@@ -89,20 +94,45 @@ def product(first: Group, second: Group) -> Group:
     return group
 
 
-def parse_group(words: str, *, points: int = 32) -> Group:
+def octahedral(*, reflections: bool = True) -> Group:
+    r"""$O_h$: the 48 signed permutations of three axes, every motion that maps a cube to itself; without `reflections` O, the 24 rotations.
+
+    Element "-y+xz" (say) sends (x, y, z) to (-y, x, z): the new first coordinate is minus the old second one. Exact on cubic grids.
+
+    >>> len(octahedral()), len(octahedral(reflections=False)), octahedral().identity.name
+    (48, 24, 'e')
+    """
+    elements = []
+    for order in permutations(range(3)):
+        for signs in product_of((1, -1), repeat=3):
+            linear = tuple(tuple(s * int(j == k) for j in range(3)) for s, k in zip(signs, order, strict=True))
+            if reflections or round(_determinant(linear)) == 1:
+                name = "".join(f"{'+-'[s < 0]}{'xyz'[k]}" for s, k in zip(signs, order, strict=True))
+                elements.append(Isometry(linear, (0, 0, 0), name="e" if name == "+x+y+z" else name))
+    return Group("Oh" if reflections else "O", elements)
+
+
+def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | None = None) -> Group:
     """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, and products such as d4*tx8*ty8.
+
+    In three dimensions (`ndim`, or three `points`): oh, o, tx, ty, tz. `points` is one number or one per axis.
 
     >>> parse_group("D4"), parse_group("tx", points=8), parse_group("so2/8")
     (D4 (8 elements), Tx8 (8 elements), SO(2)/8 (8 elements))
+    >>> parse_group("tz", points=(8, 8, 4)), parse_group("oh")
+    (Tz4 (4 elements), Oh (48 elements))
     """
-    factors = [_parse_factor(word.strip().lower(), words, points) for word in words.split("*")]
+    if ndim is None:
+        ndim = 2 if isinstance(points, int) else len(points)
+    per_axis = (points,) * ndim if isinstance(points, int) else tuple(points)
+    factors = [_parse_factor(word.strip().lower(), words, per_axis) for word in words.split("*")]
     group = factors[-1]
     for factor in reversed(factors[:-1]):
         group = product(factor, group)
     return group
 
 
-def _parse_factor(word: str, whole: str, points: int) -> Group:
+def _parse_factor(word: str, whole: str, points: tuple[int, ...]) -> Group:
     head = word.rstrip("0123456789").rstrip("/")
     tail = word[len(head) :].lstrip("/")
     if word.startswith(("so2", "o2")):
@@ -111,9 +141,19 @@ def _parse_factor(word: str, whole: str, points: int) -> Group:
             return (rotations if kind == "so2" else rotations_reflections)(int(samples or 16))
     elif head in ("c", "d") and tail:
         return (cyclic if head == "c" else dihedral)(int(tail))
-    elif head in ("tx", "ty"):
-        return translations(int(tail or points), "xy".index(head[1]))
-    raise OrbitscopeError(f"group: cannot read {whole!r}. Say c4, d4, so2, o2, so2/32, tx, ty, tx16 or a product such as d4*tx8*ty8.")
+    elif word in ("o", "oh"):
+        return octahedral(reflections=word == "oh")
+    elif head in ("tx", "ty", "tz")[: len(points)]:
+        axis = "xyz".index(head[1])
+        return translations(int(tail or points[axis]), axis, ndim=len(points))
+    raise OrbitscopeError(
+        f"group: cannot read {whole!r}. Say c4, d4, so2, o2, so2/32, tx, ty, tx16 or a product such as d4*tx8*ty8; "
+        "in three dimensions oh, o, tz too."
+    )
+
+
+def _determinant(linear: Matrix) -> float:
+    return float(np.linalg.det(np.array(linear, dtype=float)))
 
 
 def _rotation(k: int, order: int) -> Matrix:

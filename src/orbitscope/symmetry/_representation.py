@@ -119,6 +119,28 @@ class Pseudovector(Vector):
         return np.asarray(_parity(linear) * np.array(linear, dtype=np.float64), dtype=np.float64)
 
 
+class Vertical(Representation):
+    r"""Temperature in Boussinesq convection: $\rho(A) = A_{dd} = \pm 1$; changes sign when the last axis is flipped.
+
+    The last component of a vector whose other components vanish. It represents the motions that keep the last axis in place (flips
+    and translations, all that a layer under gravity has); `matrix` raises `OrbitscopeError` for others.
+    """
+
+    name = "vertical"
+
+    def size(self, ndim: int) -> int:
+        return 1
+
+    def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
+        last = np.array(linear, dtype=np.float64)[-1]
+        if abs(abs(last[-1]) - 1.0) > 1e-9:
+            raise OrbitscopeError(
+                "vertical: this field is odd under a flip of the last axis and knows no motion that turns that axis. "
+                "Use a group that keeps it (d2, c2, tx), or declare the field as a vector."
+            )
+        return np.array([[last[-1]]])
+
+
 class Tensor2(Representation):
     r"""Stress, strain rate, orientation: $\rho(A) = A \otimes A$ on all $d^2$ components, row-major (xx, xy, yx, yy)."""
 
