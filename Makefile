@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test lint docs benchmarks clean
+.PHONY: quickstart test test-long lint docs benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
@@ -11,6 +11,10 @@ quickstart: .venv/installed
 # One thread per worker: two busy threads on small tensors collapse when anything else wants a core.
 test: .venv/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+
+# Proofs at full size (convection, convergence on fine grids, ...): some minutes each.
+test-long: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

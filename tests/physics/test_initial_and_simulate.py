@@ -15,7 +15,7 @@ from orbitscope.physics._initial import stream
 from orbitscope.physics._spectral import gradient, resample
 from orbitscope.symmetry import Grid
 
-NAMES = sorted(scenarios())
+NAMES = sorted(name for name, plan in scenarios().items() if plan.alias.startswith(("NS-", "CE-")))
 
 
 def _draw(name: str, n: int, count: int) -> torch.Tensor:
