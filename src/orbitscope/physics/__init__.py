@@ -1,6 +1,6 @@
 """Equations with their solvers, their initial conditions and their declared symmetries."""
 
-from . import _heat, _navier_stokes_variants  # noqa: F401  # registers their equations
+from . import _heat, _navier_stokes_variants, _scenarios  # noqa: F401  # registers their equations and scenarios
 from ._equation import Equation, SolverError, equation, equations
 from ._euler import Euler
 from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
