@@ -1,12 +1,13 @@
 """Equations with their solvers, their initial conditions and their declared symmetries."""
 
-from . import _heat, _navier_stokes_variants, _scenarios  # noqa: F401  # registers their equations and scenarios
+from . import _heat, _initial_smoke, _navier_stokes_variants, _scenarios  # noqa: F401  # registers their equations and scenarios
 from ._equation import Equation, SolverError, equation, equations
 from ._euler import Euler
 from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
 from ._navier_stokes import NavierStokes
 from ._rayleigh_benard import RayleighBenard
 from ._simulate import Scenario, initial_condition, register_scenario, scenario, scenarios, simulate
+from ._smoke import Smoke
 
 __all__ = [
     "Equation",
@@ -15,6 +16,7 @@ __all__ = [
     "NavierStokes",
     "RayleighBenard",
     "Scenario",
+    "Smoke",
     "SolverError",
     "equation",
     "equations",
