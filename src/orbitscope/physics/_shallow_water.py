@@ -161,7 +161,7 @@ def _table(shape: tuple[int, int], device: torch.device, dtype: torch.dtype, gra
     kx, ky = modes(shape, device, torch.float64)
     mask = kept(shape, device).double()
     square = kx * kx + ky * ky
-    strength = 0.05 / min(shape) * (square > min(shape)) if viscosity is None else torch.full_like(square, viscosity)
+    strength = 0.05 / min(shape) * (square > min(shape)).double() if viscosity is None else torch.full_like(square, viscosity)
     decay = 4 * math.pi**2 * square * strength
     dx, dy = ((2j * math.pi * k * mask).to(dtype.to_complex()) for k in (kx, ky))
     return _Table(shape, mask.to(dtype), dx, dy, torch.stack([torch.zeros_like(decay), decay, decay]).to(dtype), gravity)

@@ -69,3 +69,28 @@ def gradient(field: Tensor, extent: tuple[float, ...]) -> Tensor:
     spectrum = torch.fft.rfft2(field)
     slopes = torch.stack([2j * math.pi / extent[0] * kx * spectrum, 2j * math.pi / extent[1] * ky * spectrum], -3)
     return torch.fft.irfft2(slopes, s=shape)
+
+
+@lru_cache(maxsize=32)
+def box_modes(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """As `modes` in any number of dimensions: one tensor per axis, shaped to broadcast over the spectrum of `rfftn`."""
+    last = len(shape) - 1
+    lines = [(torch.fft.rfftfreq if i == last else torch.fft.fftfreq)(n, 1.0 / n, device=device, dtype=dtype) for i, n in enumerate(shape)]
+    return tuple(line.reshape([-1 if j == i else 1 for j in range(last + 1)]) for i, line in enumerate(lines))
+
+
+def cut(field: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A field [..., *grid] on a coarser cell-centred grid `shape`, in any number of dimensions: the modes that both hold.
+
+    As `resample`, which does the same and more in the plane; Nyquist modes are dropped.
+    """
+    axes = tuple(range(-len(shape), 0))
+    old = tuple(field.shape[i] for i in axes)
+    spectrum = torch.fft.rfftn(field, dim=axes)
+    turn = torch.zeros((), dtype=field.dtype, device=field.device)
+    for axis, k, n, m in zip(axes, box_modes(shape, field.device, field.dtype), shape, old, strict=True):
+        # On the last axis the spectrum has no negative modes.
+        rows = [i if i <= n // 2 else i - n + m for i in range(n if axis != -1 else n // 2 + 1)]
+        spectrum = spectrum.index_select(axis, torch.tensor(rows, device=field.device)) * (2 * k.abs() < n)
+        turn = turn + math.pi * k * (1 / n - 1 / m)
+    return torch.fft.irfftn(spectrum * torch.polar(torch.full_like(turn, math.prod(shape) / math.prod(old)), turn), s=shape, dim=axes)

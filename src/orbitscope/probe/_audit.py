@@ -112,13 +112,18 @@ def audit(
     result["shift"].attrs.update(long_name="shift in fractions of the period", units="1")
     result.attrs.update(
         verdict=report.verdict,
-        convention_declared="vector component 0 along x (array axis -2), component 1 along y (array axis -1)",
+        convention_declared=_declared(data.grid.ndim),
         convention_fits=report.fits,
         explanation=report.explanation,
         law=str(law) if law else "unknown",
         alpha=alpha,
     )
     return stamp(result, "audit", group, data, None, seed=seed, transitions=len(x), samples=len(states), permutations=permutations)
+
+
+def _declared(ndim: int) -> str:
+    parts = [f"component {i} along {'xyz'[i]} (array axis {i - ndim})" for i in range(ndim)]
+    return f"vector {', '.join(parts)}"
 
 
 def _alternating(trajectories: int, times: int) -> list[int]:
@@ -143,7 +148,7 @@ def _law(data: Trajectories, law: Equation | str | None) -> Equation | None:
             found = equation(str(known), **dict(data.provenance.get("parameters") or {}))
         except (OrbitscopeError, TypeError, ValueError):
             return None  # a file of somebody else's equation: audited without a solver
-    if found.layout.channels != data.layout.channels or not data.grid.periodic or data.grid.ndim != 2:
+    if found.layout.channels != data.layout.channels or found.layout.ndim != data.grid.ndim or not data.grid.periodic:
         return None
     return found
 

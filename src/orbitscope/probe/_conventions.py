@@ -24,6 +24,17 @@ _CONVENTIONS = {
     "components swapped, x negated": ((0, -1), (1, 0)),
     "components swapped, y negated": ((0, 1), (-1, 0)),
 }
+_CONVENTIONS_3D = {
+    "declared": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "components x, y swapped": ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
+    "components y, z swapped": ((1, 0, 0), (0, 0, 1), (0, 1, 0)),
+    "components x, z swapped": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
+    "components in the order y, z, x": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
+    "components in the order z, x, y": ((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+    "component x negated": ((-1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "component y negated": ((1, 0, 0), (0, -1, 0), (0, 0, 1)),
+    "component z negated": ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
+}
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,12 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
     reading and not under another can be judged. There a plane compression wave along one axis is taken for a swapped shear flow.
     """
     has_vectors = any(f.representation.size(layout.ndim) > 1 for f in layout.fields)
-    names = tuple(_CONVENTIONS) if has_vectors and layout.ndim == 2 else ("declared",)
+    readings: dict[str, tuple[tuple[int, ...], ...]] = {2: _CONVENTIONS, 3: _CONVENTIONS_3D}.get(layout.ndim, {})
+    names = tuple(readings) if has_vectors and readings else ("declared",)
     rows = []
     for name in names:
         # Only the components change, the grid stays: that is what a mislabelled file looks like.
-        mix = torch.as_tensor(layout.matrix(_CONVENTIONS[name]), dtype=x.dtype)
+        mix = torch.as_tensor(layout.matrix(readings[name] if readings else np.eye(layout.ndim)), dtype=x.dtype)
         rows.append(_scores(_mixed(mix, x), _mixed(mix, y), layout, grid, dt, law))
     checks = tuple(rows[0])
     scores = np.array([[row[c] for c in checks] for row in rows]).reshape(len(names), len(checks))
@@ -132,4 +144,4 @@ def _decide(names: tuple[str, ...], checks: tuple[str, ...], scores: np.ndarray,
 
 
 def _mixed(mix: Tensor, state: Tensor) -> Tensor:
-    return torch.einsum("cd,ndxy->ncxy", mix, state)
+    return torch.einsum("cd,nd...->nc...", mix, state)

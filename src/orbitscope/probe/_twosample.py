@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from torch import Tensor
@@ -53,14 +54,16 @@ def features(states: Tensor) -> Array:
     """
     n, times, channels = states.shape[:3]
     fields = states.double().flatten(1, 2)
-    rms = fields.square().mean(dim=(0, 2, 3)).sqrt().reshape(times, channels).amax(0).repeat(times)
-    fields = fields / (rms[:, None, None] + 1e-300)
+    space = fields.ndim - 2
+    axes, pool = tuple(range(2, 2 + space)), (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)[space - 1]
+    rms = fields.square().mean(dim=(0, *axes)).sqrt().reshape(times, channels).amax(0).repeat(times)
+    fields = fields / (rms.reshape(-1, *[1] * space) + 1e-300)
     per_time = fields.reshape(n, times, channels, *fields.shape[2:])
-    slopes = torch.stack([per_time.roll(-1, d) - per_time.roll(1, d) for d in (-2, -1)], dim=3)
+    slopes = torch.stack([per_time.roll(-1, d) - per_time.roll(1, d) for d in range(-space, 0)], dim=3)
     slopes = slopes / (slopes.square().mean().sqrt() + 1e-300)
-    blocks = [fields.mean((2, 3)), _moments(per_time), _moments(slopes.flatten(2, 3))]
-    blocks.append(torch.nn.functional.adaptive_avg_pool2d(fields, _POOL))
-    blocks.append(torch.nn.functional.adaptive_avg_pool2d(slopes.square().sum(3).flatten(1, 2), _SLOPE_POOL))
+    blocks = [fields.mean(axes), _moments(per_time, space), _moments(slopes.flatten(2, 3), space)]
+    blocks.append(pool(fields, _POOL))
+    blocks.append(pool(slopes.square().sum(3).flatten(1, 2), _SLOPE_POOL))
     return torch.cat([b.flatten(1) for b in blocks], 1).numpy()
 
 
@@ -100,9 +103,9 @@ def sample_states(data: Trajectories, count: int, times: int, seed: int) -> Tens
     return states
 
 
-def _moments(values: Tensor) -> Tensor:
-    """Mean products of all pairs of channels, [n, time, pairs]."""
-    flat = values.flatten(-2)
+def _moments(values: Tensor, space: int) -> Tensor:
+    """Mean products of all pairs of channels, [n, time, pairs], over the last `space` axes."""
+    flat = values.flatten(-space)
     products = flat @ flat.transpose(-1, -2) / flat.shape[-1]
     i, j = torch.triu_indices(values.shape[2], values.shape[2])
     return products[..., i, j]
