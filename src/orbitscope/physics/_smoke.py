@@ -47,8 +47,8 @@ class Smoke(Equation):
     relative 1e-5. Their files hold the face velocities with the last row and column cut off, which is half a cell off the centres,
     in opposite directions for opposite sides: a rotation of the array is no rotation of the field. So pictures compare, numbers do not.
     **Where it fails.** The flow is chaotic once it is fast: two correct solvers part ways. Coarsened snapshots (`refine`) are
-    divergence-free on the finer grid only. Sources of the scheme: Harlow and Welch, Phys. Fluids 8 (1965) 2182; van Leer, J. Comput. Phys. 32 (1979) 101;
-    Shu and Osher, J. Comput. Phys. 77 (1988) 439.
+    divergence-free on the finer grid only. Sources of the scheme: Harlow and Welch, Phys. Fluids 8 (1965) 2182; van Leer, J. Comput.
+    Phys. 32 (1979) 101; Shu and Osher, J. Comput. Phys. 77 (1988) 439.
     """
 
     side: float = 64.0
@@ -80,9 +80,7 @@ class Smoke(Equation):
             raise OrbitscopeError(f"smoke.step: `state` should have as many cells along x as along y, got {tuple(state.shape[2:])}.")
         if dt == 0.0:
             return state.clone()
-        bad = (~state.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
-        if bad:
-            raise SolverError(f"smoke.step: trajectory {bad[0]} of the batch has NaN or infinite values.", bad[0], 0.0)
+        _require_finite(state, 0.0)
         t, cell = table(n, state.dtype, state.device), self.side / n
 
         def work(part: Tensor, offset: int) -> Tensor:
@@ -92,7 +90,9 @@ class Smoke(Equation):
             end = integrate(Plume(part[:, 0], u, v), drive, dt, self.cfl, self.max_step, t, offset)
             return torch.cat([end.s[:, None], to_centres(end.u, end.v, t) * cell, part[:, 3:]], 1)
 
-        return share(work, state, least=1)
+        result = share(work, state, least=1)
+        _require_finite(result, dt)
+        return result
 
     def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
         r"""Residuals [B]: `divergence`, the rms net outflow of a cell over the rms of what its faces differ by, of both states;
@@ -113,6 +113,12 @@ class Smoke(Equation):
             "smoke": _ratio((after - before - fed).abs(), before.abs() + after.abs() + fed.abs()).to(state.dtype),
             "constants": _ratio(change, size),
         }
+
+
+def _require_finite(state: Tensor, time: float) -> None:
+    bad = (~state.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
+    if bad:
+        raise SolverError(f"smoke.step: trajectory {bad[0]} of the batch has NaN or infinite values at time {time:.4g}.", bad[0], time)
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:
