@@ -1,8 +1,9 @@
 """Rayleigh-Benard convection in a plane layer: Boussinesq equations between two plates, staggered finite volumes."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from ._parallel import share
 from ._simulate import Scenario, register_scenario
 
 _MAX_STEPS = 1_000_000
+Advance = Callable[[Faces, float, float, float, float, int, Box], tuple[Faces, list[int], list[float]]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class RayleighBenard(Equation):
 
     Commutes with D2 (flips of x and of y; theta odd under the latter) and with shifts along x by whole cells, to rounding.
 
-    On the CPU one trajectory is worked on at a time, trajectories shared by `torch.get_num_threads()` threads; elsewhere the batch.
+    **Backends.** On the CPU compiled kernels run (numba; some seconds to compile at the very first call, then cached), one trajectory at
+    a time, trajectories shared by `torch.get_num_threads()` threads; elsewhere, and with `backend="torch"`, eager torch does the same
+    arithmetic, agreeing to rounding. Only the latter can be differentiated.
 
     Source: Harlow and Welch, Phys. Fluids 8 (1965) 2182, for the grid; Chandrasekhar, "Hydrodynamic and Hydromagnetic Stability",
     chapter II, for the onset at Ra = 1707.76, wavenumber 3.117.
@@ -67,6 +71,7 @@ class RayleighBenard(Equation):
     prandtl: float = 0.71
     aspect: float = 7.0
     cfl: float = 1.0
+    backend: Literal["auto", "numba", "torch"] = "auto"
 
     name: ClassVar[str] = "rayleigh-benard"
     layout: ClassVar[Layout] = Layout.of("velocity:vector", "temperature:vertical")
@@ -79,6 +84,8 @@ class RayleighBenard(Equation):
                 raise OrbitscopeError(f"rayleigh-benard: `{what}` should be a positive number, got {value}.")
         if not 0.0 < self.cfl <= 2.0:
             raise OrbitscopeError(f"rayleigh-benard: `cfl` should lie in (0, 2], where the scheme is stable, got {self.cfl}.")
+        if self.backend not in ("auto", "numba", "torch"):
+            raise OrbitscopeError(f"rayleigh-benard: `backend` should be 'auto', 'numba' or 'torch', got {self.backend!r}.")
 
     @property
     def viscosity(self) -> float:
@@ -105,21 +112,30 @@ class RayleighBenard(Equation):
 
     def _evolve(self, state: Tensor, dt: float) -> Tensor:
         box = self._box(state)
+        compiled = self.backend == "numba" or (self.backend == "auto" and state.device.type == "cpu" and not state.requires_grad)
+        if compiled and state.device.type != "cpu":
+            raise OrbitscopeError(
+                f"rayleigh-benard.step: `backend` 'numba' runs on the CPU only, but `state` is on {state.device}. Use 'auto'."
+            )
+        advance = self._compiled(state.dtype) if compiled else scheme.advance
 
         def work(part: Tensor, offset: int) -> Tensor:
             # One by one on the CPU: a lone transform or product rounds otherwise than one of a batch.
             pieces = part.split(1) if part.device.type == "cpu" else [part]
-            done = []
-            for first, piece in zip(range(0, len(part), len(pieces[0])), pieces, strict=True):
-                done.append(self._advance(piece, dt, box, offset + first))
-            return torch.cat(done)
+            return torch.cat([self._advanced(piece, dt, box, offset + i, advance) for i, piece in enumerate(pieces)])
 
-        return share(work, state, least=1)
+        return share(work, state.detach() if compiled else state, least=1)
 
-    def _advance(self, state: Tensor, dt: float, box: Box, offset: int) -> Tensor:
-        found, status, reached = scheme.advance(
-            scheme.faces_of(state, box), dt, self.viscosity, self.diffusivity, self.cfl, _MAX_STEPS, box
-        )
+    @staticmethod
+    def _compiled(dtype: torch.dtype) -> Advance:
+        from ._convection_kernel import advance, prepare
+
+        prepare(dtype)
+        return advance
+
+    def _advanced(self, state: Tensor, dt: float, box: Box, offset: int, advance: Advance) -> Tensor:
+        faces = scheme.faces_of(state, box)
+        found, status, reached = advance(faces, dt, self.viscosity, self.diffusivity, self.cfl, _MAX_STEPS, box)
         for item, (end, time) in enumerate(zip(status, reached, strict=True)):
             if end != OK:
                 raise SolverError(
