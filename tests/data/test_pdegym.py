@@ -152,3 +152,19 @@ def test_wrong_channel_counts(tmp_path: Path) -> None:
             file[name] = np.zeros((2, 3, channels, 4, 4), np.float32)
         with pytest.raises(OrbitscopeError, match=message):
             load(tmp_path / f"{name}.nc")
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".h5"])
+@pytest.mark.parametrize("shape", [(7,), (4, 5, 6)])
+def test_other_dimensions_come_back_exactly(tmp_path: Path, suffix: str, shape: tuple[int, ...]) -> None:
+    """One and three dimensions, also with the names of the gas and of the flow, whose PDEgym variables are for the plane."""
+    ndim = len(shape)
+    grid = Grid(shape, tuple(float(n) for n in shape), ("wall", "periodic", "open")[:ndim])
+    for words in (("velocity:vector",), ("density:scalar", "momentum:vector", "energy:scalar")):
+        layout = Layout.of(*words, ndim=ndim)
+        values = torch.randn(3, 4, layout.channels, *shape, generator=torch.Generator().manual_seed(0))
+        data = Trajectories(values, layout, grid, 0.1)
+        path = save(data, tmp_path / f"{len(words)}{suffix}")
+        back = load(path)
+        assert torch.equal(back.tensor(), values) and back.layout == layout and back.grid == grid and back.dt == 0.1
+        assert torch.equal(back.values[1, 2:, -1, [3, 0]], values[1, 2:, -1, [3, 0]])

@@ -43,3 +43,25 @@ def test_too_few(flow: Trajectories) -> None:
         flow.split(seed=-1)
     train, validation, test = flow.split(seed=4)
     assert (len(train), len(validation), len(test)) == (4, 1, 2)
+
+
+def test_the_official_split_of_pdegym() -> None:
+    train, validation, test = split_indices(1000, "pdegym")
+    assert (train[0], train[-1], validation[0], validation[-1], test[0], test[-1]) == (0, 639, 640, 759, 760, 999)
+    with pytest.raises(OrbitscopeError, match="last 240 .* 120 .* got 360"):
+        split_indices(360, "pdegym")
+    with pytest.raises(OrbitscopeError, match="'pdegym'"):
+        split_indices(1000, "poseidon")
+
+
+def test_the_official_split_of_trajectories() -> None:
+    import torch
+
+    from orbitscope.symmetry import Grid, Layout
+
+    values = torch.arange(362.0)[:, None, None, None, None].expand(362, 2, 1, 1, 1)
+    data = Trajectories(values, Layout.of("a"), Grid.square(1), 0.1)
+    train, validation, test = data.split("pdegym")
+    assert [p.values[:, 0, 0, 0, 0].tolist() for p in (train, validation, test)] == [
+        [0.0, 1.0], list(map(float, range(2, 122))), list(map(float, range(122, 362))),
+    ]  # fmt: skip

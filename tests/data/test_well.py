@@ -133,9 +133,6 @@ def test_what_the_format_cannot_hold(tmp_path: Path) -> None:
         save(data, tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == []
     assert torch.equal(load(save(data, tmp_path / "a.nc")).tensor(), data.tensor())
-    cube = Trajectories(torch.zeros(2, 2, 1, 4, 4, 4), Layout.of("h", ndim=3), Grid.square(4, ndim=3), 0.1)
-    with pytest.raises(OrbitscopeError, match="2-D fields"):
-        save(cube, tmp_path / "b.nc")
 
 
 def test_broken_files(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """What the verbs do, on files."""
 
-import ast
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
-from ..data import Shard, Trajectories, Writer, load
+from ..data import Shard, Trajectories, Writer
+from ..data._many import folder_files, is_pattern
+from ..data._trajectories import KEPT, kept
 from ..emulators import Run, load_runs
-from ..physics import scenario, simulate
+from ..emulators._files import SIDECAR
+from ..physics import Scenario, scenario, scenarios, simulate
 from ..probe import KIND, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
+from ._words import load_words, planned
 
 
 def simulate_to_file(
@@ -34,23 +37,37 @@ def simulate_to_file(
     device: str = "cpu",
     batch: int | None = None,
     shard: Shard | None = None,
+    initial: Mapping[str, Any] | None = None,
+    law: Mapping[str, Any] | None = None,
+    keep: Sequence[str] = (),
     force: bool = False,
     progress: Stages | None = None,
 ) -> Path:
-    """Simulate into a file, chunk by chunk; goes on with an unfinished one. With `shard`, only the trajectories of that part."""
-    plan = scenario(name)
+    """Simulate into a file, chunk by chunk; goes on with an unfinished one. With `shard`, only the trajectories of that part.
+
+    `initial` and `law` are parameters of the initial states and of the equation, `keep` the fields to store; all of it stands in the
+    provenance.
+    """
+    plan, solver = planned(name, initial or {}, law or {})
     frames, t_end = plan.frames if frames is None else frames, plan.t_end if t_end is None else t_end
     if frames < 2:
         raise OrbitscopeError(f"simulate: `frames` must be at least 2, got {frames}: a trajectory needs a transition.")
-    law = plan.equation()
     provenance = {
-        "scenario": plan.name, "equation": law.name, "parameters": law.parameters, "seed": seed, "refine": refine, "t_end": t_end,
+        "scenario": plan.name, "equation": solver.name, "parameters": solver.parameters, "seed": seed, "resolution": resolution,
+        "refine": refine, "t_end": t_end,
     }  # fmt: skip
     if plan.initial_parameters:
         provenance["initial_parameters"] = plan.initial_parameters
     if plan.notes:  # what a published description leaves open
         provenance["notes"] = plan.notes
+    if unknown := [n for n in keep if n not in {f.name for f in solver.layout.fields}]:
+        known = ", ".join(f.name for f in solver.layout.fields)
+        raise OrbitscopeError(f"--keep: {plan.name} has no field {', '.join(unknown)}. Known: {known}.")
+    layout, channels = kept(solver.layout, keep)
+    if layout != solver.layout:
+        provenance[KEPT] = [f.name for f in layout.fields]
     options = {
+        "equation": solver,
         "trajectories": trajectories,
         "resolution": resolution,
         "frames": frames,
@@ -60,39 +77,35 @@ def simulate_to_file(
         "device": device,
         "batch": batch,
     }
-    simulate(name, **options)  # a generator: this only checks the arguments, before any file is made
+    simulate(plan, **options)  # a generator: this only checks the arguments, before any file is made
     mine, stage = range(trajectories), f"simulate {plan.name}"
     if shard is not None:
         mine, stage = shard.indices(trajectories), f"{stage}, part {shard}"
         provenance["shard"] = shard.describe(trajectories)
-    with Writer(out, law.layout, law.grid(resolution), t_end / (frames - 1), len(mine), frames, provenance, force=force) as writer:
+    with Writer(out, layout, solver.grid(resolution), t_end / (frames - 1), len(mine), frames, provenance, force=force) as writer:
         missing = [mine[i] for i in writer.missing]
         done = len(mine) - len(missing)
-        for indices, values in simulate(name, indices=missing, **options):
-            writer.write([i - mine.start for i in indices], values)
+        for indices, values in simulate(plan, indices=missing, **options):
+            writer.write([i - mine.start for i in indices], values[:, :, channels])
             done += len(indices)
             if progress is not None:
                 progress(stage, done, len(mine))
     return Path(out)
 
 
-def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
-    """{"width": 32} from ("width=32",)."""
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise OrbitscopeError(f"--override: expected name=value, got {word!r}.")
-        try:
-            found[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            found[name] = value
-    return found
-
-
-def audit_file(path: Path, groups: Sequence[str], *, law: str | None, samples: int, seed: int, out: Path | None, force: bool) -> int:
+def audit_file(
+    path: Path,
+    groups: Sequence[str],
+    *,
+    law: str | None,
+    samples: int,
+    seed: int,
+    out: Path | None,
+    force: bool,
+    options: Sequence[str] = (),
+) -> int:
     """Print the audit of a file; 1 if it contradicts its convention."""
-    trajectories = load(path)
+    trajectories = load_words(path, options)
     _say_notes(trajectories)
     if out is not None and out.exists() and not force:
         raise OrbitscopeError(f"out: {out} exists. Give another --out, or --force to replace it.")
@@ -134,9 +147,10 @@ def probe_to_file(
     title: str | None = None,
     device: str = "auto",
     force: bool = False,
+    options: Sequence[str] = (),
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
-    trajectories = load(path)
+    trajectories = load_words(path, options)
     _say_notes(trajectories)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     cases = _cases(model, weights, trajectories, out, place)
@@ -164,24 +178,47 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
     return 0
 
 
-def describe(path: Path) -> str:
+def describe(path: Path, options: Sequence[str] = ()) -> str:
     """Words on a file of trajectories, a probe, or a run folder."""
+    if options or (path.is_dir() and folder_files(path) and not (path / SIDECAR).exists()):
+        return load_words(path, options).describe()
     if path.is_dir():
         return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path))
-    if not path.exists():
+    if not path.exists() and not is_pattern(path):
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
+    if not path.is_file():
+        return load_words(path).describe()
     try:
         with warnings.catch_warnings():  # xarray's, on files without named dimensions, which no probe is
             warnings.simplefilter("ignore")
             tree = open_probe(path)
     except OrbitscopeError:
-        return load(path).describe()
+        return load_words(path).describe()
     lines = [f"{tree.attrs.get('title', tree.attrs.get('model'))}: {tree.attrs['data_description']}", f"made by: {tree.attrs['command']}"]
     for name, node in tree.children.items():
         if "verdict" in node:
             words = node["verdict"].attrs
             lines += [f"{name}: {words[k]}" for k in ("sentence_data", "sentence_output", "sentence_learning", "sentence_next")]
     return "\n".join(lines)
+
+
+def describe_scenarios(name: str | None = None) -> str:
+    """Every scenario with the parameters that `simulate` takes, or one of them."""
+    wanted = [scenario(name)] if name else list(scenarios().values())
+    return "\n\n".join(_describe_scenario(s) for s in wanted)
+
+
+def _describe_scenario(plan: Scenario) -> str:
+    solver = plan.equation()
+    said = {
+        "--initial": ", ".join(f"{k}={v}" for k, v in plan.initial_parameters.items()),
+        "--equation": ", ".join(f"{k}={v}" for k, v in solver.parameters.items()),
+        "fields": str(solver.layout),
+        "default": f"{plan.frames} states up to t = {plan.t_end:g}, {solver.grid(64)} at --resolution 64",
+        "note": plan.notes,
+    }
+    title = f"{plan.name}" + (f" ({plan.alias})" if plan.alias else "") + f": {plan.description}"
+    return "\n".join([title, *(f"  {what:<11} {words}" for what, words in said.items() if words)])
 
 
 def training_curves(run: Run) -> xr.Dataset:

@@ -16,10 +16,11 @@ from rich.markup import escape
 from .._errors import OrbitscopeError
 from .._version import __version__
 
-VERBS = ("simulate", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble", "repair")
+VERBS = ("simulate", "scenarios", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble", "repair")
 _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
   simulate    make trajectories of a fluid and write them to a file
+  scenarios   what can be simulated, with all parameters
   train       train an emulator on a file of trajectories
   audit       which symmetries do the physics and the file have, and does the file keep its convention?
   probe       which symmetries has a model learnt? (audit, equivariance error, influence, verdict)
@@ -103,13 +104,18 @@ def _defaults(cls: type, path: Path) -> Any:
         raise OrbitscopeError(f"--config: there is no file {path}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise OrbitscopeError(f"--config: {path} is not a TOML file: {error}") from error
+    from ._words import to_words
+
     known = {f.name: f for f in dataclasses.fields(cls)}
     values = {}
     for name, value in table.items():
         key = name.replace("-", "_")
         if key not in known:
             raise OrbitscopeError(f"--config: {path} sets {name!r}, which is no setting here. Known: {', '.join(sorted(known))}.")
-        values[key] = tuple(value) if isinstance(value, list) else Path(value) if "Path" in str(known[key].type) else value
+        if isinstance(value, dict | list):
+            values[key] = to_words(value) if isinstance(value, dict) else tuple(value)
+        else:
+            values[key] = Path(value) if "Path" in str(known[key].type) else value
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
     missing = {name: tyro.MISSING for name in required if name not in values}
     return cls(**missing, **values)

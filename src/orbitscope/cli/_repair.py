@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from .._errors import OrbitscopeError
 from ..data._check import check, description, stored
 from ..data._format import CHECKSUMS, FileSpec, checksum, put_stored, to_json
 from ..data._hdf5 import dataset
-from ..physics import scenario, simulate
+from ..data._trajectories import KEPT, kept
+from ..physics import Equation, Scenario, simulate
 from ._progress import Stages
+from ._words import planned
 
 
 def repair_file(path: Path, *, accept: bool = False, device: str = "cpu", progress: Stages | None = None) -> list[int]:
@@ -76,17 +79,36 @@ def _again(path: Path, spec: FileSpec, damaged: list[int], device: str) -> Any:
             f"repair: {path} does not say how it was simulated (no {', '.join(needed) or 'single origin'} in its provenance). "
             f"Copy trajectories {damaged} from another source."
         )
-    initial = said.get("initial_parameters") or {}
-    plan = scenario(said["scenario"], **initial) if initial else scenario(said["scenario"])
-    parameters = json.loads(to_json(plan.equation().parameters))
-    if parameters != said["parameters"]:
-        raise OrbitscopeError(f"repair: {path} was made with {said['parameters']}, and {plan.name} has {parameters} here.")
+    plan, solver = _plan(path, said)
     shard = said.get("shard") or {"first": 0, "trajectories_in_all": spec.trajectories}
+    channels = kept(solver.layout, said.get(KEPT) or ())[1]
     chunks = simulate(
-        plan if initial else plan.name, trajectories=shard["trajectories_in_all"], indices=[shard["first"] + i for i in damaged],
-        resolution=spec.grid.shape[0], frames=spec.times, t_end=said["t_end"], seed=said["seed"], refine=said["refine"],
-        dtype=torch.float64 if spec.dtype == "float64" else torch.float32, device=device,
+        plan, trajectories=shard["trajectories_in_all"], indices=[shard["first"] + i for i in damaged],
+        resolution=_resolution(path, spec, solver), frames=spec.times, t_end=said["t_end"], seed=said["seed"], refine=said["refine"],
+        dtype=torch.float64 if spec.dtype == "float64" else torch.float32, device=device, equation=solver,
     )  # fmt: skip
     for indices, values in chunks:
         for i, one in zip(indices, values, strict=True):
-            yield i - shard["first"], one.numpy()
+            yield i - shard["first"], one[:, channels].numpy()
+
+
+def _plan(path: Path, said: Mapping[str, Any]) -> tuple[Scenario, Equation]:
+    """The scenario and the equation that the file was made with, or an error where they do not exist any more."""
+    try:
+        plan, solver = planned(said["scenario"], said.get("initial_parameters") or {}, said["parameters"])
+    except OrbitscopeError as error:
+        raise OrbitscopeError(f"repair: {path} cannot be simulated again as it was made: {error}") from error
+    # Parameters that an older version did not have are at their defaults; the checksum decides whether that is the same solver.
+    now = {k: v for k, v in json.loads(to_json(solver.parameters)).items() if k in said["parameters"]}
+    if now != said["parameters"]:
+        raise OrbitscopeError(f"repair: {path} was made with {said['parameters']}, and {plan.name} has {now} here.")
+    return plan, solver
+
+
+def _resolution(path: Path, spec: FileSpec, solver: Equation) -> int:
+    """What `simulate` was asked for: not always the points of the first axis."""
+    candidates = [spec.provenance["resolution"]] if "resolution" in spec.provenance else sorted(set(spec.grid.shape))
+    for n in candidates:
+        if solver.grid(int(n)).shape == spec.grid.shape:
+            return int(n)
+    raise OrbitscopeError(f"repair: {path} has the grid {spec.grid}, which {solver} does not have at resolution {candidates}.")

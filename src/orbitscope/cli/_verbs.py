@@ -20,14 +20,14 @@ class Simulate:
     """
 
     scenario: Positional[str]
-    """navier-stokes.gauss, .sines, .brownian, .patches, .sheet, .shear, or euler.riemann, .curved, .uncertain, .gauss,
-    .kelvin-helmholtz; PDEgym's names (NS-Gauss, CE-RP, ...) do as well."""
+    """Such as navier-stokes.gauss or euler.riemann; PDEgym's names (NS-Gauss, CE-RP, ...) do as well. `orbitscope scenarios` lists all,
+    with their parameters."""
     out: Path
     """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
     trajectories: int = 64
     """How many."""
     resolution: int = 64
-    """Points per axis."""
+    """Points per axis; in a box that is not square, as the scenario says."""
     frames: int | None = None
     """Stored states per trajectory; None: 21."""
     t_end: float | None = None
@@ -36,6 +36,12 @@ class Simulate:
     """Solve on so many times finer a grid and store averages."""
     seed: int = 0
     """Of the initial conditions."""
+    initial: tuple[str, ...] = ()
+    """Parameters of the law of initial states, such as p=3 amplitude=0.05; in a TOML file the table [initial]."""
+    equation: tuple[str, ...] = ()
+    """Parameters of the equation and its solver, such as viscosity=1e-3 cfl=0.3; in a TOML file the table [equation]."""
+    keep: tuple[str, ...] = ()
+    """Store only these fields; none given: all."""
     device: Device = "auto"
     """Where to compute; auto: the CPU (compiled)."""
     batch: int | None = None
@@ -49,6 +55,7 @@ class Simulate:
         from ..data import Shard
         from ._actions import simulate_to_file
         from ._progress import stages
+        from ._words import parse_words
 
         rank = Shard.from_environment() if self.shard is None else None
         shard = Shard.parse(self.shard) if self.shard is not None else rank
@@ -56,9 +63,28 @@ class Simulate:
             path = simulate_to_file(
                 self.scenario, self.out if rank is None else rank.path(self.out), trajectories=self.trajectories,
                 resolution=self.resolution, frames=self.frames, t_end=self.t_end, refine=self.refine, seed=self.seed,
-                device="cpu" if self.device == "auto" else self.device, batch=self.batch, shard=shard, force=self.force, progress=bars,
+                device="cpu" if self.device == "auto" else self.device, batch=self.batch, shard=shard,
+                initial=parse_words(self.initial, "--initial"), law=parse_words(self.equation, "--equation"), keep=self.keep,
+                force=self.force, progress=bars,
             )  # fmt: skip
         print(path)
+        return 0
+
+
+@dataclass
+class Scenarios:
+    """The scenarios that `simulate` knows, with their parameters and defaults, and what their published descriptions leave open.
+
+    Example: orbitscope scenarios euler.curved
+    """
+
+    name: Positional[str | None] = None
+    """One scenario; none given: all."""
+
+    def run(self) -> int:
+        from ._actions import describe_scenarios
+
+        print(describe_scenarios(self.name))
         return 0
 
 
@@ -91,7 +117,7 @@ class Train:
     """
 
     data: Positional[Path]
-    """File of trajectories."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
     out: Path
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
@@ -124,19 +150,23 @@ class Train:
     """Of the arithmetic; bf16 is mixed."""
     keep: Literal["best", "all"] = "best"
     """all: also the weights after every epoch."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
     force: bool = False
     """Replace an existing run."""
 
     def run(self) -> int:
-        from .. import TrainConfig, load, load_runs, train
-        from ._actions import parse_overrides
+        from .. import TrainConfig, load_runs, train
+        from ._words import load_words, parse_words
 
+        overrides = parse_words(self.override, "--override")
         config = TrainConfig(
-            model=self.model, preset=self.preset, overrides=parse_overrides(self.override), residual=self.residual, epochs=self.epochs,
+            model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
         )  # fmt: skip
-        out = train(load(self.data), config, self.out, force=self.force)
+        out = train(load_words(self.data, self.load), config, self.out, force=self.force)
         for run in load_runs(out):
             print(f"{run.path}: {run}")
         return 0
@@ -150,7 +180,7 @@ class Audit:
     """
 
     data: Positional[Path]
-    """File of trajectories."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     law: str | None = None
@@ -161,13 +191,18 @@ class Audit:
     """Of the random choices."""
     out: Path | None = None
     """NetCDF file for the numbers, if wanted."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
     force: bool = False
     """Replace an existing file."""
 
     def run(self) -> int:
         from ._actions import audit_file
 
-        return audit_file(self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
+        return audit_file(
+            self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load
+        )
 
 
 @dataclass
@@ -182,7 +217,7 @@ class Probe:
     model: Positional[str]
     """Run folder, torch.export file (.pt2), or "package.module:callable"."""
     data: Positional[Path]
-    """File of trajectories."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
     out: Path
     """NetCDF file for the result; several seeds make several files."""
     weights: Path | None = None
@@ -209,6 +244,9 @@ class Probe:
     """Of the random choices."""
     device: Device = "auto"
     """auto: a GPU where there is one."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
     force: bool = False
     """Replace an existing file."""
 
@@ -231,6 +269,7 @@ class Probe:
             title=self.title,
             device=self.device,
             force=self.force,
+            options=self.load,
         )
 
 
@@ -265,6 +304,9 @@ class Info:
 
     path: Positional[Path]
     """File or folder."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
     check: bool = False
     """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
 
@@ -272,15 +314,19 @@ class Info:
         from ._actions import describe
         from ._progress import stages
 
-        print(describe(self.path))
+        print(describe(self.path, self.load))
         if not self.check:
             return 0
         from ..data import check
+        from ..data._many import several
 
-        with stages() as bars:
-            found = check(self.path, lambda done, total: bars("check", done, total))
-        print(found)
-        return 1 if found.damaged else 0
+        damaged = False
+        for path in several(self.path) or [self.path]:
+            with stages() as bars:
+                found = check(path, lambda done, total: bars("check", done, total))
+            print(found if path == self.path else f"{path}\n{found}")
+            damaged = damaged or bool(found.damaged)
+        return 1 if damaged else 0
 
 
 @dataclass
@@ -318,7 +364,7 @@ class View:
     """
 
     data: Positional[Path]
-    """File of trajectories."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
     out: Path | None = None
     """Picture sheet to write: .png, .pdf or .svg."""
     animation: Path | None = None
@@ -331,6 +377,9 @@ class View:
     """Which fields; none given: all."""
     fps: float = 8.0
     """Pictures per second of the animation."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
     force: bool = False
     """Replace existing files."""
 
@@ -339,11 +388,11 @@ class View:
 
         for path in view_file(
             self.data, self.out, self.animation, trajectories=self.trajectory, times=self.times, fields=self.field, fps=self.fps,
-            force=self.force,
+            options=self.load, force=self.force,
         ):  # fmt: skip
             print(path)
         return 0
 
 
-_ALL = (Simulate, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble, Repair)
+_ALL = (Simulate, Scenarios, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble, Repair)
 BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in _ALL}

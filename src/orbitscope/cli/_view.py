@@ -18,6 +18,7 @@ from PIL import Image
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Trajectories
+from ._words import load_words
 
 SHEET_KINDS = (".png", ".pdf", ".svg")
 _CELL = 1.45  # inches of the longer side of one picture
@@ -43,11 +44,10 @@ def view_file(
     times: int = 5,
     fields: Sequence[str] = (),
     fps: float = 8.0,
+    options: Sequence[str] = (),
     force: bool = False,
 ) -> list[Path]:
     """Write a picture sheet and, if asked for, an animation of a file; returns what was written."""
-    from ..data import load
-
     if out is None and animation is None:
         raise OrbitscopeError("view: give --out sheet.png, --animation movie.gif, or both.")
     if out is not None and out.suffix.lower() not in SHEET_KINDS:
@@ -61,7 +61,7 @@ def view_file(
             raise OrbitscopeError(f"{option}: {target} exists. Choose another name, or --force to replace it.")
         if target is not None and not target.absolute().parent.is_dir():
             raise OrbitscopeError(f"{option}: the folder {target.absolute().parent} does not exist. Make it first.")
-    data = load(path)
+    data = load_words(path, options)
     if fields:
         data = data.select(fields)
     chosen = _choose(data, trajectories)

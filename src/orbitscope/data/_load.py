@@ -1,5 +1,6 @@
 """Reading a file whatever its format."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .._errors import OrbitscopeError
@@ -7,13 +8,14 @@ from ..symmetry import Grid, Layout
 from ._format import Declared
 from ._formats import FORMATS, PDEGYM
 from ._hdf5 import Handle, contents, dataset
+from ._many import joined, several
 from ._npz import SUFFIX, read_npz
 from ._trajectories import Trajectories
 from ._writer import COMPLETE
 
 
 def load(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     layout: Layout | None = None,
     grid: Grid | None = None,
@@ -26,8 +28,11 @@ def load(
 ) -> Trajectories:
     """Open a file of trajectories, whatever its format; values stay on disk until sliced. `.notes` says what was decided and why.
 
-    Formats: PDEgym NetCDF-4, The Well HDF5, PDEBench HDF5 (two-dimensional flow), ocean NetCDF-4 (uo, vo), and plain `.npz` (read into
-    memory, described by a TOML file beside it).
+    Formats: PDEgym NetCDF-4, The Well HDF5, PDEBench HDF5 (two-dimensional flow), ocean NetCDF-4 (uo, vo), plain `.npz` (read into
+    memory) and `.zarr`, both described by a TOML file beside them.
+
+    A list of files, a folder, or a pattern such as "CE-RP_*.nc" is one data set, its files one after the other (2 before 10) without
+    copying; the parts of `simulate --shard` come in their own order and must be complete.
 
     What the caller declares beats the file's own attributes, which beat the documented defaults of the format (PDEgym: dt 0.05,
     periodic unit square, cell-centred).
@@ -41,8 +46,15 @@ def load(
     Raises `OrbitscopeError` for a file that is missing, truncated, unfinished, in another format (it lists what is in there), or whose
     channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
     """
-    path = Path(path).expanduser()
     declared = Declared(layout, grid, dt, variable, tracer, depth, land, box)
+    files = several(path)
+    if files is not None:
+        return joined([(file, _one(file, declared)) for file in files])
+    return _one(Path(path).expanduser(), declared)  # pyright: ignore[reportArgumentType]
+
+
+def _one(path: Path, declared: Declared) -> Trajectories:
+    """One file."""
     if path.suffix.lower() == SUFFIX:
         return read_npz(path, declared)
     handle = Handle(path)
@@ -53,7 +65,7 @@ def load(
             f"path: {path} is unfinished, {int(done.sum())} of {len(done)} trajectories are complete. "
             "Run the command that was writing it again: it goes on from there."
         )
-    if variable is not None:
+    if declared.variable is not None:
         return PDEGYM.read(handle, declared)
     for form in FORMATS:
         if form.recognises(file):

@@ -54,9 +54,11 @@ class PDEgym(Format):
         attributes = read_attributes(file)
         variable = _choose_variable(file, declared)
         stored = dataset(file, variable)
-        if stored.ndim != 5:
+        space = (declared.layout or attributes.layout or VELOCITY).ndim
+        if stored.ndim != 3 + space:
             raise OrbitscopeError(
-                f"path: {handle.path}: the variable {variable!r} should be 5-D [trajectory, time, channel, x, y], got shape {stored.shape}."
+                f"path: {handle.path}: the variable {variable!r} should be {3 + space}-D [trajectory, time, channel, "
+                f"{', '.join('xyz'[:space])}], got shape {stored.shape}."
             )
         by = f"by orbitscope {attributes.version}" if attributes.version else "not by orbitscope"
         notes = [f"format: PDEgym NetCDF-4, variable {variable!r} {list(stored.shape)}, written {by}"]
@@ -69,8 +71,6 @@ class PDEgym(Format):
 
     def create(self, file: h5py.File, spec: FileSpec) -> None:
         """An empty file with named dimensions."""
-        if spec.grid.ndim != 2:
-            raise OrbitscopeError(f"format: PDEgym NetCDF holds 2-D fields, got a {spec.grid.ndim}-D grid. Use format='the_well'.")
         write_attributes(file, spec)
         file.attrs["Conventions"] = "CF-1.8"
         name, channels = _stored_as(spec.layout)
@@ -168,10 +168,11 @@ def _choose_variable(file: h5py.File, declared: Declared) -> str:
 
 def _axis_order(stored: h5py.Dataset) -> tuple[tuple[int, ...], str]:
     """Logical axis of each stored axis; only a file that names its last axes y, x is turned."""
-    names = [_dimension_name(stored, k) for k in range(5)]
+    names = [_dimension_name(stored, k) for k in range(stored.ndim)]
     if [n.lower().removesuffix("-dim").removesuffix("_dim") for n in names[3:]] == ["y", "x"]:
         return (0, 1, 2, 4, 3), "axes: the file names its last two axes y, x; turned into x, y on reading (vector components kept in order)"
-    return (0, 1, 2, 3, 4), f"axes: read as [trajectory, time, channel, x, y]; {_names_text(names)}"
+    space = ", ".join("xyz"[: stored.ndim - 3])
+    return tuple(range(stored.ndim)), f"axes: read as [trajectory, time, channel, {space}]; {_names_text(names)}"
 
 
 def _names_text(names: Sequence[str]) -> str:
@@ -259,7 +260,7 @@ def _stored_as(layout: Layout) -> tuple[str, tuple[str, ...]]:
     """The variable name and the stored channels for a layout."""
     if is_euler(layout):
         return "data", EULER_STORED
-    if _signature(layout) in (_signature(VELOCITY), _signature(TRACED)):
+    if layout.ndim == 2 and _signature(layout) in (_signature(VELOCITY), _signature(TRACED)):
         return "velocity", layout.channel_names
     return "state", layout.channel_names
 

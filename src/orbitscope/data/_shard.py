@@ -16,11 +16,9 @@ from ._formats import FORMATS
 from ._hdf5 import dataset
 from ._lazy import LazyArray
 from ._load import load
+from ._many import in_order
 from ._trajectories import Trajectories
 from ._writer import Writer
-
-KEY = "shard"
-"""The entry of `provenance` that says which part of a data set a file is."""
 
 _COPY_BYTES = 32 * 2**20
 
@@ -88,16 +86,7 @@ def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None
     """
     if not paths:
         raise OrbitscopeError("assemble: give the files to put together.")
-    parts = [(Path(p), load(p)) for p in paths]
-    _agree(parts)
-    if KEY in parts[0][1].provenance:
-        parts.sort(key=lambda part: part[1].provenance[KEY]["first"])
-        _complete(parts)
-        provenance = {k: v for k, v in parts[0][1].provenance.items() if k != KEY}
-    else:
-        said = [part.provenance for _, part in parts]
-        common = {k: v for k, v in said[0].items() if all(other.get(k) == v for other in said)}
-        provenance = {**common, "assembled": [p.name for p, _ in parts]}
+    parts, provenance = in_order([(Path(p), load(p)) for p in paths], "assemble")
     first = parts[0][1]
     total = sum(t.trajectories for _, t in parts)
     with Writer(
@@ -109,38 +98,6 @@ def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None
             _copy(writer, path, part, wanted, start)
             start += part.trajectories
     return writer.path
-
-
-def _agree(parts: list[tuple[Path, Trajectories]]) -> None:
-    """Every file as the first one, but for the number of its trajectories."""
-    path, first = parts[0]
-    for other, part in parts[1:]:
-        for what in ("layout", "grid", "dt", "times"):
-            if getattr(part, what) != getattr(first, what):
-                raise OrbitscopeError(f"assemble: {path} has {what} {getattr(first, what)}, {other} has {getattr(part, what)}.")
-        mine, theirs = ({k: v for k, v in t.provenance.items() if k != KEY} for t in (first, part))
-        differ = sorted(k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k))
-        if (KEY in first.provenance) != (KEY in part.provenance):
-            raise OrbitscopeError(f"assemble: of {path} and {other} one is a part of a data set (a shard) and one is not.")
-        if KEY in first.provenance and differ:
-            said = "; ".join(f"{k}: {mine.get(k)} and {theirs.get(k)}" for k in differ)
-            raise OrbitscopeError(f"assemble: {path} and {other} are parts of different data sets ({said}).")
-
-
-def _complete(parts: list[tuple[Path, Trajectories]]) -> None:
-    """Every part once."""
-    count = parts[0][1].provenance[KEY]["of"]
-    seen: dict[int, Path] = {}
-    for path, part in parts:
-        shard = part.provenance[KEY]
-        if shard["of"] != count or shard["trajectories_in_all"] != parts[0][1].provenance[KEY]["trajectories_in_all"]:
-            raise OrbitscopeError(f"assemble: {parts[0][0]} is one of {count} parts, {path} one of {shard['of']}: not the same data set.")
-        if shard["number"] in seen:
-            raise OrbitscopeError(f"assemble: {seen[shard['number']]} and {path} are both part {shard['number']}/{count}.")
-        seen[shard["number"]] = path
-    absent = [f"{k}/{count}" for k in range(1, count + 1) if k not in seen]
-    if absent:
-        raise OrbitscopeError(f"assemble: part {', '.join(absent)} is missing. Make it with --shard, or name its file.")
 
 
 def _copy(writer: Writer, path: Path, part: Trajectories, wanted: list[int], start: int) -> None:

@@ -8,9 +8,15 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 
+OFFICIAL = {"pdegym": (120, 240)}
+"""Splits of published collections: how many trajectories before the last ones validate, and how many at the end test."""
 
-def split_indices(trajectories: int, fractions: Sequence[float] = (0.65, 0.05, 0.30), seed: int = 0) -> tuple[NDArray[np.int64], ...]:
+
+def split_indices(trajectories: int, fractions: Sequence[float] | str = (0.65, 0.05, 0.30), seed: int = 0) -> tuple[NDArray[np.int64], ...]:
     """Disjoint, ascending trajectory indices, one array per fraction; together they are all trajectories.
+
+    "pdegym" instead of fractions is that collection's own split (Poseidon, arXiv 2405.19101): the last 240 trajectories test, the 120
+    before validate, the rest train; nothing is shuffled.
 
     Sizes are the nearest to `fractions` (which add to 1), and at least 1 for every fraction above 0. The shuffle orders the
     trajectories by the raw 64-bit words of a Philox stream seeded with (seed, "split"), which no numpy release may change; so a
@@ -18,6 +24,8 @@ def split_indices(trajectories: int, fractions: Sequence[float] = (0.65, 0.05, 0
 
     Raises `OrbitscopeError` for fractions that do not add to 1 and for fewer trajectories than parts.
     """
+    if isinstance(fractions, str):
+        return _official(trajectories, fractions)
     parts = np.asarray(list(fractions), dtype=np.float64)
     if parts.ndim != 1 or not parts.size or not np.isfinite(parts).all() or (parts < 0).any() or abs(parts.sum() - 1) > 1e-6:
         raise OrbitscopeError(f"split: `fractions` must be at least 0 and add to 1, got {tuple(fractions)}.")
@@ -30,6 +38,15 @@ def split_indices(trajectories: int, fractions: Sequence[float] = (0.65, 0.05, 0
     order = np.argsort(np.atleast_1d(stream.random_raw(trajectories)), kind="stable")
     ends = np.cumsum(_sizes(trajectories, parts))
     return tuple(np.sort(piece) for piece in np.split(order, ends[:-1]))
+
+
+def _official(trajectories: int, name: str) -> tuple[NDArray[np.int64], ...]:
+    if name not in OFFICIAL:
+        raise OrbitscopeError(f"split: {name!r} is no published split. Known: {', '.join(map(repr, OFFICIAL))}; or give fractions.")
+    validation, test = OFFICIAL[name]
+    if trajectories <= validation + test:
+        raise OrbitscopeError(f"split: {name!r} takes the last {test} for the test and {validation} before; got {trajectories} in all.")
+    return tuple(np.split(np.arange(trajectories), [trajectories - test - validation, trajectories - test]))
 
 
 def _sizes(total: int, parts: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -16,6 +16,9 @@ from ._lazy import Index, LazyArray, positions
 from ._memory import require_memory, size_text
 from ._split import split_indices
 
+KEPT = "kept_fields"
+"""The entry of `provenance` that names the fields where not all of them were kept."""
+
 _BLOCK_BYTES = 64 * 2**20
 
 
@@ -152,17 +155,22 @@ class Trajectories:
                 x[k], y[k] = block[now], block[then]
         return x, y
 
-    def split(self, fractions: Sequence[float] = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:
-        """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`; see `split_indices`."""
+    def split(self, fractions: Sequence[float] | str = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:
+        """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`, or "pdegym"; see `split_indices`."""
         return tuple(self[index] for index in split_indices(self.trajectories, fractions, seed))
 
     def select(self, fields: str | Sequence[str]) -> "Trajectories":
-        """Only these fields, in this order."""
-        names = [fields] if isinstance(fields, str) else list(fields)
-        kept = {f.name: f for f in self.layout.fields}
-        slices = [self.layout.slice(name) for name in names]  # raises for an unknown name
-        channels = np.concatenate([np.arange(self.channels)[s] for s in slices]) if names else np.zeros(0, dtype=np.int64)
-        return self.replace(values=self._take(channels), layout=Layout(tuple(kept[n] for n in names), self.layout.ndim))
+        """Only these fields, in this order; the provenance says so. Raises `OrbitscopeError` for an unknown name.
+
+        >>> layout = Layout.of("velocity:vector", "tracer")
+        >>> Trajectories(torch.zeros(1, 2, 3, 8, 8), layout, Grid.square(8), 0.1).select("velocity").layout.channel_names
+        ('velocity_x', 'velocity_y')
+        """
+        layout, channels = kept(self.layout, [fields] if isinstance(fields, str) else list(fields))
+        if layout == self.layout:
+            return self
+        provenance = {**self.provenance, KEPT: [f.name for f in layout.fields]}
+        return self.replace(values=self._take(channels), layout=layout, provenance=provenance)
 
     def swap_components(self) -> "Trajectories":
         """A copy whose vector components 0 and 1 are exchanged while the layout stays as it was: wrong on purpose.
@@ -235,3 +243,15 @@ class Trajectories:
         lines += [f"provenance   {key}: {value}" for key, value in self.provenance.items()] or ["provenance   not recorded"]
         lines += [f"note         {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def kept(layout: Layout, names: Sequence[str]) -> tuple[Layout, NDArray[np.int64]]:
+    """The layout of these fields alone, in this order, and where their channels are; without names, everything.
+
+    Raises `OrbitscopeError` for an unknown or repeated name.
+    """
+    if not names:
+        return layout, np.arange(layout.channels)
+    slices = [layout.slice(name) for name in names]
+    found = {f.name: f for f in layout.fields}
+    return Layout(tuple(found[n] for n in names), layout.ndim), np.concatenate([np.arange(layout.channels)[s] for s in slices])
