@@ -36,8 +36,10 @@ class RayleighBenard(Equation):
     rises is a cold blob that sinks. `rayleigh` = Ra, `prandtl` = Pr; `aspect` is the period over the height (rounded to whole cells).
 
     **Published data.** Defaults are those of the data set of the equivariant-network papers: Ra = 2.5e8, Pr = 0.71, 1792 x 256 cells
-    (`aspect` 7, resolution 256), of which every fourth point was used. Those were made by a lattice-Boltzmann method at Mach number 0.1,
-    from an initial state that is not published; this solves the incompressible equations, so statistics agree and fields do not.
+    (`aspect` 7, resolution 256), of which every fourth point was used. `simulate("RBC", resolution=64, refine=4)` gives 448 x 64 cells,
+    means from the full grid; `resolution=64` alone is far cheaper, and under-resolved at this Ra. The published data come from a
+    lattice-Boltzmann method at Mach number 0.1 and an initial state that is not published; this class solves the incompressible
+    equations instead. Statistics should agree (there is no file left to compare with), fields do not.
 
     **Scheme.** Staggered uniform grid (Harlow-Welch), second order. Advection in divergence form with centred fluxes: for a
     divergence-free velocity it conserves kinetic energy and temperature variance, so their budgets close up to the error in time.
@@ -45,11 +47,13 @@ class RayleighBenard(Equation):
     trajectory a step with $h\,[\max(|u_x| / dx + |u_y| / dy) / \mathrm{cfl} + 4 \max(\nu, \kappa)(dx^{-2} + dy^{-2}) / 2.5] \le 1$ and
     $h^2 \max|\theta| \le$ cfl min(dx, dy). Stored velocities lie in cell centres: u_x is moved there by half a cell with an exact
     phase (the Nyquist mode along x is dropped), u_y is averaged from its two faces; this map is undone exactly by `step`.
-    Stored values are second-order point values and cell means alike.
+    Stored values are point values and cell means alike, to second order.
 
     **Projection.** `step` replaces the velocity by the nearest one (least squares) that has a discrete stream function; its own output
     it takes as it is. A velocity with its components exchanged is quietly turned into another flow: use `constraints` to notice.
     The mean of u_y over each row is removed, that of u_x is kept: no pressure difference is applied along x.
+    `coarsen` takes means over cells, which keep the total momentum and heat; their divergence, as the coarse scheme sees it, is of the
+    order of its error, and `step` removes it.
 
     **What to expect.** Below Ra = 1708 (for long layers) everything decays to conduction, theta = 1/2 - y. Above, rolls about as wide as
     the layer is high; from Ra of some 1e6 on, plumes and a turbulent wind. Boundary layers are about 1 / (2 Nu) thick: with fewer than
@@ -169,8 +173,9 @@ class RayleighBenard(Equation):
         """
         faces, box = self._faces(state, "budgets")
         ny, nx = faces.u.shape[1:]
-        u_x, u_y, v_x, v_y, t_x, t_y = (g.square().sum(2) / (nx * ny) for g in scheme.gradients(faces, box))
-        raw = scheme.gradients(faces, box)[5].mean(2)
+        slopes = scheme.gradients(faces, box)
+        on_plates = slopes[5][:, [0, -1]].mean((1, 2))
+        u_x, u_y, v_x, v_y, t_x, t_y = (slope.square().sum(2) / (nx * ny) for slope in slopes)
         weight = torch.ones(ny + 1, dtype=state.dtype, device=state.device)
         weight[0] = weight[-1] = 0.5  # half a cell belongs to a plate
         work = (faces.v[:, 1:-1] * 0.5 * (faces.t[:, 1:] + faces.t[:, :-1])).sum((1, 2)) / (nx * ny)
@@ -178,7 +183,7 @@ class RayleighBenard(Equation):
         return {
             "work": work,
             "dissipation": self.viscosity * shear,
-            "heating": -0.5 * self.diffusivity * (raw[:, 0] + raw[:, -1]),
+            "heating": -self.diffusivity * on_plates,
             "thermal_dissipation": self.diffusivity * (t_x.sum(1) + t_y @ weight),
         }
 
@@ -205,7 +210,7 @@ class RayleighBenard(Equation):
 
         `divergence` is rms(div u) / rms(grad u) with the differences of the scheme, taken half-way between rows:
         rounding (1e-5 in float32) for this solver's own output, and some per cent for states averaged from a finer grid or made by another
-        method; with the components exchanged it is of order one. A fluid at rest counts as 0.
+        method; with the components exchanged, or one of them negated, between 0.3 and 0.8. A fluid at rest counts as 0.
 
         `plates` is the rms distance of the row means of theta, extended linearly from the two rows next to each plate, from the
         plate's +1/2 and -1/2. It falls with the thickness of a boundary layer in cells (0.1 where barely resolved) and is 1 for a file
