@@ -38,7 +38,7 @@ def euler(repeats: int) -> None:
     """Million cell-steps per second, float32 and float64."""
     threads = torch.get_num_threads()
     start = time.perf_counter()
-    from orbitscope.physics._euler_kernel import advance_all as compiled
+    from orbitscope.physics._euler_rows import advance_all as compiled
 
     compiled(torch.ones(1, 4, 4, 4).numpy(), 0.0, 1.4, 0.5, 10, 1)
     print(f"import of numba and first call (compile, or load from the cache): {time.perf_counter() - start:.1f} s\n")

@@ -1,62 +1,151 @@
-"""The compiled CPU kernel of the Euler solver: one trajectory advanced by one interval, no Python in the loop.
+"""The compiled CPU kernel of the Euler solver: rows of one trajectory through one stage, and one trajectory through one interval.
 
 Same arithmetic as `_euler_torch.py`, expression by expression. Written so that LLVM vectorises along y: no branch in the inner
-loops (limiter and HLLC are selections), ghost cells instead of wrapped indices, constants of the array's own type. No `fastmath`:
-the compiler may not reorder, so results do not depend on the machine's vector width or on the number of threads, and the
-mirrored expressions below keep reflections exact to the last bit.
+loops (limiter, weights and HLLC are selections), ghost cells instead of wrapped indices, constants of the array's own type. No
+`fastmath`: the compiler may not reorder, so results do not depend on the machine's vector width, on the number of threads or on
+which rows are computed together, and the mirrored expressions below keep reflections exact to the last bit.
 
-This module imports numba and is therefore itself imported only when a CPU step runs.
+All compiled code is in this one file: numba's cache on disk notices a change of the file that holds a function, not of the files
+that it calls. The module imports numba and is therefore itself imported only when a CPU step runs.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from ._euler_status import OK, REPAIRS, STALLED, UNPHYSICAL
 
 _njit: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy")
 _inline: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 
+#: Ghost cells on each side, enough for the widest reconstruction.
+GHOSTS = 3
+
+
+class Numbers(NamedTuple):
+    """Constants of the array's own type: a literal would turn float32 into float64."""
+
+    zero: Any
+    quarter: Any
+    half: Any
+    two_thirds: Any
+    one: Any
+    two: Any
+    three: Any
+    four: Any
+    five: Any
+    six: Any
+    bend: Any  # 13/3, the weight of curvature in WENO5's smoothness indicators
+    gamma: Any
+    g1: Any  # gamma - 1
+    inv_g1: Any
+    inv_dx: Any
+    inv_dy: Any
+    dx2: Any
+    dy2: Any
+
+
+class Scheme(NamedTuple):
+    """The reconstruction, chosen by type at compile time: a field is None unless its scheme is meant; none set is "mc"."""
+
+    minmod: bool | None = None
+    leer: bool | None = None
+    weno3: bool | None = None
+    weno5: bool | None = None
+
+
+SCHEMES = {
+    "mc": Scheme(),
+    "minmod": Scheme(minmod=True),
+    "van-leer": Scheme(leer=True),
+    "weno3": Scheme(weno3=True),
+    "weno5": Scheme(weno5=True),
+}
+
+
+def numbers(dtype: np.dtype[Any], gamma: float, nx: int, ny: int) -> Numbers:
+    """The constants for a gas on nx x ny cells of the unit square."""
+    plain = (0.0, 0.25, 0.5, 2 / 3, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 13 / 3)
+    gas = (gamma, gamma - 1.0, 1.0 / (gamma - 1.0), float(nx), float(ny), 1.0 / nx**2, 1.0 / ny**2)
+    return Numbers(*(dtype.type(v) for v in plain + gas))
+
 
 @_inline
-def _half_slope(a, b, half, quarter, zero, minmod, leer):
-    """Half the limited slope of the differences a and b; `minmod` and `leer` are None unless chosen, so the choice costs nothing."""
-    if leer is not None:
+def _half_slope(a, b, n, scheme):
+    """Half the limited slope of the differences a and b."""
+    if scheme.leer is not None:
         product = a * b  # harmonic mean where the signs agree
-        return product / (a + b) if product > zero else zero
+        return product / (a + b) if product > n.zero else n.zero
     low, high = min(a, b), max(a, b)
-    if minmod is not None:
-        return half * (max(zero, low) + min(zero, high))
-    mean = quarter * (a + b)  # monotonised central: the smallest of a, b and (a + b) / 4 where the signs agree
-    return max(zero, min(low, mean)) + min(zero, max(high, mean))
+    if scheme.minmod is not None:
+        return n.half * (max(n.zero, low) + min(n.zero, high))
+    mean = n.quarter * (a + b)  # monotonised central: the smallest of a, b and (a + b) / 4 where the signs agree
+    return max(n.zero, min(low, mean)) + min(n.zero, max(high, mean))
 
 
 @_inline
-def _hllc(rl, ul, tl, pl, rr, ur, tr, pr, gamma, inv_g1, half, zero):
+def _rise3(far, near, e, n):
+    """WENO3-Z: from a cell's value to its face, given the differences on the far and the near side of the cell.
+
+    With b = difference^2 + e the weights 1 + |b - b'| / b are, but for a common factor, 1 for the smaller b and x (2 - x) for the
+    larger one, x = small / large: one division, and no product that could underflow.
+    """
+    p, q = far * far + e, near * near + e
+    x = min(p, q) / max(p, q)
+    thin = x * (n.two - x)
+    k = n.one if p <= q else thin
+    m = n.two * (n.one if q <= p else thin)
+    return n.half * (k * far + m * near) / (k + m)
+
+
+@_inline
+def _rise5(a, b, c, d, e, n):
+    """WENO5-Z: from a cell's value to its face beyond c, given four successive differences, c the one across that face."""
+    p = n.bend * ((b - a) * (b - a)) + (n.three * b - a) * (n.three * b - a) + e
+    q = n.bend * ((c - b) * (c - b)) + (c + b) * (c + b) + e
+    r = n.bend * ((d - c) * (d - c)) + (n.three * c - d) * (n.three * c - d) + e
+    tau = abs(p - r)
+    x, y, z = tau / p, tau / q, tau / r
+    k = n.one + x * x
+    l = n.six * (n.one + y * y)  # noqa: E741
+    m = n.three * (n.one + z * z)
+    return (k * (n.five * b - n.two * a) + l * (b + n.two * c) + m * (n.four * c - d)) / (n.six * (k + l + m))
+
+
+@_inline
+def _sides(qa, qb, qc, qd, qe, qf, e_left, e_right, n, scheme):
+    """Values on the two sides of the face between cells c and d, from cells a to f; `e` of the cells c and d (WENO only)."""
+    if scheme.weno5 is not None:
+        left = qc + _rise5(qb - qa, qc - qb, qd - qc, qe - qd, e_left, n)
+        return left, qd - _rise5(qf - qe, qe - qd, qd - qc, qc - qb, e_right, n)
+    if scheme.weno3 is not None:
+        return qc + _rise3(qc - qb, qd - qc, e_left, n), qd - _rise3(qe - qd, qd - qc, e_right, n)
+    return qc + _half_slope(qc - qb, qd - qc, n, scheme), qd - _half_slope(qd - qc, qe - qd, n, scheme)
+
+
+@_inline
+def _hllc(rl, ul, tl, pl, rr, ur, tr, pr, n):
     """HLLC flux (mass, normal and tangential momentum, energy) between two states (density, velocities, pressure)."""
     # Einfeldt's wave speeds: Roe-averaged velocity with a bound on the sound speed.
-    al2, ar2 = gamma * pl / rl, gamma * pr / rr
+    al2, ar2 = n.gamma * pl / rl, n.gamma * pr / rr
     wl, wr = np.sqrt(rl), np.sqrt(rr)
     total = wl + wr
     du = ur - ul
     mean = (wl * ul + wr * ur) / total
-    spread = np.sqrt((wl * al2 + wr * ar2) / total + half * (wl * wr) / (total * total) * (du * du))
+    spread = np.sqrt((wl * al2 + wr * ar2) / total + n.half * (wl * wr) / (total * total) * (du * du))
     sl = min(ul - np.sqrt(al2), mean - spread)
     sr = max(ur + np.sqrt(ar2), mean + spread)
     ml, mr = rl * (sl - ul), rr * (sr - ur)
     sm = ((pr - pl) + (ml * ul - mr * ur)) / (ml - mr)
     # The upwind side of the contact, then its flux, plus the jump over the outer wave unless that wave moves away.
-    left = sm >= zero
+    left = sm >= n.zero
     r, u, t, p = (rl if left else rr), (ul if left else ur), (tl if left else tr), (pl if left else pr)
     s, m = (sl if left else sr), (ml if left else mr)
-    energy = p * inv_g1 + half * r * (u * u + t * t)
+    energy = p * n.inv_g1 + n.half * r * (u * u + t * t)
     star = m / (s - sm)
-    wave = min(s, zero) if left else max(s, zero)
+    wave = min(s, n.zero) if left else max(s, n.zero)
     flow = r * u
     jump = wave * (star - r)
     jump_n = wave * (star * sm - flow)
@@ -66,151 +155,166 @@ def _hllc(rl, ul, tl, pl, rr, ur, tr, pr, gamma, inv_g1, half, zero):
 
 
 @_inline
-def _flux(ra, na, ta, pa, rb, nb, tb, pb, rc, nc, tc, pc, rd, nd, td, pd, gamma, inv_g1, half, quarter, zero, minmod, leer):
-    """Flux between cells b and c, limited with neighbours a and d."""
-    return _hllc(
-        rb + _half_slope(rb - ra, rc - rb, half, quarter, zero, minmod, leer),
-        nb + _half_slope(nb - na, nc - nb, half, quarter, zero, minmod, leer),
-        tb + _half_slope(tb - ta, tc - tb, half, quarter, zero, minmod, leer),
-        pb + _half_slope(pb - pa, pc - pb, half, quarter, zero, minmod, leer),
-        rc - _half_slope(rc - rb, rd - rc, half, quarter, zero, minmod, leer),
-        nc - _half_slope(nc - nb, nd - nc, half, quarter, zero, minmod, leer),
-        tc - _half_slope(tc - tb, td - tc, half, quarter, zero, minmod, leer),
-        pc - _half_slope(pc - pb, pd - pc, half, quarter, zero, minmod, leer),
-        gamma, inv_g1, half, zero,
-    )  # fmt: skip
+def _flux(r, u, t, p, h2, n, scheme):
+    """Flux between the third and the fourth of six cells in a row: tuples of density, velocities and pressure."""
+    # The floor of WENO's smoothness indicators: a change by `spacing` (in units of the box) of the cell's own density, sound speed
+    # or pressure counts as none. It keeps the order at extrema, and scales with the units of the gas.
+    al2, ar2 = n.gamma * p[2] / r[2], n.gamma * p[3] / r[3]
+    rl, rr = _sides(r[0], r[1], r[2], r[3], r[4], r[5], h2 * (r[2] * r[2]), h2 * (r[3] * r[3]), n, scheme)
+    ul, ur = _sides(u[0], u[1], u[2], u[3], u[4], u[5], h2 * al2, h2 * ar2, n, scheme)
+    tl, tr = _sides(t[0], t[1], t[2], t[3], t[4], t[5], h2 * al2, h2 * ar2, n, scheme)
+    pl, pr = _sides(p[0], p[1], p[2], p[3], p[4], p[5], h2 * (p[2] * p[2]), h2 * (p[3] * p[3]), n, scheme)
+    return _hllc(rl, ul, tl, pl, rr, ur, tr, pr, n)
+
+
+@_inline
+def _along_x(w, c, i, k):
+    return w[c, i - 3, k], w[c, i - 2, k], w[c, i - 1, k], w[c, i, k], w[c, i + 1, k], w[c, i + 2, k]
+
+
+@_inline
+def _along_y(w, c, i, k):
+    return w[c, i, k - 3], w[c, i, k - 2], w[c, i, k - 1], w[c, i, k], w[c, i, k + 1], w[c, i, k + 2]
 
 
 @_njit
-def _primitives(state, prim, speed, inv_dx, inv_dy, gamma, g1, half, one):
-    """Fill (density, velocities, pressure) with ghost cells; return the number of unphysical cells and the largest speed / spacing."""
-    nx, ny = state.shape[1], state.shape[2]
-    zero = one - one
-    speed[:] = zero
-    bad = 0
-    for i in range(nx):
-        for j in range(ny):
-            r = state[0, i, j]
-            inverse = one / r
-            u, v = state[1, i, j] * inverse, state[2, i, j] * inverse
-            p = g1 * (state[3, i, j] - half * r * (u * u + v * v))
-            prim[0, i + 2, j + 2], prim[1, i + 2, j + 2], prim[2, i + 2, j + 2], prim[3, i + 2, j + 2] = r, u, v, p
-            a = np.sqrt(gamma * p * inverse)
-            s = (abs(u) + a) * inv_dx + (abs(v) + a) * inv_dy
-            speed[j] = max(speed[j], s)
-        for j in range(ny):
-            bad += 0 if (prim[0, i + 2, j + 2] > zero and prim[3, i + 2, j + 2] > zero) else 1
-    top = zero
+def _x_fluxes(w, i, f, ny, n, scheme):
+    """Fluxes through the faces below padded row i."""
     for j in range(ny):
-        top = max(top, speed[j])
-    for c in range(4):
-        for i in range(2, nx + 2):
-            for g in range(2):
-                prim[c, i, g] = prim[c, i, ny + g]
-                prim[c, i, ny + 2 + g] = prim[c, i, 2 + g]
-        for g in range(2):
-            prim[c, g, :] = prim[c, nx + g, :]
-            prim[c, nx + 2 + g, :] = prim[c, 2 + g, :]
-    return bad, top
-
-
-@_njit
-def _x_fluxes(w, i, f, ny, gamma, inv_g1, half, quarter, zero, minmod, leer):
-    """Fluxes through the faces between padded rows i + 1 and i + 2."""
-    for j in range(ny):
-        k = j + 2
+        k = j + GHOSTS
         f[0, j], f[1, j], f[2, j], f[3, j] = _flux(
-            w[0, i, k], w[1, i, k], w[2, i, k], w[3, i, k],
-            w[0, i + 1, k], w[1, i + 1, k], w[2, i + 1, k], w[3, i + 1, k],
-            w[0, i + 2, k], w[1, i + 2, k], w[2, i + 2, k], w[3, i + 2, k],
-            w[0, i + 3, k], w[1, i + 3, k], w[2, i + 3, k], w[3, i + 3, k],
-            gamma, inv_g1, half, quarter, zero, minmod, leer,
-        )  # fmt: skip
+            _along_x(w, 0, i, k), _along_x(w, 1, i, k), _along_x(w, 2, i, k), _along_x(w, 3, i, k), n.dx2, n, scheme
+        )
 
 
 @_njit
-def _y_fluxes(w, i, f, ny, gamma, inv_g1, half, quarter, zero, minmod, leer):
+def _y_fluxes(w, i, f, ny, n, scheme):
     """Fluxes through the ny + 1 faces along padded row i; normal velocity is component 2 of the primitives."""
     for j in range(ny + 1):
+        k = j + GHOSTS
         f[0, j], f[2, j], f[1, j], f[3, j] = _flux(
-            w[0, i, j], w[2, i, j], w[1, i, j], w[3, i, j],
-            w[0, i, j + 1], w[2, i, j + 1], w[1, i, j + 1], w[3, i, j + 1],
-            w[0, i, j + 2], w[2, i, j + 2], w[1, i, j + 2], w[3, i, j + 2],
-            w[0, i, j + 3], w[2, i, j + 3], w[1, i, j + 3], w[3, i, j + 3],
-            gamma, inv_g1, half, quarter, zero, minmod, leer,
-        )  # fmt: skip
+            _along_y(w, 0, i, k), _along_y(w, 2, i, k), _along_y(w, 1, i, k), _along_y(w, 3, i, k), n.dy2, n, scheme
+        )
 
 
 @_njit
-def _first_order(w, keep, i, j, axis, f, gamma, inv_g1, half, zero):
+def _first_order(w, keep, i, j, axis, f, n):
     """Overwrite the flux f[:, j] between padded cell (i, j) and its upper neighbour along `axis`, if one of the two is marked."""
     x, y = (i + 1, j) if axis == 0 else (i, j + 1)
     if keep[i, j] and keep[x, y]:
         return
-    n, t = (1, 2) if axis == 0 else (2, 1)
-    k = j - 2 if axis == 0 else j - 1
-    f[0, k], f[n, k], f[t, k], f[3, k] = _hllc(
-        w[0, i, j], w[n, i, j], w[t, i, j], w[3, i, j], w[0, x, y], w[n, x, y], w[t, x, y], w[3, x, y], gamma, inv_g1, half, zero
+    a, t = (1, 2) if axis == 0 else (2, 1)
+    k = j - GHOSTS if axis == 0 else j - GHOSTS + 1
+    f[0, k], f[a, k], f[t, k], f[3, k] = _hllc(
+        w[0, i, j], w[a, i, j], w[t, i, j], w[3, i, j], w[0, x, y], w[a, x, y], w[t, x, y], w[3, x, y], n
     )
 
 
 @_njit
-def _stage(old, now, prim, keep, low, high, side, ax, ay, second, gamma, inv_g1, half, quarter, zero, repair, minmod, leer):
-    """`now` += dt L(now), averaged with `old` in the second stage; ax, ay = dt / spacing; `prim` belongs to `now`.
+def primitive_rows(state, prim, first, last, speed, n):
+    """Fill the rows from `first` to `last` of (density, velocities, pressure), ghosts at their ends included, ghost rows not.
 
-    With `repair`, fluxes through the faces of cells whose `keep` is False are of first order.
+    Returns the number of unphysical cells and the largest speed / spacing.
     """
-    nx, ny = now.shape[1], now.shape[2]
-    _x_fluxes(prim, 0, low, ny, gamma, inv_g1, half, quarter, zero, minmod, leer)
+    ny = state.shape[2]
+    speed[:] = n.zero
+    bad = 0
+    for i in range(first, last):
+        for j in range(ny):
+            r = state[0, i, j]
+            inverse = n.one / r
+            u, v = state[1, i, j] * inverse, state[2, i, j] * inverse
+            p = n.g1 * (state[3, i, j] - n.half * r * (u * u + v * v))
+            k, m = i + GHOSTS, j + GHOSTS
+            prim[0, k, m], prim[1, k, m], prim[2, k, m], prim[3, k, m] = r, u, v, p
+            a = np.sqrt(n.gamma * p * inverse)
+            s = (abs(u) + a) * n.inv_dx + (abs(v) + a) * n.inv_dy
+            speed[j] = max(speed[j], s)
+        for j in range(ny):
+            bad += 0 if (prim[0, i + GHOSTS, j + GHOSTS] > n.zero and prim[3, i + GHOSTS, j + GHOSTS] > n.zero) else 1
+    top = n.zero
+    for j in range(ny):
+        top = max(top, speed[j])
+    for c in range(4):
+        for i in range(first + GHOSTS, last + GHOSTS):
+            for g in range(GHOSTS):
+                prim[c, i, g] = prim[c, i, ny + g]
+                prim[c, i, ny + GHOSTS + g] = prim[c, i, GHOSTS + g]
+    return bad, top
+
+
+@_njit
+def wrap(prim):
+    """Fill the ghost rows."""
+    nx = prim.shape[1] - 2 * GHOSTS
+    for c in range(4):
+        for g in range(GHOSTS):
+            prim[c, g, :] = prim[c, nx + g, :]
+            prim[c, nx + GHOSTS + g, :] = prim[c, GHOSTS + g, :]
+
+
+@_njit
+def stage_rows(old, now, prim, keep, first, last, faces, ax, ay, take, repair, n, scheme):
+    """Rows `first` to `last` of `now` += dt L(now), then blended with `old`; ax, ay = dt / spacing; `prim` belongs to `now` as it comes.
+
+    The share of the new state is `take`; 1 is the first stage. With `repair`, fluxes through the faces of cells whose `keep` is
+    False are of first order. Rows need nothing from each other but `prim`, so who computes which is free.
+    """
+    ny = now.shape[2]
+    low, high, side = faces[0], faces[1], faces[2]
+    blend = take != n.one
+    _x_fluxes(prim, first + GHOSTS, low, ny, n, scheme)
     if repair:
         for j in range(ny):
-            _first_order(prim, keep, 1, j + 2, 0, low, gamma, inv_g1, half, zero)
-    for i in range(nx):
-        _x_fluxes(prim, i + 1, high, ny, gamma, inv_g1, half, quarter, zero, minmod, leer)
-        _y_fluxes(prim, i + 2, side, ny, gamma, inv_g1, half, quarter, zero, minmod, leer)
+            _first_order(prim, keep, first + GHOSTS - 1, j + GHOSTS, 0, low, n)
+    for i in range(first, last):
+        _x_fluxes(prim, i + GHOSTS + 1, high, ny, n, scheme)
+        _y_fluxes(prim, i + GHOSTS, side, ny, n, scheme)
         if repair:
             for j in range(ny):
-                _first_order(prim, keep, i + 2, j + 2, 0, high, gamma, inv_g1, half, zero)
+                _first_order(prim, keep, i + GHOSTS, j + GHOSTS, 0, high, n)
             for j in range(ny + 1):
-                _first_order(prim, keep, i + 2, j + 1, 1, side, gamma, inv_g1, half, zero)
+                _first_order(prim, keep, i + GHOSTS, j + GHOSTS - 1, 1, side, n)
         for c in range(4):
             for j in range(ny):
                 new = now[c, i, j] - (ax * (high[c, j] - low[c, j]) + ay * (side[c, j + 1] - side[c, j]))
-                now[c, i, j] = half * (old[c, i, j] + new) if second else new
+                if scheme.weno3 is not None or scheme.weno5 is not None:
+                    now[c, i, j] = old[c, i, j] + take * (new - old[c, i, j]) if blend else new
+                else:
+                    now[c, i, j] = take * (old[c, i, j] + new) if blend else new  # a half
         low, high = high, low
 
 
 @_njit
-def _mark(prim, keep, zero):
+def mark(prim, keep):
     """Set `keep` False in unphysical cells (ghost cells alike); return how many were not marked before."""
     fresh = 0
     for i in range(prim.shape[1]):
         for j in range(prim.shape[2]):
-            if keep[i, j] and not (prim[0, i, j] > zero and prim[3, i, j] > zero):
+            if keep[i, j] and not (prim[0, i, j] > 0 and prim[3, i, j] > 0):
                 keep[i, j] = False
                 fresh += 1
     return fresh
 
 
 @_njit
-def advance(state, dt, gamma, cfl, max_steps, minmod, leer):
+def advance(state, dt, cfl, max_steps, n, scheme):
     """Advance one trajectory `state` [4, nx, ny] in place by `dt`; return (status, time reached, steps taken).
 
     A step that leaves a cell unphysical is taken again from its start with first-order fluxes around that cell, and with half the
-    step if those cells were marked before.
+    step if those cells were marked before. `_euler_rows.advance_together` takes the same decisions.
     """
     nx, ny = state.shape[1], state.shape[2]
     real = state.dtype.type
-    one, half, quarter, zero = real(1.0), real(0.5), real(0.25), real(0.0)
-    gam, g1, inv_g1 = real(gamma), real(gamma - 1.0), real(1.0 / (gamma - 1.0))
-    inv_dx, inv_dy = real(nx), real(ny)
-    prim = np.empty((4, nx + 4, ny + 4), state.dtype)
-    keep = np.empty((nx + 4, ny + 4), np.bool_)
+    three = scheme.weno3 is not None or scheme.weno5 is not None
+    prim = np.empty((4, nx + 2 * GHOSTS, ny + 2 * GHOSTS), state.dtype)
+    keep = np.empty((nx + 2 * GHOSTS, ny + 2 * GHOSTS), np.bool_)
     speed = np.empty(ny, state.dtype)
     faces = np.empty((3, 4, ny + 1), state.dtype)
     old = np.empty_like(state)
     left, steps = float(dt), 0
-    bad, top = _primitives(state, prim, speed, inv_dx, inv_dy, gam, g1, half, one)
+    bad, top = primitive_rows(state, prim, 0, nx, speed, n)
+    wrap(prim)
     if bad > 0 or not np.isfinite(top):
         return UNPHYSICAL, 0.0, steps
     while left > 0.0:
@@ -221,79 +325,27 @@ def advance(state, dt, gamma, cfl, max_steps, minmod, leer):
         attempt = 0
         while True:
             h = left / count
-            ax, ay = real(h) * inv_dx, real(h) * inv_dy
-            repair = attempt > 0
-            _stage(
-                old, state, prim, keep, faces[0], faces[1], faces[2], ax, ay, False, gam, inv_g1, half, quarter, zero, repair, minmod, leer
-            )
-            bad, top = _primitives(state, prim, speed, inv_dx, inv_dy, gam, g1, half, one)
-            if bad == 0 and np.isfinite(top):
-                _stage(
-                    old,
-                    state,
-                    prim,
-                    keep,
-                    faces[0],
-                    faces[1],
-                    faces[2],
-                    ax,
-                    ay,
-                    True,
-                    gam,
-                    inv_g1,
-                    half,
-                    quarter,
-                    zero,
-                    repair,
-                    minmod,
-                    leer,
-                )
-                bad, top = _primitives(state, prim, speed, inv_dx, inv_dy, gam, g1, half, one)
-                if bad == 0 and np.isfinite(top):
+            ax, ay = real(h) * n.inv_dx, real(h) * n.inv_dy
+            for stage in range(3 if three else 2):
+                take = n.one if stage == 0 else (n.two_thirds if stage == 2 else (n.quarter if three else n.half))
+                stage_rows(old, state, prim, keep, 0, nx, faces, ax, ay, take, attempt > 0, n, scheme)
+                bad, top = primitive_rows(state, prim, 0, nx, speed, n)
+                wrap(prim)
+                good = bad == 0 and np.isfinite(top)
+                if not good:
                     break
+            if good:
+                break
             if attempt == REPAIRS:
                 return UNPHYSICAL, dt - left, steps
             if attempt == 0:
                 keep[:] = True
-            if _mark(prim, keep, zero) == 0:
+            if mark(prim, keep) == 0:
                 count *= 2.0
             attempt += 1
             state[:] = old
-            _primitives(state, prim, speed, inv_dx, inv_dy, gam, g1, half, one)
+            primitive_rows(state, prim, 0, nx, speed, n)
+            wrap(prim)
         left = left - h if count > 1.0 else 0.0
         steps += 1
     return OK, dt, steps
-
-
-#: The last two arguments of `advance`: a limiter is chosen by type, at compile time.
-_LIMITER = {"mc": (None, None), "minmod": (True, None), "van-leer": (None, True)}
-
-
-def advance_all(
-    states: NDArray[Any], dt: float, gamma: float, cfl: float, max_steps: int, threads: int, limiter: str = "mc"
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Advance every trajectory of `states` [B, 4, nx, ny] in place; per trajectory: status, time reached, steps.
-
-    The kernel holds no lock, so plain threads share the trajectories; each trajectory is computed by one thread alone.
-    """
-    _compile(states.dtype, limiter)
-
-    def one(index: int) -> tuple[int, float, int]:
-        return advance(states[index], dt, gamma, cfl, max_steps, *_LIMITER[limiter])
-
-    if threads > 1 and len(states) > 1:
-        pool = ThreadPoolExecutor(min(threads, len(states)))
-        try:
-            results = list(pool.map(one, range(len(states))))
-        finally:
-            pool.shutdown(cancel_futures=True)  # an interruption waits for the trajectories in hand, not for the queue
-    else:
-        results = [one(i) for i in range(len(states))]
-    status, reached, steps = zip(*results, strict=True) if results else ((), (), ())
-    return np.array(status, np.int64), np.array(reached, np.float64), np.array(steps, np.int64)
-
-
-@cache
-def _compile(dtype: np.dtype[Any], limiter: str) -> None:
-    """Compile for one dtype and limiter on the calling thread, before others share the work: numba's compiler is entered once."""
-    advance(np.ones((4, 2, 2), dtype), 0.0, 1.4, 0.5, 0, *_LIMITER[limiter])

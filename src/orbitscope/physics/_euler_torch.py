@@ -43,17 +43,55 @@ def _half_slope(a: Tensor, b: Tensor, limiter: str) -> Tensor:
     return torch.minimum(low, mean).clamp_min(0.0) + torch.maximum(high, mean).clamp_max(0.0)
 
 
-def hllc_flux(prim: Tensor, axis: int, gamma: float, limiter: str = "mc", keep: Tensor | None = None) -> Tensor:
+def _rise3(far: Tensor, near: Tensor, e: Tensor) -> Tensor:
+    """WENO3-Z: from a cell's value to its face, given the differences on the far and the near side of the cell."""
+    p, q = far * far + e, near * near + e
+    x = torch.minimum(p, q) / torch.maximum(p, q)
+    thin = x * (2.0 - x)
+    k = torch.where(p <= q, 1.0, thin)
+    m = 2.0 * torch.where(q <= p, 1.0, thin)
+    return 0.5 * (k * far + m * near) / (k + m)
+
+
+def _rise5(a: Tensor, b: Tensor, c: Tensor, d: Tensor, e: Tensor) -> Tensor:
+    """WENO5-Z: from a cell's value to its face beyond c, given four successive differences, c the one across that face."""
+    p = 13 / 3 * ((b - a) * (b - a)) + (3.0 * b - a) * (3.0 * b - a) + e
+    q = 13 / 3 * ((c - b) * (c - b)) + (c + b) * (c + b) + e
+    r = 13 / 3 * ((d - c) * (d - c)) + (3.0 * c - d) * (3.0 * c - d) + e
+    tau = (p - r).abs()
+    x, y, z = tau / p, tau / q, tau / r
+    k = 1.0 + x * x
+    l = 6.0 * (1.0 + y * y)  # noqa: E741
+    m = 3.0 * (1.0 + z * z)
+    return (k * (5.0 * b - 2.0 * a) + l * (b + 2.0 * c) + m * (4.0 * c - d)) / (6.0 * (k + l + m))
+
+
+def _rises(centre: Tensor, jump: Tensor, dim: int, gamma: float, scheme: str) -> tuple[Tensor, Tensor]:
+    """From the value of every cell up to its upper face, and down to its lower one (to be subtracted); `jump` is to the next cell."""
+    before = torch.roll(jump, 1, dim)
+    if scheme in ("mc", "van-leer", "minmod"):
+        half = _half_slope(before, jump, scheme)
+        return half, half
+    density, pressure = centre[:, 0], centre[:, 3]
+    sound = gamma * pressure / density
+    floor = 1.0 / centre.shape[dim] ** 2 * torch.stack([density * density, sound, sound, pressure * pressure], 1)
+    if scheme == "weno3":
+        return _rise3(before, jump, floor), _rise3(jump, before, floor)
+    earlier, later = torch.roll(jump, 2, dim), torch.roll(jump, -1, dim)
+    return _rise5(earlier, before, jump, later, floor), _rise5(later, jump, before, earlier, floor)
+
+
+def hllc_flux(prim: Tensor, axis: int, gamma: float, scheme: str = "mc", keep: Tensor | None = None) -> Tensor:
     """Flux through the upper face of every cell along spatial axis 0 or 1, in conserved channel order, shape [B, 4, X, Y].
 
-    `keep` [B, 1, X, Y] is False in cells whose faces should have first-order fluxes.
+    `scheme` is a limiter ("mc", "van-leer", "minmod"), "weno3" or "weno5". `keep` [B, 1, X, Y] is False in cells whose faces should
+    have first-order fluxes.
     """
     dim = 2 + axis
     centre = prim[:, [0, 1, 2, 3] if axis == 0 else [0, 2, 1, 3]]
     after = torch.roll(centre, -1, dim)
-    jump = after - centre
-    half = _half_slope(torch.roll(jump, 1, dim), jump, limiter)
-    lower, upper = centre + half, after - torch.roll(half, -1, dim)
+    up, down = _rises(centre, after - centre, dim, gamma, scheme)
+    lower, upper = centre + up, after - torch.roll(down, -1, dim)
     if keep is not None:
         smooth = keep & torch.roll(keep, -1, dim)
         lower, upper = torch.where(smooth, lower, centre), torch.where(smooth, upper, after)
@@ -83,21 +121,30 @@ def hllc_flux(prim: Tensor, axis: int, gamma: float, limiter: str = "mc", keep: 
     return torch.stack([mass, normal, tangential, power] if axis == 0 else [mass, tangential, normal, power], 1)
 
 
-def rate_of_change(prim: Tensor, gamma: float, limiter: str) -> Tensor:
+def rate_of_change(prim: Tensor, gamma: float, scheme: str) -> Tensor:
     """Minus the divergence of the fluxes, [B, 4, X, Y]."""
-    x, y = hllc_flux(prim, 0, gamma, limiter), hllc_flux(prim, 1, gamma, limiter)
+    x, y = hllc_flux(prim, 0, gamma, scheme), hllc_flux(prim, 1, gamma, scheme)
     return -(float(prim.shape[2]) * (x - torch.roll(x, 1, 2)) + float(prim.shape[3]) * (y - torch.roll(y, 1, 3)))
 
 
-def _stage(now: Tensor, prim: Tensor, h: Tensor, gamma: float, limiter: str, keep: Tensor | None) -> Tensor:
-    x, y = hllc_flux(prim, 0, gamma, limiter, keep), hllc_flux(prim, 1, gamma, limiter, keep)
+def _stage(now: Tensor, prim: Tensor, h: Tensor, gamma: float, scheme: str, keep: Tensor | None) -> Tensor:
+    x, y = hllc_flux(prim, 0, gamma, scheme, keep), hllc_flux(prim, 1, gamma, scheme, keep)
     h = h.to(now.dtype)[:, None, None, None]
     ax, ay = h * float(now.shape[2]), h * float(now.shape[3])
     return now - (ax * (x - torch.roll(x, 1, 2)) + ay * (y - torch.roll(y, 1, 3)))
 
 
+def _blend(start: Tensor, new: Tensor, stage: int, scheme: str) -> Tensor:
+    """The stages of Heun's method (MUSCL) and of Shu and Osher's third-order one (WENO)."""
+    if stage == 0:
+        return new
+    if scheme in ("weno3", "weno5"):
+        return start + (0.25 if stage == 1 else 2 / 3) * (new - start)
+    return 0.5 * (start + new)
+
+
 def advance_all(
-    state: Tensor, dt: float, gamma: float, cfl: float, max_steps: int, limiter: str = "mc"
+    state: Tensor, dt: float, gamma: float, cfl: float, max_steps: int, scheme: str = "mc"
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Evolve by `dt`: the new state, and per trajectory [B] a status, the time reached and the steps taken (float64 and int64).
 
@@ -120,21 +167,23 @@ def advance_all(
         start, begin = state, prim
         for _ in range(REPAIRS + 1):
             h = torch.where(pending, left / count, 0.0)
-            first = _stage(start, begin, h, gamma, limiter, keep)
-            middle = primitives(first, gamma)
-            good = physical(middle, crossings(middle, gamma))
-            second = 0.5 * (start + _stage(first, middle, h, gamma, limiter, keep))
-            end = primitives(second, gamma)
-            speed = crossings(end, gamma)
-            done = pending & good & physical(end, speed)
+            # `value` and `end` go from stage to stage; where one fails, `suspect` keeps what it left behind.
+            value, end, suspect = start, begin, begin
+            done = pending
+            speed = rate
+            for stage in range(3 if scheme in ("weno3", "weno5") else 2):
+                value = _blend(start, _stage(value, end, h, gamma, scheme, keep), stage, scheme)
+                end = primitives(value, gamma)
+                suspect = torch.where(done[:, None, None, None], end, suspect)
+                speed = crossings(end, gamma)
+                done = done & physical(end, speed)
             wide = done[:, None, None, None]
-            state, prim, rate = torch.where(wide, second, state), torch.where(wide, end, prim), torch.where(done, speed, rate)
+            state, prim, rate = torch.where(wide, value, state), torch.where(wide, end, prim), torch.where(done, speed, rate)
             left = torch.where(done, torch.where(count > 1.0, left - h, 0.0), left)
             steps = steps + done
             pending = pending & ~done
             if not pending.any():
                 break
-            suspect = torch.where(good[:, None, None, None], end, middle)
             bad = ~((suspect[:, :1] > 0) & (suspect[:, 3:] > 0)) & pending[:, None, None, None]
             keep = torch.ones_like(bad) if keep is None else keep
             fresh = (bad & keep).flatten(1).any(1)
