@@ -210,11 +210,11 @@ class RayleighBenard(Equation):
 
         `divergence` is rms(div u) / rms(grad u) with the differences of the scheme, taken half-way between rows:
         rounding (1e-5 in float32) for this solver's own output, and some per cent for states averaged from a finer grid or made by another
-        method; with the components exchanged, or one of them negated, between 0.3 and 0.8. A fluid at rest counts as 0.
+        method; with the components exchanged, or one of them negated, between 0.4 and 0.8. A fluid at rest counts as 0.
 
         `plates` is the rms distance of the row means of theta, extended linearly from the two rows next to each plate, from the
-        plate's +1/2 and -1/2. It falls with the thickness of a boundary layer in cells (0.1 where barely resolved) and is 1 for a file
-        that stands on its head.
+        plate's +1/2 and -1/2. It grows as a boundary layer gets thin against a cell (0.01 where resolved, 0.3 where far from it) and is
+        near 1 for a file that stands on its head.
         """
         self._check_pair(state, next_state, dt, grid)
         box = self._box(state)

@@ -1,7 +1,7 @@
 """Rayleigh-Benard convection against linear theory and published heat transport, float64 unless said."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -100,7 +100,7 @@ def self_convergence(resolutions: Sequence[int] = (16, 32, 64, 128), time: float
     return {n: float((ends[n] - law.coarsen(ends[m], m // n)).norm() / ends[n].norm()) for n, m in pairs}
 
 
-def order_of(errors: dict[int, float]) -> float:
+def order_of(errors: Mapping[int, float] | Mapping[float, float]) -> float:
     """Minus the slope of log error against log resolution, by least squares."""
     x = torch.tensor([math.log(n) for n in errors])
     y = torch.tensor([math.log(e) for e in errors.values()])
