@@ -37,6 +37,9 @@ class Equation(ABC):
     layout: ClassVar[Layout]
     #: Groups, in the words of `symmetry.parse_group`, whose elements map solutions to solutions (on this square, this grid).
     symmetries: ClassVar[tuple[str, ...]] = ("d4", "tx", "ty")
+    #: Continuous symmetries that act on transitions: "boost" (`symmetry.Boost`), "scaling" (`symmetry.Scaling`, with the parameters that
+    #: it asks for). They hold for the equations; the scheme keeps them up to its error.
+    continuous: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

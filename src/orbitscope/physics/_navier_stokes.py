@@ -59,6 +59,7 @@ class NavierStokes(Equation):
 
     name: ClassVar[str] = "navier-stokes"
     layout: ClassVar[Layout] = Layout.of("velocity:vector")
+    continuous: ClassVar[tuple[str, ...]] = ("boost", "scaling")
 
     def __post_init__(self) -> None:
         if self.viscosity is not None and not 0.0 <= self.viscosity < math.inf:

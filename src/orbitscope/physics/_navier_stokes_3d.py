@@ -56,6 +56,7 @@ class NavierStokes3D(Equation):
     name: ClassVar[str] = "navier-stokes-3d"
     layout: ClassVar[Layout] = Layout.of("velocity:vector", ndim=3)
     symmetries: ClassVar[tuple[str, ...]] = ("oh", "tx", "ty", "tz")
+    continuous: ClassVar[tuple[str, ...]] = ("boost", "scaling")
 
     def __post_init__(self) -> None:
         if self.viscosity is not None and not 0.0 <= self.viscosity < math.inf:

@@ -30,6 +30,7 @@ class KolmogorovFlow(NavierStokes):
 
     name: ClassVar[str] = "kolmogorov"
     symmetries: ClassVar[tuple[str, ...]] = ("c2", "tx")
+    continuous: ClassVar[tuple[str, ...]] = ()  # the force stands still
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,9 +6,11 @@ from ._group import Group
 from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, translations
 from ._isometry import Isometry
 from ._layout import Field, Layout
+from ._moving import Boost, MovedPair, PairSymmetry, Scaling
 from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
 
 __all__ = [
+    "Boost",
     "Boundary",
     "Centring",
     "Field",
@@ -17,10 +19,13 @@ __all__ = [
     "Group",
     "Isometry",
     "Layout",
+    "MovedPair",
+    "PairSymmetry",
     "Pseudoscalar",
     "Pseudovector",
     "Representation",
     "Scalar",
+    "Scaling",
     "Stack",
     "Tensor2",
     "Vector",
