@@ -182,7 +182,8 @@ def test_a_plume_stays_positive_and_holds_what_flowed_in() -> None:
     ((_, values),) = simulate("smoke.rotation", trajectories=36, indices=[1, 34], resolution=32, frames=9, t_end=40.0)
     cells = values[:, 0, 3].sum((1, 2))
     times = torch.arange(9) * 5.0
-    assert torch.allclose(values[:, :, 0].sum((2, 3)), cells[:, None] * times, rtol=1e-5)
+    total = values[:, :, 0].sum((2, 3))
+    assert torch.allclose(total, total[:, :1] + cells[:, None] * times, rtol=1e-5)
     assert values[:, :, 0].min() > -1e-6
     assert 1 < values[1, -1, 1:3].abs().max() < 30
 
@@ -200,15 +201,16 @@ def _steady(n: int) -> torch.Tensor:
     return state
 
 
-@pytest.mark.parametrize("power", [2.0, math.inf])
-def test_velocity_is_second_order(power: float) -> None:
-    errors = []
+def test_velocity_is_second_order() -> None:
+    worst, mean = [], []
     for n in (16, 32, 64):
         x = _steady(n)
-        d = (Smoke(side=1.0).step(x, 0.3) - x)[:, 1:3]
-        errors.append(float(d.abs().max() if power == math.inf else d.square().mean().sqrt()))
-    orders = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
-    assert min(orders) > 1.75, (errors, orders)
+        d = (Smoke(side=1.0).step(x, 0.1) - x)[:, 1:3]
+        worst.append(float(d.abs().max()))
+        mean.append(float(d.square().mean().sqrt()))
+    for errors in (worst, mean):
+        orders = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+        assert min(orders) > 1.75, (errors, orders)
 
 
 def _smooth(n: int) -> torch.Tensor:
@@ -287,13 +289,16 @@ def test_a_disc_of_smoke_starts_with_half_its_buoyancy() -> None:
 # ---------------------------------------------------------------------------------------------------------------- symmetry
 
 
-def test_a_long_trajectory_commutes_with_d4() -> None:
+@pytest.mark.parametrize("n", [24, 25])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_long_trajectory_commutes_with_d4_to_the_last_bit(n: int, dtype: torch.dtype) -> None:
+    """So chaos cannot drive turned runs apart."""
     law = Smoke(self_advection=0.5)
-    action = GridAction(law.layout, law.grid(24))
-    x = _random_state(24, seed=7)
-    end = law.step(x, 6.0)
+    action = GridAction(law.layout, law.grid(n))
+    x = _random_state(n, seed=7, dtype=dtype)
+    end = law.step(x, 8.0)
     for g in dihedral(4):
-        assert (law.step(action(g, x), 6.0) - action(g, end)).abs().max() < 1e-10 * end.abs().max()
+        assert torch.equal(law.step(action(g, x), 8.0), action(g, end)), g.name
 
 
 def test_faster_by_a_factor_is_the_same_flow() -> None:
@@ -339,6 +344,8 @@ def test_published_tasks() -> None:
     for index, (along_x, along_y) in forces.items():
         got = _task("smoke-R", index)[4:, 0, 0]
         assert torch.allclose(got, torch.tensor([along_x, along_y], dtype=torch.float64)), index
+    for index, (i, j) in enumerate(((32, 5), (59, 32), (32, 59), (5, 32))):
+        assert torch.equal(_task("smoke-R", index, 64)[3], ((x - i) ** 2 + (y - j) ** 2 <= 25).double()), index
     assert float(_task("smoke-E", 9)[5, 0, 0]) == pytest.approx(0.05)
     assert float(_task("smoke-S", 37)[5, 0, 0]) == pytest.approx(0.1 / 4.7)
     published = {"smoke-T": (0.5, 35), "smoke-R": (1.0, 36), "smoke-S": (0.5, 38), "smoke-E": (0.5, 50)}
@@ -363,10 +370,10 @@ def test_rotation_knob() -> None:
     turn = dihedral(4)["r"]
     fair = _run("smoke.rotation", [8, 9, 10, 11], 16.0, breaking=0.0)
     for side in range(3):
-        assert (action(turn, fair[side]) - fair[side + 1]).abs().max() < 1e-10 * fair.abs().max()
+        assert torch.equal(action(turn, fair[side]), fair[side + 1])
     assert fair[:, -1, 1:3].abs().max() > 1
     for breaking in (0.5, 1.0):
-        early = _run("smoke.rotation", [8, 9, 10, 11], 0.02, breaking=breaking)[:, -1, 1:3].flatten(1).norm(dim=1)
+        early = _run("smoke.rotation", [8, 9, 10, 11], 0.02, breaking=breaking, noise=0.0)[:, -1, 1:3].flatten(1).norm(dim=1)
         published = torch.tensor([9.0, 10.0, 11.0 * 1.1, 12.0], dtype=torch.float64)
         assert torch.allclose(early / early[0], 1 + breaking * (published / 9 - 1), rtol=1e-4)
     unfair = _run("smoke.rotation", [8, 9], 16.0)[:, -1, 1:3]
@@ -379,7 +386,7 @@ def test_translation_knob() -> None:
     action = GridAction(Smoke().layout, Smoke().grid(32))
     flip = next(g for g in dihedral(4) if g.linear == ((-1, 0), (0, 1)))
     fair, published = (_run("smoke.translation", [5, 25], 16.0, breaking=b) for b in (0.0, 1.0))
-    assert (action(flip, fair[0]) - fair[1]).abs().max() < 1e-10 * fair.abs().max()
+    assert torch.equal(action(flip, fair[0]), fair[1])
     assert (action(flip, published[0]) - published[1])[-1, 1:3].norm() > 0.1 * published[1, -1, 1:3].norm()
     early = _run("smoke.translation", [7, 27], 0.02)[:, -1, 1:3].flatten(1).norm(dim=1)
     assert float(early[1] / early[0]) == pytest.approx(2.0, rel=1e-3)
@@ -394,6 +401,20 @@ def test_scale_and_equivariance_knobs() -> None:
     assert torch.equal(same[0], same[1])
     early = _run("smoke.equivariance", [1, 10, 28], 0.02)[:, -1, 1:3].flatten(1).norm(dim=1)
     assert torch.allclose(early / early[0], torch.tensor([1.0, 5.5, 14.5], dtype=torch.float64), rtol=1e-4)
+
+
+def test_noise_frees_a_plume_from_its_mirror_image() -> None:
+    """Without it the plume from the bottom stays symmetric to the last bit; the puff is the same, turned, for the plumes of a round."""
+    plan = scenario("smoke.rotation")
+    grid = plan.equation().grid(32)
+    first, again, other = (plan.initial(grid, seed, index, torch.float64) for seed, index in ((0, 4), (0, 5), (1, 4)))
+    assert torch.equal(first[0].flatten().sort().values, again[0].flatten().sort().values) and not torch.equal(first[0], other[0])
+    assert 0 < first[0].max() < 1e-3 and not first[0][first[3] == 0].any()
+    quiet, free = (_run("smoke.rotation", [20], 30.0, n=24, noise=noise)[0, -1, 0] for noise in (0.0, 1e-3))
+    assert torch.equal(quiet, quiet.flip(0))
+    assert (free - free.flip(0)).norm() > 1e-4 * free.norm()
+    with pytest.raises(OrbitscopeError, match="noise"):
+        _task("smoke-R", 0, noise=-1.0)
 
 
 def test_whole_box_factors_are_finer_grids() -> None:

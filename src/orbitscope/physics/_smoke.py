@@ -25,9 +25,10 @@ class Smoke(Equation):
     box, 64 as published, so that 64 cells have unit spacing. `self_advection` is a, 1 for the Euler equations; the published
     translation, scale and equivariance sets advect the velocity with half the time step of everything else, which is a = 1/2.
 
-    **Symmetry.** Because inflow and buoyancy are fields of the state, the law itself commutes with all of D4; the walls break
-    translations. A data set without these two channels (`Trajectories.select(("smoke", "velocity"))`, or "velocity" alone as
-    published) obeys the symmetry only as far as its tasks share them: the scenarios smoke.* set by how much they do not.
+    **Symmetry.** Because inflow and buoyancy are fields of the state, the law itself commutes with all of D4, and so does the solver, to
+    the last bit: a symmetric plume stays symmetric for ever, a turned one stays turned. The walls break translations. A data set
+    without these two channels (`Trajectories.select(("smoke", "velocity"))`, or "velocity" alone as published) obeys the symmetry only
+    as far as its tasks share them: the scenarios smoke.* set by how much they do not.
 
     **Scheme.** Velocities live on the cell faces (MAC grid). Momentum and smoke in flux form: third-order upwind values for the
     velocity, van Leer slopes for the smoke, second-order as a whole; strong-stability-preserving Runge-Kutta of order 3; an exact

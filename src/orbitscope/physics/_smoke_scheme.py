@@ -1,11 +1,13 @@
 """The staggered scheme of `Smoke`: fluxes, pressure, Runge-Kutta; velocities on cell faces, everything in units of one cell."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ._equation import SolverError
@@ -29,11 +31,13 @@ class Drive(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Matrices of one resolution, dtype and device."""
+    """Matrices of one resolution, dtype and device, between folded values (see `fold`): zero wherever parities differ."""
 
-    cosine: Tensor  # orthonormal cosine transform of cell values, [n, n]
+    analysis: Tensor  # folded cell values -> cosine modes, [n, n]
+    synthesis: Tensor  # cosine modes -> folded cell values, [n, n]
     inverse: Tensor  # inverse Laplacian on cosine modes, 0 for the mean, [n, n]
-    centre: Tensor  # inner faces -> cell centres, [n, n - 1]; an isometry
+    centre: Tensor  # folded inner faces -> folded cell centres, [n, n - 1]; an isometry of what they stand for
+    face: Tensor  # its inverse on its range, [n - 1, n]
 
 
 @lru_cache(maxsize=16)
@@ -49,28 +53,61 @@ def table(n: int, dtype: torch.dtype, device: torch.device) -> Table:
     # sin(pi k x) for k < n on inner faces and on cell centres: both orthogonal, so that the half-cell shift loses nothing.
     waves = np.pi / n * k[1:]
     centre = 2 / n * np.sin(np.outer(centres, waves)) @ np.sin(np.outer(waves, k[1:]))
-    return Table(*(torch.from_numpy(a).to(device, dtype) for a in (cosine, inverse, centre)))
+
+    def inverse_of(change: Callable[[Tensor], Tensor], size: int) -> NDArray[np.float64]:
+        return np.linalg.inv(change(torch.eye(size, dtype=torch.float64)[None])[0].numpy())
+
+    matrices = (
+        cosine @ inverse_of(fold, n),
+        inverse_of(unfold, n) @ cosine.T,
+        inverse,
+        inverse_of(unfold, n) @ centre @ inverse_of(fold, n - 1),
+        inverse_of(unfold, n - 1) @ centre.T @ inverse_of(fold, n),
+    )
+    return Table(*(torch.from_numpy(np.where(np.abs(a) < 1e-12, 0.0, a)).to(device, dtype) for a in matrices))
 
 
-def sandwich(left: Tensor, x: Tensor, right: Tensor) -> Tensor:
-    """left x right for each [., .] of the batch x."""
+def fold(x: Tensor) -> Tensor:
+    """Along axis 1: sums of what lies mirrored, the middle if there is one, differences.
+
+    A mirrored field changes the sign of the differences and nothing else. Products with matrices that keep the two apart then
+    commute with the mirror to the last bit, whatever the order of their sums.
+    """
+    m = x.shape[1]
+    low, middle, high = x[:, : m // 2], x[:, m // 2 : m - m // 2], x[:, m - m // 2 :].flip(1)
+    return torch.cat([low + high, middle, low - high], 1)
+
+
+def unfold(y: Tensor) -> Tensor:
+    """From (even part, middle, odd part) along axis 1 back to values in order."""
+    m = y.shape[1]
+    even, middle, odd = y[:, : m // 2], y[:, m // 2 : m - m // 2], y[:, m - m // 2 :]
+    return torch.cat([even + odd, middle, (even - odd).flip(1)], 1)
+
+
+def times(left: Tensor, x: Tensor) -> Tensor:
+    """left @ x for each matrix of the batch x."""
     if x.device.type != "cpu":
-        return left @ x @ right
-    # One by one, from fresh memory: a product rounds otherwise in a batch, or from another alignment.
-    return torch.stack([left @ one.clone(memory_format=torch.contiguous_format) @ right for one in x])
+        return left @ x.contiguous()
+    # One by one, from fresh memory: a product rounds otherwise in a batch, from another alignment or order of axes.
+    return torch.stack([left @ one.clone(memory_format=torch.contiguous_format) for one in x])
+
+
+def both_ways(change: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`change` along axis 1, then along axis 2."""
+    return change(change(x).mT).mT
 
 
 def to_faces(velocity: Tensor, t: Table) -> tuple[Tensor, Tensor]:
     """Centred components [B, 2, n, n] -> (u, v) on all faces, 0 on the walls; the checkerboard that faces cannot carry is dropped."""
-    eye = torch.eye(velocity.shape[-1], dtype=velocity.dtype, device=velocity.device)
-    u, v = sandwich(t.centre.mT, velocity[:, 0], eye), sandwich(eye, velocity[:, 1], t.centre)
-    return pad_x(u), pad_x(v.mT).mT
+    u, v = (pad_x(unfold(times(t.face, fold(c)))) for c in (velocity[:, 0], velocity[:, 1].mT))
+    return u, v.mT
 
 
 def to_centres(u: Tensor, v: Tensor, t: Table) -> Tensor:
     """The inverse of `to_faces` on its range: [B, 2, n, n]."""
-    eye = torch.eye(u.shape[-1], dtype=u.dtype, device=u.device)
-    return torch.stack([sandwich(t.centre, u[:, 1:-1], eye), sandwich(eye, v[:, :, 1:-1], t.centre.mT)], 1)
+    x, y = (unfold(times(t.centre, fold(c[:, 1:-1]))) for c in (u, v.mT))
+    return torch.stack([x, y.mT], 1)
 
 
 def pad_x(inner: Tensor) -> Tensor:
@@ -84,9 +121,16 @@ def divergence(u: Tensor, v: Tensor) -> Tensor:
     return (u[:, 1:] - u[:, :-1]) + (v[:, :, 1:] - v[:, :, :-1])
 
 
+def pressure(outflow: Tensor, t: Table) -> Tensor:
+    """The solution of Laplace p = outflow with no slope at the walls, by cosine modes; x first, then y."""
+    modes = both_ways(lambda x: times(t.analysis, x), both_ways(fold, outflow)) * t.inverse
+    return both_ways(unfold, both_ways(lambda x: times(t.synthesis, x), modes))
+
+
 def project(u: Tensor, v: Tensor, t: Table) -> tuple[Tensor, Tensor]:
-    """The divergence-free part, by an exact pressure solve (walls: no flow through them, so cosine modes)."""
-    p = sandwich(t.cosine.mT, sandwich(t.cosine, divergence(u, v), t.cosine.mT) * t.inverse, t.cosine)
+    """The divergence-free part, by an exact pressure solve, the mean of both orders of the axes: commutes with D4 to the last bit."""
+    outflow = divergence(u, v)
+    p = 0.5 * (pressure(outflow, t) + pressure(outflow.mT, t).mT)
     return u - pad_x(p[:, 1:] - p[:, :-1]), v - pad_x(p.mT[:, 1:] - p.mT[:, :-1]).mT
 
 
