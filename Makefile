@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-long lint docs benchmarks clean
+.PHONY: quickstart test test-long test-well lint docs benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
@@ -15,6 +15,10 @@ test: .venv/installed-dev lint
 # Proofs at full size (convection, convergence on fine grids, ...): some minutes each.
 test-long: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long
+
+# The Well's own loader on our files. It has an environment of its own: the package pins an old fsspec, which ours must not follow.
+test-well: .venv/installed-dev .venv-well/installed
+	OMP_NUM_THREADS=1 ORBITSCOPE_THE_WELL_PYTHON=.venv-well/bin/python $(BIN)/pytest tests/data/test_the_well_package.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -39,5 +43,10 @@ benchmarks: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+.venv-well/installed: constraints.txt
+	$(PYTHON) -m venv .venv-well
+	.venv-well/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt) the_well==1.2.0
+	touch $@
+
 clean:
-	rm -rf .venv quickstart site build dist
+	rm -rf .venv .venv-well quickstart site build dist

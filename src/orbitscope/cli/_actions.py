@@ -180,7 +180,8 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
 
 def describe(path: Path, options: Sequence[str] = ()) -> str:
     """Words on a file of trajectories, a probe, or a run folder."""
-    if options or (path.is_dir() and folder_files(path) and not (path / SIDECAR).exists()):
+    several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()))
+    if options or several:
         return load_words(path, options).describe()
     if path.is_dir():
         return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path))

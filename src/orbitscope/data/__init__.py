@@ -8,6 +8,7 @@ from ._save import save
 from ._shard import Shard, assemble
 from ._split import split_indices
 from ._trajectories import Trajectories
+from ._well_folder import save_well
 from ._writer import Writer
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "check",
     "load",
     "save",
+    "save_well",
     "split_indices",
 ]

@@ -41,9 +41,13 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
     """
     path = Path(path).expanduser()
     data, damaged = load(path), {}
-    if not isinstance(data.values, LazyArray):
-        data.check_finite()
-        return FileCheck(path, data.trajectories, False)
+    if not isinstance(data.values, LazyArray) or not path.is_file():  # an archive in memory, a zarr store
+        for i, one in enumerate(data):
+            try:
+                one.check_finite()
+            except OrbitscopeError as error:
+                damaged[i] = "NaN or infinity" if "bad values" in str(error) else str(error)
+        return FileCheck(path, data.trajectories, False, damaged)
     with open_for_reading(path) as file:
         kept = CHECKSUMS in file
         if kept:

@@ -16,8 +16,11 @@ FORMATS: tuple[Format, ...] = (PDEBench(), Ocean(), PDEGYM, TheWell())
 
 def format_for(path: Path, name: str | None) -> Format:
     """By name, else by the suffix of the path, else PDEgym NetCDF."""
-    if name is None and path.suffix.lower() == ".npz":
-        raise OrbitscopeError(f"path: {path.name}: .npz is not written piece by piece. Write .nc or .h5, load it, and save that as .npz.")
+    if name is None and path.suffix.lower() in (".npz", ".zarr"):
+        kind = path.suffix.lower()
+        raise OrbitscopeError(
+            f"path: {path.name}: {kind} is not written piece by piece. Write .nc or .h5, load it, and save that as {kind}."
+        )
     if name is None:
         return next((f for f in FORMATS if path.suffix.lower() in f.suffixes), PDEGYM)
     known = {f.name: f for f in FORMATS}

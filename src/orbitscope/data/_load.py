@@ -12,6 +12,8 @@ from ._many import joined, several
 from ._npz import SUFFIX, read_npz
 from ._trajectories import Trajectories
 from ._writer import COMPLETE
+from ._zarr import SUFFIX as ZARR
+from ._zarr import read_zarr
 
 
 def load(
@@ -57,6 +59,8 @@ def _one(path: Path, declared: Declared) -> Trajectories:
     """One file."""
     if path.suffix.lower() == SUFFIX:
         return read_npz(path, declared)
+    if path.suffix.lower() == ZARR:
+        return read_zarr(path, declared)
     handle = Handle(path)
     file = handle.file
     if COMPLETE in file:

@@ -35,6 +35,23 @@ def read_npz(path: Path, declared: Declared) -> Trajectories:
     The TOML file has `variable` (one array, or a list of arrays that become channels in that order), `layout` (words), `axes` (the order
     in which the arrays lie; without "trajectory" or "time" they have one), `dt`, a table `grid` and, if wanted, `provenance`.
     """
+    layout, dt, said, where = described(path, declared)
+    names, arrays = _arrays(path, declared.variable or said.get("variable"))
+    space = ["x", "y", "z"][: layout.ndim]
+    default = ["trajectory", "time", *(() if len(arrays) > 1 else ("channel",)), *space]
+    values, axes = _ordered(path, arrays, list(said.get("axes", default)), space)
+    grid = declared.grid or grid_of(where, said["grid"], values.shape[3:])
+    notes = (
+        f"format: npz, {', '.join(f'{n!r}' for n in names)}, all in memory; described by {where.name if said else 'the caller'}",
+        f"axes: stored [{', '.join(axes)}], read as [trajectory, time, channel, {', '.join(space)}]",
+        f"channels: {layout}; {'declared by the caller' if declared.layout else f'from {where.name}'}",
+        f"grid: {grid}; dt: {dt:g}",
+    )
+    return Trajectories(torch.from_numpy(values), layout, grid, dt, said.get("provenance", {}), notes)
+
+
+def described(path: Path, declared: Declared) -> tuple[Layout, float, dict[str, Any], Path]:
+    """Layout, time step, what else the TOML file says, and where that file is (or would be)."""
     said, where = _settings(path), path.with_suffix(".toml")
     words = said.get("layout")
     layout = declared.layout or (Layout.of(*words, ndim=len(said.get("grid", {}).get("extent", (0, 0)))) if words else None)
@@ -46,20 +63,9 @@ def read_npz(path: Path, declared: Declared) -> Trajectories:
         raise OrbitscopeError(
             f"path: nothing says the {', '.join(missing)} of {path}. Pass them to load(...), or write {where} such as:\n{_EXAMPLE}"
         )
-    names, arrays = _arrays(path, declared.variable or said.get("variable"))
-    space = ["x", "y", "z"][: layout.ndim]
-    default = ["trajectory", "time", *(() if len(arrays) > 1 else ("channel",)), *space]
-    values, axes = _ordered(path, arrays, list(said.get("axes", default)), space)
-    grid = declared.grid or _grid(where, said["grid"], values.shape[3:])
-    notes = (
-        f"format: npz, {', '.join(f'{n!r}' for n in names)}, all in memory; described by {where.name if said else 'the caller'}",
-        f"axes: stored [{', '.join(axes)}], read as [trajectory, time, channel, {', '.join(space)}]",
-        f"channels: {layout}; {'declared by the caller' if declared.layout else f'from {where.name}'}",
-        f"grid: {grid}; dt: {float(dt):g}",
-    )
     provenance = said.get("provenance", {})
-    provenance = json.loads(provenance) if isinstance(provenance, str) else provenance
-    return Trajectories(torch.from_numpy(values), layout, grid, float(dt), dict(provenance), notes)
+    said = {**said, "provenance": dict(json.loads(provenance) if isinstance(provenance, str) else provenance)} if said else {}
+    return layout, float(dt), said, where
 
 
 def write_npz(trajectories: Trajectories, path: Path, *, force: bool, dtype: torch.dtype = torch.float32) -> Path:
@@ -68,19 +74,12 @@ def write_npz(trajectories: Trajectories, path: Path, *, force: bool, dtype: tor
     for target in (path, described):
         if target.exists() and (target.is_dir() or not force):
             raise OrbitscopeError(f"path: {target} exists. Choose another name, or replace it with force=True (--force).")
-    words = [f"{f.name}:{f.representation!r}:{f.unit}" for f in t.layout.fields]
-    lines = [
-        'variable = "values"', f"layout = {json.dumps(words)}",
-        f"axes = {json.dumps(['trajectory', 'time', 'channel', *'xyz'[: t.grid.ndim]])}", f"dt = {t.dt!r}",
-        f"provenance = {json.dumps(to_json(t.provenance))}", "[grid]", f"extent = {list(t.grid.extent)}",
-        f"boundary = {json.dumps(list(t.grid.boundary))}", f"centring = {json.dumps(t.grid.centring)}",
-    ]  # fmt: skip
     parts = [p.with_name(p.name + ".part") for p in (path, described)]
     try:
         t.check_finite()
         with parts[0].open("wb") as stream:
             np.savez(stream, values=t.tensor(dtype).numpy())
-        parts[1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+        parts[1].write_text(toml_text(t), encoding="utf-8")
         for part, target in zip(parts, (path, described), strict=True):
             os.replace(part, target)
     except BaseException as error:
@@ -90,6 +89,18 @@ def write_npz(trajectories: Trajectories, path: Path, *, force: bool, dtype: tor
             raise OrbitscopeError(f"path: {path} was not written ({error.strerror or error}).") from error
         raise
     return path
+
+
+def toml_text(t: Trajectories) -> str:
+    """The TOML file for an array `values` that holds them."""
+    words = [f"{f.name}:{f.representation!r}:{f.unit}" for f in t.layout.fields]
+    lines = [
+        'variable = "values"', f"layout = {json.dumps(words)}",
+        f"axes = {json.dumps(['trajectory', 'time', 'channel', *'xyz'[: t.grid.ndim]])}", f"dt = {t.dt!r}",
+        f"provenance = {json.dumps(to_json(t.provenance))}", "[grid]", f"extent = {list(t.grid.extent)}",
+        f"boundary = {json.dumps(list(t.grid.boundary))}", f"centring = {json.dumps(t.grid.centring)}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -145,7 +156,8 @@ def _ordered(path: Path, arrays: list[NDArray[Any]], axes: list[str], space: lis
     return np.ascontiguousarray(turned[0] if len(turned) == 1 else np.concatenate(turned, axis=2)), axes
 
 
-def _grid(where: Path, said: Any, shape: tuple[int, ...]) -> Grid:
+def grid_of(where: Path, said: Any, shape: tuple[int, ...]) -> Grid:
+    """The grid that the table `grid` of a TOML file describes."""
     if not isinstance(said, Mapping) or "extent" not in said or "boundary" not in said:
         raise OrbitscopeError(f"grid: {where} should have a table with `extent` and `boundary`:\n{_EXAMPLE}")
     return Grid(shape, tuple(said["extent"]), tuple(said["boundary"]), said.get("centring", "cell"))

@@ -8,6 +8,8 @@ from .._errors import OrbitscopeError
 from ._npz import SUFFIX, write_npz
 from ._trajectories import Trajectories
 from ._writer import Writer
+from ._zarr import SUFFIX as ZARR
+from ._zarr import write_zarr
 
 
 def save(
@@ -20,8 +22,8 @@ def save(
 ) -> Path:
     """Write trajectories to one self-describing file and return its path; lazy ones are copied one trajectory at a time.
 
-    `format` is "pdegym" (NetCDF-4), "the_well" (HDF5) or "npz"; by default the suffix decides: .h5 and .hdf5 mean The Well, .npz a plain
-    numpy archive with a TOML file beside it (through memory), all else PDEgym.
+    `format` is "pdegym" (NetCDF-4), "the_well" (HDF5), "npz" or "zarr"; by default the suffix decides: .h5 and .hdf5 mean The Well, .npz
+    a plain numpy archive (through memory) and .zarr a store of the package zarr, both with a TOML file beside them, all else PDEgym.
     Values are rounded to `dtype` (float32). In PDEgym files the Euler state is stored as (density, velocity, pressure, energy), so the
     momentum comes back within two roundings of `dtype`; every other layout comes back exactly.
 
@@ -32,6 +34,8 @@ def save(
     t = trajectories
     if format == "npz" or (format is None and Path(path).suffix.lower() == SUFFIX):
         return write_npz(t, Path(path).expanduser().absolute(), force=force, dtype=dtype)
+    if format == "zarr" or (format is None and Path(path).suffix.lower() == ZARR):
+        return write_zarr(t, Path(path).expanduser().absolute(), force=force, dtype=dtype)
     writer = Writer(
         path, t.layout, t.grid, t.dt, t.trajectories, t.times, t.provenance,
         format=format, dtype=dtype, force=force, resume=False,

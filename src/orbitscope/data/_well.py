@@ -104,7 +104,7 @@ def _create_boundaries(file: h5py.File, spec: FileSpec) -> None:
 def _order(f: Field, ndim: int) -> int:
     """The tensor order under which The Well files a field."""
     name, size = f.representation.name, f.representation.size(ndim)
-    for order, names in enumerate((("scalar", "pseudoscalar"), ("vector", "pseudovector"), ("tensor",))):
+    for order, names in enumerate((("scalar", "pseudoscalar", "vertical"), ("vector", "pseudovector"), ("tensor",))):
         if name in names and size == ndim**order:
             return order
     raise OrbitscopeError(f"format: The Well has no place for {f.name}:{f.representation!r}. Save as PDEgym NetCDF (a path ending in .nc).")
