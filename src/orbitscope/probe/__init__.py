@@ -2,8 +2,10 @@
 
 from ._audit import audit
 from ._equivariance import equivariance
+from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
+from ._lie import lie_derivative, lie_layers
 from ._metric import Euclidean, GaussNewton, Metric, Response
 from ._normalise import normalised
 from ._provenance import command, machine
@@ -15,6 +17,7 @@ __all__ = [
     "KIND",
     "Euclidean",
     "GaussNewton",
+    "Generator",
     "Loss",
     "Metric",
     "ProbeConfig",
@@ -23,7 +26,10 @@ __all__ = [
     "check_module",
     "command",
     "equivariance",
+    "generator",
     "influence",
+    "lie_derivative",
+    "lie_layers",
     "load_model",
     "load_weights",
     "machine",

@@ -18,12 +18,11 @@ from ..symmetry import Group
 from ._subject import Subject
 
 
-def stamp(result: xr.Dataset, kind: str, group: Group, data: Trajectories, subject: Subject | None, **settings: Any) -> xr.Dataset:
-    """The same dataset with settings, versions and conventions in its attributes."""
+def stamp(result: xr.Dataset, kind: str, group: Group | None, data: Trajectories, subject: Subject | None, **settings: Any) -> xr.Dataset:
+    """The same dataset with settings, versions and conventions in its attributes; `group` None for what is not about a finite group."""
+    result.attrs.update({} if group is None else {"group": group.name, "order": len(group)})
     result.attrs.update(
         kind=kind,
-        group=group.name,
-        order=len(group),
         layout=json.dumps(data.layout.to_dict()),
         grid=json.dumps(data.grid.to_dict()),
         axes="states are [channel, x, y]; vector component 0 points along x, the first spatial axis",
