@@ -10,9 +10,7 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from ..symmetry import Grid
 from ._euler import Euler
-from ._initial import flow_of, gaussian_vortices, square_shape, stream
-
-Range = tuple[float, float]
+from ._initial import Range, check_vortices, flow_of, gaussian_vortices, square_shape, stream
 
 
 def euler_curved(
@@ -98,24 +96,36 @@ def euler_gauss(
     *,
     vortices: int = 100,
     width: Range = (0.01, 0.1),
+    amplitude: float = 1.0,
     density: float = 0.1,
     pressure: float = 2.5,
 ) -> Tensor:
     """CE-Gauss: the vorticity of NS-Gauss in a gas of constant density and pressure. Conserved variables [4, X, Y].
 
     The velocity is divergence-free and cut to modes below n / 3, as in `navier_stokes_gauss`; density 0.1, pressure 2.5, so the Mach
-    number is about 0.1. The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B.1.6.
+    number is about 0.1; `vortices`, `width` and `amplitude` as there.
+    The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B.1.6.
     """
     nx, ny = square_shape(grid, "euler.gauss")
     if not (density > 0 and pressure > 0):
         raise OrbitscopeError(f"euler.gauss: `density` and `pressure` should be positive, got {density} and {pressure}.")
-    flow = flow_of(gaussian_vortices(stream(seed, "euler.gauss", index), nx, ny, vortices, width), nx, ny)
+    check_vortices("euler.gauss", vortices, width, amplitude)
+    flow = flow_of(gaussian_vortices(stream(seed, "euler.gauss", index), nx, ny, vortices, width, amplitude), nx, ny)
     still = np.ones((1, nx, ny))
     return Euler().conserved(torch.from_numpy(np.concatenate([density * still, flow, pressure * still]))).to(dtype)
 
 
 def euler_kelvin_helmholtz(
-    grid: Grid, seed: int, index: int, dtype: torch.dtype = torch.float32, *, modes: int = 10, epsilon: float = 0.05
+    grid: Grid,
+    seed: int,
+    index: int,
+    dtype: torch.dtype = torch.float32,
+    *,
+    modes: int = 10,
+    epsilon: float = 0.05,
+    density: tuple[float, float] = (2.0, 1.0),
+    speed: float = 0.5,
+    pressure: float = 2.5,
 ) -> Tensor:
     r"""CE-KH: two perturbed contact layers, gas of density 2 moving at -1/2 between gas of density 1 moving at +1/2. [4, X, Y].
 
@@ -126,16 +136,20 @@ def euler_kelvin_helmholtz(
 
     epsilon = 0.05 as published; K (`modes`) is not published for this case, 10 is what it is elsewhere in the collection. The state is
     that of the cell's centre. The law is invariant under the reflection of y and under all shifts along x, not under other elements of
-    D4 (the streams have a direction) nor shifts along y. Source: Herde et al., arXiv 2405.19101, appendix B.1.5.
+    D4 (the streams have a direction) nor shifts along y. `density` is that of the inner and of the outer gas, which move at -`speed`
+    and +`speed`. Source: Herde et al., arXiv 2405.19101, appendix B.1.5.
     """
     square_shape(grid, "euler.kelvin-helmholtz")
     if modes < 1:
         raise OrbitscopeError(f"euler.kelvin-helmholtz: `modes` should be at least 1, got {modes}.")
+    if not (min(density) > 0 and pressure > 0):
+        raise OrbitscopeError(f"euler.kelvin-helmholtz: `density` and `pressure` should be positive, got {density} and {pressure}.")
     draw = stream(seed, "euler.kelvin-helmholtz", index)
     x, y = grid.coordinates().double().numpy()
     lower, upper = (0.25 + _ripple(x, draw, modes, epsilon), 0.75 + _ripple(x, draw, modes, epsilon))
     inside = (y >= lower) & (y <= upper)
-    states = np.where(inside, np.array([2.0, -0.5, 0.0, 2.5])[:, None, None], np.array([1.0, 0.5, 0.0, 2.5])[:, None, None])
+    inner, outer = (np.array([rho, u, 0.0, pressure])[:, None, None] for rho, u in ((density[0], -speed), (density[1], speed)))
+    states = np.where(inside, inner, outer)
     return Euler().conserved(torch.from_numpy(states)).to(dtype)
 
 

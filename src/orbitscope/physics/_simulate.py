@@ -12,11 +12,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ._equation import Equation, SolverError
-from ._euler import Euler
-from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
-from ._initial_flow import navier_stokes_brownian, navier_stokes_patches, navier_stokes_shear, navier_stokes_sheet
-from ._initial_gas import euler_curved, euler_gauss, euler_kelvin_helmholtz, euler_uncertain
-from ._navier_stokes import NavierStokes
+from ._initial import Initial
 
 _CHUNK_BYTES = 128 * 2**20
 
@@ -54,35 +50,6 @@ def register_scenario(new: Scenario) -> Scenario:
         raise OrbitscopeError(f"register_scenario: {new.name!r} exists already. Choose another name.")
     _SCENARIOS[new.name] = new
     return new
-
-
-_NS, _CE = NavierStokes, Euler
-for _scenario in (
-    Scenario("navier-stokes.gauss", _NS, navier_stokes_gauss, "a hundred Gaussian vortices of random sign and width", "NS-Gauss"),
-    Scenario("navier-stokes.sines", _NS, navier_stokes_sines, "random sines up to mode 10, projected", "NS-Sines"),
-    Scenario("navier-stokes.brownian", _NS, navier_stokes_brownian, "a Brownian bridge, evolved for half a unit of time", "NS-BB"),
-    Scenario("navier-stokes.patches", _NS, navier_stokes_patches, "vorticity constant on 10 x 10 squares (slow)", "NS-PwC"),
-    Scenario("navier-stokes.sheet", _NS, navier_stokes_sheet, "a mollified sinusoidal vortex sheet", "NS-SVS"),
-    Scenario(
-        "navier-stokes.shear", _NS, navier_stokes_shear, "two perturbed shear layers", "NS-SL",
-        notes="In print the perturbation does not displace the layers; here it does, as in the source of that formula.",
-    ),
-    Scenario("euler.riemann", _CE, euler_riemann, "four quadrants of constant gas states (shocks, contacts, slip lines)", "CE-RP"),
-    Scenario(
-        "euler.curved", _CE, euler_curved, "3 x 3 pieces with curved interfaces (p = 2 chosen by eye, not published)", "CE-CRP",
-        notes="p is not published: 2 was chosen by looking at pictures. The sine's argument is read as 2 pi (i x + j y + beta).",
-    ),
-    Scenario(
-        "euler.uncertain", _CE, euler_uncertain, "3 x 3 pieces, rippled interfaces, strong jumps (p = 2 chosen by eye, not published)",
-        "CE-RPUI", notes="p is not published: 2 was chosen by looking at pictures. The sine's argument is read as 2 pi (i x + j y + beta).",
-    ),
-    Scenario("euler.gauss", _CE, euler_gauss, "Gaussian vortices in a gas of constant density and pressure", "CE-Gauss"),
-    Scenario(
-        "euler.kelvin-helmholtz", _CE, euler_kelvin_helmholtz, "two perturbed contact layers with opposite velocities", "CE-KH",
-        notes="The number of modes of the interfaces is not published for this case: 10, as elsewhere in the collection.",
-    ),
-):  # fmt: skip
-    register_scenario(_scenario)
 
 
 def scenarios() -> dict[str, Scenario]:
