@@ -5,6 +5,7 @@ from ._config import TrainConfig
 from ._emulator import Emulator
 from ._fno import FNO
 from ._loss import relative_l2, smse
+from ._moments import second_moments
 from ._progress import TrainProgress
 from ._resnet import ResNet
 from ._rollout import rollout
@@ -29,6 +30,7 @@ __all__ = [
     "register",
     "relative_l2",
     "rollout",
+    "second_moments",
     "smse",
     "train",
 ]

@@ -1,28 +1,38 @@
 """The instruments: data audit, equivariance error, influence and coherence, verdicts."""
 
 from ._audit import audit
+from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
 from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
 from ._lie import lie_derivative, lie_layers
+from ._losses import bra_loss
 from ._metric import Euclidean, GaussNewton, Metric, Response
 from ._normalise import normalised
+from ._plan import Plan, memory_bytes, plan_influence
 from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
+from ._steptest import step_test
 from ._subject import check_module, load_model, load_weights
 from ._verdict import verdict
 
 __all__ = [
     "KIND",
+    "Adam",
+    "Applied",
     "Euclidean",
     "GaussNewton",
+    "GaussNewtonFull",
     "Generator",
+    "Kronecker",
     "Loss",
     "Metric",
+    "Plan",
     "ProbeConfig",
     "Response",
     "audit",
+    "bra_loss",
     "check_module",
     "command",
     "equivariance",
@@ -33,9 +43,12 @@ __all__ = [
     "load_model",
     "load_weights",
     "machine",
+    "memory_bytes",
     "normalised",
     "open_probe",
+    "plan_influence",
     "probe",
     "save_probe",
+    "step_test",
     "verdict",
 ]

@@ -11,8 +11,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from .._errors import OrbitscopeError
 from ._subject import Parameters, Subject
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(prediction [1, C, X, Y], target [1, C, X, Y]) -> a number."""
+Loss = Callable[..., Tensor]
+"""(prediction [1, C, X, Y], target [1, C, X, Y]) -> a number; with a true attribute `needs_state` it gets the state as well."""
 
 
 def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
@@ -22,8 +22,11 @@ def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk:
     be differentiated under vmap.
     """
 
+    needs_state = getattr(loss, "needs_state", False)
+
     def one(parameters: Parameters, state: Tensor, target: Tensor) -> Tensor:
-        return loss(subject(parameters, state[None]), target[None])
+        prediction = subject(parameters, state[None])
+        return loss(prediction, target[None], state[None]) if needs_state else loss(prediction, target[None])
 
     both = torch.func.vmap(torch.func.grad_and_value(one), in_dims=(None, 0, 0), randomness="error")
     rows, losses = [], []
@@ -60,6 +63,53 @@ def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int, tog
     result = torch.cat(rows) if rows else x.new_zeros(0, x.numel())
     _require_finite(result, "directional derivative")
     return result
+
+
+def pullback(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int, together: int = 8) -> Tensor:
+    r"""$J^\top w$ for each row w of `cotangents` [K, N * outputs], J as in `pushforward`: a tensor [K, p].
+
+    Reverse-mode derivatives, `chunk` examples of `x` at a time and `together` rows at a time, which share the forward pass.
+    """
+    total = torch.zeros(len(cotangents), subject.count, dtype=cotangents.dtype, device=cotangents.device)
+    wide = cotangents.reshape(len(cotangents), *x.shape)
+    with _differentiable():
+        for xs, ws in zip(x.split(chunk), wide.split(chunk, dim=1), strict=True):
+            with _explained("reverse-mode derivatives"):
+                pull = torch.func.vjp(lambda p, xs=xs: subject(p, xs), subject.parameters)[1]
+                for start in range(0, len(ws), together):
+                    some = ws[start : start + together]
+                    total[start : start + together] += flatten(torch.func.vmap(pull)(some)[0], len(some))
+    _require_finite(total, "reverse-mode derivative")
+    return total
+
+
+def output_probes(subject: Subject, x: Tensor, count: int, seed: int, chunk: int) -> Tensor:
+    r"""$J_n^\top w_{ns}$ for `count` random sign vectors w per example: rows [count * N, p], draw by draw.
+
+    $\sum_{ns} (J_n^\top w_{ns})(J_n^\top w_{ns})^\top / S$ is $J^\top J$ in expectation. Signs of one draw depend on (seed, draw) alone.
+    """
+
+    def one(parameters: Parameters, state: Tensor, signs: Tensor) -> Parameters:
+        pull = torch.func.vjp(lambda p: subject(p, state[None]), parameters)[1]
+        return pull(signs[None])[0]
+
+    every = torch.func.vmap(one, in_dims=(None, 0, 0))
+    rows = torch.empty(count * len(x), subject.count, dtype=subject.dtype, device=subject.device)
+    with _differentiable(), _explained("reverse-mode derivatives"):
+        for draw in range(count):
+            signs = random_signs(x, seed, draw)
+            for start in range(0, len(x), chunk):
+                part = every(subject.parameters, x[start : start + chunk], signs[start : start + chunk])
+                at = draw * len(x) + start
+                rows[at : at + chunk][: len(x) - start] = flatten(part, min(chunk, len(x) - start))
+    _require_finite(rows, "reverse-mode derivative")
+    return rows
+
+
+def random_signs(like: Tensor, seed: int, draw: int) -> Tensor:
+    """+1 and -1 with equal odds, in the shape of `like`, a function of (seed, draw)."""
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + draw) % 2**63)
+    return (torch.randint(0, 2, like.shape, generator=generator) * 2 - 1).to(like)
 
 
 def _transposed(trees: list[Parameters]) -> dict[str, list[Tensor]]:

@@ -12,15 +12,17 @@ from ..data import Trajectories
 from ..emulators import smse
 from ..nn import symmetrize
 from ..symmetry import GridAction, Group, Isometry
-from ._gradients import Loss, check_pushforward, example_gradients, gram, pushforward
-from ._metric import Metric, Response, metric_of
+from ._curvature import metric_of
+from ._engine import Answer, Task, make_engine
+from ._gradients import Loss, example_gradients, gram
+from ._losses import bra_loss as named_loss
+from ._metric import Metric
 from ._normalise import cosine
+from ._plan import Plan, plan_influence
 from ._provenance import stamp
 from ._sample import Transitions, resolve, sample_transitions
 from ._statistics import summarise
 from ._subject import Subject, check_module
-
-_PUSHFORWARD_TOLERANCE = 1e-2
 
 
 def influence(
@@ -34,9 +36,13 @@ def influence(
     trajectories: int | None = 8,
     times: int | None = 3,
     loss: Loss = smse,
+    bra_loss: str | Loss | None = None,
+    sketch: int | None = None,
     seed: int = 0,
     chunk: int = 8,
+    memory: str | int | None = None,
     control: bool = False,
+    planned: Callable[[Plan], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     r"""Influence of each ket x on each bra gx, for every element, in one metric:
@@ -46,19 +52,29 @@ def influence(
     Sign: positive = a small step on the ket (x_k, y_k) lowers the loss of the bra (g x_b, g y_b). Unit: loss squared per metric, so
     there is no canonical scale; `coherence` is $I(gx, x') / \sqrt{I(gx, gx)\, I(x', x')}$ in [-1, 1], and `normalised` offers others.
 
+    * `metric`: euclidean, gauss_newton, gauss_newton_full, kronecker, or a `Metric` (see each; `Adam.from_run` for the optimiser's own).
+      It is taken over the untransformed kets.
+    * `bra_loss`: another loss on the bra's side (mass, momentum, energy, divergence, residual, or a callable; see `bra_loss`): does a step
+      on the data loss also help there?
+    * `sketch`: probes per example, for large groups with gauss_newton: the curvature between bras is estimated from random output probes
+      drawn once for all elements (`SketchEngine`), with `coherence_error`, a standard error per entry.
+    * `memory`: a budget such as "4GiB", from which the batch sizes follow; `planned` gets the plan before the work begins. Without it
+      gradients go `chunk` examples at a time. Neither changes a number beyond rounding.
+
     Result, dimensions [element, bra_time, bra_trajectory, ket_time, ket_trajectory]: `influence`, `coherence`; `bra_self`, `loss` [element,
     bra_time, bra_trajectory]; `ket_self` [element, ket_time, ket_trajectory]; and per element, over same-transition pairs against the null
     of different trajectories at the same time: `response`, `null` (medians, with quartiles `_low`, `_high`), `excess` (difference, with a
-    bootstrap 95 % interval over trajectories), `kept_rank`, `condition`; `control`, the coherence of the group-averaged model of this
-    one, which must be 1 (NaN for interpolated elements).
+    bootstrap 95 % interval over trajectories), `kept_rank`, `condition`, `residual` (of the linear systems, where iterated);
+    `response_by_damping` [damping, element] and `null_by_damping` over four decades of damping, for gauss_newton; `control`, the coherence
+    of the group-averaged model of this one, which must be 1 (NaN for interpolated elements).
 
-    The metric (see `GaussNewton`) is taken over the untransformed kets, the span over kets and bras of one element. Gradients run over the
-    whole module through torch.func; no layer is special. Memory: 2 N p numbers for gradients and, for gauss_newton, 2 N * outputs.
+    Gradients run over the whole module through torch.func; no layer is special.
 
     Where it fails: coherence alone says little. Late in training it can vanish for a model that commutes well, early it is high between
     unrelated states; read `excess` with the equivariance error beside it. An interpolated element moves x and y with its own error.
 
-    Raises `OrbitscopeError` for a model that cannot be probed or differentiated, data without transitions, an unknown metric.
+    Raises `OrbitscopeError` for a model that cannot be probed or differentiated, data without transitions, an unknown metric, a budget
+    that is too small.
     """
     subject = Subject.of(model)
     if not subject.parameters:
@@ -67,27 +83,33 @@ def influence(
         raise OrbitscopeError(f"influence: `chunk` must be at least 1, got {chunk}.")
     rule = metric_of(metric, damping)
     group, chosen, action = resolve(data, group, elements)
+    other = loss if bra_loss is None else named_loss(bra_loss, data)
     pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
     check_module(model, pairs.x[:2])
-    kets, ket_loss = example_gradients(subject, loss, pairs.x, pairs.y, chunk)
-    engine = _Engine(subject, rule, pairs, loss, chunk, kets)
-    answers, losses = [], []
-    for done, g in enumerate(chosen):
-        answer, bra_loss = engine.respond(g, action) if g != group.identity else engine.respond_to(kets, ket_loss)
+    plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), sketch=sketch, memory=memory, chunk=chunk)
+    if planned is not None:
+        planned(plan)
+    engine = make_engine(Task(subject, pairs, loss, other, action, plan), rule, sketch)
+    answers = []
+    for done, answer in enumerate(engine.run(chosen), 1):
         answers.append(answer)
-        losses.append(bra_loss)
         if progress is not None:
-            progress(done + 1, len(chosen))
-    result = _dataset(answers, losses, pairs, chosen)
+            progress(done, len(chosen))
+    result = _dataset(answers, pairs, chosen)
+    result = result.merge(_sweep(rule, answers, len(pairs.x), subject.dtype, chosen, pairs))
     if control:
         result["control"] = ("element", _control(model, pairs, group, chosen, action, loss))
         result["control"].attrs.update(long_name="coherence of the group-averaged model with itself; 1 if all is right", units="1")
     for name, value in summarise(result["coherence"], seed).items():
         result[name] = value
+    names = [getattr(one, "__name__", type(one).__name__) for one in (loss, other)]
     result.attrs.update(
         sign="positive = a step on the ket lowers the bra's loss",
-        loss=getattr(loss, "__name__", type(loss).__name__),
+        loss=names[0],
+        bra_loss=names[1],
         pushforward_check=engine.check,
+        sketch=sketch or 0,
+        plan=str(plan),
         **rule.settings,
     )
     return stamp(
@@ -95,48 +117,7 @@ def influence(
     )
 
 
-class _Engine:
-    """Keeps the kets and what the metric needs of them, so that each element costs its own bras only."""
-
-    def __init__(self, subject: Subject, metric: Metric, pairs: Transitions, loss: Loss, chunk: int, kets: Tensor) -> None:
-        self.subject, self.metric, self.pairs, self.loss, self.chunk, self.kets = subject, metric, pairs, loss, chunk, kets
-        self.own = gram(kets, kets)
-        self.check = float("nan")
-        if metric.needs_pushforward:
-            self.pushed = pushforward(subject, pairs.x, kets, max(chunk, 32))
-            self.pushed_own = gram(self.pushed, self.pushed)
-            self.check = self._verify()
-
-    def respond(self, g: Isometry, action: GridAction) -> tuple[Response, Tensor]:
-        gx, gy = action.pair(g, self.pairs.x, self.pairs.y)
-        return self.respond_to(*example_gradients(self.subject, self.loss, gx, gy, self.chunk))
-
-    def respond_to(self, bras: Tensor, bra_loss: Tensor) -> tuple[Response, Tensor]:
-        same = bras is self.kets
-        matrix = _blocks(self.own, gram(bras, self.kets), self.own if same else gram(bras, bras))
-        pushed = None
-        if self.metric.needs_pushforward:
-            moved = self.pushed if same else pushforward(self.subject, self.pairs.x, bras, max(self.chunk, 32))
-            pushed = _blocks(self.pushed_own, gram(moved, self.pushed), gram(moved, moved)) / self.pushed.shape[1]
-        return self.metric.response(matrix, pushed, len(self.kets), self.kets.dtype), bra_loss
-
-    def _verify(self) -> float:
-        sample = self.pairs.x[:1]
-        pushed = self.pushed[0, : sample.numel()]
-        gap = check_pushforward(self.subject, sample, self.kets[0], pushed)
-        if not gap < _PUSHFORWARD_TOLERANCE:
-            raise OrbitscopeError(
-                f"model: its forward-mode derivative disagrees with its reverse-mode derivative by {gap:.2g} (relative), so one of them "
-                "is wrong: a layer with a jvp of its own, most likely. metric='euclidean' needs the reverse mode only."
-            )
-        return gap
-
-
-def _blocks(own: Tensor, cross: Tensor, other: Tensor) -> Tensor:
-    return torch.cat([torch.cat([own, cross.T], 1), torch.cat([cross, other], 1)], 0)
-
-
-def _dataset(answers: list[Response], losses: list[Tensor], pairs: Transitions, chosen: tuple[Isometry, ...]) -> xr.Dataset:
+def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, ...]) -> xr.Dataset:
     shape = (len(pairs.times), len(pairs.trajectories))
     bra, ket = ("element", "bra_time", "bra_trajectory"), ("element", "ket_time", "ket_trajectory")
 
@@ -145,12 +126,13 @@ def _dataset(answers: list[Response], losses: list[Tensor], pairs: Transitions, 
 
     result = xr.Dataset(
         {
-            "influence": ((*bra, *ket[1:]), stack([a.cross for a in answers], *shape)),
-            "bra_self": (bra, stack([a.bra for a in answers])),
-            "ket_self": (ket, stack([a.ket for a in answers])),
-            "loss": (bra, stack(losses)),
-            "kept_rank": ("element", [a.rank for a in answers]),
-            "condition": ("element", [a.condition for a in answers]),
+            "influence": ((*bra, *ket[1:]), stack([a.response.cross for a in answers], *shape)),
+            "bra_self": (bra, stack([a.response.bra for a in answers])),
+            "ket_self": (ket, stack([a.response.ket for a in answers])),
+            "loss": (bra, stack([a.loss for a in answers])),
+            "kept_rank": ("element", [a.response.rank for a in answers]),
+            "condition": ("element", [a.response.condition for a in answers]),
+            "residual": ("element", [a.response.residual for a in answers]),
         },
         coords={
             "element": [g.name for g in chosen],
@@ -163,7 +145,36 @@ def _dataset(answers: list[Response], losses: list[Tensor], pairs: Transitions, 
     )
     result["coherence"] = cosine(result)
     result["coherence"].attrs.update(long_name="cosine-normalised influence", units="1")
+    errors = [a.error for a in answers if a.error is not None]
+    if len(errors) == len(answers):
+        result["coherence_error"] = ((*bra, *ket[1:]), stack(errors, *shape))
+        result["coherence_error"].attrs.update(long_name="standard error of the coherence from the sketch (jackknife)", units="1")
     return result
+
+
+def _sweep(
+    rule: Metric, answers: list[Answer], kets: int, dtype: torch.dtype, chosen: tuple[Isometry, ...], pairs: Transitions
+) -> xr.Dataset:
+    """Medians of same-transition and unrelated coherence for other dampings, from the matrices at hand: does a conclusion hang on it?"""
+    rules = rule.sweep()
+    if not rules or any(a.gram is None for a in answers):
+        return xr.Dataset()
+    same_time = torch.as_tensor(pairs.time_of[:, None] == pairs.time_of[None, :])
+    apart = same_time & ~torch.eye(kets, dtype=torch.bool)
+    response, null = np.full((2, len(rules), len(answers)), np.nan)
+    for i, one in enumerate(rules):
+        for j, a in enumerate(answers):
+            assert a.gram is not None
+            r = one.response(a.gram, a.pushed, kets, dtype)
+            coherence = (r.cross / (r.bra[:, None] * r.ket[None, :]).sqrt()).cpu()
+            response[i, j] = float(coherence.diagonal().nanmedian())
+            null[i, j] = float(coherence[apart].nanmedian()) if bool(apart.any()) else float("nan")
+    dims = ("damping", "element")
+    about = {"units": "1", "long_name": "median coherence at another damping, same transition and unrelated"}
+    return xr.Dataset(
+        {"response_by_damping": (dims, response, about), "null_by_damping": (dims, null, about)},
+        coords={"damping": [one.damping for one in rules], "element": [g.name for g in chosen]},  # pyright: ignore[reportAttributeAccessIssue]
+    )
 
 
 def _control(
