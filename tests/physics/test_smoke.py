@@ -381,6 +381,20 @@ def test_rotation_knob() -> None:
     assert (turned - unfair[1]).norm() > 0.03 * turned.norm()
 
 
+@pytest.mark.long
+def test_published_length_keeps_the_turns_and_the_budgets() -> None:
+    """The strongest round at full size, 310 units of time, float32: turned runs stay turned through the chaos, nothing leaks."""
+    plan = scenario("smoke.rotation", breaking=0.0)
+    law = plan.equation()
+    ((_, values),) = simulate(plan, trajectories=36, indices=[32, 33], resolution=64, frames=32)
+    action = GridAction(law.layout, law.grid(64))
+    assert torch.equal(action(dihedral(4)["r"], values[0]), values[1])
+    residuals = law.constraints(values[0, :-1], values[0, 1:], 10.0, law.grid(64))
+    assert max(float(r.max()) for r in residuals.values()) < 2e-5
+    assert values[:, :, 0].min() > -1e-5 and values[:, :, 1:3].abs().max() < 100
+    assert (values[0, -1, 0] - values[0, -1, 0].flip(0)).norm() > 0.01 * values[0, -1, 0].norm()
+
+
 def test_translation_knob() -> None:
     """At 0 places i and 6 - i are mirror images; at 1 they are not. The first push depends on the half alone, but for the walls."""
     action = GridAction(Smoke().layout, Smoke().grid(32))

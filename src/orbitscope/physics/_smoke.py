@@ -33,8 +33,9 @@ class Smoke(Equation):
     **Scheme.** Velocities live on the cell faces (MAC grid). Momentum and smoke in flux form: third-order upwind values for the
     velocity, van Leer slopes for the smoke, second-order as a whole; strong-stability-preserving Runge-Kutta of order 3; an exact
     pressure solve by cosine transform after every stage, so the discrete divergence is 0 to rounding. Smoke is conserved: its total
-    grows by the total of q per unit time, to rounding; it obeys the maximum principle and, where q >= 0, stays >= 0. Each trajectory has
-    its own step: `cfl` bounds the outflow of a cell (at most 1/2, which the positivity needs), `max_step` the step when nothing moves yet.
+    grows by the total of q per unit time, to rounding; it obeys the maximum principle and, where q >= 0, stays >= 0, to rounding.
+    Each trajectory has its own step: `cfl` bounds the outflow of a cell (at most 1/2, which the positivity needs), `max_step` the step
+    when nothing moves yet.
     There is no viscosity: eddies of a few cells decay through the upwinding.
 
     **Stored velocity.** Centred components come from the faces by half a cell's shift of their sine series (odd across the walls they
