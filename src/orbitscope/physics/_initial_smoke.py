@@ -136,18 +136,19 @@ def _at_rest(
 
 _HALF = partial(Smoke, self_advection=0.5)
 _OPEN = (
-    "Not PhiFlow's numbers: another scheme for the same law (see Smoke). Velocity here sits at cell centres, at times 0, 1, 2, ... from "
-    "rest; the published files hold face velocities, from the first step on (rotation, scale: from the second; equivariance: steps 11-60). "
+    "Not PhiFlow's numbers: another scheme for the same law (see Smoke). Velocity here sits at cell centres, from "
+    "time 0 on; the published files hold face velocities, from the first step on (rotation, scale: from the second; equivariance: steps 11-60). "
 )  # fmt: skip
+_PUFF = "The first smoke (`noise`) is ours: published runs start empty. "
 _SLOW = "The published script advects velocity with half the time step of everything else: self_advection = 0.5. "
 for _scenario in (
     Scenario("smoke.translation", _HALF, smoke_translation, "35 inflow places, buoyancy 0.1 left and 0.2 right", "smoke-T",
              t_end=310.0, frames=311, notes=_OPEN + _SLOW + _SOURCE),
     Scenario("smoke.rotation", Smoke, smoke_rotation, "smoke from four sides, 36 strengths", "smoke-R",
-             t_end=310.0, frames=311, notes=_OPEN + _SOURCE),
+             t_end=310.0, frames=311, notes=_OPEN + _PUFF + _SOURCE),
     Scenario("smoke.scale", _HALF, smoke_scale, "38 box sizes in units of the box, the same gravity for all", "smoke-S",
-             t_end=310.0, frames=311, notes=_OPEN + _SLOW + "What breaks the scale symmetry is ours: see `breaking`. " + _SOURCE),
+             t_end=310.0, frames=311, notes=_OPEN + _PUFF + _SLOW + "What breaks the scale symmetry is ours: see `breaking`. " + _SOURCE),
     Scenario("smoke.equivariance", _HALF, smoke_equivariance, "50 strengths of one plume, to be turned into sets of known error", "smoke-E",
-             t_end=61.0, frames=62, notes=_OPEN + _SLOW + _SOURCE),
+             t_end=61.0, frames=62, notes=_OPEN + _PUFF + _SLOW + _SOURCE),
 ):  # fmt: skip
     register_scenario(_scenario)
