@@ -37,7 +37,8 @@ def budget(law: Equation, velocity: torch.Tensor, interval: float, parts: int = 
     length while the solver's own is smaller. `nu` is the viscosity to balance with, by default that of the law.
     """
     amplitude, wave = (law.parameters.get(name, default) for name, default in (("amplitude", 0.0), ("wave", 1)))
-    nu, h = law.parameters["viscosity"] if nu is None else nu, interval / (2 * parts)
+    nu = float(law.parameters["viscosity"]) if nu is None else nu
+    h = interval / (2 * parts)
     state, rows = law.step(velocity[None], 0.0), []
     for i in range(2 * parts + 1):
         rows.append(moments(state[0], amplitude, wave))

@@ -1,6 +1,7 @@
 """Every parameter of a law of initial states does what it says; the streams stay what they were; the laws of heat and tracer."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ PINNED = {
 }
 
 
-def _draw(name: str, n: int = 16, count: int = 1, seed: int = 0, **parameters: object) -> torch.Tensor:
+def _draw(name: str, n: int = 16, count: int = 1, seed: int = 0, **parameters: Any) -> torch.Tensor:
     law = initial_condition(name, **parameters)
     return torch.stack([law(Grid.square(n), seed, i, torch.float64) for i in range(count)])
 
@@ -46,7 +47,7 @@ def test_seeds_keep_their_trajectories(name: str) -> None:
 
 
 def test_every_parameter_of_a_published_law_changes_it() -> None:
-    other = {
+    other: dict[str, dict[str, Any]] = {
         "navier-stokes.gauss": {"vortices": 7, "width": (0.05, 0.06), "amplitude": 2.0},
         "navier-stokes.sines": {"modes": 3, "amplitude": 2.0},
         "navier-stokes.brownian": {"exponent": 2.0, "spin_up": 0.1, "amplitude": 0.5},
@@ -94,13 +95,13 @@ def test_every_parameter_of_a_published_law_changes_it() -> None:
         ("heat.sines", {"modes": 0}, "modes"),
     ],
 )
-def test_impossible_parameters_are_named(name: str, parameters: dict[str, object], word: str) -> None:
+def test_impossible_parameters_are_named(name: str, parameters: dict[str, Any], word: str) -> None:
     with pytest.raises(OrbitscopeError, match=word):
         _draw(name, **parameters)
 
 
 def test_ranges_of_the_quadrants() -> None:
-    ranges = {"density": (2.0, 3.0), "velocity": (-0.5, 0.1), "pressure": (4.0, 5.0)}
+    ranges: dict[str, Any] = {"density": (2.0, 3.0), "velocity": (-0.5, 0.1), "pressure": (4.0, 5.0)}
     w = Euler().primitive(_draw("CE-RP", 4, 300, **ranges))
     for channel, (low, high) in enumerate((ranges["density"], ranges["velocity"], ranges["velocity"], ranges["pressure"])):
         values = w[:, channel]
