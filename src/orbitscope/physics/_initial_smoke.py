@@ -136,8 +136,8 @@ def _at_rest(
 
 _HALF = partial(Smoke, self_advection=0.5)
 _OPEN = (
-    "Not PhiFlow's numbers: another scheme for the same law (see Smoke). Velocity here sits at cell centres, from "
-    "time 0 on; the published files hold face velocities, from the first step on (rotation, scale: from the second; equivariance: steps 11-60). "
+    "Not PhiFlow's numbers: another scheme for the same law (see Smoke). Velocity here sits at cell centres, from time "
+    "0 on; the published files hold face velocities, from the first step on (rotation, scale: from the second; equivariance: steps 11-60). "
 )  # fmt: skip
 _PUFF = "The first smoke (`noise`) is ours: published runs start empty. "
 _SLOW = "The published script advects velocity with half the time step of everything else: self_advection = 0.5. "
