@@ -9,13 +9,18 @@ from orbitscope.symmetry import Grid
 from .orders import isentropic_vortex
 
 
-def drift(solver: Equation, x: torch.Tensor, t: float, steps: int = 1) -> torch.Tensor:
-    """|mean(t) - mean(0)| / rms(0) per channel of [B, C, *grid], the largest of the batch; the means themselves in float64."""
+def drift(solver: Equation, x: torch.Tensor, t: float, steps: int = 1) -> dict[str, float]:
+    """|mean(t) - mean(0)| / rms(0) per field of [B, C, *grid], a vector as a whole, the largest of the batch; means taken in float64."""
     y = x
     for _ in range(steps):
         y = solver.step(y, t / steps)
     first, last = (s.double().flatten(2).mean(2) for s in (x, y))
-    return ((last - first).abs() / x.double().flatten(2).square().mean(2).sqrt().clamp_min(1e-300)).amax(0)
+    square = x.double().flatten(2).square().mean(2)
+    found = {}
+    for field in solver.layout.fields:
+        where = solver.layout.slice(field.name)
+        found[field.name] = float(((last - first)[:, where].norm(dim=1) / square[:, where].sum(1).sqrt()).max())
+    return found
 
 
 def boosted(state: torch.Tensor, c: tuple[float, float]) -> torch.Tensor:

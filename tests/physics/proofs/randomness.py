@@ -1,4 +1,4 @@
-"""Random initial states against the laws that they are drawn from: what was measured, what the law says, how far apart in standard errors."""
+"""Random initial states against the laws that they are drawn from: measured, expected, and how far apart in standard errors."""
 
 import math
 from collections.abc import Callable
