@@ -14,7 +14,7 @@ from orbitscope.physics import NavierStokes, SolverError, equation, scenario, si
 from orbitscope.physics._navier_stokes_3d import NavierStokes3D
 from orbitscope.physics._spectral import cut, resample
 from orbitscope.probe import audit
-from orbitscope.symmetry import Grid, GridAction, parse_group
+from orbitscope.symmetry import Boost, Grid, GridAction, Scaling, parse_group
 
 
 def _random(n: int, count: int = 2, **parameters: float) -> torch.Tensor:
@@ -173,6 +173,26 @@ def test_commutes_with_all_forty_eight_elements() -> None:
     # The control: two components exchanged without their axes.
     order = [1, 0, 2]
     assert (law.step(x[:, order], 0.1) - y[:, order]).norm() > 0.1 * y.norm()
+
+
+def test_boosts_and_scalings_of_a_transition() -> None:
+    """A boost up to the error in time, at its order (Fourier modes are carried exactly); a scaling, two copies per axis, to rounding."""
+    x, dt = _random(12, 1), 0.1
+    law = NavierStokes3D(viscosity=0.01, cfl=0.05)
+    x = law.step(x, 0.0)
+    boost = Boost(law.layout, law.grid(12), (0.7, -0.2, 0.4)).pair(x, law.step(x, dt), dt)
+    cfls, errors = np.array([0.8, 0.4, 0.2]), []
+    for cfl in cfls:
+        found = NavierStokes3D(viscosity=0.01, cfl=float(cfl)).step(boost.x, dt)
+        errors.append(float((found - boost.y).norm() / boost.y.norm()))
+    assert np.polyfit(np.log(cfls), np.log(errors), 1)[0] > 3.5 and errors[-1] < 1e-5, errors
+    law = NavierStokes3D(viscosity=0.01)
+    scaling = Scaling(law.layout, law.grid(12), velocity=1.7, copies=2)
+    moved = scaling.pair(x, law.step(x, dt), dt)
+    other = NavierStokes3D(**scaling.parameters(law.parameters))
+    assert other.viscosity == pytest.approx(0.01 * 1.7 / 2)
+    assert (other.step(moved.x, moved.dt) - moved.y).abs().max() < 1e-11 * moved.y.abs().max()
+    assert (law.step(moved.x, moved.dt) - moved.y).abs().max() > 1e-4  # the control: viscosity not scaled
 
 
 def test_divergence_tells_exchanged_components() -> None:

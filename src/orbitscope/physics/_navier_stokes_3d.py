@@ -57,6 +57,7 @@ class NavierStokes3D(Equation):
     layout: ClassVar[Layout] = Layout.of("velocity:vector", ndim=3)
     symmetries: ClassVar[tuple[str, ...]] = ("oh", "tx", "ty", "tz")
     continuous: ClassVar[tuple[str, ...]] = ("boost", "scaling")
+    continuous: ClassVar[tuple[str, ...]] = ("boost", "scaling")
 
     def __post_init__(self) -> None:
         if self.viscosity is not None and not 0.0 <= self.viscosity < math.inf:
