@@ -2,6 +2,7 @@
 
 from ._audit import audit
 from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
+from ._curves import boost_curve, shift_curve
 from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
@@ -32,6 +33,7 @@ __all__ = [
     "ProbeConfig",
     "Response",
     "audit",
+    "boost_curve",
     "bra_loss",
     "check_module",
     "command",
@@ -49,6 +51,7 @@ __all__ = [
     "plan_influence",
     "probe",
     "save_probe",
+    "shift_curve",
     "step_test",
     "verdict",
 ]
