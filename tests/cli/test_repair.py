@@ -106,3 +106,24 @@ def test_the_gas_whose_stored_channels_are_not_the_read_ones(tmp_path: Path) -> 
     before = path.read_bytes()
     damage(path, "data", 0)
     assert list(check(path).damaged) == [0] and repair_file(path) == [0] and path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".h5"])
+def test_damage_is_named_by_frame_and_old_files_are_still_checked(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make(tmp_path / f"ns{suffix}")
+    clean = path.read_bytes()
+    with h5py.File(path, "r+") as file:  # one number of the third state, past our own writing
+        file[VALUES[suffix]][3, 2, ..., 1] += 1
+    assert main(["info", str(path), "--check"]) == 1
+    assert "trajectory 3: frame 2 (t = 0.1): its bytes give the checksum" in capsys.readouterr().out
+    assert repair_file(path) == [3] and path.read_bytes() == clean
+    with h5py.File(path, "r+") as file:
+        file["orbitscope_frame_checksums"][1, 0] += 1
+    assert check(path).damaged == {1: "its values are right and a written checksum is damaged"}
+    assert repair_file(path) == [1] and path.read_bytes() == clean
+    with h5py.File(path, "r+") as file:  # as older versions wrote it
+        del file["orbitscope_frame_checksums"]
+    assert not check(path).damaged
+    damage(path, VALUES[suffix], 4)
+    assert list(check(path).damaged) == [4] and "frame" not in check(path).damaged[4]
+    assert repair_file(path) == [4] and not check(path).damaged and load(path).trajectories == 5

@@ -7,6 +7,7 @@ from ._normalisation import Normalisation
 from ._save import save
 from ._shard import Shard, assemble
 from ._split import split_indices
+from ._stream import Stream
 from ._trajectories import Trajectories
 from ._well_folder import save_well
 from ._writer import Writer
@@ -17,6 +18,7 @@ __all__ = [
     "Normalisation",
     "Shard",
     "Source",
+    "Stream",
     "Trajectories",
     "Writer",
     "assemble",

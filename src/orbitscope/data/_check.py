@@ -1,4 +1,4 @@
-"""Finding damage: the stored bytes of every trajectory against their checksum."""
+"""Finding damage: the stored bytes of every trajectory and every state against their checksums."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
-from ._format import CHECKSUMS, FileSpec, Format, checksum
+from ._format import CHECKSUMS, FRAMES, FileSpec, Format, checksum, frame_checksums
 from ._formats import FORMATS
 from ._hdf5 import dataset, open_for_reading
 from ._lazy import LazyArray
@@ -53,12 +53,13 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
         if kept:
             form, spec = description(file)
             sums = dataset(file, CHECKSUMS)[()]
+            frames = dataset(file, FRAMES)[()] if FRAMES in file else None
         for i in range(data.trajectories):
             try:
                 if kept:
-                    found = checksum(stored(file, form, spec, i).values())  # pyright: ignore[reportPossiblyUnboundVariable]
-                    if found != int(sums[i]):  # pyright: ignore[reportPossiblyUnboundVariable]
-                        damaged[i] = f"its bytes give the checksum {found:08x}, written was {int(sums[i]):08x}"  # pyright: ignore[reportPossiblyUnboundVariable]
+                    wrong = _damage(file, form, spec, i, int(sums[i]), None if frames is None else frames[i])  # pyright: ignore[reportPossiblyUnboundVariable]
+                    if wrong:
+                        damaged[i] = wrong
                 elif not bool(np.isfinite(data.values[i].numpy()).all()):
                     damaged[i] = "NaN or infinity"
             except (OSError, RuntimeError, OrbitscopeError) as error:
@@ -66,6 +67,39 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
             if progress is not None:
                 progress(i + 1, data.trajectories)
     return FileCheck(path, data.trajectories, kept, damaged)
+
+
+def _damage(file: h5py.File, form: Format, spec: FileSpec, index: int, written: int, frames: NDArray[np.uint32] | None) -> str:
+    """What is wrong with a trajectory and in which of its states; empty where nothing is."""
+    try:
+        arrays = stored(file, form, spec, index).values()
+    except (OSError, RuntimeError) as error:
+        lost = [t for t in range(spec.times) if not _readable(file, form, spec, index, t)]
+        return f"{_frames(lost, spec)} cannot be read ({error})"
+    found = checksum(arrays)
+    off = [] if frames is None else np.flatnonzero(frame_checksums(arrays) != frames).tolist()
+    if found == written and not off:
+        return ""
+    if found == written or (frames is not None and not off):
+        return "its values are right and a written checksum is damaged"
+    where = f"{_frames(off, spec)}: " if off else ""
+    return f"{where}its bytes give the checksum {found:08x}, written was {written:08x}"
+
+
+def _frames(frames: list[int], spec: FileSpec) -> str:
+    """Frames in words."""
+    some = ", ".join(map(str, frames[:8])) + (f" and {len(frames) - 8} more" if len(frames) > 8 else "")
+    times = f"t = {frames[0] * spec.dt:g}" + (f" to {frames[-1] * spec.dt:g}" if len(frames) > 1 else "") if frames else ""
+    return f"frame{'s' if len(frames) > 1 else ''} {some} ({times})" if frames else "no single frame, but the whole,"
+
+
+def _readable(file: h5py.File, form: Format, spec: FileSpec, index: int, time: int) -> bool:
+    try:
+        for name in form.variables(spec):
+            _ = dataset(file, name)[index, time]
+    except (OSError, RuntimeError):
+        return False
+    return True
 
 
 def description(file: h5py.File) -> tuple[Format, FileSpec]:

@@ -28,6 +28,12 @@ Not HDF5's own fletcher32 filter: it is computed on every read, and a chunk that
 interrupted run needs chunks that have their place in the file from the start.
 """
 
+FRAMES = "orbitscope_frame_checksums"
+"""Dataset [trajectory, time] of CRC-32 sums over the stored bytes of each state, so that damage is named by trajectory and frame.
+
+A chunk holds one or more whole states of one trajectory: these sums are at least as fine as one per chunk. Older files lack them.
+"""
+
 _CHUNK_BYTES = 2**20
 
 
@@ -117,6 +123,8 @@ def put_stored(file: h5py.File, index: int, stored: Mapping[str, NDArray[Any]]) 
         dataset(file, name)[index] = values
     if CHECKSUMS in file:
         dataset(file, CHECKSUMS)[index] = checksum(stored.values())
+    if FRAMES in file:
+        dataset(file, FRAMES)[index] = frame_checksums(stored.values())
 
 
 def checksum(arrays: Iterable[NDArray[Any]]) -> int:
@@ -125,6 +133,12 @@ def checksum(arrays: Iterable[NDArray[Any]]) -> int:
     for array in arrays:
         found = zlib.crc32(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data, found)
     return found
+
+
+def frame_checksums(arrays: Iterable[NDArray[Any]]) -> NDArray[np.uint32]:
+    """`checksum` of every state of a trajectory, [time]: arrays [time, ...] one after the other."""
+    listed = list(arrays)
+    return np.array([checksum([a[t] for a in listed]) for t in range(len(listed[0]))], dtype=np.uint32)
 
 
 def to_json(data: Any) -> str:
@@ -229,6 +243,9 @@ def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: 
     return group.create_dataset(name, shape, spec.dtype, chunks=chunks, dcpl=plan, fill_time="never")
 
 
-def create_checksums(file: h5py.File, spec: FileSpec) -> h5py.Dataset:
-    """Room for one checksum per trajectory."""
-    return file.create_dataset(CHECKSUMS, data=np.zeros(spec.trajectories, dtype=np.uint32))
+def create_checksums(file: h5py.File, spec: FileSpec) -> tuple[h5py.Dataset, h5py.Dataset]:
+    """Room for one checksum per trajectory and one per state."""
+    return (
+        file.create_dataset(CHECKSUMS, data=np.zeros(spec.trajectories, dtype=np.uint32)),
+        file.create_dataset(FRAMES, data=np.zeros((spec.trajectories, spec.times), dtype=np.uint32)),
+    )

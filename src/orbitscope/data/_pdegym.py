@@ -87,7 +87,9 @@ class PDEgym(Format):
             scale = file.create_dataset(label, data=values, dtype=h5py.string_dtype() if label == "channel" else None)
             scale.make_scale(label)
             variable.dims[axis].attach_scale(scale)
-        create_checksums(file, spec).dims[0].attach_scale(file["trajectory"])
+        for sums in create_checksums(file, spec):
+            for axis, label in enumerate(("trajectory", "time")[: sums.ndim]):
+                sums.dims[axis].attach_scale(file[label])
 
     def variables(self, spec: FileSpec) -> dict[str, tuple[int, ...]]:
         """One variable."""

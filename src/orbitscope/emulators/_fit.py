@@ -74,8 +74,9 @@ class Trainer:
         self.model.train()
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(derive(self.seed, "noise", epoch * 4096 + self.fabric.global_rank))  # for models with dropout
-            for step, index in enumerate(batches, start=1):
-                loss = self._step(index, (epoch - 1) * steps + step - 1, steps, epoch, step)
+            read = training.read([self._share(index) for index in batches])
+            for step, (index, (x, y)) in enumerate(zip(batches, read, strict=True), start=1):
+                loss = self._step(index, x, y, (epoch - 1) * steps + step - 1, steps, epoch, step)
                 total += loss * len(index)
                 if step < steps:
                     self.report(TrainProgress(self.seed, epoch, self.config.epochs, step, steps, loss, None, time.perf_counter() - started))
@@ -87,18 +88,21 @@ class Trainer:
         self.at.history.append({"epoch": epoch, "train": mean, "validation": validation, "learning_rate": rate, "seconds": seconds})
         return TrainProgress(self.seed, epoch, self.config.epochs, steps, steps, mean, validation, seconds)
 
-    def _step(self, index: Tensor, number: int, steps: int, epoch: int, step: int) -> float:
+    def _share(self, index: Tensor) -> Tensor:
+        """This device's part of a batch; one transition, to be weighted with 0, where there are fewer than devices."""
+        own = index[self.fabric.global_rank :: self.fabric.world_size]
+        return own if len(own) else index[:1]
+
+    def _step(self, index: Tensor, x: Tensor, y: Tensor, number: int, steps: int, epoch: int, step: int) -> float:
         """One update; the mean over the whole batch whatever the number of devices. Returns this device's share of the loss."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
-        own = index[rank::world]
-        x, y = self.parts["train"][own if len(own) else index[:1]]
         rate = self.config.rate(number, self.config.epochs * steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
         errors = smse(self.model(x), y, "none")
         # A device without a share still takes part, with weight 0: the gradient exchange waits for everybody.
-        loss = errors.sum() * (world / len(index) if len(own) else 0.0)
+        loss = errors.sum() * (world / len(index) if rank < len(index) else 0.0)
         value = loss.item()
         if value - value != 0:
             raise OrbitscopeError(
@@ -118,11 +122,8 @@ class Trainer:
         transitions, rank, world = self.parts[part], self.fabric.global_rank, self.fabric.world_size
         self.model.eval()
         sums = torch.zeros(4, self.prepared.data.channels, dtype=torch.float64)
-        for index in transitions.ordered(self.config.batch):
-            own = index[rank::world]
-            if not len(own):
-                continue
-            x, y = transitions[own]
+        shares = [own for index in transitions.ordered(self.config.batch) if len(own := index[rank::world])]
+        for x, y in transitions.read(shares):
             # The bare module: the data-parallel wrapper would wait for devices that have no share of this batch.
             with self.fabric.autocast():
                 prediction = self.emulator(x).to(y.dtype)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..data import Normalisation, Trajectories, split_indices
+from ..data._stream import read_batches
 from ..symmetry import Layout
 from ._build import build
 from ._config import TrainConfig
@@ -66,7 +68,7 @@ class Prepared:
 
 
 class Transitions:
-    """Pairs (state, next state) of some trajectories, held in memory where they are small enough, else read per batch."""
+    """Pairs (state, next state) of some trajectories, held in memory where they are small enough, else read ahead by worker processes."""
 
     def __init__(self, data: Trajectories, part: list[int], dtype: torch.dtype, device: torch.device, limit_bytes: float) -> None:
         self.source = data[part]
@@ -85,9 +87,17 @@ class Transitions:
             x, y = self.values[trajectory, time], self.values[trajectory, time + 1]
         return self._place(x), self._place(y)
 
+    def read(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The transitions with these numbers, batch by batch; what is not in memory is read while the caller computes."""
+        if self.values is not None or not self.source.lazy:
+            yield from (self[index] for index in batches)
+        else:
+            for x, y in read_batches(self.source, batches, pin_memory=self.device.type == "cuda"):
+                yield self._place(x), self._place(y)
+
     def _place(self, state: Tensor) -> Tensor:
         # Channels last: training steps of six small UNets ran 1.1 to 1.4 times as fast on 2 cores; other models were not measured.
-        return state.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        return state.to(self.device, self.dtype, non_blocking=state.is_pinned()).contiguous(memory_format=torch.channels_last)
 
     def shuffled(self, seed: int, epoch: int, batch: int) -> list[Tensor]:
         """The transition numbers of every batch of an epoch, in an order that depends on (seed, epoch) alone."""
