@@ -71,18 +71,31 @@ def test_a_foreign_file_is_judged_by_its_divergence_alone(simulated: Make) -> No
     """No provenance, no solver: a divergence-free field tells, and says that the physics is unchecked."""
     foreign = simulated("navier-stokes.gauss").replace(provenance={})
     right, wrong = osc.audit(foreign, "d4"), osc.audit(foreign.swap_components().replace(provenance={}), "d4")
-    assert right.attrs["verdict"] == "consistent" and right["check"].values.tolist() == ["divergence"] and right.attrs["law"] == "unknown"
+    assert (
+        right.attrs["verdict"] == "consistent"
+        and right["check"].values.tolist() == ["divergence", "transport"]
+        and right.attrs["law"] == "unknown"
+    )
     assert set(right["verdict"].values.tolist()) == {"not contradicted by the file; physics unchecked"}
     assert np.isnan(right["residual"]).all()
     assert wrong.attrs["verdict"] == CONTRADICTS and wrong.attrs["convention_fits"] == "components swapped"
 
 
 def test_a_compressible_foreign_file_cannot_be_judged(simulated: Make) -> None:
-    """Nothing says that a momentum should be divergence-free."""
-    data = simulated("euler.riemann").replace(provenance={})
+    """Nothing says that a vector of unknown meaning should be divergence-free."""
+    layout = osc.Layout.of("a", "b:vector", "c")
+    data = simulated("euler.riemann").replace(provenance={}, layout=layout)
     found = osc.audit(data, "d4")
     assert found.attrs["verdict"] == "undetermined" and "compressible" in found.attrs["explanation"]
     assert osc.audit(data.swap_components().replace(provenance={}), "d4").attrs["verdict"] == "undetermined"
+
+
+def test_a_foreign_gas_is_judged_by_continuity(simulated: Make) -> None:
+    """Fields called density and momentum say what they are; two snapshots must then balance."""
+    data = simulated("euler.riemann").replace(provenance={})
+    right, wrong = osc.audit(data, "c2"), osc.audit(data.swap_components().replace(provenance={}), "c2")
+    assert right.attrs["verdict"] == "consistent" and right["check"].values.tolist() == ["mass"]
+    assert wrong.attrs["verdict"] == CONTRADICTS and wrong.attrs["convention_fits"] == "components swapped"
 
 
 def test_a_law_can_be_given_by_name_or_as_an_object(simulated: Make) -> None:

@@ -1,5 +1,6 @@
 """Audit of the data: which symmetries the physics has, which the file has, and whether the file says the truth about itself."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..physics import Equation, equation
-from ..symmetry import GridAction, Group, Isometry
+from ..symmetry import Grid, GridAction, Group, Isometry
 from ._conventions import CONTRADICTS, UNDETERMINED, check_conventions, solver_residual
 from ._provenance import stamp
 from ._sample import resolve, sample_transitions
@@ -38,9 +39,12 @@ def audit(
 ) -> xr.Dataset:
     r"""Which elements are symmetries of the physics and of this file, and does the file keep its declared convention?
 
-    * `score` [convention, check]: how badly each reading of the vector components breaks the laws of the equation (dimensionless;
-      divergence or mass residual, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$). Attributes `verdict`, `convention_fits`,
-      `explanation` draw the conclusion.
+    * `score` [convention, check]: how badly each reading of the file breaks the laws of the equation (dimensionless; divergence or
+      mass residual, transport of vorticity between snapshots, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$). Read otherwise are
+      components, axes, the direction of time, faces for centres, and where a doubt remains the time step. `overall` [convention] is
+      the geometric mean over the checks, `rank` [convention] its order, `equivalent` [convention] names the readings that no physics
+      can tell from that one. Attributes `verdict`, `convention_fits`, `margin` (second best overall over best), `explanation` draw the
+      conclusion; `fix` is what `repair` has to do. Fields that transform otherwise than declared are found too.
     * `residual` [element]: the median of $\|S_{dt}(g x) - g y\| / \|y - x\|$: does g map solutions to solutions *as stored*? NaN
       without a solver and for interpolated elements, which no periodic box obeys.
     * `p_value` [element]: two-sample test of the invariance of the file's distribution under g (see `invariance_p_value`),
@@ -91,6 +95,9 @@ def audit(
     result = xr.Dataset(
         {
             "score": (("convention", "check"), report.scores),
+            "overall": ("convention", report.overall),
+            "rank": ("convention", report.ranks),
+            "equivalent": ("convention", ["; ".join(names) for names in report.equivalent]),
             "residual": ("element", residual),
             "residual_floor": floor,
             "p_value": ("element", corrected),
@@ -109,12 +116,16 @@ def audit(
     result["residual"].attrs.update(long_name="||S(gx) - gy|| / ||y - x||, median over transitions", units="1")
     result["p_value"].attrs.update(long_name="p-value that x and gx have one distribution, Holm-corrected", units="1")
     result["score"].attrs.update(long_name="violation of the laws under each reading of the components; lower fits better", units="1")
+    result["overall"].attrs.update(long_name="geometric mean of the scores; lower fits better", units="1")
     result["shift"].attrs.update(long_name="shift in fractions of the period", units="1")
     result.attrs.update(
         verdict=report.verdict,
         convention_declared=_declared(data.grid.ndim),
         convention_fits=report.fits,
         explanation=report.explanation,
+        margin=report.margin,
+        ambiguous=int(report.ambiguous),
+        fix=json.dumps(report.fix.to_dict()),
         law=str(law) if law else "unknown",
         alpha=alpha,
     )
@@ -148,9 +159,18 @@ def _law(data: Trajectories, law: Equation | str | None) -> Equation | None:
             found = equation(str(known), **dict(data.provenance.get("parameters") or {}))
         except (OrbitscopeError, TypeError, ValueError):
             return None  # a file of somebody else's equation: audited without a solver
-    if found.layout.channels != data.layout.channels or found.layout.ndim != data.grid.ndim or not data.grid.periodic:
+    if found.layout.channels != data.layout.channels or found.layout.ndim != data.grid.ndim or not _lives_on(found, data.grid):
         return None
     return found
+
+
+def _lives_on(law: Equation, grid: Grid) -> bool:
+    """Whether the law's own grid has these walls, this shape and this extent."""
+    for resolution in (min(grid.shape), max(grid.shape)):
+        own = law.grid(resolution)
+        if own.boundary == grid.boundary and (own.periodic or (own.shape == grid.shape and np.allclose(own.extent, grid.extent))):
+            return True
+    return False
 
 
 def _residual(law: Equation | None, g: Isometry, action: GridAction, x: torch.Tensor, y: torch.Tensor, dt: float) -> float:

@@ -1,13 +1,19 @@
-"""Does a file keep the axis convention that it declares? Laws of the physics tell."""
+"""Does a file keep the convention that it declares? Laws of the physics tell."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..physics import Equation, SolverError, equation
+from ..physics import Equation, SolverError
 from ..symmetry import Grid, Layout
+from ._parity import ParityReport, check_parity, words
+from ._readings import Reading, readings
+from ._snapshot_laws import snapshot_residuals
+from ._timing import timed_by_snapshots, timed_by_solver
 
 CONSISTENT = "consistent"
 CONTRADICTS = "file contradicts its declared convention"
@@ -15,57 +21,79 @@ UNDETERMINED = "undetermined"
 _MARGIN = 2.0
 _SOLVED = 0.5  # of a step's change: a solver with somewhat different parameters still does better
 _KEPT = 0.1  # a constraint's residual below which it counts as kept on a coarse grid
-_CONVENTIONS = {
-    "declared": ((1, 0), (0, 1)),
-    "components swapped": ((0, 1), (1, 0)),
-    "component x negated": ((-1, 0), (0, 1)),
-    "component y negated": ((1, 0), (0, -1)),
-    # Rows counted from the top of a picture, columns along x: the two turns are alike up to the sign of the whole field.
-    "components swapped, x negated": ((0, -1), (1, 0)),
-    "components swapped, y negated": ((0, 1), (-1, 0)),
-}
-_CONVENTIONS_3D = {
-    "declared": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "components x, y swapped": ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
-    "components y, z swapped": ((1, 0, 0), (0, 0, 1), (0, 1, 0)),
-    "components x, z swapped": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
-    "components in the order y, z, x": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
-    "components in the order z, x, y": ((0, 0, 1), (1, 0, 0), (0, 1, 0)),
-    "component x negated": ((-1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "component y negated": ((1, 0, 0), (0, -1, 0), (0, 0, 1)),
-    "component z negated": ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
-}
+_DYNAMIC = {"solver": _SOLVED, "transport": 0.25, "mass": 0.25}  # laws in time, whose residual has an error of the time step too
+_TIE = 1.05  # overall scores closer than this do not tell two readings apart
+_SURE = 0.01  # a solver's residual below which the time step needs no second look
+_SMALLEST, _LARGEST = 1e-9, 1e3
 
 
 @dataclass(frozen=True)
 class ConventionReport:
-    """Scores [convention, check], lower fits better, and what follows."""
+    """Scores [convention, check], lower fits better, and what follows.
+
+    `overall` is the geometric mean over the checks, `margin` that of the second best over that of the best. `equivalent` names, per
+    convention, those that no physics can tell from it. `fix` is what has to be done to the file; nothing where it is right or
+    nothing is known. `ambiguous`: several readings fit alike.
+    """
 
     conventions: tuple[str, ...]
     checks: tuple[str, ...]
-    scores: np.ndarray
+    scores: NDArray[np.float64]
     verdict: str
     fits: str
     explanation: str
+    overall: NDArray[np.float64]
+    margin: float
+    equivalent: tuple[tuple[str, ...], ...]
+    fix: Reading
+    ambiguous: bool
+    parity: ParityReport
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """1 for the convention that fits best."""
+        return np.argsort(np.argsort(self.overall, kind="stable"), kind="stable") + 1
 
 
 def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: float, law: Equation | None) -> ConventionReport:
-    """Score each way of reading the components by the equation's constraints and its solver; see `_decide` for the verdict.
+    """Score each way of reading the file by the equation's constraints and its solver; see `_decide` for the verdict.
 
-    Without an equation the only check is the divergence of a vector field, and only a file that is divergence-free under one
-    reading and not under another can be judged. There a plane compression wave along one axis is taken for a swapped shear flow.
+    Read are the components of vectors, the axes of the grid, the direction of time, and faces for centres; where the best of these leaves
+    a doubt, the time step too, alone and with others (see `_timing`). Without an equation only what two snapshots say counts
+    (see `_snapshot_laws`): there a plane compression wave along one axis is taken for a swapped shear flow.
     """
-    has_vectors = any(f.representation.size(layout.ndim) > 1 for f in layout.fields)
-    readings: dict[str, tuple[tuple[int, ...], ...]] = {2: _CONVENTIONS, 3: _CONVENTIONS_3D}.get(layout.ndim, {})
-    names = tuple(readings) if has_vectors and readings else ("declared",)
-    rows = []
-    for name in names:
-        # Only the components change, the grid stays: that is what a mislabelled file looks like.
-        mix = torch.as_tensor(layout.matrix(readings[name] if readings else np.eye(layout.ndim)), dtype=x.dtype)
-        rows.append(_scores(_mixed(mix, x), _mixed(mix, y), layout, grid, dt, law))
+    tried, equivalent = readings(layout, grid, law)
+
+    def score(reading: Reading) -> dict[str, float]:
+        return _scores(*reading.pair(x, y, layout, grid), layout, grid, reading.factor * dt, law)
+
+    rows = [score(tried[0])]
+    if not rows[0]:
+        tried, equivalent = tried[:1], equivalent[:1]
+    rows += [score(r) for r in tried[1:]]
+    for reading in _timed(tried, rows, x, y, layout, grid, dt, law):
+        if reading not in tried and all(reading.name != r.name for r in tried):
+            tried, equivalent, rows = (*tried, reading), (*equivalent, ()), [*rows, score(reading)]
     checks = tuple(rows[0])
-    scores = np.array([[row[c] for c in checks] for row in rows]).reshape(len(names), len(checks))
-    return ConventionReport(names, checks, scores, *_decide(names, checks, scores, law))
+    scores = np.array([[row[c] for c in checks] for row in rows]).reshape(len(tried), len(checks))
+    overall = np.exp(np.log(np.clip(np.nan_to_num(scores, nan=_LARGEST), _SMALLEST, _LARGEST)).mean(1)) if checks else np.ones(len(tried))
+    best = _better(tried, checks, scores, overall)
+    tied = [i for i in range(1, len(tried)) if best and i != best and overall[i] < _TIE * overall[best]]
+    verdict, fits, explanation = _decide(tried, equivalent, checks, scores, best, tied, law)
+    fix = replace(tried[best], name=fits) if verdict == CONTRADICTS else tried[0]
+    parity = ParityReport()
+    if verdict != UNDETERMINED or law is None:
+        a, b = fix.pair(x, y, layout, grid)
+        parity = check_parity(a, b, layout, grid, fix.factor * dt, law)
+    if parity.ways:
+        named = " or ".join(words(w) for w in parity.ways)
+        fits = named if verdict != CONTRADICTS else f"{fits}; {named}"
+        explanation = parity.why if verdict != CONTRADICTS else f"{explanation} {parity.why}"
+        verdict, fix = CONTRADICTS, replace(fix, name=fits, representations=parity.ways[0])
+    order = np.sort(overall)
+    margin = float(order[1] / order[0]) if len(order) > 1 and checks else 1.0
+    names = tuple(r.name for r in tried)
+    return ConventionReport(names, checks, scores, verdict, fits, explanation, overall, margin, equivalent, fix, bool(tied), parity)
 
 
 def solver_residual(law: Equation, x: Tensor, y: Tensor, dt: float) -> Tensor:
@@ -88,53 +116,89 @@ def solver_residual(law: Equation, x: Tensor, y: Tensor, dt: float) -> Tensor:
 
 
 def _scores(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: float, law: Equation | None) -> dict[str, float]:
-    scores = {}
+    scores = {} if law is None else {name: float(v.median()) for name, v in law.constraints(x, y, dt, grid).items()}
+    scores |= {name: float(v.median()) for name, v in snapshot_residuals(x, y, dt, layout, grid, law).items()}
     if law is not None:
-        scores = {name: float(values.median()) for name, values in law.constraints(x, y, dt, grid).items()}
         scores["solver"] = float(solver_residual(law, x, y, dt).median())
-    elif grid.periodic and len(layout.fields_with("vector")) == 1 and layout.ndim == 2:
-        part = layout.slice(layout.fields_with("vector")[0].name)
-        scores = {
-            name: float(values.median())
-            for name, values in equation("navier-stokes").constraints(x[:, part], y[:, part], dt, grid).items()
-            if name == "divergence"
-        }
     return scores
 
 
-def _decide(names: tuple[str, ...], checks: tuple[str, ...], scores: np.ndarray, law: Equation | None) -> tuple[str, str, str]:
-    """(verdict, reading that fits, sentence). Another reading wins if it beats the declared one by a factor of 2 in some check, loses
-    by that factor in none, and keeps a law: the least bad of several readings that all fail is no convention."""
+def _timed(
+    tried: tuple[Reading, ...],
+    rows: Sequence[dict[str, float]],
+    x: Tensor,
+    y: Tensor,
+    layout: Layout,
+    grid: Grid,
+    dt: float,
+    law: Equation | None,
+) -> list[Reading]:
+    """Readings with another time step, where the ones at hand do not settle it."""
+    if law is not None:
+        if min(row["solver"] for row in rows) <= _SURE:
+            return []
+        return timed_by_solver(tried, x, y, layout, grid, dt, law)
+    check = next((c for c in rows[0] if c in _DYNAMIC), None)
+    if check is None or min(row[check] for row in rows) <= _DYNAMIC[check] / 3:
+        return []
+    found = []
+    for reading in tried:
+        if not reading.faces:
+            pair = reading.pair(x, y, layout, grid)
+            found.append(timed_by_snapshots(reading, lambda f, p=pair: snapshot_residuals(*p, f * dt, layout, grid, None)[check]))
+    return [r for r in found if r is not None]
+
+
+def _better(tried: tuple[Reading, ...], checks: tuple[str, ...], scores: NDArray[np.float64], overall: NDArray[np.float64]) -> int:
+    """The reading that wins over the declared one, or 0.
+
+    It must beat it by a factor of 2 in a check and keep that law, and lose by that factor in none: the least bad of several readings
+    that all fail is no convention. Of several such, the best overall.
+    """
+    best = 0
+    for i in range(1, len(tried)):
+        with np.errstate(invalid="ignore"):  # inf / inf: unphysical for the solver either way, so that check does not tell
+            ratios = np.nan_to_num((scores[0] + _SMALLEST) / (scores[i] + _SMALLEST), nan=1.0, posinf=np.inf)
+        timed = tried[i].factor != 1 or tried[i].reverse
+        gains = [r > _MARGIN and s < _limit(c, timed) for r, s, c in zip(ratios, scores[i], checks, strict=True)]
+        if any(gains) and ratios.min() > 1 / _MARGIN and (not best or overall[i] < overall[best]):
+            best = i
+    return best
+
+
+def _limit(check: str, timed: bool) -> float:
+    """Where a law counts as kept; another time step can be told by laws in time alone."""
+    if check in _DYNAMIC:
+        return _DYNAMIC[check]
+    return 0.0 if timed else _KEPT
+
+
+def _decide(
+    tried: tuple[Reading, ...],
+    equivalent: tuple[tuple[str, ...], ...],
+    checks: tuple[str, ...],
+    scores: NDArray[np.float64],
+    best: int,
+    tied: list[int],
+    law: Equation | None,
+) -> tuple[str, str, str]:
+    """(verdict, reading that fits, sentence)."""
     if not checks:
         return UNDETERMINED, "unknown", "No law is known that could tell one reading of the components from another."
-    declared = scores[0]
-    best, gain = 0, 1.0
-    for i in range(1, len(names)):
-        with np.errstate(invalid="ignore"):  # inf / inf: unphysical for the solver either way, so that check does not tell
-            ratios = np.nan_to_num((declared + 1e-9) / (scores[i] + 1e-9), nan=1.0, posinf=np.inf)
-        keeps = any(s < (_SOLVED if c == "solver" else _KEPT) for c, s in zip(checks, scores[i], strict=True))
-        if keeps and ratios.max() > _MARGIN and ratios.min() > 1 / _MARGIN and ratios.max() > gain:
-            best, gain = i, float(ratios.max())
-    listing = ", ".join(f"{c} {declared[j]:.2g}" for j, c in enumerate(checks))
+    declared, listing = scores[0], _listing(checks, scores[0])
     if best:
-        other = ", ".join(f"{c} {scores[best][j]:.2g}" for j, c in enumerate(checks))
+        fits = " or ".join(tried[i].name for i in (best, *tied))
+        name = fits.replace("component", "vector component")
+        others = f" (or, which no physics can tell from it: {'; '.join(equivalent[best])})" if equivalent[best] else ""
         return (
             CONTRADICTS,
-            names[best],
-            f"Under the declared convention the laws fail ({listing}); with {names[best].replace('component', 'vector component')} "
-            f"they hold ({other}). Convert the file before blaming a model.",
+            fits,
+            f"Under the declared convention the laws fail ({listing}); with {name}{others} "
+            f"they hold ({_listing(checks, scores[best])}). Convert the file before blaming a model.",
         )
     if law is None:
-        free = declared[0] < 0.1 * scores[1:, 0].min() if len(names) > 1 else False
-        if free:
-            return CONSISTENT, "declared", f"The vector field is divergence-free as declared ({listing}) and under no other reading."
-        return (
-            UNDETERMINED,
-            "unknown",
-            f"No solver is known for this file and its vector field is compressible ({listing}): nothing to judge by.",
-        )
-    solved = declared[checks.index("solver")]
-    if solved < _SOLVED:
+        return _without_law(tried, checks, scores, listing)
+    if declared[checks.index("solver")] < _SOLVED:
         return CONSISTENT, "declared", f"The declared convention satisfies the laws of {law.name} ({listing})."
     return (
         UNDETERMINED,
@@ -143,5 +207,25 @@ def _decide(names: tuple[str, ...], checks: tuple[str, ...], scores: np.ndarray,
     )
 
 
-def _mixed(mix: Tensor, state: Tensor) -> Tensor:
-    return torch.einsum("cd,nd...->nc...", mix, state)
+def _without_law(tried: tuple[Reading, ...], checks: tuple[str, ...], scores: NDArray[np.float64], listing: str) -> tuple[str, str, str]:
+    """Consistent where a law is kept as declared and every other reading of the components breaks one, its overall sign apart."""
+    kept = [s < _limit(c, False) for s, c in zip(scores[0], checks, strict=True)]
+    told = {
+        r.name: any(k and s > 5 * (d + _SMALLEST) and s > _KEPT for k, s, d in zip(kept, row, scores[0], strict=True))
+        for r, row in zip(tried, scores, strict=True)
+    }
+    doubtful = [r.name for r in tried[1:] if not told[r.name] and not r.faces and r.factor == 1]
+    allowed = {"both components negated", "time reversed"}
+    if any(kept) and set(doubtful) <= allowed:
+        rest = f" It cannot be told from: {'; '.join(doubtful)}." if doubtful else ""
+        what = "divergence-free as declared" if "divergence" in checks else "in balance with the density as declared"
+        return CONSISTENT, "declared", f"The vector field is {what} ({listing}) and under no other reading.{rest}"
+    return (
+        UNDETERMINED,
+        "unknown",
+        f"No solver is known for this file and its vector field is compressible ({listing}): nothing to judge by.",
+    )
+
+
+def _listing(checks: tuple[str, ...], row: NDArray[np.float64]) -> str:
+    return ", ".join(f"{c} {s:.2g}" for c, s in zip(checks, row, strict=True))
