@@ -14,6 +14,7 @@ from ._normalise import normalised
 from ._plan import Plan, memory_bytes, plan_influence
 from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
+from ._spectrum import spectrum
 from ._steptest import step_test
 from ._subject import check_module, load_model, load_weights
 from ._verdict import verdict
@@ -52,6 +53,7 @@ __all__ = [
     "probe",
     "save_probe",
     "shift_curve",
+    "spectrum",
     "step_test",
     "verdict",
 ]
