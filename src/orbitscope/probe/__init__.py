@@ -1,12 +1,14 @@
 """The instruments: data audit, equivariance error, influence and coherence, verdicts."""
 
 from ._audit import audit
+from ._correct import correct
 from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
 from ._curves import boost_curve, shift_curve
 from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
+from ._learnt import learnt_subgroup
 from ._lie import lie_derivative, lie_layers
 from ._losses import bra_loss
 from ._metric import Euclidean, GaussNewton, Metric, Response
@@ -38,9 +40,11 @@ __all__ = [
     "bra_loss",
     "check_module",
     "command",
+    "correct",
     "equivariance",
     "generator",
     "influence",
+    "learnt_subgroup",
     "lie_derivative",
     "lie_layers",
     "load_model",

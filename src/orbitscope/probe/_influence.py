@@ -100,7 +100,7 @@ def influence(
     if control:
         result["control"] = ("element", _control(model, pairs, group, chosen, action, loss))
         result["control"].attrs.update(long_name="coherence of the group-averaged model with itself; 1 if all is right", units="1")
-    for name, value in summarise(result["coherence"], seed).items():
+    for name, value in summarise(result["coherence"], seed, identity=group.identity.name).items():
         result[name] = value
     names = [getattr(one, "__name__", type(one).__name__) for one in (loss, other)]
     result.attrs.update(

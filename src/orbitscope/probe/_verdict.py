@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Group
+from ..symmetry import Group, Isometry
 from ._audit import CONTRADICTS, HOLDS, NOT, PHYSICS_ONLY
+from ._learnt import learnt_subgroup
 
 OBEYS, NEARLY, BROKEN = "holds", "approximate", "broken"
 SHARED, CHANCE, OPPOSED, UNKNOWN = "shared", "no more than chance", "opposed", "undetermined"
 _NEARLY_FACTOR = 2.0
+_LEVEL = 0.05
 _SKILL = 0.5  # of the error of persistence; above it a relative error near 1 says "equally wrong"
 _FLOORS = 10.0  # a commutator within so many floors is exact, skill or not
 _ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
@@ -29,9 +31,11 @@ def verdict(
     * output: median relative error at most `tolerance` = holds; at most twice that = approximate; else broken. A commutator at its
       floor of rounding holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5)
       is equally wrong everywhere, which looks like a relative error of 1: undetermined.
-    * learning: the 95 % interval of the excess coherence above 0 = shared; below = opposed; around = no more than chance.
+    * learning: the 95 % interval of the excess coherence above 0, and the permutation test significant after Holm's correction for all
+      elements (if so many trajectories allow that at all) = shared; interval below 0 = opposed; else no more than chance.
     * learnt subgroup: the largest subgroup of elements whose output holds. It rests on the error; the coherence is evidence of mechanism,
-      and where the two disagree the sentence says so.
+      and where the two disagree the sentence says so. `shared_subgroup` asks for both. `_support` is the share of resampled
+      trajectories that give the same subgroup (see `learnt_subgroup`).
     """
     names = [str(n) for n in equivariance["element"].values]
     error = equivariance["relative_error"].median("transition").values
@@ -57,6 +61,7 @@ def verdict(
         sentence_learning=_learning_sentence(names, learning, output, influence, group),
         sentence_next=_next_sentence(group, names, data, output, audit, refused),
         learnt_subgroup=", ".join(learnt),
+        **_support(group, equivariance, influence, tolerance, learnt, holding),
         learnt_order=len(learnt),
         output_tolerance=float(tolerance),
         skill=skill,
@@ -87,9 +92,33 @@ def _per_element(names: list[str], result: xr.Dataset | None, words: object) -> 
     return [known.get(n, UNKNOWN) for n in names]
 
 
+def _support(
+    group: Group, equivariance: xr.Dataset, influence: xr.Dataset | None, tolerance: float, learnt: list[str], holding: list[Isometry]
+) -> dict[str, object]:
+    """How often resampled trajectories give the learnt subgroup, and the subgroup on which output and learning both hold."""
+    if "trajectory" not in equivariance.coords or len(holding) < 1:
+        return {}
+    drawn = learnt_subgroup(group, equivariance, influence, tolerance=tolerance, resamples=200)
+    words = [str(w) for w in drawn["output_subgroup"].values]
+    same = words.index(", ".join(learnt)) if ", ".join(learnt) in words else None
+    attributes: dict[str, object] = {"learnt_support": 0.0 if same is None else float(drawn["output_subgroup_support"][same])}
+    if influence is not None:
+        attributes |= {
+            "shared_subgroup": drawn.attrs["learnt_subgroup"], "shared_order": drawn.attrs["learnt_subgroup_order"],
+            "shared_support": drawn.attrs["learnt_subgroup_support"],
+        }  # fmt: skip
+    return attributes
+
+
 def _learning(influence: xr.Dataset) -> list[str]:
     low, high = influence["excess_low"].values, influence["excess_high"].values
-    return [SHARED if a > 0 else OPPOSED if b < 0 else CHANCE if np.isfinite(a) else UNKNOWN for a, b in zip(low, high, strict=True)]
+    corrected = influence["p_holm"].values if "p_holm" in influence else np.full(len(low), np.nan)
+    possible = influence["p_least"].values * max(1, len(low) - 1) <= _LEVEL if "p_least" in influence else np.zeros(len(low), bool)
+    words = []
+    for a, b, p, can in zip(low, high, corrected, possible, strict=True):
+        chance = bool(can) and p > _LEVEL  # NaN (the identity, or no test) is not above
+        words.append(UNKNOWN if not np.isfinite(a) else SHARED if a > 0 and not chance else OPPOSED if b < 0 else CHANCE)
+    return words
 
 
 def _members(names: list[str], words: Sequence[str], wanted: str) -> list[str]:
