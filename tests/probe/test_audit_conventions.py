@@ -111,7 +111,7 @@ def test_a_wrong_time_step_is_found(simulated: Make, name: str, known: bool, fac
     data = data.replace(dt=data.dt / factor)
     result = osc.audit(data if known else data.replace(provenance={}), "c2", permutations=9)
     assert result.attrs["verdict"] == CONTRADICTS and result.attrs["convention_fits"].startswith("dt x")
-    assert json.loads(result.attrs["fix"])["factor"] == pytest.approx(factor, rel=1e-9 if known else 0.08)
+    assert json.loads(result.attrs["fixes"])[0]["factor"] == pytest.approx(factor, rel=1e-9 if known else 0.08)
 
 
 @pytest.mark.parametrize("name", FLOWS)

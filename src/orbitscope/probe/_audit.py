@@ -44,7 +44,7 @@ def audit(
       components, axes, the direction of time, faces for centres, and where a doubt remains the time step. `overall` [convention] is
       the geometric mean over the checks, `rank` [convention] its order, `equivalent` [convention] names the readings that no physics
       can tell from that one. Attributes `verdict`, `convention_fits`, `margin` (second best overall over best), `explanation` draw the
-      conclusion; `fix` is what `repair` has to do. Fields that transform otherwise than declared are found too.
+      conclusion; `fixes` are what `correct` can do. Fields that transform otherwise than declared are found too.
     * `residual` [element]: the median of $\|S_{dt}(g x) - g y\| / \|y - x\|$: does g map solutions to solutions *as stored*? NaN
       without a solver and for interpolated elements, which no periodic box obeys.
     * `p_value` [element]: two-sample test of the invariance of the file's distribution under g (see `invariance_p_value`),
@@ -125,7 +125,7 @@ def audit(
         explanation=report.explanation,
         margin=report.margin,
         ambiguous=int(report.ambiguous),
-        fix=json.dumps(report.fix.to_dict()),
+        fixes=json.dumps([reading.to_dict() for reading in report.fixes]),
         law=str(law) if law else "unknown",
         alpha=alpha,
     )

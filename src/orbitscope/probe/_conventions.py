@@ -32,8 +32,8 @@ class ConventionReport:
     """Scores [convention, check], lower fits better, and what follows.
 
     `overall` is the geometric mean over the checks, `margin` that of the second best over that of the best. `equivalent` names, per
-    convention, those that no physics can tell from it. `fix` is what has to be done to the file; nothing where it is right or
-    nothing is known. `ambiguous`: several readings fit alike.
+    convention, those that no physics can tell from it. `fixes` are the readings that put the file right, several where they fit
+    alike, none where it is right or nothing is known.
     """
 
     conventions: tuple[str, ...]
@@ -45,9 +45,13 @@ class ConventionReport:
     overall: NDArray[np.float64]
     margin: float
     equivalent: tuple[tuple[str, ...], ...]
-    fix: Reading
-    ambiguous: bool
+    fixes: tuple[Reading, ...]
     parity: ParityReport
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether several readings fit alike."""
+        return len(self.fixes) > 1
 
     @property
     def ranks(self) -> NDArray[np.int64]:
@@ -80,8 +84,8 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
     best = _better(tried, checks, scores, overall)
     tied = [i for i in range(1, len(tried)) if best and i != best and overall[i] < _TIE * overall[best]]
     verdict, fits, explanation = _decide(tried, equivalent, checks, scores, best, tied, law)
-    fix = replace(tried[best], name=fits) if verdict == CONTRADICTS else tried[0]
-    parity = ParityReport()
+    fixes = [tried[i] for i in (best, *tied)] if verdict == CONTRADICTS else []
+    parity, fix = ParityReport(), tried[best] if verdict == CONTRADICTS else tried[0]
     if verdict != UNDETERMINED or law is None:
         a, b = fix.pair(x, y, layout, grid)
         parity = check_parity(a, b, layout, grid, fix.factor * dt, law)
@@ -89,11 +93,18 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
         named = " or ".join(words(w) for w in parity.ways)
         fits = named if verdict != CONTRADICTS else f"{fits}; {named}"
         explanation = parity.why if verdict != CONTRADICTS else f"{explanation} {parity.why}"
-        verdict, fix = CONTRADICTS, replace(fix, name=fits, representations=parity.ways[0])
+        verdict = CONTRADICTS
+        fixes = [_also(f, way) for f in fixes or [fix] for way in parity.ways]
     order = np.sort(overall)
     margin = float(order[1] / order[0]) if len(order) > 1 and checks else 1.0
     names = tuple(r.name for r in tried)
-    return ConventionReport(names, checks, scores, verdict, fits, explanation, overall, margin, equivalent, fix, bool(tied), parity)
+    return ConventionReport(names, checks, scores, verdict, fits, explanation, overall, margin, equivalent, tuple(fixes), parity)
+
+
+def _also(reading: Reading, way: tuple[tuple[str, str], ...]) -> Reading:
+    """The reading and other representations besides."""
+    name = words(way) if reading.name == "declared" else f"{reading.name}; {words(way)}"
+    return replace(reading, name=name, representations=way)
 
 
 def solver_residual(law: Equation, x: Tensor, y: Tensor, dt: float) -> Tensor:
