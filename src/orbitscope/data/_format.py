@@ -232,10 +232,12 @@ def uniform_step(values: NDArray[Any]) -> float | None:
 def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: FileSpec) -> h5py.Dataset:
     """A chunked variable [trajectory, time, ...]: one trajectory x as many frames as make about 1 MiB per chunk.
 
-    Not compressed: turbulent float32 shrinks by a tenth and then loads several times slower.
+    Not compressed: what h5py has everywhere (lzf, gzip, with or without shuffle) saves little on float32 flows and reads many times
+    slower; benchmarks/loading.py measures it.
     """
     frame = int(np.prod(shape[2:])) * np.dtype(spec.dtype).itemsize
-    chunks = (1, max(1, min(shape[1], _CHUNK_BYTES // max(1, frame))), *shape[2:])
+    pieces = -(-shape[1] // max(1, min(shape[1], _CHUNK_BYTES // max(1, frame))))
+    chunks = (1, -(-shape[1] // pieces), *shape[2:])  # of equal length: what the last chunk has too much is stored as well
     # Chunks get their place in the file now and their bytes later: while values are written the file's structure stays as it is,
     # so a killed process leaves a file that can be opened and continued.
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
