@@ -132,6 +132,9 @@ def navier_stokes(threads: int, repeats: int) -> str:
         with single_threaded():
             with recorded() as calls:
                 solver.step(x, 0.05)
+            # One input per kind of transform, so that the yardstick finds it in the cache as the solver does.
+            inputs: dict[Any, Tensor] = {}
+            calls = [(f, inputs.setdefault((f, y.shape), y), k) for f, y, k in calls]
             # In turn, so that a busy machine troubles both alike.
             pairs = [
                 [1e3 * best(work, 1) for work in (lambda x=x: solver.step(x, 0.05), lambda calls=calls: [f(y, **k) for f, y, k in calls])]
