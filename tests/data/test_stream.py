@@ -121,3 +121,13 @@ def test_damage_found_by_a_worker_is_told_in_the_caller(tmp_path: Path, stored: 
 def test_mistakes(stored: Trajectories, options: dict, words: str) -> None:
     with pytest.raises(OrbitscopeError, match=words):
         Stream(stored, **options)
+
+
+def test_processes_of_a_training_refuse_data_that_they_would_read_differently(tmp_path: Path, stored: Trajectories) -> None:
+    from orbitscope.emulators._launch import _pack, _unpack
+
+    assert torch.equal(_unpack(_pack(stored[[4, 2]], tmp_path), tmp_path).tensor(), stored[[4, 2]].tensor())
+    path = stored.values.source.path  # pyright: ignore
+    for other in (load(path, dt=0.7), load([path, path])):
+        with pytest.raises(OrbitscopeError, match="devices: .* Make one file of it first"):
+            _unpack(_pack(other, tmp_path), tmp_path)

@@ -79,6 +79,7 @@ def work(folder: Path, rank: int) -> int:
 
 def _pack(data: Trajectories, folder: Path) -> dict[str, Any]:
     about = {"layout": data.layout.to_dict(), "grid": data.grid.to_dict(), "dt": data.dt, "provenance": files.plain(data.provenance)}
+    about["notes"] = list(data.notes)
     if isinstance(data.values, LazyArray):
         axes = {str(i): torch.from_numpy(np.ascontiguousarray(axis)) for i, axis in enumerate(data.values._axes)}
         save_file(axes, folder / "axes.safetensors")
@@ -89,8 +90,13 @@ def _pack(data: Trajectories, folder: Path) -> dict[str, Any]:
 
 def _unpack(about: dict[str, Any], folder: Path) -> Trajectories:
     if about["file"]:
-        values = load(about["file"]).values
-        assert isinstance(values, LazyArray)
+        found = load(about["file"])
+        values = found.values
+        if not isinstance(values, LazyArray) or (about["notes"] and list(found.notes) != about["notes"][: len(found.notes)]):
+            raise OrbitscopeError(
+                f"devices: every process reads {about['file']} for itself, and it was loaded with options or as several files, which "
+                "they would not repeat. Make one file of it first, save(data, 'one.nc'), and train on that."
+            )
         axes = load_file(folder / "axes.safetensors")
         values = LazyArray(values.source, tuple(axes[str(i)].numpy() for i in range(len(axes))))
     else:
