@@ -16,6 +16,7 @@ from ._normalise import normalised
 from ._plan import Plan, memory_bytes, plan_influence
 from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
+from ._screen import screen
 from ._spectrum import spectrum
 from ._steptest import step_test
 from ._subject import check_module, load_model, load_weights
@@ -56,6 +57,7 @@ __all__ = [
     "plan_influence",
     "probe",
     "save_probe",
+    "screen",
     "shift_curve",
     "spectrum",
     "step_test",
