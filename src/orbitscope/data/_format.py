@@ -232,8 +232,8 @@ def uniform_step(values: NDArray[Any]) -> float | None:
 def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: FileSpec) -> h5py.Dataset:
     """A chunked variable [trajectory, time, ...]: one trajectory x as many frames as make about 1 MiB per chunk.
 
-    Not compressed: what h5py has everywhere (lzf, gzip, with or without shuffle) saves little on float32 flows and reads many times
-    slower; benchmarks/loading.py measures it.
+    Not compressed: what h5py has everywhere (lzf, gzip, with or without shuffle) saves a part of the disk and reads float32 flows
+    many times slower; benchmarks/loading.py measures it.
     """
     frame = int(np.prod(shape[2:])) * np.dtype(spec.dtype).itemsize
     pieces = -(-shape[1] // max(1, min(shape[1], _CHUNK_BYTES // max(1, frame))))
