@@ -182,3 +182,14 @@ def test_wrong_choices_are_refused() -> None:
         Euler(reconstruction="weno7")  # type: ignore[arg-type]
     with pytest.raises(OrbitscopeError, match="limiter"):
         Euler(reconstruction="weno3", limiter="minmod")
+
+
+@pytest.mark.parametrize("scheme", ["mc", "minmod", "van-leer", *WENO])
+def test_eager_stages_stay_on_their_device(scheme: str) -> None:
+    """The meta device refuses to meet a CPU tensor, as another device would: nothing in a stage is made on the CPU."""
+    x = torch.empty(2, 4, 16, 16, device="meta")
+    keep, h = torch.ones(2, 1, 16, 16, dtype=torch.bool, device="meta"), torch.empty(2, dtype=torch.float64, device="meta")
+    prim = _euler_torch.primitives(x, 1.4)
+    new = _euler_torch._blend(x, _euler_torch._stage(x, prim, h, 1.4, scheme, keep), 1, scheme)
+    assert new.device.type == _euler_torch.physical(prim, _euler_torch.crossings(prim, 1.4)).device.type == "meta"
+    assert new.dtype == x.dtype and _euler_torch.rate_of_change(prim, 1.4, scheme).shape == x.shape

@@ -88,7 +88,8 @@ def hllc_flux(prim: Tensor, axis: int, gamma: float, scheme: str = "mc", keep: T
     have first-order fluxes.
     """
     dim = 2 + axis
-    centre = prim[:, [0, 1, 2, 3] if axis == 0 else [0, 2, 1, 3]]
+    # Along y the velocities change roles. (An index list would be copied to the device at every call.)
+    centre = prim if axis == 0 else torch.stack([prim[:, 0], prim[:, 2], prim[:, 1], prim[:, 3]], 1)
     after = torch.roll(centre, -1, dim)
     up, down = _rises(centre, after - centre, dim, gamma, scheme)
     lower, upper = centre + up, after - torch.roll(down, -1, dim)
