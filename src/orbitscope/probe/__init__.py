@@ -1,6 +1,7 @@
 """The instruments: data audit, equivariance error, influence and coherence, verdicts."""
 
 from ._audit import audit
+from ._commuting import commuting
 from ._correct import correct
 from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
 from ._curves import boost_curve, shift_curve
@@ -8,6 +9,7 @@ from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
+from ._leakage import leakage
 from ._learnt import learnt_subgroup
 from ._lie import lie_derivative, lie_layers
 from ._losses import bra_loss
@@ -41,10 +43,12 @@ __all__ = [
     "bra_loss",
     "check_module",
     "command",
+    "commuting",
     "correct",
     "equivariance",
     "generator",
     "influence",
+    "leakage",
     "learnt_subgroup",
     "lie_derivative",
     "lie_layers",

@@ -47,7 +47,7 @@ def screen(
     if outlier <= 0 or tolerance < 0:
         raise OrbitscopeError(f"screen: `outlier` must be positive and `tolerance` not negative, got {outlier} and {tolerance}.")
     nonfinite, where, frozen, constant, statistic, prints = _pass(data, block_bytes)
-    copy_of, element = _copies(data, prints, nonfinite, _elements(data, group), tolerance)
+    copy_of, element = _copies(data, prints, nonfinite, moving_elements(data, group), tolerance)
     z = robust_z(statistic)
     far = (np.abs(z) > outlier).any((1, 2)) if data.trajectories >= 8 else np.zeros(data.trajectories, dtype=bool)
     result = xr.Dataset(
@@ -132,7 +132,7 @@ def _slopes(part: Tensor) -> Tensor:
     return torch.stack([part.diff(dim=d).square().flatten(1).sum(1) for d in range(3, part.ndim)]).sum(0)
 
 
-def _elements(data: Trajectories, group: Group | str | None) -> tuple[Isometry, ...]:
+def moving_elements(data: Trajectories, group: Group | str | None) -> tuple[Isometry, ...]:
     """What a copy may have been moved by, shifts included; the identity is left out."""
     action = GridAction(data.layout, data.grid)
     if group is None:
@@ -209,4 +209,4 @@ def _some(mask: NDArray[np.bool_], sentences: list[str], words: str) -> list[int
     return hits[:_LISTED].tolist()
 
 
-__all__ = ["robust_z", "screen"]
+__all__ = ["moving_elements", "robust_z", "screen"]
