@@ -262,7 +262,7 @@ def test_progress_names_stages(random_data: Make) -> None:
     """Three stages per group, each to its end."""
     seen: list[tuple[str, int, int]] = []
     osc.probe(conv(), random_data(), "c2", CONFIG, progress=lambda *step: seen.append(step))
-    assert seen == [(f"C2 {stage}", done, 2) for stage in ("audit", "equivariance", "influence") for done in (1, 2)]
+    assert seen == [(f"C2 {stage}", done, 2) for stage in ("audit", "equivariance", "influence", "step test") for done in (1, 2)]
 
 
 def test_a_perfect_model_on_a_right_and_on_a_swapped_file(simulated: Make) -> None:

@@ -160,15 +160,16 @@ def _sweep(
     if not rules or any(a.gram is None for a in answers):
         return xr.Dataset()
     same_time = torch.as_tensor(pairs.time_of[:, None] == pairs.time_of[None, :])
-    apart = same_time & ~torch.eye(kets, dtype=torch.bool)
+    apart = (same_time & ~torch.eye(kets, dtype=torch.bool)).numpy()
     response, null = np.full((2, len(rules), len(answers)), np.nan)
     for i, one in enumerate(rules):
         for j, a in enumerate(answers):
             assert a.gram is not None
             r = one.response(a.gram, a.pushed, kets, dtype)
-            coherence = (r.cross / (r.bra[:, None] * r.ket[None, :]).sqrt()).cpu()
-            response[i, j] = float(coherence.diagonal().nanmedian())
-            null[i, j] = float(coherence[apart].nanmedian()) if bool(apart.any()) else float("nan")
+            coherence = (r.cross / (r.bra[:, None] * r.ket[None, :]).sqrt()).cpu().numpy()
+            response[i, j] = np.nanmedian(coherence.diagonal())
+            if apart.any():
+                null[i, j] = np.nanmedian(coherence[apart])
     dims = ("damping", "element")
     about = {"units": "1", "long_name": "median coherence at another damping, same transition and unrelated"}
     return xr.Dataset(

@@ -18,11 +18,14 @@ from ..data import Trajectories
 from ..physics import Equation
 from ..symmetry import Group
 from ._audit import audit
+from ._curvature import metric_of
 from ._equivariance import equivariance
 from ._influence import influence
 from ._metric import Metric
+from ._plan import Plan
 from ._provenance import command, machine, versions
 from ._sample import resolve, sample_transitions
+from ._steptest import can_step, step_test
 from ._subject import Subject
 from ._verdict import verdict
 
@@ -44,6 +47,14 @@ class ProbeConfig:
     """Groups of at most so many elements get the positive control (group-averaged model); 0 switches it off."""
     seed: int = 0
     chunk: int = 8
+    bra_loss: str | None = None
+    """Loss on the bra's side of the influence: mass, momentum, energy, divergence, residual; None: the training loss."""
+    sketch: int | None = None
+    """Probes per example for gauss_newton on large groups; None: exact."""
+    memory: str | None = None
+    """Budget such as 4GiB that batch sizes are planned from; None: `chunk` examples at a time."""
+    steps: int = 2
+    """Kets whose step is really taken, on four elements of groups with an influence (see `step_test`); 0 switches it off."""
 
     def __post_init__(self) -> None:
         for name in ("trajectories", "times", "influence_elements", "chunk"):
@@ -64,6 +75,7 @@ def probe(
     audits: Mapping[str, xr.Dataset] | None = None,
     law: Equation | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    planned: Callable[[Plan], None] | None = None,
     **about: Any,
 ) -> xr.DataTree:
     """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
@@ -71,7 +83,7 @@ def probe(
     `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file; `audits` holds
     results of `audit` by group name that need not be made again (several models on one file).
     `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
-    element.
+    element, `planned` with the memory plan of each influence before it begins.
 
     Raises what `audit`, `equivariance` and `influence` raise.
     """
@@ -86,7 +98,7 @@ def probe(
         checked = (audits or {}).get(group.name)
         if checked is None:
             checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
-        nodes |= _group_nodes(model, data, group, config, checked, report)
+        nodes |= _group_nodes(model, data, group, config, checked, report, planned)
     if not nodes:
         raise OrbitscopeError("probe: `groups` is empty; name at least one, such as 'd4'.")
     first = next(d for name, d in nodes.items() if name.endswith("/audit"))
@@ -114,6 +126,7 @@ def _group_nodes(
     config: ProbeConfig,
     checked: xr.Dataset,
     report: Callable[[str], Callable[[int, int], None] | None],
+    planned: Callable[[Plan], None] | None,
 ) -> dict[str, xr.Dataset]:
     some = [group.elements[i].name for i in spread(len(group), config.influence_elements)]
     seed = config.seed
@@ -123,6 +136,7 @@ def _group_nodes(
     shared = influence(
         model, data, group, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
         times=config.times, seed=seed, chunk=config.chunk, control=len(group) <= config.control, progress=report("influence"),
+        bra_loss=config.bra_loss, sketch=config.sketch, memory=config.memory, planned=planned,
     )  # fmt: skip
     node = _node(group)
     return {
@@ -132,7 +146,27 @@ def _group_nodes(
         f"{node}/fields": pictures(model, data, group, error, seed=seed),
         f"{node}/verdict": verdict(group, error, shared, checked, tolerance=config.tolerance),
         node: xr.Dataset(attrs={"group": group.name, "order": len(group)}),
+        **_taken(model, data, group, config, some, report),
     }
+
+
+def _taken(
+    model: nn.Module,
+    data: Trajectories,
+    group: Group,
+    config: ProbeConfig,
+    some: list[str],
+    report: Callable[[str], Callable[[int, int], None] | None],
+) -> dict[str, xr.Dataset]:
+    """The step test on a few elements of a point group; shifts would only repeat it."""
+    if not config.steps or all(g.is_translation for g in group) or not can_step(metric_of(config.metric, config.damping)):
+        return {}
+    chosen = [some[i] for i in spread(len(some), 4)]
+    steps = step_test(
+        model, data, group, metric=config.metric, damping=config.damping, elements=chosen, bra_loss=config.bra_loss,
+        trajectories=3, times=1, kets=config.steps, seed=config.seed, chunk=config.chunk, progress=report("step test"),
+    )  # fmt: skip
+    return {f"{_node(group)}/steps": steps}
 
 
 def spread(count: int, limit: int) -> list[int]:

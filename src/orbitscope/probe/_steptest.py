@@ -88,11 +88,16 @@ def step_test(
     return stamp(result, "step test", group, data, subject, seed=seed, kets=len(picked), **rule.settings)
 
 
+def can_step(rule: Metric) -> bool:
+    """Whether the metric names a direction to step in, not only inner products."""
+    return isinstance(rule, Applied | Euclidean | GaussNewton)
+
+
 class _Steps:
     """The direction of the step of each picked ket; the span of `gauss_newton` depends on the element's bras."""
 
     def __init__(self, task: Task, rule: Metric, gradients: Tensor, picked: Tensor) -> None:
-        if not isinstance(rule, Applied | Euclidean | GaussNewton):
+        if not can_step(rule):
             raise OrbitscopeError(f"step_test: the metric {rule.name!r} knows inner products but no direction to step in.")
         self.task, self.rule, self.gradients, self.picked = task, rule, gradients, picked
         self.fixed = None

@@ -16,6 +16,7 @@ from ._element_figures import learning_figure, output_figure
 from ._field_pictures import Picture, field_pictures
 from ._plot import Figure
 from ._shift_figures import learning_curves, output_curves
+from ._step_figures import damping_caption, damping_figure, step_caption, step_figure
 from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
 from ._text import count
 from ._time_figures import time_figure
@@ -122,6 +123,7 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
         figures.append(numbers("In the learning", captions.learning(group), plot))
     if plot := time_figure(group):
         figures.append(numbers("Who helps whom, over time", captions.time(group), plot))
+    figures += _trust(group, numbers)
     figures += _pictures(case, group, numbers)
     mine = [r for r in rows if r.group == group.title]
     table = number_table(group)
@@ -144,6 +146,16 @@ def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow]
     tables = [t for g in groups if (t := number_table(g))]
     names = " and ".join(g.title for g in groups)
     return SectionView(f"{anchor}-shifts", f"Translations: {names}", mine, figures, tables, captions.missing(groups[0]))
+
+
+def _trust(group: Group, numbers: _Counter) -> list[FigureView]:
+    """Whether the influence is to be believed, where that was measured."""
+    figures = []
+    if plot := step_figure(group):
+        figures.append(numbers("Steps that were taken", step_caption(group), plot))
+    if plot := damping_figure(group):
+        figures.append(numbers("Other dampings", damping_caption(group), plot))
+    return figures
 
 
 def _pictures(case: Case, group: Group, numbers: _Counter) -> list[FigureView]:
