@@ -41,7 +41,7 @@ def _compute(run: Run) -> Numbers:
         figure.subplots_adjust(left=0.005, right=0.995, bottom=0.01, top=0.95, hspace=0.06)
         run.save(figure, f"gallery-{name}", 96)
     words = {name: {"shown": label, "times": times} for name, (label, _, times) in shown.items()}
-    return {"scenarios": words, "points": run.pick(64, 16), "cube": run.pick(24, 8), "wide": list(wide)}
+    return {"scenarios": words, "points": run.pick(48, 16), "cube": run.pick(24, 8), "wide": list(wide)}
 
 
 def _draw(axes: list[Axes], name: str, label: str, frames: Frames, times: list[float]) -> None:
@@ -60,9 +60,9 @@ def _draw(axes: list[Axes], name: str, label: str, frames: Frames, times: list[f
 def _frames(name: str, run: Run) -> tuple[str, Frames, list[float]]:
     plan = scenarios()[name]
     law = plan.equation()
-    n = run.pick(64, 16) if law.layout.ndim == 2 else run.pick(24, 8)
+    n = run.pick(48, 16) if law.layout.ndim == 2 else run.pick(24, 8)
     if law.name == "rayleigh-benard":  # at its published Rayleigh number it needs a finer grid than a picture is worth
-        law, n = equation(law.name, rayleigh=1e6), run.pick(48, 8)
+        law, n = equation(law.name, rayleigh=1e6), run.pick(32, 8)
     # Quick: a short time, for a plume of minutes is no quick look.
     t_end = run.pick(plan.t_end, min(plan.t_end, 1.0))
     ((_, values),) = simulate(name, trajectories=1, resolution=n, frames=3, t_end=t_end, equation=law)

@@ -40,7 +40,11 @@ def _draw(number: int, field: NDArray[np.float64], axis: Axes) -> None:
     density = cases.window(field)[0]
     axis.imshow(density.T, origin="lower", extent=(0, 1, 0, 1), cmap="viridis", interpolation="bilinear")
     centres = (np.arange(len(density)) + 0.5) / len(density)
-    axis.contour(centres, centres, density.T, 12, colors="black", linewidths=0.35)
+    # Levels away from the four constant states, whose last digits would draw maps of nothing.
+    states = np.array([s[0] for s in cases.CONFIGURATIONS[number].states])
+    levels = np.linspace(density.min(), density.max(), 24)[1:-1]
+    levels = levels[np.abs(levels[:, None] - states).min(1) > 0.02 * np.ptp(density)]
+    axis.contour(centres, centres, density.T, levels, colors="black", linewidths=0.35)
     axis.set_title(f"configuration {number}, t = {cases.CONFIGURATIONS[number].time:g}", fontsize=9)
     axis.set_xticks([0, 0.5, 1])
     axis.set_yticks([0, 0.5, 1])

@@ -61,3 +61,33 @@ def test_random_initial_states_follow_their_laws(script):
 def test_every_section_runs(script, tmp_path):
     assert script.main(["--root", str(tmp_path), "--quick"]) == 0
     assert "Not run yet" not in (tmp_path / "docs" / "proofs.md").read_text(encoding="utf-8")
+
+
+def test_time_at_equal_error_and_the_table_of_peers(tmp_path):
+    spec = importlib.util.spec_from_file_location("peers", ROOT / "benchmarks" / "peers.py")
+    assert spec is not None and spec.loader is not None
+    peers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(peers)
+    ours = [{"error": 1e-2, "seconds": 1.0}, {"error": 1e-4, "seconds": 100.0}, {"error": 1e-2, "seconds": 5.0}]
+    assert peers.time_at(1e-3, ours) == pytest.approx(10.0) and peers.time_at(1.0, ours) == 1.0 and peers.time_at(1e-5, ours) is None
+    common = {"problem": "flow", "method": "m", "size": 8, "setting": "s", "first": 9.0}
+    results = [
+        {
+            "peer": name,
+            "versions": {name: "1"},
+            "note": "",
+            "dtype": "float64",
+            "cores": 1,
+            "runs": [r | common | {"first": 9.0} for r in runs],
+        }
+        for name, runs in (("orbitscope", ours), ("exponax", [{"error": 1e-3, "seconds": 30.0}]))
+    ]
+    text = peers.table({"results": results, "created": "2020-01-01", "machine": "x", "load": 0.0, "quick": False})
+    assert "| 10 | 3 |" in text and "orbitscope 1; exponax 1" in text
+    page = tmp_path / "solvers.md"
+    page.write_text(f"a\n{peers.BEGIN}\nold\n{peers.END}\nb\n")
+    peers.write_between(page, text)
+    assert page.read_text(encoding="utf-8") == f"a\n{peers.BEGIN}\n{text}\n{peers.END}\nb\n"
+    cases = peers.problems(["gas-sod"], quick=True)
+    assert cases["gas-sod/16/initial"].shape == cases["gas-sod/16/reference"].shape == (4, 16, 16)
+    assert (ROOT / "docs" / "solvers.md").read_text(encoding="utf-8").count(peers.BEGIN) == 1
