@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 FORMAT = 1
+OnEpoch = Callable[[int, int, nn.Module], None]
+"""(seed, epoch, model) after every epoch, and before the first with epoch 0."""
 
 
 @dataclass
@@ -37,8 +39,17 @@ class _Progressed:
 class Trainer:
     """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over."""
 
-    def __init__(self, fabric: "Fabric", prepared: Prepared, seed: int, out: Path, report: Callable[[TrainProgress], None]) -> None:
+    def __init__(
+        self,
+        fabric: "Fabric",
+        prepared: Prepared,
+        seed: int,
+        out: Path,
+        report: Callable[[TrainProgress], None],
+        on_epoch: "OnEpoch | None" = None,
+    ) -> None:
         self.fabric, self.prepared, self.config, self.seed, self.out, self.report = fabric, prepared, prepared.config, seed, out, report
+        self.on_epoch = on_epoch
         config = self.config
         self.emulator = prepared.model(seed).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.parameters = sum(p.numel() for p in self.emulator.parameters())
@@ -59,13 +70,25 @@ class Trainer:
             self._main(lambda: files.write_json(self.out / files.SIDECAR, self._sidecar(None)))
         if self.at.epoch == 0 and self.config.keep == "all":
             self._main(lambda: files.write_weights(self._checkpoint(0), self.emulator, self._metadata()))
+        if self.at.epoch == 0:
+            self._show()
         for epoch in range(self.at.epoch + 1, self.config.epochs + 1):
             last = self._epoch(epoch)
             self._save()
+            self._show()
             if writer is not None:
                 self._log(writer)
             self.report(last)
         self._finish()
+
+    def _show(self) -> None:
+        """Let the caller look at the model, in evaluation mode and with random numbers of its own: training goes on as if it had not."""
+        if self.on_epoch is None or not self.fabric.is_global_zero:
+            return
+        self.emulator.eval()
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            self.on_epoch(self.seed, self.at.epoch, self.emulator)
+        self.optimiser.zero_grad()
 
     def _epoch(self, epoch: int) -> TrainProgress:
         started, training = time.perf_counter(), self.parts["train"]

@@ -12,7 +12,7 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from . import _files as files
 from ._config import TrainConfig
-from ._fit import Trainer
+from ._fit import OnEpoch, Trainer
 from ._launch import launch
 from ._prepare import Prepared
 from ._progress import ProgressOption, Reporter
@@ -29,6 +29,7 @@ def train(
     force: bool = False,
     progress: ProgressOption = "auto",
     tensorboard: bool = True,
+    on_epoch: OnEpoch | None = None,
 ) -> Path:
     r"""Train on every transition state(t) -> state(t + dt) of the training split; return the folder with the run.
 
@@ -37,11 +38,19 @@ def train(
     count), and returns at once if it is finished. `progress` is a callback that gets a `TrainProgress` after every step, "auto" (a bar on a
     terminal), or None. With `config.devices` > 1 the steps run in that many processes of their own, data-parallel.
 
+    `on_epoch(seed, epoch, model)` is called after every epoch that is trained here, and before the first one with epoch 0: look at the
+    model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
+
     Raises `OrbitscopeError` for an `out` that holds another training or other files (unless `force`, which removes that training), data
     that the model cannot take, and a loss that is not finite; what was saved stays.
     """
     config = config or TrainConfig()
     out = Path(out)
+    if on_epoch is not None and config.devices > 1:
+        raise OrbitscopeError(
+            "train: `on_epoch` is called in this process, but with `devices` > 1 the model lives in others. Use one device, or keep='all' "
+            "and look at the checkpoints afterwards (by_epoch)."
+        )
     folders = _folders(config, out)
     if force:
         for folder in folders.values():
@@ -56,11 +65,13 @@ def train(
             for seed in unfinished:
                 Reporter(progress, "").say(_summary(_title(config, seed), folders[seed]))
         else:
-            run_seeds(prepared, out, unfinished, progress, tensorboard)
+            run_seeds(prepared, out, unfinished, progress, tensorboard, on_epoch)
     return out
 
 
-def run_seeds(prepared: Prepared, out: Path, seeds: list[int], progress: ProgressOption, tensorboard: bool) -> None:
+def run_seeds(
+    prepared: Prepared, out: Path, seeds: list[int], progress: ProgressOption, tensorboard: bool, on_epoch: OnEpoch | None = None
+) -> None:
     """Train the given seeds in this process, one of `config.devices`."""
     config = prepared.config
     for seed in seeds:
@@ -68,7 +79,7 @@ def run_seeds(prepared: Prepared, out: Path, seeds: list[int], progress: Progres
         folder = _folders(config, out)[seed]
         title = _title(config, seed)
         with Reporter(progress if fabric.is_global_zero else None, title) as reporter:
-            trainer = Trainer(fabric, prepared, seed, folder, reporter)
+            trainer = Trainer(fabric, prepared, seed, folder, reporter, on_epoch)
             with _writer(folder, tensorboard and fabric.is_global_zero) as writer:
                 trainer.run(writer)
             reporter.say(_summary(title, folder))

@@ -5,10 +5,12 @@ from ._commuting import commuting
 from ._correct import correct
 from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
 from ._curves import boost_curve, shift_curve
+from ._epochs import EpochProbe, by_epoch
 from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
+from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._leakage import leakage
 from ._learnt import learnt_subgroup
 from ._lie import lie_derivative, lie_layers
@@ -20,6 +22,7 @@ from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
 from ._screen import screen
 from ._spectrum import spectrum
+from ._steps import Unrolled, equivariance_by_step, influence_by_step
 from ._steptest import step_test
 from ._subject import check_module, load_model, load_weights
 from ._verdict import verdict
@@ -28,6 +31,7 @@ __all__ = [
     "KIND",
     "Adam",
     "Applied",
+    "EpochProbe",
     "Euclidean",
     "GaussNewton",
     "GaussNewtonFull",
@@ -38,16 +42,24 @@ __all__ = [
     "Plan",
     "ProbeConfig",
     "Response",
+    "Unrolled",
     "audit",
     "boost_curve",
     "bra_loss",
+    "by_class",
+    "by_epoch",
+    "by_lag",
     "check_module",
     "command",
     "commuting",
     "correct",
     "equivariance",
+    "equivariance_by_step",
     "generator",
     "influence",
+    "influence_by_step",
+    "join_classes",
+    "lag_correlation",
     "leakage",
     "learnt_subgroup",
     "lie_derivative",

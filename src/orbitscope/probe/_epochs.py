@@ -1,0 +1,150 @@
+"""Equivariance and coherence over a training: from checkpoints, or while it runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from torch import nn
+
+from .._errors import OrbitscopeError
+from ..data import Trajectories
+from ..emulators import load_run, load_runs
+from ..symmetry import Group
+from ._equivariance import equivariance
+from ._influence import influence
+from ._metric import Metric
+
+_COHERENCE = (
+    "response", "response_low", "response_high", "null", "null_low", "null_high", "excess", "excess_low", "excess_high",
+)  # fmt: skip
+
+
+@dataclass
+class EpochProbe:
+    """What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)`.
+
+    Calling it with (seed, epoch, model) takes one reading, the same transitions every time (by `seed` of the probe); `result()` gives all
+    of them. `every`: epochs between readings; epoch 0, before the first step, is read by `train` with `keep="all"` or not. `coherence`
+    False leaves out the influence, which costs most. The model is not changed.
+
+    Variables of the result, see `by_epoch`.
+    """
+
+    data: Trajectories
+    group: Group | str
+    every: int = 1
+    elements: list[str] | None = None
+    trajectories: int | None = 8
+    times: int | None = 3
+    coherence: bool = True
+    metric: str | Metric = "gauss_newton"
+    damping: float | None = None
+    seed: int = 0
+    chunk: int = 8
+    readings: dict[tuple[int, int], xr.Dataset] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise OrbitscopeError(f"EpochProbe: `every` must be at least 1, got {self.every}.")
+
+    def __call__(self, seed: int, epoch: int, model: nn.Module) -> None:
+        if epoch % self.every == 0:
+            self.readings[seed, epoch] = self._read(model)
+
+    def result(self) -> xr.Dataset:
+        """All readings, dimensions [seed, epoch, element]; raises `OrbitscopeError` if there is none or if epochs differ between seeds."""
+        if not self.readings:
+            raise OrbitscopeError("EpochProbe: there is no reading yet. Hand it to train(..., on_epoch=...), or call it.")
+        seeds = sorted({s for s, _ in self.readings})
+        epochs = sorted({e for _, e in self.readings})
+        if missing := [(s, e) for s in seeds for e in epochs if (s, e) not in self.readings]:
+            raise OrbitscopeError(f"EpochProbe: seed {missing[0][0]} has no reading of epoch {missing[0][1]}, which another seed has.")
+        rows = [xr.concat([self.readings[s, e] for e in epochs], "epoch", combine_attrs="drop_conflicts") for s in seeds]
+        result = xr.concat(rows, "seed", combine_attrs="drop_conflicts").assign_coords(epoch=epochs, seed=seeds)
+        result["epoch"].attrs.update(long_name="passes over the training split", units="epoch")
+        result.attrs.update(kind="by_epoch", seed_of_the_probe=self.seed)
+        return result
+
+    def _read(self, model: nn.Module) -> xr.Dataset:
+        error = equivariance(
+            model, self.data, self.group, elements=self.elements, trajectories=self.trajectories, times=self.times, seed=self.seed
+        )
+        found = xr.Dataset(attrs=error.attrs)
+        for name in ("commutator", "relative_error"):
+            low, middle, high = error[name].quantile([0.25, 0.5, 0.75], "transition").transpose("quantile", ...).drop_vars("quantile")
+            for suffix, value in (("_low", low), ("", middle), ("_high", high)):
+                words = f"{error[name].attrs['long_name']}; {'median' if not suffix else 'quartile'} over transitions"
+                found[name + suffix] = value.assign_attrs(long_name=words, units="1", sign="larger is worse")
+        found["skill"] = error["skill"].median("transition").assign_attrs(error["skill"].attrs)
+        found["floor"] = error["floor"]
+        if self.coherence:
+            response = influence(
+                model, self.data, self.group, metric=self.metric, damping=self.damping, elements=self.elements,
+                trajectories=self.trajectories, times=self.times, seed=self.seed, chunk=self.chunk,
+            )  # fmt: skip
+            found = found.merge(response[[name for name in _COHERENCE if name in response]], combine_attrs="override")
+            found["loss"] = response["loss"].median(("bra_time", "bra_trajectory"))
+            found["loss"].attrs.update(long_name="loss at gx, median over transitions", units="unit of the loss", sign="larger is worse")
+        return found
+
+
+def by_epoch(
+    run: str | Path,
+    data: Trajectories,
+    group: Group | str,
+    *,
+    epochs: Sequence[int] | None = None,
+    every: int = 1,
+    elements: list[str] | None = None,
+    trajectories: int | None = 8,
+    times: int | None = 3,
+    coherence: bool = True,
+    metric: str | Metric = "gauss_newton",
+    damping: float | None = None,
+    seed: int = 0,
+    chunk: int = 8,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    r"""Equivariance error and coherence of the kept checkpoints of a run (or of all seeds below a folder), by epoch.
+
+    Dimensions [seed, epoch, element]; epoch 0 is before the first step. Medians over the same sampled transitions at every epoch, with
+    quartiles `_low` and `_high`: `commutator`, `relative_error` (see `equivariance`); `response`, `null`, and `excess` with its bootstrap
+    interval over trajectories (see `influence`); `loss`; `floor`; and `skill` [seed, epoch], the error over that of persistence.
+
+    `data`: usually the test part, `data[load_run(run).split["test"]]`. `epochs` picks some, `every` thins them out. A training in
+    progress can be read too.
+
+    Raises `OrbitscopeError` for a run without checkpoints (train with keep="all") and epochs that it does not have.
+    """
+    folders = [one.path for one in load_runs(run, "last")]
+    kept = [_epochs(folder) for folder in folders]
+    wanted = sorted(set(kept[0]).intersection(*kept[1:]))[::every] if epochs is None else list(epochs)
+    if every < 1 or not wanted:
+        raise OrbitscopeError(f"by_epoch: `every` = {every} and `epochs` = {epochs} leave nothing to read of {kept[0]}.")
+    for folder, have in zip(folders, kept, strict=True):
+        if missing := [e for e in wanted if e not in have]:
+            raise OrbitscopeError(f"by_epoch: {folder} has no checkpoint of epoch {missing[0]}; it has {have[0]} .. {have[-1]}.")
+    probe = EpochProbe(
+        data, group, elements=elements, trajectories=trajectories, times=times, coherence=coherence, metric=metric, damping=damping,
+        seed=seed, chunk=chunk,
+    )  # fmt: skip
+    for done, (folder, epoch) in enumerate((f, e) for f in folders for e in wanted):
+        one = load_run(folder, int(epoch))
+        probe(one.seed, int(epoch), one.model)
+        if progress is not None:
+            progress(done + 1, len(folders) * len(wanted))
+    result = probe.result()
+    rates = {one.seed: {int(h["epoch"]): h for h in one.history} for one in load_runs(run, "last")}
+    for name, words in (("learning_rate", "learning rate at the end of the epoch"), ("validation", "validation SMSE")):
+        table = [[rates[int(s)].get(int(e), {}).get(name, np.nan) for e in result["epoch"].values] for s in result["seed"].values]
+        result[name] = (("seed", "epoch"), np.array(table, dtype=float), {"long_name": words, "units": "1"})
+    return result
+
+
+def _epochs(folder: Path) -> list[int]:
+    found = sorted(int(p.stem.removeprefix("epoch-")) for p in (folder / "checkpoints").glob("epoch-*.safetensors"))
+    if not found:
+        raise OrbitscopeError(f"by_epoch: {folder} has no checkpoints. Train with TrainConfig(keep='all').")
+    return found
