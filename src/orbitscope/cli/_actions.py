@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from .._errors import OrbitscopeError
 from ..data import Shard, Trajectories, Writer
 from ..data._many import folder_files, is_pattern
 from ..data._trajectories import KEPT, kept
-from ..emulators import Run, load_runs
+from ..emulators import Run, load_run, load_runs
 from ..emulators._files import SIDECAR
 from ..physics import Scenario, scenario, scenarios, simulate
-from ..probe import KIND, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
+from ..probe import KIND, Adam, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
 from ._words import load_words, planned
@@ -160,13 +161,25 @@ def probe_to_file(
     trees = []
     for target, module, about, tested in cases:
         about = {**about, "data_path": str(path), **({"title": title} if title else {})}
+        mine = config
+        if config.metric == "adam":
+            module, mine = _with_optimiser(str(about.get("model_path", model)), config, place)
         with stages() as bars:
-            tree = probe(module, tested, list(groups), config, audit_data=trajectories, law=law, progress=bars, **about)
+            tree = probe(
+                module, tested, list(groups), mine, audit_data=trajectories, law=law, progress=bars,
+                planned=lambda plan: Console(stderr=True).print(f"memory: {plan}", highlight=False, soft_wrap=True), **about,
+            )  # fmt: skip
         trees.append(tree)
         save_probe(tree, target, force=force)
         print(target)
     Console().print(summary_table(trees))
     return 0
+
+
+def _with_optimiser(path: str, config: ProbeConfig, device: str) -> tuple[torch.nn.Module, ProbeConfig]:
+    """The last weights of a run, whose training state holds the moments, and the metric made of them."""
+    metric = Adam.from_run(path)
+    return load_run(path, "last", device).model, replace(config, metric=metric)
 
 
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:

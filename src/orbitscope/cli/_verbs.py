@@ -148,6 +148,8 @@ class Train:
     """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
     precision: Literal["32", "64", "bf16"] = "32"
     """Of the arithmetic; bf16 is mixed."""
+    augment: str | None = None
+    """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
     keep: Literal["best", "all"] = "best"
     """all: also the weights after every epoch."""
     load: tuple[str, ...] = ()
@@ -165,6 +167,7 @@ class Train:
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
+            augment=self.augment,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force)
         for run in load_runs(out):
@@ -174,7 +177,8 @@ class Train:
 
 @dataclass
 class Audit:
-    """Which symmetries have the physics and the file, and does the file keep its declared convention? Exit code 1 if it does not.
+    """Which symmetries have the physics and the file, does the file keep its declared convention, and what in it deserves a second look?
+    Exit code 1 if it does not, or if it shares states with another part of its split.
 
     Example: orbitscope audit ns.nc --group d4 tx
     """
@@ -191,6 +195,14 @@ class Audit:
     """Of the random choices."""
     out: Path | None = None
     """NetCDF file for the numbers, if wanted."""
+    screening: bool = True
+    """List broken, frozen, copied and outlying trajectories; reads the whole file."""
+    splits: tuple[Path, ...] = ()
+    """Files of the other parts of the split, or the folder of a run: no state may be in two parts."""
+    fix: Path | None = None
+    """Write a corrected copy of a refused file here, with the change in its history."""
+    choose: str | None = None
+    """With --fix: the name of one reading, where several fit alike."""
     load: tuple[str, ...] = ()
     """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
     layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
@@ -198,11 +210,12 @@ class Audit:
     """Replace an existing file."""
 
     def run(self) -> int:
-        from ._actions import audit_file
+        from ._audit import audit_file
 
         return audit_file(
-            self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load
-        )
+            self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load,
+            screening=self.screening, splits=self.splits, fix=self.fix, choose=self.choose,
+        )  # fmt: skip
 
 
 @dataclass
@@ -224,10 +237,18 @@ class Probe:
     """safetensors for "package.module:callable"."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
-    metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
-    """Of parameter space, for the influence."""
+    metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
+    """Of parameter space, for the influence. adam: the optimiser's own, from the training state of a run (its last weights)."""
     damping: float | None = None
-    """Of gauss_newton; None: 1e-6."""
+    """Of the Gauss-Newton metrics; None: 1e-6."""
+    bra_loss: Literal["smse", "mass", "momentum", "energy", "divergence", "residual"] = "smse"
+    """Whose response the influence measures: the training loss, or a conservation law of the prediction."""
+    sketch: int | None = None
+    """Random output probes per example, for gauss_newton on groups of hundreds of shifts; None: exact. 64 is a good start."""
+    memory: str | None = None
+    """Budget such as 4GiB: batch sizes are planned from it, and the plan is printed first."""
+    steps: int = 2
+    """Steps that are really taken, to see whether the influence predicts them; 0: none."""
     trajectories: int = 8
     """For the influence; the equivariance error takes four times as many."""
     times: int = 2
@@ -256,7 +277,8 @@ class Probe:
 
         config = ProbeConfig(
             trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, tolerance=self.tolerance,
-            influence_elements=self.influence_elements, seed=self.seed,
+            influence_elements=self.influence_elements, seed=self.seed, bra_loss=None if self.bra_loss == "smse" else self.bra_loss,
+            sketch=self.sketch, memory=self.memory, steps=self.steps,
         )  # fmt: skip
         return probe_to_file(
             self.model,
