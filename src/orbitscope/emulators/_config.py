@@ -27,6 +27,7 @@ class TrainConfig:
     - `weight_decay` (decoupled), `clip`: largest gradient norm (0: no clipping).
     - `seeds`: one run each. `split` fractions (train, validation, test) by trajectory with `split_seed`: the same split for every seed.
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
+    - `augment`: a group such as "d4" or "d4*tx*ty"; each transition of each step is moved by a random element. None: none.
     - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
     - `in_memory_gib`: splits smaller than this are held in memory; larger ones are read per batch.
 
@@ -51,6 +52,7 @@ class TrainConfig:
     device: Device = "auto"
     devices: int = 1
     keep: Keep = "best"
+    augment: str | None = None
     in_memory_gib: float = 2.0
 
     def __post_init__(self) -> None:
@@ -67,6 +69,9 @@ class TrainConfig:
         for name in ("weight_decay", "clip", "in_memory_gib"):
             _require(name, getattr(self, name), math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "finite and at least 0")
         _require("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive and finite")
+        _require(
+            "augment", self.augment, self.augment is None or (isinstance(self.augment, str) and bool(self.augment)), "words such as d4"
+        )
         _require("warmup", self.warmup, 0 <= self.warmup < 1, "in [0, 1)")
         _require("seeds", self.seeds, bool(self.seeds) and len(set(self.seeds)) == len(self.seeds), "at least one, all different")
         _require("seeds", self.seeds, all(isinstance(s, int) and 0 <= s < 2**32 for s in self.seeds), "whole numbers in 0..2^32-1")

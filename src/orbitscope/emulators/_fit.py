@@ -99,6 +99,9 @@ class Trainer:
             torch.manual_seed(derive(self.seed, "noise", epoch * 4096 + self.fabric.global_rank))  # for models with dropout
             read = training.read([self._share(index) for index in batches])
             for step, (index, (x, y)) in enumerate(zip(batches, read, strict=True), start=1):
+                if (augmentation := self.prepared.augmentation) is not None:
+                    # Drawn for the whole batch, so that the elements do not depend on the number of devices.
+                    x, y = augmentation(self._share(augmentation.draw(len(index), self.seed, epoch, step)), x, y)
                 loss = self._step(index, x, y, (epoch - 1) * steps + step - 1, steps, epoch, step)
                 total += loss * len(index)
                 if step < steps:

@@ -14,6 +14,7 @@ from .._errors import OrbitscopeError
 from ..data import Normalisation, Trajectories, split_indices
 from ..data._stream import read_batches
 from ..symmetry import Layout
+from ._augment import Augmentation
 from ._build import build
 from ._config import TrainConfig
 from ._emulator import Emulator
@@ -32,6 +33,7 @@ class Prepared:
     normalisation: Normalisation
     increment: Tensor
     fingerprint: str
+    augmentation: Augmentation | None = None
 
     @classmethod
     def of(cls, data: Trajectories, config: TrainConfig) -> "Prepared":
@@ -46,8 +48,9 @@ class Prepared:
         }
         if not split["train"]:
             raise OrbitscopeError(f"train: `split` {config.split} leaves no trajectory to train on out of {data.trajectories}.")
+        augmentation = Augmentation.of(config.augment, data.layout, data.grid) if config.augment else None
         training = data[split["train"]]
-        return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data))
+        return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data), augmentation)
 
     def model(self, seed: int) -> Emulator:
         """A fresh emulator; its weights depend on the seed alone. The global random state is left as it was."""

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 
-def _sequence(seed: int, purpose: str, index: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence((seed, zlib.crc32(purpose.encode()), index))
+def _sequence(seed: int, purpose: str, *index: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence((seed, zlib.crc32(purpose.encode()), *index))
 
 
 def derive(seed: int, purpose: str, index: int = 0) -> int:
@@ -20,3 +20,9 @@ def permutation(length: int, seed: int, purpose: str, index: int = 0) -> Tensor:
     """A random order of 0..length-1, from raw Philox words so that no release of numpy or torch changes it."""
     words = np.random.Philox(_sequence(seed, purpose, index)).random_raw(length)
     return torch.from_numpy(np.argsort(np.atleast_1d(words), kind="stable"))
+
+
+def integers(length: int, below: int, seed: int, purpose: str, *index: int) -> Tensor:
+    """`length` independent numbers from 0..below-1, int64, from raw Philox words (the bias of the remainder is below 2^-40)."""
+    words = np.random.Philox(_sequence(seed, purpose, *index)).random_raw(length)
+    return torch.from_numpy((np.atleast_1d(words) % np.uint64(below)).astype(np.int64))
