@@ -1,0 +1,128 @@
+"""The work of `orbitscope audit`: symmetries and conventions, trajectories to look at again, leakage, a corrected copy."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from .._errors import OrbitscopeError
+from ..data import Normalisation, Trajectories
+from ..emulators import load_runs, smse
+from ..emulators._files import SIDECAR
+from ..probe import KIND, audit, command, commuting, correct, leakage, save_probe, screen
+from ._progress import stages
+from ._words import load_words
+
+
+def audit_file(
+    path: Path,
+    groups: Sequence[str],
+    *,
+    law: str | None,
+    samples: int,
+    seed: int,
+    out: Path | None,
+    force: bool,
+    options: Sequence[str] = (),
+    screening: bool = True,
+    splits: Sequence[Path] = (),
+    fix: Path | None = None,
+    choose: str | None = None,
+) -> int:
+    """Print the audit of a file; 1 if it contradicts its convention or shares states with another part of its split.
+
+    `splits`: files of the other parts, or the folder of a run, whose split of this file is checked. `fix`: write a corrected copy.
+    """
+    trajectories = load_words(path, options)
+    console = Console()
+    for note in trajectories.notes:
+        Console(stderr=True).print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+    for flag, target in (("out", out), ("fix", fix)):
+        if target is not None and target.exists() and not force:
+            raise OrbitscopeError(f"{flag}: {target} exists. Give another --{flag}, or --force to replace it.")
+    if fix is not None and fix.resolve() == path.resolve():
+        raise OrbitscopeError(f"fix: {fix} is the file that is audited. Write the corrected copy beside it.")
+    nodes: dict[str, xr.Dataset] = {}
+    if screening:  # before the audit, which stops at the first value that is not finite
+        nodes["/screen"] = screen(trajectories)
+        _list(console, "trajectories", nodes["/screen"])
+    results = {}
+    with stages() as bars:
+        for words in groups:
+            result = audit(
+                trajectories, words, law=law, samples=samples, seed=seed, progress=lambda d, t, words=words: bars(f"audit {words}", d, t)
+            )
+            results[result.attrs["group"]] = result
+    first = next(iter(results.values()))
+    refused = first.attrs["verdict"] not in ("consistent", "undetermined")
+    console.print(
+        f"{path}: [bold {'red' if refused else 'green'}]{first.attrs['verdict']}[/]. {first.attrs['explanation']}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for name, result in results.items():
+        console.print(_audit_table(name, result))
+    leaks = False
+    if splits:
+        nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, options)
+        leaks = nodes["/leakage"].attrs["verdict"] == "leak"
+    if out is not None:
+        about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
+        # Beside `audit` stand only groups: the report takes every other node for one. So the rest is kept as attributes.
+        about |= {name.strip("/"): json.dumps(json.loads(node.attrs["findings"])) for name, node in nodes.items()}
+        tree = {"/": xr.Dataset(attrs=about), "/audit": first[["score"]].assign_attrs(first.attrs)}
+        tree |= {f"/{name.replace('/', '-')}/audit": result for name, result in results.items()}
+        save_probe(xr.DataTree.from_dict(tree), out, force=force)
+        print(out)
+    if fix is not None:
+        print(correct(trajectories, first, fix, choose=choose, force=force))
+    return 1 if refused or leaks else 0
+
+
+def _leakage(
+    console: Console, trajectories: Trajectories, path: Path, splits: Sequence[Path], groups: Sequence[str], options: Sequence[str]
+) -> xr.Dataset:
+    """Of this file and the others, or of the parts that a run made of this file; the run's normalisation and loss besides."""
+    if len(splits) == 1 and splits[0].is_dir() and ((splits[0] / SIDECAR).exists() or any(splits[0].glob(f"*/{SIDECAR}"))):
+        run = load_runs(splits[0])[0]
+        if sum(len(part) for part in run.split.values()) != len(trajectories):
+            raise OrbitscopeError(f"splits: the run in {splits[0]} was trained on another number of trajectories than {path} holds.")
+        found = leakage(trajectories, run.split)
+        used = Normalisation(run.model.mean.cpu(), run.model.scale.cpu(), trajectories.grid.ndim)
+        for words in groups:
+            verdict = commuting(trajectories, words, normalisation=used, loss=smse).attrs["verdict"]
+            console.print(f"normalisation and loss of the run under {words}: {verdict}", highlight=False, soft_wrap=True)
+    else:
+        parts = {path.name: trajectories}
+        for other in splits:
+            parts[other.name if other.name not in parts else str(other)] = load_words(other, options)
+        found = leakage(parts)
+    _list(console, "splits", found)
+    return found
+
+
+def _list(console: Console, what: str, found: xr.Dataset) -> None:
+    good = found.attrs["verdict"] in ("clean", "disjoint")
+    console.print(f"{what}: [bold {'green' if good else 'red'}]{found.attrs['verdict']}[/]", highlight=False)
+    for sentence in json.loads(found.attrs["findings"]):
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _audit_table(name: str, result: xr.Dataset) -> Table:
+    table = Table(title=f"{name}: residual floor {float(result['residual_floor']):.1e}", title_justify="left")
+    for column in ("element", "solver residual", "p (invariant distribution)", "verdict"):
+        table.add_column(column)
+    for i, element in enumerate(result["element"].values):
+        table.add_row(
+            str(element),
+            f"{result['residual'].values[i]:.1e}",
+            "not tested" if result["p_value"].isnull().values[i] else f"{result['p_value'].values[i]:.3g}",
+            str(result["verdict"].values[i]),
+        )
+    return table
+
+
+__all__ = ["audit_file"]
