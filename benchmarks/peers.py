@@ -102,14 +102,14 @@ Cases = tuple[float, dict[int, tuple[Array, Array]]]
 
 
 def _vortex(quick: bool) -> Cases:
-    sizes = (16, 32) if quick else (32, 64, 128)
+    sizes = (16, 32) if quick else (32, 64, 128, 192)
     return 0.4, {n: (isentropic_vortex(n, 0.0)[0].numpy(), isentropic_vortex(n, 0.4)[0].numpy()) for n in sizes}
 
 
 def _sod(quick: bool) -> Cases:
     left, right, time = TUBES["Sod"]
     cases = {}
-    for n in (16, 32) if quick else (64, 128):
+    for n in (16, 32) if quick else (64, 128, 256):
         x = (np.arange(n * 20) + 0.5) / (n * 20)
         here = riemann_exact(left, right, (x - 0.5) / time)
         seam = riemann_exact(right, left, ((x + 0.5) % 1 - 0.5) / time)
@@ -122,7 +122,7 @@ def _sod(quick: bool) -> Cases:
 
 
 def _quadrants(quick: bool) -> Cases:
-    fine, sizes = (64, (16, 32)) if quick else (512, (32, 64, 128))
+    fine, sizes = (64, (16, 32)) if quick else (512, (32, 64, 128, 256))
 
     def start(n: int) -> torch.Tensor:
         return initial_condition("CE-RP")(Grid.square(n), 0, 0, torch.float64)

@@ -22,7 +22,9 @@ def main():
             solver = pyclaw.ClawSolver2D(riemann.euler_4wave_2D)
             solver.limiters = pyclaw.limiters.tvd.MC
             solver.cfl_desired, solver.cfl_max = 0.9, 1.0
-            solver.dimensional_split = True
+            # Split, it would be of first order in time; unsplit, it needs transverse waves for its second.
+            solver.dimensional_split = False
+            solver.transverse_waves = 2
         else:
             solver = pyclaw.SharpClawSolver2D(riemann.euler_4wave_2D)
             solver.cfl_desired, solver.cfl_max = 0.45, 0.5
@@ -37,8 +39,8 @@ def main():
         return solution.q.copy()
 
     for name in problems.names:
-        for method in ("classic, MC, Roe", "sharpclaw, WENO5, Roe"):
-            for n in problems.sizes(name):
+        for method in ("classic unsplit, MC, Roe", "sharpclaw, WENO5, Roe"):
+            for n in problems.sizes(name)[:-1]:  # the finest is ours alone, so that equal errors can be found
                 initial, t_end = problems.initial(name, n), problems.time(name)
                 try:
                     first, best, answer = timed(lambda m=method, x=initial, t=t_end: run(m, x, t), options.repeats)
