@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import xarray as xr
 from rich.console import Console
-from rich.table import Table
 
 from .._errors import OrbitscopeError
 from ..data import Shard, Trajectories, Writer
@@ -19,7 +18,7 @@ from ..data._trajectories import KEPT, kept
 from ..emulators import Run, load_run, load_runs
 from ..emulators._files import SIDECAR
 from ..physics import Scenario, scenario, scenarios, simulate
-from ..probe import KIND, Adam, ProbeConfig, audit, command, load_model, open_probe, probe, save_probe
+from ..probe import Adam, ProbeConfig, command, load_model, open_probe, probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
 from ._words import load_words, planned
@@ -92,48 +91,6 @@ def simulate_to_file(
             if progress is not None:
                 progress(stage, done, len(mine))
     return Path(out)
-
-
-def audit_file(
-    path: Path,
-    groups: Sequence[str],
-    *,
-    law: str | None,
-    samples: int,
-    seed: int,
-    out: Path | None,
-    force: bool,
-    options: Sequence[str] = (),
-) -> int:
-    """Print the audit of a file; 1 if it contradicts its convention."""
-    trajectories = load_words(path, options)
-    _say_notes(trajectories)
-    if out is not None and out.exists() and not force:
-        raise OrbitscopeError(f"out: {out} exists. Give another --out, or --force to replace it.")
-    results = {}
-    with stages() as bars:
-        for words in groups:
-            result = audit(
-                trajectories, words, law=law, samples=samples, seed=seed, progress=lambda d, t, words=words: bars(f"audit {words}", d, t)
-            )
-            results[result.attrs["group"]] = result
-    console = Console()
-    first = next(iter(results.values()))
-    refused = first.attrs["verdict"] not in ("consistent", "undetermined")
-    console.print(
-        f"{path}: [bold {'red' if refused else 'green'}]{first.attrs['verdict']}[/]. {first.attrs['explanation']}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for name, result in results.items():
-        console.print(_audit_table(name, result))
-    if out is not None:
-        about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
-        tree = {"/": xr.Dataset(attrs=about), "/audit": first[["score"]].assign_attrs(first.attrs)}
-        tree |= {f"/{name.replace('/', '-')}/audit": result for name, result in results.items()}
-        save_probe(xr.DataTree.from_dict(tree), out, force=force)
-        print(out)
-    return 1 if refused else 0
 
 
 def probe_to_file(
@@ -286,20 +243,6 @@ def _cases(
             for run in runs
         ]
     return [(out, load_model(model, weights, device=device), {"model": model, "model_path": model, "title": model}, trajectories)]
-
-
-def _audit_table(name: str, result: xr.Dataset) -> Table:
-    table = Table(title=f"{name}: residual floor {float(result['residual_floor']):.1e}", title_justify="left")
-    for column in ("element", "solver residual", "p (invariant distribution)", "verdict"):
-        table.add_column(column)
-    for i, element in enumerate(result["element"].values):
-        table.add_row(
-            str(element),
-            f"{result['residual'].values[i]:.1e}",
-            "not tested" if result["p_value"].isnull().values[i] else f"{result['p_value'].values[i]:.3g}",
-            str(result["verdict"].values[i]),
-        )
-    return table
 
 
 def _say_notes(trajectories: Trajectories) -> None:
