@@ -12,7 +12,8 @@ import orbitscope as osc
 from orbitscope.physics import NavierStokes
 from orbitscope.physics._spectral import gradient, solenoidal
 from orbitscope.probe._generators import Generator, derivative, generator
-from orbitscope.probe._lie import lie_derivative, lie_layers
+from orbitscope.probe._lie import lie_derivative
+from orbitscope.probe._lie_layers import lie_layers
 from orbitscope.symmetry import Boost
 
 Make = Callable[..., osc.Trajectories]
@@ -276,3 +277,21 @@ def test_the_model_is_left_as_it_was(random_data: Make) -> None:
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert not any(m._forward_hooks for m in model.modules()) and all(p.grad is None for p in model.parameters())
     assert math.isfinite(float(lie_derivative(model, random_data())["lie"].max()))
+
+
+def advection(u: Tensor) -> Tensor:
+    """(u . grad) u, spectral derivatives."""
+    slopes = gradient(u, (1.0, 1.0))  # [N, component, derivative, X, Y]
+    return (u[:, None] * slopes).sum(2)
+
+
+def test_advection_turns_and_stretches_with_the_flow() -> None:
+    """An operator with a derivative: here the carrying and the mixing (or growing) part have to fit each other, sign and all."""
+    data = waves(points=64, modes=2)
+    found = lie_derivative(Pointwise(advection), data, ["rotation", "dilation", "tx"])
+    worst = found["lie"].max("transition")
+    assert worst.sel(generator="tx") < 1e-10 and worst.sel(generator=["rotation", "dilation"]).max() < 5e-3
+    finer = lie_derivative(Pointwise(advection), waves(points=96, modes=2), ["rotation", "dilation"])["lie"].max("transition")
+    assert (finer < 0.2 * worst.sel(generator=["rotation", "dilation"])).all()  # what is left is the resolution of the taper
+    wrong = data.replace(layout=osc.Layout.of("a", "b"))
+    assert lie_derivative(Pointwise(advection), wrong, "rotation")["lie"].min() > 0.3  # the control: components that do not turn

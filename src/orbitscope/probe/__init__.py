@@ -13,7 +13,8 @@ from ._influence import influence
 from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._leakage import leakage
 from ._learnt import learnt_subgroup
-from ._lie import lie_derivative, lie_layers
+from ._lie import lie_derivative
+from ._lie_layers import lie_layers
 from ._losses import bra_loss
 from ._metric import Euclidean, GaussNewton, Metric, Response
 from ._normalise import normalised
