@@ -5,7 +5,9 @@ from ._equation import Equation, SolverError, equation, equations
 from ._euler import Euler
 from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
 from ._navier_stokes import NavierStokes
+from ._navier_stokes_3d import NavierStokes3D
 from ._rayleigh_benard import RayleighBenard
+from ._shallow_water import ShallowWater
 from ._simulate import Scenario, initial_condition, register_scenario, scenario, scenarios, simulate
 from ._smoke import Smoke
 
@@ -14,8 +16,10 @@ __all__ = [
     "Euler",
     "Initial",
     "NavierStokes",
+    "NavierStokes3D",
     "RayleighBenard",
     "Scenario",
+    "ShallowWater",
     "Smoke",
     "SolverError",
     "equation",

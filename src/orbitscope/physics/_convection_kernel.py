@@ -58,7 +58,8 @@ def _speed(u, v, t, inv_dx, inv_dy, half, columns):
     top = inv_dx / zero
     for j in range(1, u.shape[0] - 1):
         for i in range(1, u.shape[1] - 1):
-            s = abs(u[j, i]) * inv_dx + half * abs(v[j - 1, i] + v[j, i]) * inv_dy
+            # Both faces of the cell: one alone would give a flow and its mirror image different steps.
+            s = max(abs(u[j, i]), abs(u[j, i + 1])) * inv_dx + half * abs(v[j - 1, i] + v[j, i]) * inv_dy
             columns[0, i] = max(columns[0, i], s)
             columns[1, i] = max(columns[1, i], abs(t[j, i]))
         for i in range(1, u.shape[1] - 1):
