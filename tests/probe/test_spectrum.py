@@ -38,7 +38,7 @@ def test_everything_against_a_dense_jacobian(random_data: Make, method: str) -> 
     np.testing.assert_allclose(found["eigenvalue"].values, values[:12], rtol=1e-8)
     share = (vectors.T @ residual) ** 2 / (residual @ residual)
     np.testing.assert_allclose(found["alignment"].values, share[:12], rtol=1e-7, atol=1e-12)
-    np.testing.assert_allclose(found["cumulative"].values, share[:12].cumsum(), rtol=1e-7)
+    np.testing.assert_allclose(found["aligned"].values, share[:12].cumsum(), rtol=1e-7)
     hat = np.stack([residual @ kernel @ np.linalg.inv(kernel + d * np.eye(len(kernel))) @ residual for d in dampings])
     np.testing.assert_allclose(found["captured"].values, hat / (residual @ residual), rtol=1e-6)
     p = values / values.sum()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from . import _files as files
+from ._emulator import Emulator
 from ._loss import relative_l2, smse
 from ._prepare import PARTS, Prepared, Transitions
 from ._progress import TrainProgress
@@ -51,7 +52,7 @@ class Trainer:
         self.fabric, self.prepared, self.config, self.seed, self.out, self.report = fabric, prepared, prepared.config, seed, out, report
         self.on_epoch = on_epoch
         config = self.config
-        self.emulator = prepared.model(seed).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.emulator = channels_last(prepared.model(seed))
         self.parameters = sum(p.numel() for p in self.emulator.parameters())
         if not self.parameters:
             raise OrbitscopeError(f"train: the model {config.model!r} has no parameters; there is nothing to train.")
@@ -255,6 +256,17 @@ class Trainer:
             if name != "epoch":
                 writer.add_scalar(name, value, self.at.epoch)
         writer.flush()
+
+
+def channels_last(model: Emulator) -> Emulator:
+    """The same model with its convolution weights in the memory order that convolutions are fastest in, in place.
+
+    `Module.to(memory_format=...)` would also try the five-dimensional weights of spectral layers, and fail.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def versions() -> dict[str, str]:

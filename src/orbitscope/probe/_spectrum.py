@@ -64,7 +64,7 @@ def spectrum(
 
     * `eigenvalue` [mode]: largest first.
     * `alignment` [mode]: $(v_k \cdot r)^2 / |r|^2$ with r = y - f(x), all outputs of the batch in one vector; a random r has `chance` = 1/M
-      on average. `cumulative` sums it. For losses r is the vector of ones: how much of a mode all examples share.
+      on average. `aligned` sums it. For losses r is the vector of ones: how much of a mode all examples share.
     * `trace`, `stable_rank` $\mathrm{tr} H / s_1$, `participation` $(\mathrm{tr} H)^2 / \mathrm{tr} H^2$, `effective_rank`
       $\exp(-\sum p \log p)$, $p = s / \mathrm{tr} H$ (Roy and Vetterli, EUSIPCO 2007).
     * `freedom` [damping]: degrees of freedom $\mathrm{tr}\, H (H + \lambda)^{-1}$.
@@ -268,7 +268,7 @@ def _dataset(found: _Found, residual: Array, damping: Array, pairs: Transitions,
         {
             "eigenvalue": ("mode", found.values, {"long_name": "eigenvalue of the kernel", "units": "output^2"}),
             "alignment": ("mode", alignment, {"long_name": "part of |r|^2 along the eigenvector", "units": "1"}),
-            "cumulative": ("mode", alignment.cumsum(), {"long_name": "part of |r|^2 along this and earlier eigenvectors", "units": "1"}),
+            "aligned": ("mode", alignment.cumsum(), {"long_name": "part of |r|^2 along this and earlier eigenvectors", "units": "1"}),
             "chance": ((), 1 / found.size, {"long_name": "alignment expected of a random vector", "units": "1"}),
             "freedom": ("damping", found.damped[:, 0], {"long_name": "degrees of freedom, tr H (H + damping)^-1", "units": "1"}),
             "freedom_error": ("damping", found.damped[:, 1], {"long_name": "standard error of freedom", "units": "1"}),
