@@ -81,8 +81,11 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
     checks = tuple(rows[0])
     scores = np.array([[row[c] for c in checks] for row in rows]).reshape(len(tried), len(checks))
     overall = np.exp(np.log(np.clip(np.nan_to_num(scores, nan=_LARGEST), _SMALLEST, _LARGEST)).mean(1)) if checks else np.ones(len(tried))
-    best = _better(tried, checks, scores, overall)
-    tied = [i for i in range(1, len(tried)) if best and i != best and overall[i] < _TIE * overall[best]]
+    better = _better(tried, checks, scores)
+    lowest = min((overall[i] for i in better), default=0.0)
+    alike = [i for i in better if overall[i] < _TIE * lowest]
+    simplest = min((tried[i].changes for i in alike), default=0)
+    best, *tied = sorted((i for i in alike if tried[i].changes == simplest), key=lambda i: overall[i]) or [0]
     verdict, fits, explanation = _decide(tried, equivalent, checks, scores, best, tied, law)
     fixes = [tried[i] for i in (best, *tied)] if verdict == CONTRADICTS else []
     parity, fix = ParityReport(), tried[best] if verdict == CONTRADICTS else tried[0]
@@ -160,21 +163,21 @@ def _timed(
     return [r for r in found if r is not None]
 
 
-def _better(tried: tuple[Reading, ...], checks: tuple[str, ...], scores: NDArray[np.float64], overall: NDArray[np.float64]) -> int:
-    """The reading that wins over the declared one, or 0.
+def _better(tried: tuple[Reading, ...], checks: tuple[str, ...], scores: NDArray[np.float64]) -> list[int]:
+    """The readings that win over the declared one.
 
-    It must beat it by a factor of 2 in a check and keep that law, and lose by that factor in none: the least bad of several readings
-    that all fail is no convention. Of several such, the best overall.
+    Such a reading beats it by a factor of 2 in a check and keeps that law, and loses by that factor in none: the least bad of several
+    readings that all fail is no convention.
     """
-    best = 0
+    found = []
     for i in range(1, len(tried)):
         with np.errstate(invalid="ignore"):  # inf / inf: unphysical for the solver either way, so that check does not tell
             ratios = np.nan_to_num((scores[0] + _SMALLEST) / (scores[i] + _SMALLEST), nan=1.0, posinf=np.inf)
         timed = tried[i].factor != 1 or tried[i].reverse
         gains = [r > _MARGIN and s < _limit(c, timed) for r, s, c in zip(ratios, scores[i], checks, strict=True)]
-        if any(gains) and ratios.min() > 1 / _MARGIN and (not best or overall[i] < overall[best]):
-            best = i
-    return best
+        if any(gains) and ratios.min() > 1 / _MARGIN:
+            found.append(i)
+    return found
 
 
 def _limit(check: str, timed: bool) -> float:

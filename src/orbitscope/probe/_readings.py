@@ -36,6 +36,11 @@ class Reading:
     faces: int = 0
     representations: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def changes(self) -> int:
+        """How many things are wrong under this reading: the fewer, the likelier."""
+        return sum((bool(self.components), bool(self.axes), self.reverse, self.factor != 1, self.faces != 0, len(self.representations)))
+
     def states(self, state: Tensor, layout: Layout, grid: Grid) -> Tensor:
         """[..., channel, *grid] as it should have been stored; time is not touched."""
         if self.axes:

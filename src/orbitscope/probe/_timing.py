@@ -15,6 +15,7 @@ from ._readings import Reading
 
 _FACTORS = (1e-3, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.5, 7.5, 10.0)
 _NICE = sorted({*range(1, 21), *(1 / k for k in range(1, 21)), 24, 25, 30, 50, 60, 100, 1000, 1 / 24, 1 / 25, 1 / 50, 1 / 60, 0.01, 0.001})
+_LIKELY = (1e-3, 0.01, 0.1, 0.2, 0.25, 1 / 3, 0.5, 2, 3, 4, 5, 10, 100, 1000)
 _TRANSITIONS, _MARCHED, _SHORT = 4, 3, 0.02
 _SAME = 0.05  # factors closer to 1 than this are left alone: a solver of another order may run that much ahead
 
@@ -38,7 +39,12 @@ def timed_by_solver(
     best = [reading for _, reading in agreement[:_MARCHED]]
     # The declared reading is marched in any case: over a long step the flow has turned, and the directions tell little.
     best += [r for r in readings[:1] if r not in best]
-    return [with_factor(r, _marched(law, *r.pair(x, y, layout, grid), dt)) for r in best]
+    found = []
+    for reading in best:
+        factor, residual = _marched(law, *reading.pair(x, y, layout, grid), dt)
+        # A solver that misses the file by so much fixes the factor no better than by some share of that.
+        found.append(with_factor(reading, factor, min(max(0.015, 0.3 * residual), 0.15)))
+    return found
 
 
 def timed_by_snapshots(reading: Reading, residual: Callable[[float], Tensor]) -> Reading | None:
@@ -52,11 +58,11 @@ def timed_by_snapshots(reading: Reading, residual: Callable[[float], Tensor]) ->
     return with_factor(reading, factor, 0.03) if factor > 1e-4 else None
 
 
-def with_factor(reading: Reading, factor: float, tolerance: float = 0.015) -> Reading:
+def with_factor(reading: Reading, factor: float, tolerance: float) -> Reading:
     """The reading with the factor rounded to a likely one (2, 1/3, 60) within a relative `tolerance`; unchanged near 1."""
-    if abs(math.log(factor)) < _SAME:
+    if abs(math.log(factor)) < max(_SAME, tolerance):
         return reading
-    near = min(_NICE, key=lambda n: abs(math.log(n / factor)))
+    near = min(_NICE if tolerance < 0.04 else _LIKELY, key=lambda n: abs(math.log(n / factor)))
     factor = near if abs(math.log(near / factor)) < tolerance else factor
     start = "" if reading.name == "declared" else f"{reading.name}, "
     return replace(reading, name=f"{start}dt x {factor:.4g}", factor=factor)
@@ -75,8 +81,8 @@ def _cosine(law: Equation, x: Tensor, y: Tensor, dt: float) -> float:
     return float((torch.sum(change * stored, 1) / (change.norm(dim=1) * stored.norm(dim=1) + 1e-300)).median())
 
 
-def _marched(law: Equation, x: Tensor, y: Tensor, dt: float) -> float:
-    """The best factor: coarsely on the way to 10 dt, then finely from the last state before it."""
+def _marched(law: Equation, x: Tensor, y: Tensor, dt: float) -> tuple[float, float]:
+    """The best factor and its residual: coarsely on the way to 10 dt, then finely from the last state before it."""
     change = (y - x).flatten(1).norm(dim=1) + 1e-300
     states, residuals, now = [x], [1.0], 0.0
     try:
@@ -90,7 +96,7 @@ def _marched(law: Equation, x: Tensor, y: Tensor, dt: float) -> float:
         pass
     best = int(np.argmin(residuals[1:])) if len(residuals) > 1 else 0
     if len(residuals) < 2:
-        return 1.0
+        return 1.0, 1.0
     low = _FACTORS[best - 1] if best else _FACTORS[0] / 10
     high = _FACTORS[min(best + 1, len(_FACTORS) - 1)]
     start, origin = (states[best], _FACTORS[best - 1]) if best else (x, 0.0)
@@ -103,7 +109,7 @@ def _marched(law: Equation, x: Tensor, y: Tensor, dt: float) -> float:
         return float(((moved - y).flatten(1).norm(dim=1) / change).median())
 
     found = minimize_scalar(residual, bounds=(math.log(low), math.log(high)), method="bounded", options={"xatol": 1e-4, "maxiter": 25})
-    return math.exp(float(found.x))
+    return math.exp(float(found.x)), float(residual(float(found.x)))
 
 
 __all__ = ["timed_by_snapshots", "timed_by_solver", "with_factor"]
