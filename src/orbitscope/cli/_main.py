@@ -16,7 +16,7 @@ from rich.markup import escape
 from .._errors import OrbitscopeError
 from .._version import __version__
 
-VERBS = ("simulate", "scenarios", "train", "audit", "probe", "report", "quickstart", "info", "view", "assemble", "repair")
+VERBS = ("simulate", "scenarios", "train", "audit", "probe", "epochs", "report", "quickstart", "info", "view", "assemble", "repair")
 _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
   simulate    make trajectories of a fluid and write them to a file
@@ -24,6 +24,7 @@ _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tell
   train       train an emulator on a file of trajectories
   audit       which symmetries do the physics and the file have, and does the file keep its convention?
   probe       which symmetries has a model learnt? (audit, equivariance error, influence, verdict)
+  epochs      how symmetry came and went over a training, from its checkpoints
   report      one HTML page from one or more probes
   quickstart  all of it on two small data sets
   info        what is in a file or a run folder

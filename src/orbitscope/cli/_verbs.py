@@ -416,5 +416,48 @@ class View:
         return 0
 
 
-_ALL = (Simulate, Scenarios, Train, Audit, Probe, Report, Quickstart, Info, View, Assemble, Repair)
+@dataclass
+class Epochs:
+    """Symmetry over a training: equivariance error and coherence at every kept checkpoint, on the trajectories held out for testing.
+
+    Example: orbitscope epochs runs/unet ns.nc --group d4 --out epochs.nc --picture epochs.png
+    """
+
+    run_folder: Positional[Path]
+    """Folder of a run trained with --keep all; several seeds are read together."""
+    data: Positional[Path]
+    """File of trajectories."""
+    out: Path
+    """NetCDF file for the numbers."""
+    picture: Path | None = None
+    """Curves to draw: .png, .pdf or .svg."""
+    group: str = "d4"
+    """c4, d4, tx8, ..."""
+    every: int = 1
+    """Every so many epochs."""
+    trajectories: int = 8
+    """How many."""
+    times: int = 2
+    """Transitions per trajectory."""
+    metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
+    """Of parameter space."""
+    coherence: bool = True
+    """Also the influence, which costs most."""
+    seed: int = 0
+    """Of the random choices."""
+    load: tuple[str, ...] = ()
+    """How to read the file, as for `orbitscope probe`."""
+    force: bool = False
+    """Replace existing files."""
+
+    def run(self) -> int:
+        from ._epochs import epochs_to_file
+
+        return epochs_to_file(
+            self.run_folder, self.data, self.out, self.group, picture=self.picture, every=self.every, trajectories=self.trajectories,
+            times=self.times, metric=self.metric, coherence=self.coherence, seed=self.seed, force=self.force, options=self.load,
+        )  # fmt: skip
+
+
+_ALL = (Simulate, Scenarios, Train, Epochs, Audit, Probe, Report, Quickstart, Info, View, Assemble, Repair)
 BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in _ALL}
