@@ -31,7 +31,7 @@ def by_hand(model: nn.Module, data: osc.Trajectories, found) -> tuple[np.ndarray
 def test_everything_against_a_dense_jacobian(random_data: Make, method: str) -> None:
     data, model = random_data(trajectories=2, times=2), crooked()
     dampings = (1e-4, 1e-2, 1.0)
-    found = spectrum(model, data, method=method, modes=12, dampings=dampings, probes=64, steps=40, vectors=2, trajectories=None, times=None)
+    found = spectrum(model, data, method=method, modes=12, dampings=dampings, probes=24, steps=30, vectors=2, trajectories=None, times=None)
     kernel, residual = by_hand(model, data, found)
     values, vectors = np.linalg.eigh(kernel)
     values, vectors = values[::-1].clip(0), vectors[:, ::-1]
