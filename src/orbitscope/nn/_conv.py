@@ -1,0 +1,165 @@
+"""The convolution that commutes with a group."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .._errors import OrbitscopeError
+from ..symmetry import Group
+from ._features import Features, exchanged, restrict
+from ._pad import Pad
+from ._pair import Constant, pair_kernel
+
+
+class EquivariantConv(Constant):
+    r"""Convolution between fields of one group, [B, into.channels, *space] -> [B, out.channels, *space], in two or three dimensions.
+
+    $$f(g\,x) = g\,f(x) \iff K(g p) = \rho_{out}(g)\, K(p)\, \rho_{in}(g)^{-1}$$
+
+    Lifting, group and projecting convolutions are this one with other `Features`: a state to regular fields, regular to regular, regular to
+    a state. Lattice groups (C4, D4, their subgroups, O, O_h) share kernel entries by an index and are exact to rounding. Other angles
+    (C_8, D_8, SO(2), O(2); the plane only) use circular harmonics up to polynomial `degree` (default kernel - 1) and are exact for
+    quarter turns and, in D_n and O(2), flips; for other angles as far as the grid can resolve.
+
+    `boundary`: see `Pad`; one word, or one per axis. Axes with different boundaries cannot be exchanged: a group that does is refused, and
+    the message names the subgroup to take. Even kernels need `stride` 2 (centred on the coarse cell), and odd ones stride 1: an odd kernel
+    with stride 2 on an even grid has no centre and would break every rotation. Biases sit on invariant components only. `kernel_tensor()`
+    is the plain kernel, `export()` the plain convolution.
+
+    Initialised so that outputs have the variance of the inputs, times `gain`^2, for inputs that are independent from cell to cell.
+    Regular fields and orders: Cohen and Welling, arXiv 1602.07576; the kernel constraint: Weiler and Cesa, arXiv 1911.08251.
+    """
+
+    anchor: Tensor
+
+    def __init__(
+        self,
+        into: Features,
+        out: Features,
+        kernel: int,
+        *,
+        boundary: str | Sequence[str] = "circular",
+        bias: bool = True,
+        stride: int = 1,
+        degree: int | None = None,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        _check(into, out, kernel, stride, boundary)
+        self.into, self.out, self.kernel, self.stride = into, out, kernel, stride
+        self.pad = Pad(into, (kernel - stride + 1) // 2, boundary)
+        self.degree = degree if degree is not None else kernel - 1
+        self.rows = nn.ModuleList(
+            nn.ModuleList(pair_kernel(o, i, len(outs), len(ins), kernel, self.degree) for i, ins in into.blocks) for o, outs in out.blocks
+        )
+        self.biases = nn.ParameterDict(
+            {str(n): torch.zeros(len(outs), len(o.invariants)) for n, (o, outs) in enumerate(out.blocks) if bias and len(o.invariants)}
+        )
+        self.register_buffer("anchor", torch.zeros(()), persistent=False)
+        self.fill(self.anchor)
+        self.reset_parameters(gain)
+
+    @property
+    def group(self) -> Group:
+        """The elements that it commutes with."""
+        return self.into.group
+
+    @torch.no_grad()
+    def reset_parameters(self, gain: float = 1.0) -> None:
+        """Fresh weights; biases 0."""
+        for row in self.rows:
+            pairs = list(row)  # pyright: ignore[reportArgumentType]
+            deviation = gain / math.sqrt(max(sum(p.ins * p.fan for p in pairs), 1e-30))
+            for pair in pairs:
+                if pair.weight is not None:
+                    nn.init.normal_(pair.weight, std=deviation)
+        for b in self.biases.values():
+            nn.init.zeros_(b)
+
+    def kernel_tensor(self) -> Tensor:
+        """The kernel as a plain convolution takes it, [out.channels, into.channels, *kernel]."""
+        made = torch.cat([torch.cat([pair() for pair in row], 1) for row in self.rows])  # pyright: ignore[reportGeneralTypeIssues]
+        if not _sorted(self.out):
+            made = made.index_select(0, self.get_buffer("out_order"))
+        if not _sorted(self.into):
+            made = made.index_select(1, self.get_buffer("into_order"))
+        return made.unflatten(-1, (self.kernel,) * self.into.ndim)
+
+    def bias_tensor(self) -> Tensor | None:
+        """The bias of each channel [out.channels]: invariant components only."""
+        if not len(self.biases):
+            return None
+        parts = []
+        for n, (o, outs) in enumerate(self.out.blocks):
+            if str(n) in self.biases:
+                parts.append((self.biases[str(n)].unsqueeze(-1) * self.get_buffer(f"invariants_{n}")).sum(-2).flatten())
+            else:
+                parts.append(self.anchor.new_zeros(len(outs) * o.size))
+        made = torch.cat(parts)
+        return made if _sorted(self.out) else made.index_select(0, self.get_buffer("out_order"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The convolved fields."""
+        self.into.check(x, "EquivariantConv")
+        if self.stride > 1 and any(n % self.stride for n in x.shape[2:]):
+            raise OrbitscopeError(f"EquivariantConv: stride {self.stride} needs a grid it divides, got {tuple(x.shape[2:])}.")
+        convolve = F.conv2d if self.into.ndim == 2 else F.conv3d
+        return convolve(self.pad(x), self.kernel_tensor(), self.bias_tensor(), self.stride)
+
+    @torch.no_grad()
+    def export(self) -> nn.Module:
+        """A plain `nn.Conv2d` or `nn.Conv3d` with the same answer, behind a `Pad` where torch has no such padding."""
+        kernel, bias = self.kernel_tensor(), self.bias_tensor()
+        kind: Any = nn.Conv2d if self.into.ndim == 2 else nn.Conv3d
+        native = {"circular": "circular", "zero": "zeros", "replicate": "replicate"}
+        boundary = self.pad.boundary[0]
+        plain = len(set(self.pad.boundary)) == 1 and boundary in native
+        made = kind(
+            self.into.channels, self.out.channels, self.kernel, self.stride, bias=bias is not None,
+            padding=self.pad.width if plain else 0, padding_mode=native.get(boundary, "zeros") if plain else "zeros",
+        )  # fmt: skip
+        made = made.to(kernel)
+        made.weight.copy_(kernel)
+        if bias is not None and made.bias is not None:
+            made.bias.copy_(bias)
+        return made if plain or not self.pad.width else nn.Sequential(self.pad, made)
+
+    def constants(self) -> dict[str, NDArray]:
+        orders = {f"{n}_order": np.array(f.order, dtype=np.int64) for n, f in (("into", self.into), ("out", self.out)) if not _sorted(f)}
+        return {**orders, **{f"invariants_{n}": o.invariants for n, (o, _) in enumerate(self.out.blocks)}}
+
+    def reference(self) -> Tensor:
+        return self.anchor
+
+    def extra_repr(self) -> str:
+        return f"{self.into} -> {self.out}, kernel {self.kernel}"
+
+
+def _sorted(features: Features) -> bool:
+    return features.order == tuple(range(features.channels))
+
+
+def _check(into: Features, out: Features, kernel: int, stride: int, boundary: str | Sequence[str]) -> None:
+    if into.key != out.key:
+        raise OrbitscopeError(f"EquivariantConv: `into` {into} and `out` {out} belong to different groups.")
+    if kernel < 1 or stride not in (1, 2) or (kernel - stride) % 2:
+        raise OrbitscopeError(
+            f"EquivariantConv: `kernel` {kernel} with `stride` {stride} has no centre that rotations keep. "
+            "Use an odd kernel with stride 1, or an even one with stride 2; or stride 1 and `Pool`."
+        )
+    if into.ndim == 3 and not into.key.lattice:
+        raise OrbitscopeError(f"EquivariantConv: three-dimensional groups are O, O_h and their subgroups; got {into.group.name}.")
+    bad = [g.name for g in into.group if exchanged(g, boundary)]
+    if bad:
+        kept = restrict(into.group, boundary)
+        raise OrbitscopeError(
+            f"EquivariantConv: {', '.join(bad[:4])} of {into.group.name} exchange axes with different `boundary` {tuple(boundary)}. "
+            f"Such a domain has the subgroup {', '.join(g.name for g in kept)} only: give the features the group "
+            f"restrict({into.group.name.lower()!r}, {tuple(boundary)})."
+        )

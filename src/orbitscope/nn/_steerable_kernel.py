@@ -1,0 +1,109 @@
+r"""Kernels of any rotation of the plane: sampled circular harmonics.
+
+The radial profiles are those of the two-dimensional harmonic oscillator, $r^\mu L_j^{(\mu)}(r^2/\sigma^2)\, e^{-r^2/2\sigma^2}$ times
+$\cos \mu\varphi, \sin \mu\varphi$: polynomials of degree $\mu + 2j$ in x and y under a Gaussian. They are as concentrated in space and in
+frequency at once as functions can be, so that sampling them on k x k cells (truncation at k/2, aliasing beyond one cycle per two cells)
+turns with little error; $\sigma^2 = k / 2\pi$ balances the two.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import eval_genlaguerre
+
+from ._features import FieldType, averaged_over, turn
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Harmonics:
+    """Band-limited functions on the cells of a kernel, unit norm: `values` [count, k * k]; frequency and first number of each part."""
+
+    values: Array
+    parts: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=64)
+def harmonics(kernel: int, degree: int) -> Harmonics:
+    """All oscillator functions of polynomial degree up to `degree`, sampled."""
+    offset = np.arange(kernel) - (kernel - 1) / 2
+    x, y = (c.ravel() for c in np.meshgrid(offset, offset, indexing="ij"))
+    square, angle, width = x**2 + y**2, np.arctan2(y, x), max(kernel, 1) / (2 * math.pi)
+    values: list[Array] = []
+    parts = []
+    for frequency in range(degree + 1):
+        for j in range((degree - frequency) // 2 + 1):
+            radial = square ** (frequency / 2) * eval_genlaguerre(j, frequency, square / width) * np.exp(-square / (2 * width))
+            both = [radial * np.cos(frequency * angle)] + [radial * np.sin(frequency * angle)] * (frequency > 0)
+            size = math.sqrt(np.mean([np.square(v).sum() for v in both]))
+            if size > 1e-9:  # a kernel of one cell has only the constant
+                parts.append((frequency, len(values)))
+                values += [v / size for v in both]
+    return Harmonics(np.array(values), tuple(parts))
+
+
+def moved_harmonics(basis: Harmonics, element: Array) -> Array:
+    r"""$f(g^{-1} x)$ for each function, from the functions themselves: [count, k * k]."""
+    out = basis.values.copy()
+    for frequency, start in basis.parts:
+        if frequency:
+            out[start : start + 2] = _circular(frequency, element).T @ basis.values[start : start + 2]
+    return out
+
+
+@lru_cache(maxsize=256)
+def steerable_basis(out: FieldType, into: FieldType, kernel: int, degree: int) -> Array:
+    r"""A basis of the kernels with $K(g x) = \rho_{out}(g) K(x) \rho_{in}(g)^{-1}$ among the harmonics, [count, out, in, k * k].
+
+    Small field types: the mean over the group of $\rho_{out} \otimes \rho_{in} \otimes \rho_\mu$ projects on the admissible coefficients,
+    one frequency at a time (at most 2 x 2 x 2 numbers for irreps). From regular fields: a free kernel at the identity, carried around.
+    Each has mean squared norm 1 per output component.
+    """
+    functions = harmonics(kernel, degree)
+    if into.word == "regular":
+        free = []
+        for a in range(out.size):
+            stack = [np.einsum("a,pk->pak", out.matrix(h)[:, a], moved_harmonics(functions, h.matrix)) for h in into.group.elements]
+            free.append(np.stack(stack, axis=2))
+        basis = np.concatenate(free)
+    else:
+        found = []
+        for frequency, start in functions.parts:
+            for c in _coefficients(out, into, frequency):
+                found.append(np.einsum("oif,fk->oik", c, functions.values[start : start + c.shape[-1]]))
+        basis = np.array(found).reshape(len(found), out.size, into.size, kernel**2)
+    norm = np.sqrt(np.square(basis).sum((2, 3)).mean(1))
+    return basis / norm[:, None, None, None]
+
+
+@lru_cache(maxsize=64)
+def regular_functions(field: FieldType, kernel: int, degree: int) -> Array:
+    """The functions carried by each element, [elements, count, k * k]: with them a kernel to a regular field needs no basis of its own."""
+    functions = harmonics(kernel, degree)
+    return np.stack([moved_harmonics(functions, g.matrix) for g in field.group.elements])
+
+
+def _coefficients(out: FieldType, into: FieldType, frequency: int) -> list[Array]:
+    size = 2 if frequency else 1
+    # The mean over a continuous group is exact with more angles than the sum of all frequencies.
+    elements = averaged_over(out.group, 32 * math.ceil((frequency + _frequency(out) + _frequency(into) + 1) / 32))
+    mean = np.mean(
+        [np.kron(np.kron(out.matrix(g), into.matrix(g)), _circular(frequency, g.matrix)[:size, :size]) for g in elements], axis=0
+    )
+    values, vectors = np.linalg.eigh((mean + mean.T) / 2)
+    return [v.reshape(out.size, into.size, size) for v in vectors[:, values > 0.5].T]
+
+
+def _circular(frequency: int, element: Array) -> Array:
+    r"""How $(\cos \mu\varphi, \sin \mu\varphi)$ turns: $h(\varphi(g x)) = \rho_\mu(g) h(\varphi(x))$."""
+    angle = math.atan2(element[1, 0], element[0, 0])
+    return turn(frequency * angle) @ np.diag([1.0, -1.0 if np.linalg.det(element) < 0 else 1.0])
+
+
+def _frequency(field: FieldType) -> int:
+    """The highest frequency in a field; a tensor of rank two, the highest of the physical ones, has 2."""
+    return int(field.word.removeprefix("irrep:").removesuffix("-")) if field.word.startswith("irrep:") else 2
