@@ -75,7 +75,8 @@ class MagnitudeConv(nn.Module):
 class Magnitude(nn.Module):
     r"""$F(x) = \sigma\, f(x / \sigma)$ with one $\sigma$ per state, the root mean square of its scaled channels.
 
-    $F(m x) = m F(x)$ for every m > 0. Around any module of states [batch, channel, *grid], trained or not; parameters are shared. Commutes with every rotation, flip and
+    $F(m x) = m F(x)$ for every m > 0. Around any module of states [batch, channel, *grid], trained or not; parameters are shared.
+    Commutes with every rotation, flip and
     shift that f commutes with. `scaled` are the channels that carry the magnitude (None: all); the others pass as they are, in and out.
     A state that is 0 in the scaled channels goes to 0 in them.
     """
