@@ -4,6 +4,19 @@ from ._frames import FrameAveraged
 from ._galilean import Galilean
 from ._magnitude import Magnitude, MagnitudeConv
 from ._motion import MotionBlock, MotionConv
+from ._scale import ScaleConv, ScaleLift, ScaleProject
 from ._symmetrize import Symmetrized, symmetrize
 
-__all__ = ["FrameAveraged", "Galilean", "Magnitude", "MagnitudeConv", "MotionBlock", "MotionConv", "Symmetrized", "symmetrize"]
+__all__ = [
+    "FrameAveraged",
+    "Galilean",
+    "Magnitude",
+    "MagnitudeConv",
+    "MotionBlock",
+    "MotionConv",
+    "ScaleConv",
+    "ScaleLift",
+    "ScaleProject",
+    "Symmetrized",
+    "symmetrize",
+]
