@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,8 @@ from ..emulators._files import SIDECAR
 from ..probe import KIND, audit, command, commuting, correct, leakage, save_probe, screen
 from ._progress import stages
 from ._words import load_words
+
+_ROWS = 16
 
 
 def audit_file(
@@ -112,17 +115,28 @@ def _list(console: Console, what: str, found: xr.Dataset) -> None:
 
 
 def _audit_table(name: str, result: xr.Dataset) -> Table:
+    """One row per element; for a group of many, one per run of elements with the same verdict, with its worst numbers."""
     table = Table(title=f"{name}: residual floor {float(result['residual_floor']):.1e}", title_justify="left")
     for column in ("element", "solver residual", "p (invariant distribution)", "verdict"):
         table.add_column(column)
-    for i, element in enumerate(result["element"].values):
-        table.add_row(
-            str(element),
-            f"{result['residual'].values[i]:.1e}",
-            "not tested" if result["p_value"].isnull().values[i] else f"{result['p_value'].values[i]:.3g}",
-            str(result["verdict"].values[i]),
-        )
+    names, verdicts = [str(n) for n in result["element"].values], [str(v) for v in result["verdict"].values]
+    for i, j in _runs(verdicts, apart=len(names) <= _ROWS):
+        p = result["p_value"].values[i:j]
+        shown = names[i] if j == i + 1 else f"{names[i]} ... {names[j - 1]} ({j - i})"
+        least = "not tested" if np.isnan(p).all() else f"{np.nanmin(p):.3g}"
+        table.add_row(shown, _worst(result["residual"].values[i:j]), least, verdicts[i])
     return table
+
+
+def _worst(residual: np.ndarray) -> str:
+    known = residual[~np.isnan(residual)]
+    return f"{known.max():.1e}" if known.size else "no law"
+
+
+def _runs(words: Sequence[str], apart: bool) -> list[tuple[int, int]]:
+    """First and behind-last of every stretch of equal words; every word by itself if `apart`."""
+    edges = [0, *(k for k in range(1, len(words)) if apart or words[k] != words[k - 1]), len(words)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
 
 
 __all__ = ["audit_file"]
