@@ -57,9 +57,10 @@ def error(levels: int, size: int, power: float = 1.0) -> float:
 
 
 @pytest.mark.parametrize("size", [15, 16])
-def test_the_error_of_a_finite_ladder_falls_with_its_length(size: int) -> None:
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
+def test_the_error_of_a_finite_ladder_falls_with_its_length(power: float, size: int) -> None:
     """Published: never measured. A net without the ladder would be off by about 1."""
-    errors = [error(levels, size) for levels in (3, 5, 7, 9)]
+    errors = [error(levels, size, power) for levels in (3, 5, 7, 9)]
     assert errors == sorted(errors, reverse=True) and errors[0] < 1.0 and errors[-1] < 0.02, errors
 
 

@@ -128,7 +128,7 @@ class ScaleLift(_OnLadder):
         return torch.stack(levels, dim=2) + self.bias.reshape(-1, *[1] * (self.ndim + 1))
 
     def recall(self, scale: float) -> Tensor:
-        r"""Weights of the frames, oldest first, [tail, frame]: $\int u^n e^{-u}\, du$ over the share of each, $u = -t / (s^2 \mathrm{memory})$."""
+        r"""Weights of the frames, oldest first, [tail, frame]: $\int u^n e^{-u} du$ over its share, $u = -t / (s^2 \mathrm{memory})$."""
         if self.frames == 1:
             return torch.ones(1, 1, dtype=torch.float64)
         edges = (torch.arange(self.frames + 1, dtype=torch.float64) - 0.5).clamp(min=0) * self.dt / (scale**2 * self.memory)
@@ -178,8 +178,9 @@ class ScaleProject(_OnLadder):
     r"""Features on a ladder -> a flow: $y = \sum_s s^{-p}\, \psi_s * h_s$, which transforms as $y'(x) = \lambda^p\, y(\lambda x)$.
 
     `powers` p per output channel: velocity 1, its rate of change 3 (a *step* of fixed dt does not transform: the moved one takes
-    $dt / \lambda^2$). The filters start at first derivatives, so that the sum falls off at both ends of the ladder: what a longer
-    ladder would add is the error of this one. [batch, channels_in, scale, *grid] -> [batch, channels_out, *grid].
+    $dt / \lambda^2$). The filters start at derivatives of order p (at least 1), so that the sum falls off at both ends of the
+    ladder (with lower `orders` the fine end grows as $s^{m - p}$): what a longer ladder would add is the error of this one.
+    [batch, channels_in, scale, *grid] -> [batch, channels_out, *grid].
     """
 
     def __init__(
@@ -192,11 +193,13 @@ class ScaleProject(_OnLadder):
         extent: float | Sequence[float] = 1.0,
         powers: Sequence[float] | float = 1.0,
         ndim: int = 2,
-        orders: tuple[int, int] = (1, 3),
+        orders: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(scales, width, extent, ndim, orders)
         check_counts("ScaleProject", channels_in=channels_in, channels_out=channels_out, ndim=ndim)
-        self.powers = (float(powers),) * channels_out if isinstance(powers, int | float) else tuple(float(p) for p in powers)
+        exponents = (float(powers),) * channels_out if isinstance(powers, int | float) else tuple(float(p) for p in powers)
+        lowest = max(1, math.ceil(max(exponents, default=1.0)))
+        super().__init__(scales, width, extent, ndim, orders or (lowest, lowest + 2))
+        self.powers = exponents
         if len(self.powers) != channels_out:
             raise OrbitscopeError(f"ScaleProject: `powers` needs {channels_out} numbers, one per channel, got {len(self.powers)}.")
         self.weight = _weight(channels_out, channels_in, len(self.filters.powers))
