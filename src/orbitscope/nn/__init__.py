@@ -1,22 +1,43 @@
 """Layers and wrappers that build a symmetry in: `torch.nn.Module`s on plain tensors."""
 
+from ._activation import Activation, Gate, GroupPool, NormActivation, Pointwise
+from ._conv import EquivariantConv
+from ._export import export
+from ._features import Features, FieldType, restrict
+from ._field_norm import FieldNorm
 from ._frames import FrameAveraged
 from ._galilean import Galilean
 from ._magnitude import Magnitude, MagnitudeConv
 from ._motion import MotionBlock, MotionConv
+from ._pad import Pad
+from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
 from ._symmetrize import Symmetrized, symmetrize
 
 __all__ = [
+    "Activation",
+    "EquivariantConv",
+    "Features",
+    "FieldNorm",
+    "FieldType",
     "FrameAveraged",
     "Galilean",
+    "Gate",
+    "GroupPool",
     "Magnitude",
     "MagnitudeConv",
     "MotionBlock",
     "MotionConv",
+    "NormActivation",
+    "Pad",
+    "Pointwise",
+    "Pool",
     "ScaleConv",
     "ScaleLift",
     "ScaleProject",
     "Symmetrized",
+    "Upsample",
+    "export",
+    "restrict",
     "symmetrize",
 ]

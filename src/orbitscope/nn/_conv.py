@@ -15,6 +15,7 @@ from ..symmetry import Group
 from ._features import Features, exchanged, restrict
 from ._pad import Pad
 from ._pair import Constant, pair_kernel
+from ._steerable_kernel import default_degree
 
 
 class EquivariantConv(Constant):
@@ -24,8 +25,8 @@ class EquivariantConv(Constant):
 
     Lifting, group and projecting convolutions are this one with other `Features`: a state to regular fields, regular to regular, regular to
     a state. Lattice groups (C4, D4, their subgroups, O, O_h) share kernel entries by an index and are exact to rounding. Other angles
-    (C_8, D_8, SO(2), O(2); the plane only) use circular harmonics up to polynomial `degree` (default kernel - 1) and are exact for
-    quarter turns and, in D_n and O(2), flips; for other angles as far as the grid can resolve.
+    (C_8, D_8, SO(2), O(2); the plane only) use circular harmonics up to polynomial `degree` (None: what the cells resolve) and are exact
+    for quarter turns and, in D_n and O(2), flips; for other angles as far as the grid resolves.
 
     `boundary`: see `Pad`; one word, or one per axis. Axes with different boundaries cannot be exchanged: a group that does is refused, and
     the message names the subgroup to take. Even kernels need `stride` 2 (centred on the coarse cell), and odd ones stride 1: an odd kernel
@@ -54,7 +55,7 @@ class EquivariantConv(Constant):
         _check(into, out, kernel, stride, boundary)
         self.into, self.out, self.kernel, self.stride = into, out, kernel, stride
         self.pad = Pad(into, (kernel - stride + 1) // 2, boundary)
-        self.degree = degree if degree is not None else kernel - 1
+        self.degree = degree if degree is not None else default_degree(kernel)
         self.rows = nn.ModuleList(
             nn.ModuleList(pair_kernel(o, i, len(outs), len(ins), kernel, self.degree) for i, ins in into.blocks) for o, outs in out.blocks
         )

@@ -2,8 +2,10 @@ r"""Kernels of any rotation of the plane: sampled circular harmonics.
 
 The radial profiles are those of the two-dimensional harmonic oscillator, $r^\mu L_j^{(\mu)}(r^2/\sigma^2)\, e^{-r^2/2\sigma^2}$ times
 $\cos \mu\varphi, \sin \mu\varphi$: polynomials of degree $\mu + 2j$ in x and y under a Gaussian. They are as concentrated in space and in
-frequency at once as functions can be, so that sampling them on k x k cells (truncation at k/2, aliasing beyond one cycle per two cells)
-turns with little error; $\sigma^2 = k / 2\pi$ balances the two.
+frequency at once as functions can be; $\sigma^2 = k / 2\pi$ balances truncation at k/2 against aliasing beyond one cycle per two cells.
+
+Sampled, a function of one frequency has small moments of others ($\cos 4\varphi$ on a square of cells has a mean), and on a smooth field
+the lowest moments are what a kernel sees. So the moments of other frequencies up to a polynomial degree are projected out.
 """
 
 import math
@@ -29,21 +31,43 @@ class Harmonics:
 
 @lru_cache(maxsize=64)
 def harmonics(kernel: int, degree: int) -> Harmonics:
-    """All oscillator functions of polynomial degree up to `degree`, sampled."""
+    """The oscillator functions of polynomial degree up to `degree` that the cells resolve, sampled and cleaned."""
     offset = np.arange(kernel) - (kernel - 1) / 2
     x, y = (c.ravel() for c in np.meshgrid(offset, offset, indexing="ij"))
-    square, angle, width = x**2 + y**2, np.arctan2(y, x), max(kernel, 1) / (2 * math.pi)
+    square, angle, width = x**2 + y**2, np.arctan2(y, x), kernel / (2 * math.pi)
+    window = np.exp(-square / (2 * width))
     values: list[Array] = []
     parts = []
     for frequency in range(degree + 1):
+        clean = _cleaner(x, y, window, frequency, kernel + 1 if kernel >= 5 else 2 * (kernel >= 3))
         for j in range((degree - frequency) // 2 + 1):
-            radial = square ** (frequency / 2) * eval_genlaguerre(j, frequency, square / width) * np.exp(-square / (2 * width))
-            both = [radial * np.cos(frequency * angle)] + [radial * np.sin(frequency * angle)] * (frequency > 0)
+            radial = square ** (frequency / 2) * eval_genlaguerre(j, frequency, square / width) * window
+            raw = [radial * np.cos(frequency * angle)] + [radial * np.sin(frequency * angle)] * (frequency > 0)
+            both = [clean @ v for v in raw]
             size = math.sqrt(np.mean([np.square(v).sum() for v in both]))
-            if size > 1e-9:  # a kernel of one cell has only the constant
+            if size > 0.05 * math.sqrt(np.mean([np.square(v).sum() for v in raw])) > 1e-12:  # else the cells do not resolve it
                 parts.append((frequency, len(values)))
                 values += [v / size for v in both]
     return Harmonics(np.array(values), tuple(parts))
+
+
+def default_degree(kernel: int) -> int:
+    """What the cells of a kernel resolve with an error of some percent at 45 degrees: 2 for 3 cells, 3 for 5 and 7, 5 for 9 and 11."""
+    return min(2, kernel - 1) if kernel < 5 else 2 * ((kernel - 1) // 4) + 1
+
+
+def _cleaner(x: Array, y: Array, weight: Array, frequency: int, highest: int) -> Array:
+    """The projection of kernels [k * k] on those without moments of other frequencies, up to polynomial degree `highest`."""
+    square, angle, moments = x**2 + y**2, np.arctan2(y, x), []
+    for degree in range(highest + 1):
+        for other in range(degree, -1, -2):
+            if other != frequency:
+                radial = square ** (degree / 2)
+                moments += [radial * np.cos(other * angle)] + [radial * np.sin(other * angle)] * (other > 0)
+    if not moments:
+        return np.eye(len(x))
+    rows = np.array([m / max(float(np.linalg.norm(m)), 1e-30) for m in moments])
+    return np.eye(len(x)) - (weight[:, None] * rows.T) @ np.linalg.pinv((rows * weight) @ rows.T, rcond=1e-10) @ rows
 
 
 def moved_harmonics(basis: Harmonics, element: Array) -> Array:
