@@ -1,0 +1,152 @@
+"""From the finished cases to one tidy table per experiment, and the numbers that the page draws its conclusions from."""
+
+import datetime
+import importlib.metadata
+import json
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import spearmanr
+from study import Place, runs
+
+from orbitscope._whole import write_whole
+
+LABEL = ["dataset", "model", "schedule", "seed"]
+
+
+def collect(place: Place, results: Path) -> None:
+    """Write results/<table>.csv, coherence_<experiment>.nc and meta.json, each whole or not at all. Same cases, same bytes."""
+    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((place.out / "cases").glob("*/*.json"))]
+    for case in found:
+        for name, rows in case["tables"].items():
+            tables[name] += [{**case["run"], **row} for row in rows]
+    for name, rows in tables.items():
+        frame = pd.DataFrame(rows)
+        if name == "lag":
+            frame = frame.groupby([*LABEL, "element", "lag"], as_index=False).median()
+        text = frame.to_csv(index=False, float_format="%.5g", lineterminator="\n")
+        write_whole(results / f"{name}.csv", lambda part, text=text: part.write_text(text, encoding="utf-8"))
+    for name in ("d4", "times"):
+        _coherences(place, results, name)
+    have = {(c["run"]["dataset"], c["run"].get("model"), c["run"].get("schedule"), c["run"].get("seed")) for c in found}
+    planned = [r.label for r in runs(place.settings)]
+    timing = place.out / "timing.json"
+    meta = {
+        "settings": asdict(place.settings), "planned_runs": len(planned), "measured_runs": sum(tuple(r.values()) in have for r in planned),
+        "timing": json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else {},
+        "versions": {n: importlib.metadata.version(n) for n in ("orbitscope", "torch", "numpy", "scipy")},
+        "date": _date(place),
+    }  # fmt: skip
+    write_whole(results / "meta.json", lambda part: part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8"))
+
+
+def _coherences(place: Place, results: Path, experiment: str) -> None:
+    """The whole distribution: all coherences in one file, [run, element, bra_time, bra_trajectory, ket_time, ket_trajectory]."""
+    paths = sorted((place.out / "cases").glob(f"*/{experiment}.nc"))
+    if not paths:
+        return
+    parts = [xr.load_dataset(p, engine="h5netcdf") for p in paths]
+    whole = xr.concat(parts, dim=pd.Index([p.parent.name for p in paths], name="run"), join="outer")
+    whole["coherence"] = (whole["coherence"] * 1e4).round() / 1e4  # compresses; the fifth digit is noise
+    whole["coherence"].attrs.update(long_name="cosine-normalised influence, Gauss-Newton metric", units="1")
+    content = whole.to_netcdf(engine="h5netcdf", encoding={"coherence": {"zlib": True, "complevel": 9, "dtype": "float32"}})
+    write_whole(results / f"coherence_{experiment}.nc", lambda part: part.write_bytes(content))
+
+
+def _date(place: Place) -> str:
+    newest = max((p.stat().st_mtime for p in (place.out / "cases").glob("*/*.json")), default=0.0)
+    return datetime.datetime.fromtimestamp(newest, datetime.UTC).strftime("%Y-%m-%d")
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """The tables of a results folder by name; an empty frame for one that is not there."""
+
+    def __init__(self, results: Path) -> None:
+        super().__init__({p.stem: pd.read_csv(p) for p in sorted(results.glob("*.csv"))})
+        self.meta: dict[str, Any] = json.loads((results / "meta.json").read_text(encoding="utf-8"))
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        return pd.DataFrame(columns=[*LABEL, "element"])
+
+
+def spearman(a: Any, b: Any, resamples: int = 2000, units: Any = None) -> tuple[float, float, float]:
+    """Rank correlation, and its bootstrap 95 % interval over `units` (runs), the independent ones, or rows; NaN for fewer than five."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    fine = np.isfinite(a) & np.isfinite(b)
+    a, b = a[fine], b[fine]
+    owner = np.arange(len(a)) if units is None else np.unique(np.asarray(units)[fine], return_inverse=True)[1]
+    if len(a) < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan"), float("nan"), float("nan")
+    rng = np.random.default_rng(0)
+    rows = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
+    drawn = []
+    for _ in range(resamples if len(rows) >= 5 else 0):
+        pick = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
+        if np.ptp(a[pick]) > 0 and np.ptp(b[pick]) > 0:
+            drawn.append(float(spearmanr(a[pick], b[pick]).statistic))
+    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
+    return float(spearmanr(a, b).statistic), float(low), float(high)
+
+
+def equal_error(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Constant against annealed rate where their validation errors are nearest, run by run, off the identity.
+
+    Over all pairs of a measured epoch with a constant rate and one with an annealed rate, untrained ones left out, the pair in the second
+    half of the training (of either) whose validation errors differ by the smallest factor.
+    """
+    rows = []
+    if epochs.empty:
+        return pd.DataFrame()
+    for (dataset, model, seed), block in epochs[(epochs.element != "e") & (epochs.epoch > 0)].groupby(["dataset", "model", "seed"]):
+        if set(block.schedule) != {"constant", "cosine"}:
+            continue
+        means = block.groupby(["schedule", "epoch"])[["validation", "response", "null", "excess", "relative_error", "commutator"]].median()
+        half = block.epoch.max() / 2
+        pairs = [(a, b) for a in means.loc["constant"].index for b in means.loc["cosine"].index if min(a, b) >= half]
+        for kind, chosen in (("nearest error", pairs), ("last epoch", [(block.epoch.max(), block.epoch.max())])):
+            gap = lambda p, m=means: abs(np.log(m.loc[("constant", p[0]), "validation"] / m.loc[("cosine", p[1]), "validation"]))  # noqa: E731
+            a, b = min(chosen, key=gap)
+            one, other = means.loc[("constant", a)], means.loc[("cosine", b)]
+            row = {"dataset": dataset, "model": model, "seed": seed, "kind": kind, "constant_epoch": a, "cosine_epoch": b}
+            row |= {f"constant_{k}": float(v) for k, v in one.items()} | {f"cosine_{k}": float(v) for k, v in other.items()}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def early_and_late(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Excess at each early checkpoint against the last relative error and commutator, per run and element off the identity."""
+    if epochs.empty:
+        return pd.DataFrame()
+    known = epochs[epochs.element != "e"]
+    last = known[known.epoch == known.groupby(LABEL)["epoch"].transform("max")]
+    early = known[known.epoch < known.groupby(LABEL)["epoch"].transform("max")].copy()
+    final = known.groupby(LABEL)["epoch"].max().rename("last_epoch").reset_index()
+    early = early.merge(final, on=LABEL)
+    early["part"] = (early.epoch / early.last_epoch).round(3)
+    merged = early.merge(last[[*LABEL, "element", "relative_error", "commutator"]], on=[*LABEL, "element"], suffixes=("", "_late"))
+    merged["run"] = merged[LABEL].astype(str).agg("_".join, axis=1)
+    return merged
+
+
+def metric_ranks(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Per metric: distance from the full Gauss-Newton metric, and the rank correlation of its elements' responses with that metric's."""
+    rows = []
+    if metrics.empty:
+        return pd.DataFrame()
+    for (dataset, metric), block in metrics.groupby(["dataset", "metric"], sort=False):
+        truth = metrics[(metrics.dataset == dataset) & (metrics.metric == "gauss_newton_full")]
+        both = block.merge(truth, on=[*LABEL, "element"], suffixes=("", "_true"))
+        off = both[both.element != "e"]
+        rows.append(
+            {
+                "dataset": dataset, "metric": metric, "distance": float(off.distance.median()), "residual": float(block.residual.max()),
+                "rank": spearman(off.response, off.response_true, 0)[0], "seconds": float(block.seconds.median()),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)

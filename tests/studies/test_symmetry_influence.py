@@ -1,0 +1,94 @@
+"""studies/symmetry_influence: the tiny study from simulation to page, in one process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCRIPT = ROOT / "studies" / "symmetry_influence" / "run.py"
+FIGURES = ("d4", "shifts", "epochs", "time", "losses", "optimisation", "early")
+TABLES = ("audit", "classes", "d4", "damping", "epochs", "history", "lag", "losses", "metrics", "rollout", "runs", "shift_coherence",
+          "shift_error", "shift_period", "steps")  # fmt: skip
+
+
+def run(folder, *options):
+    """The script's standard output; one worker, one thread."""
+    arguments = [str(SCRIPT), "--config", "tiny.toml", "--results", str(folder / "results"), "--docs", str(folder / "docs"), *options]
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("study")
+    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+
+
+def test_page_figures_and_tables(study):
+    folder, said = study
+    page = (folder / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
+    for name in FIGURES:
+        assert (folder / "docs" / f"symmetry-influence-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"symmetry-influence-{name}.png" in page
+    assert {p.stem for p in (folder / "results").glob("*.csv")} == set(TABLES)
+    assert {p.name for p in (folder / "results").glob("*.nc")} == {"coherence_d4.nc", "coherence_times.nc"}
+    for heading in ("Side by side", "Where we agree", "Question 1", "Question 2", "Step test", "Limits", "Metrics against"):
+        assert heading in page
+    assert "file contradicts its declared convention" in page
+    assert "nan" not in page and "{" not in page.replace("{e, r2, sr, sr3}", "").split("Settings:")[0]
+    assert "trained" in said
+
+
+def test_untrained_models_get_no_verdict_on_their_error(study):
+    """Two epochs leave a model without skill, whose relative error is near 1 whatever it learnt: that is no agreement."""
+    page = (study[0] / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ") and "D4" in line and "relative error |" in line]
+    assert len(lines) == 3 and all(line.endswith("| not judged |") for line in lines)
+
+
+def test_a_second_start_recomputes_nothing(study):
+    folder, _ = study
+    before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
+    page = (folder / "docs" / "symmetry-influence.md").read_bytes()
+    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    assert "trained" not in said and "simulated" not in said and "audit" not in said
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (folder / "docs" / "symmetry-influence.md").read_bytes() == page
+
+
+def test_the_page_comes_from_the_tables_alone(study):
+    """With other numbers in a table, the conclusion that rests on them changes."""
+    folder, _ = study
+    table = folder / "results" / "steps.csv"
+    kept = table.read_text(encoding="utf-8")
+    try:
+        rows = [line.split(",") for line in kept.splitlines()]
+        at = rows[0].index("correlation")
+        assert "the correlation is above 0.99" in (folder / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
+        rows[1][at] = "0.2"
+        table.write_text("\n".join(",".join(row) for row in rows) + "\n", encoding="utf-8")
+        run(folder, "--page-only")
+        assert "it is 0.99 or less" in (folder / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
+    finally:
+        table.write_text(kept, encoding="utf-8")
+
+
+def test_another_config_in_the_same_folder_is_refused(study):
+    folder, _ = study
+    kept = json.loads((folder / "out" / "study.json").read_text(encoding="utf-8"))
+    assert kept["name"] == "tiny"
+    other = folder / "other.toml"
+    source = (SCRIPT.parent / "tiny.toml").read_text(encoding="utf-8").replace("per_class = 4", "per_class = 5")
+    other.write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--config", str(other), "--out", str(folder / "out")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0 and "holds a study with other settings" in done.stderr
