@@ -23,7 +23,7 @@ def seeded(make: Callable[[], nn.Module], dtype: torch.dtype = torch.float64) ->
     return make().to(dtype)
 
 
-def motion_net(boundary: str = "periodic", ndim: int = 2) -> nn.Module:
+def motion_net(boundary: str = "circular", ndim: int = 2) -> nn.Module:
     kind = {"components": ndim, "ndim": ndim, "boundary": boundary}
     return nn.Sequential(
         MotionConv(1, 3, 3, activation=ACT(), **kind),  # pyright: ignore[reportArgumentType]
@@ -42,7 +42,7 @@ def strided() -> nn.Module:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
-@pytest.mark.parametrize("boundary", ["periodic", "replicate"])
+@pytest.mark.parametrize("boundary", ["circular", "replicate"])
 @pytest.mark.parametrize("shape", [(7, 7), (8, 8), (5, 8)])
 def test_motion_commutes_with_a_constant(dtype: torch.dtype, tolerance: float, boundary: str, shape: tuple[int, int]) -> None:
     net = seeded(lambda: motion_net(boundary), dtype)
@@ -62,12 +62,12 @@ def test_motion_commutes_when_strided_and_in_three_dimensions() -> None:
     torch.testing.assert_close(net(x + c), net(x) + c, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "replicate"])
+@pytest.mark.parametrize("boundary", ["circular", "replicate"])
 def test_the_layer_is_the_conjugation_of_the_paper(boundary: str) -> None:
     """Window by window: subtract the mean over pairs and window, convolve, activate, add it back."""
     layer = MotionConv(2, 3, 3, invariant_in=1, invariant_out=2, boundary=boundary, activation=nn.ReLU()).double()  # pyright: ignore[reportArgumentType]
     x = torch.randn(2, 5, 4, 6, dtype=torch.float64)
-    wide = F.pad(x, (1, 1, 1, 1), mode="circular" if boundary == "periodic" else "replicate")
+    wide = F.pad(x, (1, 1, 1, 1), mode="circular" if boundary == "circular" else "replicate")
     expected = torch.empty(2, 8, 4, 6, dtype=torch.float64)
     for b in range(2):
         for i in range(4):
@@ -299,7 +299,7 @@ def test_it_pickles_copies_runs_under_torch_func_and_every_weight_learns(kind: s
 
 def test_mistakes_are_named() -> None:
     for make, words in (
-        (lambda: MotionConv(1, 1, boundary="zeros"), "'replicate'"),
+        (lambda: MotionConv(1, 1, boundary="zero"), "'replicate'"),
         (lambda: MotionConv(0, 1), "vectors_in"),
         (lambda: MotionConv(1, 1)(torch.zeros(1, 3, 4, 4)), r"\[batch, 2, \*grid\]"),
         (lambda: MagnitudeConv(2, 0), "output"),

@@ -10,6 +10,9 @@ from ._galilean import Galilean
 from ._magnitude import Magnitude, MagnitudeConv
 from ._motion import MotionBlock, MotionConv
 from ._pad import Pad
+from ._relax import relax
+from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, strict
+from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
 from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
 from ._symmetrize import Symmetrized, symmetrize
@@ -32,6 +35,11 @@ __all__ = [
     "Pad",
     "Pointwise",
     "Pool",
+    "RelaxedConv",
+    "RelaxedGroupConv",
+    "RelaxedResidualConv",
+    "RelaxedSteerableConv",
+    "RelaxedTranslationConv",
     "ScaleConv",
     "ScaleLift",
     "ScaleProject",
@@ -39,5 +47,9 @@ __all__ = [
     "Upsample",
     "export",
     "restrict",
+    "relax",
+    "relaxation",
+    "relaxation_penalty",
+    "strict",
     "symmetrize",
 ]

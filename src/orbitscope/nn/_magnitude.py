@@ -33,7 +33,7 @@ class MagnitudeConv(nn.Module):
         invariant_out: int = 0,
         ndim: int = 2,
         stride: int = 1,
-        boundary: Surround = "periodic",
+        boundary: Surround = "circular",
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()

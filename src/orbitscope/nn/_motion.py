@@ -19,7 +19,7 @@ class MotionConv(nn.Module):
     As $\mu$ is constant over a window, $K * (w - \mu) = K_0 * w$ with $K_0$ the kernel minus its mean over vectors and cells: a plain
     convolution, exact to rounding and at its cost.
 
-    State [batch, channel, *grid] with `ndim` axes. `boundary` is "periodic" or "replicate"; zeros would change the mean at the edge.
+    State [batch, channel, *grid] with `ndim` axes. `boundary` is "circular" or "replicate"; zeros would change the mean at the edge.
 
     *Limits.* This is not a Galilean boost: that moves the frames too (see `Galilean`). Momentum shifts by density times c, so give
     velocities. c is one constant for all vectors, hidden ones included. A residual branch $x + f(x)$ commutes only with an *invariant* f
@@ -37,7 +37,7 @@ class MotionConv(nn.Module):
         components: int = 2,
         ndim: int = 2,
         stride: int = 1,
-        boundary: Surround = "periodic",
+        boundary: Surround = "circular",
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class MotionBlock(nn.Module):
     """
 
     def __init__(
-        self, vectors_in: int, vectors_out: int, kernel: int = 3, *, components: int = 2, ndim: int = 2, boundary: Surround = "periodic"
+        self, vectors_in: int, vectors_out: int, kernel: int = 3, *, components: int = 2, ndim: int = 2, boundary: Surround = "circular"
     ) -> None:
         super().__init__()
         options = {"components": components, "ndim": ndim, "boundary": boundary}

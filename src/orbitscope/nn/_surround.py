@@ -7,8 +7,8 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 
-Surround = Literal["periodic", "replicate", "zeros"]
-_MODES = {"periodic": "circular", "replicate": "replicate", "zeros": "constant"}
+Surround = Literal["circular", "replicate", "zero"]
+_MODES = {"circular": "circular", "replicate": "replicate", "zero": "constant"}
 
 
 def surround(x: Tensor, kernel: int, ndim: int, mode: Surround) -> Tensor:
@@ -16,7 +16,7 @@ def surround(x: Tensor, kernel: int, ndim: int, mode: Surround) -> Tensor:
     before, after = (kernel - 1) // 2, kernel // 2
     if not after:
         return x
-    if mode == "periodic" and after > min(x.shape[-ndim:]):
+    if mode == "circular" and after > min(x.shape[-ndim:]):
         raise OrbitscopeError(f"kernel: {kernel} cells are too wide for the grid {tuple(x.shape[-ndim:])}; use a smaller kernel.")
     return F.pad(x, (before, after) * ndim, mode=_MODES[mode])
 
@@ -25,8 +25,8 @@ def check_surround(who: str, mode: str, *, constant: bool = False) -> None:
     """Raise unless `mode` is known, and keeps constants where that is needed."""
     if mode not in get_args(Surround):
         raise OrbitscopeError(f"{who}: `boundary` must be one of {', '.join(get_args(Surround))}, got {mode!r}.")
-    if constant and mode == "zeros":
-        raise OrbitscopeError(f"{who}: `boundary` 'zeros' changes the mean at the edge, so nothing is exact there. Use 'replicate'.")
+    if constant and mode == "zero":
+        raise OrbitscopeError(f"{who}: `boundary` 'zero' changes the mean at the edge, so nothing is exact there. Use 'replicate'.")
 
 
 def check_counts(who: str, least: int = 1, **values: int) -> None:
