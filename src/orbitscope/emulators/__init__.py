@@ -3,8 +3,10 @@
 from ._build import build, models, register
 from ._config import TrainConfig
 from ._emulator import Emulator
+from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
 from ._loss import relative_l2, smse
+from ._matched import equivariant
 from ._moments import second_moments
 from ._progress import TrainProgress
 from ._resnet import ResNet
@@ -17,6 +19,8 @@ from ._vit import ViT
 __all__ = [
     "FNO",
     "Emulator",
+    "EquivariantResNet",
+    "EquivariantUNet",
     "ResNet",
     "Run",
     "TrainConfig",
@@ -24,6 +28,7 @@ __all__ = [
     "UNet",
     "ViT",
     "build",
+    "equivariant",
     "load_run",
     "load_runs",
     "models",

@@ -9,6 +9,8 @@ from typing import Any
 from torch import nn
 
 from .._errors import OrbitscopeError
+from ..symmetry import Grid, Layout
+from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
 from ._resnet import ResNet
 from ._unet import UNet
@@ -56,13 +58,31 @@ _MODELS: dict[str, _Entry] = {
             "paper": {"width": 64, "modes": 16, "depth": 4},
         },
     ),
+    # The widths are those of `equivariant` for d4: as many parameters as the plain model's, as near as whole fields come.
+    "equivariant_unet": _Entry(
+        EquivariantUNet,
+        {
+            "small": {"width": 4, "kernels": (5, 3, 3), "heads": 4},
+            "medium": {"width": 8, "kernels": (7, 5, 3, 3), "heads": 4},
+            "paper": {"width": 8, "kernels": (11, 9, 7, 5, 3), "heads": 4},
+        },
+    ),
+    "equivariant_resnet": _Entry(
+        EquivariantResNet,
+        {
+            "small": {"width": 9, "depth": 4, "kernel": 5},
+            "medium": {"width": 17, "depth": 6, "kernel": 5},
+            "paper": {"width": 34, "depth": 8, "kernel": 5},
+        },
+    ),
 }
 
 
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make `build(name, ...)` call `factory`, with the keyword arguments of the preset asked for.
 
-    `factory` gets those of `channels_in`, `channels_out`, `resolution` that its signature names, the preset's options and the overrides.
+    `factory` gets those of `channels_in`, `channels_out`, `resolution`, `layout`, `grid` that its signature names, the preset's options and
+    the overrides.
     Raises `OrbitscopeError` where the name is taken or contains a colon.
     """
     if name in _MODELS or ":" in name or not name:
@@ -82,12 +102,15 @@ def build(
     channels_in: int,
     channels_out: int | None = None,
     resolution: int | tuple[int, int] | None = None,
+    layout: Layout | None = None,
+    grid: Grid | None = None,
     **overrides: Any,
 ) -> nn.Module:
-    """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: unet, vit, resnet, fno, a registered one, or "package.module:callable".
+    """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
 
     `preset` is one of the model's own (small, medium, paper); `overrides` replace single options of it. `resolution` is needed by models
-    that are tied to one (vit). Raises `OrbitscopeError` for unknown names and options.
+    that are tied to one (vit), `layout` by those that know how channels mix (equivariant_unet, equivariant_resnet; these also take `grid`,
+    for its boundaries). Raises `OrbitscopeError` for unknown names and options.
 
     >>> sum(p.numel() for p in build("resnet", "small", channels_in=2).parameters()) < 150_000
     True
@@ -97,8 +120,9 @@ def build(
     if entry.presets and preset not in entry.presets:
         raise OrbitscopeError(f"build: {model!r} has no preset {preset!r}. It has: {', '.join(entry.presets)}.")
     options = {**entry.presets.get(preset, {}), **overrides}
-    grid = (resolution, resolution) if isinstance(resolution, int) else resolution
-    made = _call(model, entry.factory, {"channels_in": channels_in, "channels_out": channels_out, "resolution": grid}, options)
+    size = (resolution, resolution) if isinstance(resolution, int) else resolution
+    context = {"channels_in": channels_in, "channels_out": channels_out, "resolution": size, "layout": layout, "grid": grid}
+    made = _call(model, entry.factory, context, options)
     if not isinstance(made, nn.Module):
         raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")
     return made
@@ -131,17 +155,24 @@ def _call(model: object, factory: Factory, context: dict[str, Any], options: dic
     if unknown:
         known = ", ".join(name for name in parameters if name not in context)
         raise OrbitscopeError(f"build: {model!r} has no option {unknown[0]!r}. Its options: {known or 'none'}.")
-    given = {name: value for name, value in context.items() if name in parameters or anything}
-    if given.get("resolution", 0) is None:
-        if parameters["resolution"].default is inspect.Parameter.empty if "resolution" in parameters else False:
-            raise OrbitscopeError(f"build: {model!r} is tied to one grid: give `resolution`, for example resolution=64.")
-        del given["resolution"]
+    # A factory that takes anything gets what such factories always got; layout and grid must be named.
+    given = {name: value for name, value in context.items() if name in parameters or (anything and name not in ("layout", "grid"))}
+    for name, why in _WANTED.items():
+        if given.get(name, 0) is None:
+            if name in parameters and parameters[name].default is inspect.Parameter.empty:
+                raise OrbitscopeError(f"build: {model!r} {why}.")
+            del given[name]
     try:
         return factory(**given, **options)
     except TypeError as error:
         raise OrbitscopeError(f"build: {model!r} could not be made with {sorted({**given, **options})}: {error}.") from error
 
 
+_WANTED = {
+    "resolution": "is tied to one grid: give `resolution`, for example resolution=64",
+    "layout": "needs to know how channels mix: give `layout`, for example layout=data.layout",
+    "grid": "needs the grid: give `grid`, for example grid=data.grid",
+}
 _BUILT_IN = frozenset(_MODELS)
 
 

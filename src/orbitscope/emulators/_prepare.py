@@ -62,6 +62,8 @@ class Prepared:
                 config.preset,
                 channels_in=data.channels,
                 resolution=(data.grid.shape[0], data.grid.shape[1]),
+                layout=data.layout,
+                grid=data.grid,
                 **dict[str, Any](config.overrides),
             )
         dtype = torch.float64 if config.precision == "64" else torch.float32

@@ -73,6 +73,8 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         config.preset,
         channels_in=layout.channels,
         resolution=(grid.shape[0], grid.shape[1]),
+        layout=layout,
+        grid=grid,
         **dict[str, Any](config.overrides),
     )
     norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
