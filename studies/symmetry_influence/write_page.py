@@ -106,7 +106,7 @@ def _convention(lines: list[Line]) -> str:
     if explained:
         text += f"The published pattern of {', '.join(explained)} appears with exchanged components and not with the right ones: the convention alone produces it. "
     if other:
-        text += f"This cannot be said of {', '.join(other)}: see the table. "
+        text += f"For {', '.join(other)} the published pattern does not appear with exchanged components alone: see the table. "
     text += "Whether the published files are stored this way we could not check."
     return text
 
