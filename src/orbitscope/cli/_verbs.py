@@ -150,6 +150,8 @@ class Train:
     """Of the arithmetic; bf16 is mixed."""
     augment: str | None = None
     """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
+    relaxation: float | None = None
+    """Weight of the penalty on broken symmetry, for models with relaxed layers."""
     keep: Literal["best", "all"] = "best"
     """all: also the weights after every epoch."""
     load: tuple[str, ...] = ()
@@ -167,7 +169,7 @@ class Train:
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
-            augment=self.augment,
+            augment=self.augment, relaxation=self.relaxation,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force)
         for run in load_runs(out):

@@ -28,6 +28,7 @@ class TrainConfig:
     - `seeds`: one run each. `split` fractions (train, validation, test) by trajectory with `split_seed`: the same split for every seed.
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
     - `augment`: a group such as "d4" or "d4*tx*ty"; each transition of each step is moved by a random element. None: none.
+    - `relaxation`: weight alpha of `nn.relaxation_penalty` in the loss, for models with relaxed layers. None: no penalty.
     - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
     - `in_memory_gib`: splits smaller than this are held in memory; larger ones are read per batch.
 
@@ -53,6 +54,7 @@ class TrainConfig:
     devices: int = 1
     keep: Keep = "best"
     augment: str | None = None
+    relaxation: float | None = None
     in_memory_gib: float = 2.0
 
     def __post_init__(self) -> None:
@@ -68,6 +70,8 @@ class TrainConfig:
             )
         for name in ("weight_decay", "clip", "in_memory_gib"):
             _require(name, getattr(self, name), math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "finite and at least 0")
+        alpha = self.relaxation
+        _require("relaxation", alpha, alpha is None or (math.isfinite(alpha) and alpha >= 0), "finite and at least 0, or None")
         _require("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive and finite")
         _require(
             "augment", self.augment, self.augment is None or (isinstance(self.augment, str) and bool(self.augment)), "words such as d4"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from ..nn import relaxation_penalty
 from . import _files as files
 from ._emulator import Emulator
 from ._loss import relative_l2, smse
@@ -113,6 +114,8 @@ class Trainer:
         rate = self.config.rate(epoch * steps - 1, self.config.epochs * steps)
         self.at.epoch = epoch
         self.at.history.append({"epoch": epoch, "train": mean, "validation": validation, "learning_rate": rate, "seconds": seconds})
+        if self.config.relaxation is not None:
+            self.at.history[-1]["relaxation"] = relaxation_penalty(self.emulator).item()
         return TrainProgress(self.seed, epoch, self.config.epochs, steps, steps, mean, validation, seconds)
 
     def _share(self, index: Tensor) -> Tensor:
@@ -131,6 +134,9 @@ class Trainer:
         # A device without a share still takes part, with weight 0: the gradient exchange waits for everybody.
         loss = errors.sum() * (world / len(index) if rank < len(index) else 0.0)
         value = loss.item()
+        if self.config.relaxation is not None:
+            # The same on every device, and the mean over devices is taken: it counts once.
+            loss = loss + relaxation_penalty(self.emulator, self.config.relaxation)
         if value - value != 0:
             raise OrbitscopeError(
                 f"train: the loss is {value} at epoch {epoch}, step {step} (learning rate {rate:.1e}, seed {self.seed}). The state after "

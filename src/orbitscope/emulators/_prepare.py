@@ -13,6 +13,7 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from ..data import Normalisation, Trajectories, split_indices
 from ..data._stream import read_batches
+from ..nn._relaxed import relaxed_layers
 from ..symmetry import Layout
 from ._augment import Augmentation
 from ._build import build
@@ -66,6 +67,8 @@ class Prepared:
                 grid=data.grid,
                 **dict[str, Any](config.overrides),
             )
+        if config.relaxation is not None:
+            relaxed_layers(backbone)  # raises where there is nothing to relax
         dtype = torch.float64 if config.precision == "64" else torch.float32
         scales = self.increment if config.residual else None
         emulator = Emulator(backbone, self.normalisation.mean, self.normalisation.scale, scales, residual=config.residual)
