@@ -88,18 +88,24 @@ def permutation_test(block: Array, seed: int, draws: int = 1999) -> tuple[float,
     if count < 2 or np.isnan(block).all():
         return float("nan"), float("nan")
 
-    def statistic(order: NDArray[np.int64]) -> float:
-        moved = block[:, :, order]
-        apart = ~np.eye(count, dtype=bool)
-        return float(np.nanmedian(np.diagonal(moved, axis1=1, axis2=2)) - np.nanmedian(moved[:, apart]))
-
-    observed = statistic(np.arange(count))
+    observed = float(_exchanged(block, np.arange(count)[None])[0])
     if math.factorial(count) <= draws + 1:
-        orders = [np.array(order) for order in itertools.permutations(range(count))]
-        return float(np.mean([statistic(o) >= observed - 1e-12 for o in orders])), 1 / len(orders)
+        orders = np.array(list(itertools.permutations(range(count))))
+        return float(np.mean(_exchanged(block, orders) >= observed - 1e-12)), 1 / len(orders)
     rng = np.random.default_rng([seed, 0x9E2])
-    reached = sum(statistic(rng.permutation(count)) >= observed - 1e-12 for _ in range(draws))
+    orders = np.argsort(rng.random((draws, count)), axis=1)
+    reached = int((_exchanged(block, orders) >= observed - 1e-12).sum())
     return (1 + reached) / (1 + draws), 1 / (1 + draws)
+
+
+def _exchanged(block: Array, orders: NDArray[np.int64]) -> Array:
+    """median(diagonal) - median(rest) of [time, bra, ket] for every order of the kets, [R]; undefined entries are left out."""
+    count = block.shape[1]
+    rows, apart = np.arange(count), ~np.eye(count, dtype=bool)
+    median = np.nanmedian if np.isnan(block).any() else np.median
+    same = block[:, rows, orders]  # [time, R, n]
+    moved = block[:, rows[:, None], orders[:, None, :]][..., apart]  # [time, R, n (n - 1)]
+    return np.asarray(median(same, axis=(0, 2)) - median(moved, axis=(0, 2)), dtype=np.float64)
 
 
 def holm(p: Array) -> Array:
