@@ -30,10 +30,8 @@ def transposed(index: NDArray[np.int64], sign: NDArray[np.float64], sources: int
 
 
 def _gather(x: Tensor, index: Tensor, sign: Tensor) -> Tensor:
-    picked = x.index_select(-1, index.flatten()).unflatten(-1, index.shape)
-    if index.shape[1] == 1:
-        return (picked * sign).squeeze(-1)
-    return torch.einsum("...jm,jm->...j", picked, sign)
+    picked = x.index_select(-1, index.flatten()).reshape(*x.shape[:-1], *index.shape)
+    return (picked * sign).sum(-1) if index.shape[1] > 1 else (picked * sign).squeeze(-1)
 
 
 class _Gather(torch.autograd.Function):
