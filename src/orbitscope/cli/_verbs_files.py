@@ -1,0 +1,206 @@
+"""The verbs about files of trajectories: make, list, join, describe, mend, look at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+Device = Literal["auto", "cpu", "cuda"]
+Positional = tyro.conf.Positional
+
+
+@dataclass
+class Simulate:
+    """Make trajectories and write them to one file. Interrupted, the same command goes on where it was.
+
+    Example: orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
+    """
+
+    scenario: Positional[str]
+    """Such as navier-stokes.gauss or euler.riemann; PDEgym's names (NS-Gauss, CE-RP, ...) do as well. `orbitscope scenarios` lists all,
+    with their parameters."""
+    out: Path
+    """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
+    trajectories: int = 64
+    """How many."""
+    resolution: int = 64
+    """Points per axis; in a box that is not square, as the scenario says."""
+    frames: int | None = None
+    """Stored states per trajectory; None: 21."""
+    t_end: float | None = None
+    """Time of the last state; None: 1.0."""
+    refine: int = 1
+    """Solve on so many times finer a grid and store averages."""
+    seed: int = 0
+    """Of the initial conditions."""
+    initial: tuple[str, ...] = ()
+    """Parameters of the law of initial states, such as p=3 amplitude=0.05; in a TOML file the table [initial]."""
+    equation: tuple[str, ...] = ()
+    """Parameters of the equation and its solver, such as viscosity=1e-3 cfl=0.3; in a TOML file the table [equation]."""
+    keep: tuple[str, ...] = ()
+    """Store only these fields; none given: all."""
+    device: Device = "auto"
+    """Where to compute; auto: the CPU (compiled)."""
+    batch: int | None = None
+    """Trajectories at a time; changes memory and speed, never the numbers. None: what fits in some 128 MiB."""
+    shard: str | None = None
+    """K/N such as 3/16: only the third of sixteen parts, for `orbitscope assemble`. Under torchrun each rank makes one by itself."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ..data import Shard
+        from ._actions import simulate_to_file
+        from ._progress import stages
+        from ._words import parse_words
+
+        rank = Shard.from_environment() if self.shard is None else None
+        shard = Shard.parse(self.shard) if self.shard is not None else rank
+        with stages() as bars:
+            path = simulate_to_file(
+                self.scenario, self.out if rank is None else rank.path(self.out), trajectories=self.trajectories,
+                resolution=self.resolution, frames=self.frames, t_end=self.t_end, refine=self.refine, seed=self.seed,
+                device="cpu" if self.device == "auto" else self.device, batch=self.batch, shard=shard,
+                initial=parse_words(self.initial, "--initial"), law=parse_words(self.equation, "--equation"), keep=self.keep,
+                force=self.force, progress=bars,
+            )  # fmt: skip
+        print(path)
+        return 0
+
+
+@dataclass
+class Scenarios:
+    """The scenarios that `simulate` knows, with their parameters and defaults, and what their published descriptions leave open.
+
+    Example: orbitscope scenarios euler.curved
+    """
+
+    name: Positional[str | None] = None
+    """One scenario; none given: all."""
+
+    def run(self) -> int:
+        from ._actions import describe_scenarios
+
+        print(describe_scenarios(self.name))
+        return 0
+
+
+@dataclass
+class Assemble:
+    """One file from several: the parts that `simulate --shard` made, or files that agree. Stored values are copied bit for bit.
+
+    Example: orbitscope assemble ns.shard-*.nc --out ns.nc
+    """
+
+    files: Positional[tuple[Path, ...]]
+    """Every part, in any order; other files in the order wanted."""
+    out: Path
+    """File to write."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ..data import assemble
+
+        print(assemble(self.files, self.out, force=self.force))
+        return 0
+
+
+@dataclass
+class Info:
+    """What is in a file of trajectories, a probe or a run folder.
+
+    Example: orbitscope info ns.nc
+    """
+
+    path: Positional[Path]
+    """File or folder."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    check: bool = False
+    """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
+
+    def run(self) -> int:
+        from ._actions import describe
+        from ._progress import stages
+
+        print(describe(self.path, self.load))
+        if not self.check:
+            return 0
+        from ..data import check
+        from ..data._many import several
+
+        damaged = False
+        for path in several(self.path) or [self.path]:
+            with stages() as bars:
+                found = check(path, lambda done, total: bars("check", done, total))
+            print(found if path == self.path else f"{path}\n{found}")
+            damaged = damaged or bool(found.damaged)
+        return 1 if damaged else 0
+
+
+@dataclass
+class Repair:
+    """Simulate the damaged trajectories of a file again, from its provenance, and put them in their places.
+
+    The result must have the checksums that were written, bit for bit; else nothing is changed.
+
+    Example: orbitscope repair ns.nc
+    """
+
+    data: Positional[Path]
+    """File that `orbitscope simulate` made."""
+    accept: bool = False
+    """Take a trajectory that comes out with another checksum (another version of the solver, another machine)."""
+    device: Device = "auto"
+    """Where to compute, which should be where the file was made; auto: the CPU."""
+
+    def run(self) -> int:
+        from ._progress import stages
+        from ._repair import repair_file
+
+        with stages() as bars:
+            mended = repair_file(self.data, accept=self.accept, device="cpu" if self.device == "auto" else self.device, progress=bars)
+        words = f"trajectories {', '.join(map(str, mended))} simulated again and put in place" if mended else "nothing is damaged"
+        print(f"{self.data}: {words}")
+        return 0
+
+
+@dataclass
+class View:
+    """Pictures of a file of trajectories: a sheet of a few states, and an animation.
+
+    Example: orbitscope view ns.nc --out sheet.png --animation movie.gif
+    """
+
+    data: Positional[Path]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    out: Path | None = None
+    """Picture sheet to write: .png, .pdf or .svg."""
+    animation: Path | None = None
+    """Animation to write: .gif, every stored time."""
+    trajectory: tuple[int, ...] = ()
+    """Which ones, numbered from 0; none given: the first two."""
+    times: int = 5
+    """Columns of the sheet, evenly spread over time."""
+    field: tuple[str, ...] = ()
+    """Which fields; none given: all."""
+    fps: float = 8.0
+    """Pictures per second of the animation."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    force: bool = False
+    """Replace existing files."""
+
+    def run(self) -> int:
+        from ._view import view_file
+
+        for path in view_file(
+            self.data, self.out, self.animation, trajectories=self.trajectory, times=self.times, fields=self.field, fps=self.fps,
+            options=self.load, force=self.force,
+        ):  # fmt: skip
+            print(path)
+        return 0

@@ -1,0 +1,263 @@
+"""The verbs about models: train, audit their data, probe, follow over a training, report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+Device = Literal["auto", "cpu", "cuda"]
+Positional = tyro.conf.Positional
+
+
+@dataclass
+class Train:
+    """Train an emulator, state -> next state. Interrupted, the same command goes on where it was, bit for bit.
+
+    Example: orbitscope train ns.nc --model unet --preset small --epochs 10 --out runs/unet
+    """
+
+    data: Positional[Path]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    out: Path
+    """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
+    model: str = "unet"
+    """unet, vit, resnet, fno, or "package.module:callable"."""
+    preset: str = "small"
+    """small, medium or paper."""
+    override: tuple[str, ...] = ()
+    """Single options of the model, such as width=32."""
+    residual: bool = True
+    """Predict the increment instead of the next state."""
+    epochs: int = 10
+    """Passes over the training transitions."""
+    batch: int = 32
+    """Transitions per step."""
+    learning_rate: float = 5e-4
+    """Peak rate of AdamW."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the learning rate."""
+    clip: float = 1.0
+    """Largest gradient norm; 0: no clipping."""
+    seed: tuple[int, ...] = (0,)
+    """One run per seed."""
+    device: Device = "auto"
+    """auto: a GPU where there is one."""
+    devices: int = 1
+    """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
+    precision: Literal["32", "64", "bf16"] = "32"
+    """Of the arithmetic; bf16 is mixed."""
+    augment: str | None = None
+    """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
+    relaxation: float | None = None
+    """Weight of the penalty on broken symmetry, for models with relaxed layers."""
+    keep: Literal["best", "all"] = "best"
+    """all: also the weights after every epoch."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    force: bool = False
+    """Replace an existing run."""
+
+    def run(self) -> int:
+        from .. import TrainConfig, load_runs, train
+        from ._words import load_words, parse_words
+
+        overrides = parse_words(self.override, "--override")
+        config = TrainConfig(
+            model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
+            batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
+            seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
+            augment=self.augment, relaxation=self.relaxation,
+        )  # fmt: skip
+        out = train(load_words(self.data, self.load), config, self.out, force=self.force)
+        for run in load_runs(out):
+            print(f"{run.path}: {run}")
+        return 0
+
+
+@dataclass
+class Audit:
+    """Which symmetries have the physics and the file, does the file keep its declared convention, and what in it deserves a second look?
+    Exit code 1 if it does not, or if it shares states with another part of its split.
+
+    Example: orbitscope audit ns.nc --group d4 tx
+    """
+
+    data: Positional[Path]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    group: tuple[str, ...] = ("d4",)
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
+    law: str | None = None
+    """Equation (navier-stokes, euler); None: what the file says it is."""
+    samples: int = 128
+    """Trajectories for the two-sample test."""
+    seed: int = 0
+    """Of the random choices."""
+    out: Path | None = None
+    """NetCDF file for the numbers, if wanted."""
+    screening: bool = True
+    """List broken, frozen, copied and outlying trajectories; reads the whole file."""
+    splits: tuple[Path, ...] = ()
+    """Files of the other parts of the split, or the folder of a run: no state may be in two parts."""
+    fix: Path | None = None
+    """Write a corrected copy of a refused file here, with the change in its history."""
+    choose: str | None = None
+    """With --fix: the name of one reading, where several fit alike."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ._audit import audit_file
+
+        return audit_file(
+            self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load,
+            screening=self.screening, splits=self.splits, fix=self.fix, choose=self.choose,
+        )  # fmt: skip
+
+
+@dataclass
+class Probe:
+    """Which symmetries has a model learnt? Audits the data, measures equivariance error and influence, and says it in words.
+
+    A run folder is probed on the trajectories that it was tested on, if the file is the one that it was trained on.
+
+    Example: orbitscope probe runs/unet ns.nc --group d4 tx ty --metric gauss_newton --out probe.nc
+    """
+
+    model: Positional[str]
+    """Run folder, torch.export file (.pt2), or "package.module:callable"."""
+    data: Positional[Path]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    out: Path
+    """NetCDF file for the result; several seeds make several files."""
+    weights: Path | None = None
+    """safetensors for "package.module:callable"."""
+    group: tuple[str, ...] = ("d4",)
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
+    metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
+    """Of parameter space, for the influence. adam: the optimiser's own, from the training state of a run (its last weights)."""
+    damping: float | None = None
+    """Of the Gauss-Newton metrics; None: 1e-6."""
+    bra_loss: Literal["smse", "mass", "momentum", "energy", "divergence", "residual"] = "smse"
+    """Whose response the influence measures: the training loss, or a conservation law of the prediction."""
+    sketch: int | None = None
+    """Random output probes per example, for gauss_newton on groups of hundreds of shifts; None: exact. 64 is a good start."""
+    memory: str | None = None
+    """Budget such as 4GiB: batch sizes are planned from it, and the plan is printed first."""
+    steps: int = 2
+    """Steps that are really taken, to see whether the influence predicts them; 0: none."""
+    trajectories: int = 8
+    """For the influence; the equivariance error takes four times as many."""
+    times: int = 2
+    """Transitions per trajectory, evenly spread."""
+    tolerance: float = 1.25
+    """Relative error up to which an element holds."""
+    influence_elements: int = 16
+    """At most so many elements of a group get an influence; all get an error."""
+    law: str | None = None
+    """Equation (navier-stokes, euler) for the audit; None: what the file says it is."""
+    title: str | None = None
+    """Name of this case in the report."""
+    seed: int = 0
+    """Of the random choices."""
+    device: Device = "auto"
+    """auto: a GPU where there is one."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
+    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from .. import ProbeConfig
+        from ._actions import probe_to_file
+
+        config = ProbeConfig(
+            trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, tolerance=self.tolerance,
+            influence_elements=self.influence_elements, seed=self.seed, bra_loss=None if self.bra_loss == "smse" else self.bra_loss,
+            sketch=self.sketch, memory=self.memory, steps=self.steps,
+        )  # fmt: skip
+        return probe_to_file(
+            self.model,
+            self.data,
+            self.out,
+            self.group,
+            config,
+            weights=self.weights,
+            law=self.law,
+            title=self.title,
+            device=self.device,
+            force=self.force,
+            options=self.load,
+        )
+
+
+@dataclass
+class Epochs:
+    """Symmetry over a training: equivariance error and coherence at every kept checkpoint, on the trajectories held out for testing.
+
+    Example: orbitscope epochs runs/unet ns.nc --group d4 --out epochs.nc --picture epochs.png
+    """
+
+    run_folder: Positional[Path]
+    """Folder of a run trained with --keep all; several seeds are read together."""
+    data: Positional[Path]
+    """File of trajectories."""
+    out: Path
+    """NetCDF file for the numbers."""
+    picture: Path | None = None
+    """Curves to draw: .png, .pdf or .svg."""
+    group: str = "d4"
+    """c4, d4, tx8, ..."""
+    every: int = 1
+    """Every so many epochs."""
+    trajectories: int = 8
+    """How many."""
+    times: int = 2
+    """Transitions per trajectory."""
+    metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
+    """Of parameter space."""
+    coherence: bool = True
+    """Also the influence, which costs most."""
+    seed: int = 0
+    """Of the random choices."""
+    load: tuple[str, ...] = ()
+    """How to read the file, as for `orbitscope probe`."""
+    force: bool = False
+    """Replace existing files."""
+
+    def run(self) -> int:
+        from ._epochs import epochs_to_file
+
+        return epochs_to_file(
+            self.run_folder, self.data, self.out, self.group, picture=self.picture, every=self.every, trajectories=self.trajectories,
+            times=self.times, metric=self.metric, coherence=self.coherence, seed=self.seed, force=self.force, options=self.load,
+        )  # fmt: skip
+
+
+@dataclass
+class Report:
+    """One HTML page, without any network, from one or more probes.
+
+    Example: orbitscope report probe.nc --out report.html
+    """
+
+    probes: Positional[tuple[Path, ...]]
+    """Files of `orbitscope probe`."""
+    out: Path = Path("report.html")
+    """File to write."""
+    title: str = "Symmetry report"
+    """Headline."""
+    force: bool = False
+    """Replace an existing file."""
+
+    def run(self) -> int:
+        from ._actions import report_to_file
+
+        return report_to_file(self.probes, self.out, title=self.title, force=self.force)
