@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import orbitscope as osc
 from orbitscope import OrbitscopeError
 from orbitscope.symmetry import (
     Group,
@@ -126,3 +127,16 @@ def test_mistakes_are_named():
         cyclic(4).index(dihedral(4)["s"])
     with pytest.raises(OrbitscopeError, match="elements"):
         Group("twice", [cyclic(2)["e"], cyclic(2)["e"]])
+
+
+@pytest.mark.parametrize("words", ["d4", "so2/7", "d4*tx3*ty3", "tx12", "oh", "d6"])
+def test_the_table_is_the_compositions_one_by_one(words):
+    group = osc.parse_group(words) if words != "oh" else osc.octahedral()
+    expected = [[group.index(a @ b) for b in group] for a in group]
+    assert group.table.tolist() == expected
+
+
+def test_the_table_of_a_set_that_is_not_closed_says_so():
+    d4 = osc.dihedral(4)
+    with pytest.raises(osc.OrbitscopeError, match="not an element"):
+        osc.Group("no group", [d4["e"], d4["r"]]).table  # noqa: B018

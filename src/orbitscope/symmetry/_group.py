@@ -10,6 +10,13 @@ from .._errors import OrbitscopeError
 from ._isometry import Isometry
 
 
+def _codes(linear: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One whole number per motion, equal where matrix and shift (modulo the period) agree to a millionth; 64 random-looking bits."""
+    entries = np.concatenate([np.rint(linear * 1e6), np.rint(shift * 1e6) % 1e6], axis=1).astype(np.int64)
+    weights = np.random.default_rng(0).integers(-(2**62), 2**62, entries.shape[1])
+    return (entries * weights).sum(1)  # wraps around, as a hash may
+
+
 class Group:
     r"""A finite set of isometries closed under composition, each with a name; the identity comes first.
 
@@ -98,7 +105,17 @@ class Group:
     @cached_property
     def table(self) -> NDArray[np.int64]:
         """Cayley table: `table[i, j]` is the index of elements[i] after elements[j]."""
-        return np.array([[self.index(a @ b) for b in self.elements] for a in self.elements])
+        linear = np.array([g.matrix for g in self.elements], dtype=float)
+        shift = np.array([[float(v) for v in g.shift] for g in self.elements])
+        size, ndim = shift.shape
+        product = np.einsum("iab,jbc->ijac", linear, linear).reshape(size * size, ndim * ndim)
+        moved = (np.einsum("iab,jb->ija", linear, shift) + shift[:, None]).reshape(size * size, ndim)
+        known, wanted = _codes(linear.reshape(size, -1), shift), _codes(product, moved)
+        order = np.argsort(known)
+        found = order[np.searchsorted(known[order], wanted).clip(max=size - 1)]
+        for k in np.flatnonzero(known[found] != wanted):  # not closed, or two numbers on either side of a rounding
+            found[k] = self.index(self.elements[k // size] @ self.elements[k % size])
+        return found.reshape(size, size)
 
     def check(self) -> None:
         """Raise unless identity, closure and inverses hold (associativity is inherited from the motions)."""
@@ -111,34 +128,53 @@ class Group:
 
     def closure(self, elements: Iterable[Isometry]) -> frozenset[Isometry]:
         """The smallest subgroup that holds `elements`."""
-        members = {self.identity, *elements}
-        frontier = list(members)
-        generators = list(members)
-        while frontier:
-            reached = {self.compose(a, b) for a in frontier for b in generators} - members
-            members |= reached
-            frontier = list(reached)
-        return frozenset(members)
+        return frozenset(self.elements[i] for i in self._closed(frozenset(self.index(g) for g in elements)))
 
     def largest_subgroup(self, allowed: Iterable[Isometry]) -> tuple[Isometry, ...]:
         """The largest subgroup whose elements are all `allowed` (the identity always is), in the order of `elements`.
 
         Grows subgroups one generator at a time and never leaves `allowed`, so the search visits only subgroups of it.
         """
-        passing = {self.identity, *allowed} & set(self.elements)
-        best = trivial = frozenset({self.identity})
+        passing = frozenset(self._index[g] for g in {self.identity, *allowed} if g in self._index)
+        # A generator is of use only if all its powers are allowed.
+        useful = [i for i in sorted(passing) if self._cyclic[i] <= passing]
+        best = trivial = frozenset({0})
         seen, stack = {trivial}, [trivial]
         while stack:
             current = stack.pop()
             best = max(best, current, key=len)
-            if len(best) == len(passing):
+            if len(best) == len(useful):
                 break
-            for g in sorted(passing - current, key=self.index):
-                bigger = self.closure(current | {g})
+            for i in useful:
+                if i in current:
+                    continue
+                bigger = self._closed(current | self._cyclic[i])
                 if bigger <= passing and bigger not in seen:
                     seen.add(bigger)
                     stack.append(bigger)
-        return tuple(sorted(best, key=self.index))
+        return tuple(self.elements[i] for i in sorted(best))
+
+    @cached_property
+    def _cyclic(self) -> list[frozenset[int]]:
+        """What every element generates by itself, as indices."""
+        powers = []
+        for i in range(len(self)):
+            reached, at = {0}, i
+            while at not in reached:
+                reached.add(at)
+                at = int(self.table[i, at])
+            powers.append(frozenset(reached))
+        return powers
+
+    def _closed(self, members: frozenset[int]) -> frozenset[int]:
+        """Indices of the subgroup that these indices generate."""
+        inside = np.zeros(len(self), bool)
+        inside[[0, *members]] = True
+        while True:
+            chosen = np.flatnonzero(inside)
+            inside[self.table[np.ix_(chosen, chosen)]] = True
+            if int(inside.sum()) == len(chosen):
+                return frozenset(chosen.tolist())
 
     def subset(self, names: Iterable[str]) -> tuple[Isometry, ...]:
         """The elements with these names."""
