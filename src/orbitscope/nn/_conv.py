@@ -111,6 +111,8 @@ class EquivariantConv(Constant):
         if self.stride > 1 and any(n % self.stride for n in x.shape[2:]):
             raise OrbitscopeError(f"EquivariantConv: stride {self.stride} needs a grid it divides, got {tuple(x.shape[2:])}.")
         convolve = F.conv2d if self.into.ndim == 2 else F.conv3d
+        if set(self.pad.boundary) == {"zero"}:  # the convolution's own zeros save a copy
+            return convolve(x, self.kernel_tensor(), self.bias_tensor(), self.stride, self.pad.width)
         return convolve(self.pad(x), self.kernel_tensor(), self.bias_tensor(), self.stride)
 
     @torch.no_grad()
