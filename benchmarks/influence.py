@@ -1,11 +1,15 @@
 """Cost and accuracy of the influence engine, each against a yardstick measured in the same run.
 
     python benchmarks/influence.py [--quick] [--elements 256] [--probes 64] [--memory 4GiB] [--write benchmarks/results/influence.json]
+        [--python dattri=PATH] [--python kronfluence=PATH]
 
 * Reference: the published order of operations (Amarel et al., arXiv 2601.20172), written out below: per element all gradients anew, a
   singular value decomposition of the p x 2N stack, 2N directional derivatives one by one. Every element costs the same, so it is timed on
   one and multiplied.
 * Floor: the per-example gradients of the moved transitions alone, which every method needs.
+* Peers: the inner products of the gradients alone (the euclidean metric) of one element, by libraries for the attribution of training data,
+  on one thread. PATH is the Python of an environment of its own where the peer (`pip install dattri`, `pip install kronfluence`) and this
+  library are installed with the same torch.
 * Peak memory: the largest resident size of a process of its own that does the exact D4 within a budget, less that of one that stops before.
 
 UNet of 277,652 parameters, 64 x 64, 24 transitions (8 trajectories, 3 times), briefly trained.
@@ -13,6 +17,7 @@ UNet of 277,652 parameters, 64 x 64, 24 transitions (8 trajectories, 3 times), b
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -28,11 +33,12 @@ from torch import Tensor
 
 import orbitscope as osc
 from orbitscope.probe import machine
-from orbitscope.probe._gradients import example_gradients, pushforward
+from orbitscope.probe._gradients import example_gradients, gram, pushforward
 from orbitscope.probe._sample import sample_transitions
 from orbitscope.probe._subject import Subject
 
 DAMPING = 1e-6
+PEERS = {name: Path(__file__).resolve().parent / "peers" / f"run_influence_{name}.py" for name in ("dattri", "kronfluence")}
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -133,6 +139,53 @@ def within_budget(folder: Path, sizes: dict[str, int], memory: str, elements: li
     return {"budget": memory, "plan": peaks["run"]["plan"], "planned": peaks["run"]["planned"], "used": used}
 
 
+def beside_peers(
+    folder: Path, data: osc.Trajectories, model: torch.nn.Module, sizes: dict[str, int], pythons: dict[str, str]
+) -> dict[str, Any]:
+    """Inner products of the gradients of one element, kets with bras: ours and each peer's, best of two, one thread each."""
+    subject, action, g = Subject.of(model), osc.GridAction(data.layout, data.grid), osc.dihedral(4)["r"]
+    pairs = sample_transitions(data, **sizes, seed=0)
+    x_moved, y_moved = action.pair(g, pairs.x, pairs.y)
+
+    def ours(chunk: int) -> tuple[Tensor, Tensor]:
+        kets, bras = (example_gradients(subject, osc.smse, *pair, chunk)[0] for pair in ((pairs.x, pairs.y), (x_moved, y_moved)))
+        gram(bras, kets)
+        return kets, bras
+
+    threads, load = torch.get_num_threads(), os.getloadavg()[0]
+    torch.set_num_threads(1)
+    kets, bras = ours(8)  # the peers have a first call apart as well
+    runs = [
+        {"batch": n, "seconds": min(timed(lambda n=n: ours(n))[0] for _ in range(2))} for n in sorted({min(8, len(pairs.x)), len(pairs.x)})
+    ]
+    torch.set_num_threads(threads)
+    widths = [p.numel() for p in subject.parameters.values()]
+    parts = zip(subject.parameters, bras.split(widths, 1), kets.split(widths, 1), strict=True)
+    arrays = {f"gram/{name}": gram(bra, ket).numpy() for name, bra, ket in parts}
+    problem = folder / "peers.npz"
+    np.savez(problem, x=pairs.x, y=pairs.y, x_moved=x_moved, y_moved=y_moved, **arrays)  # pyright: ignore[reportArgumentType]
+    found: dict[str, Any] = {"orbitscope": {"seconds": min(r["seconds"] for r in runs), "runs": runs, "load": load}}
+    for name, python in pythons.items():
+        load = os.getloadavg()[0]
+        found[name] = call_peer([python, str(PEERS[name]), str(problem), str(folder / "run")]) | {"load": load}
+    return found
+
+
+def without_path(argument: str) -> str:
+    """`dattri=PATH` for where a peer's Python lies on this machine."""
+    name, given, _ = argument.removeprefix("--python=").partition("=")
+    return argument[: argument.index(name)] + name + "=PATH" if given and name in PEERS else argument
+
+
+def call_peer(command: list[str]) -> dict[str, Any]:
+    """The JSON line that a peer's script prints, on one thread; what it said last, where it failed."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"note": "failed: " + (done.stderr.strip().splitlines() or ["no message"])[-1]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
 def child(what: str, folder: Path, sizes: dict[str, int], memory: str, elements: list[str] | None) -> None:
     """The process of `within_budget`."""
     data, model = osc.load(folder / "data.h5"), osc.load_run(folder / "run").model
@@ -156,10 +209,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--write", type=Path)
     parser.add_argument("--folder", type=Path, help="keep data and model here")
+    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help=f"a peer's Python; NAME: {', '.join(PEERS)}")
     parser.add_argument("--child", choices=("load", "run"), help=argparse.SUPPRESS)
     parser.add_argument("--sizes", type=json.loads, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--only", type=json.loads, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    pythons = dict(item.split("=", 1) for item in options.python if "=" in item)
+    if len(pythons) < len(options.python) or set(pythons) - set(PEERS):
+        parser.error(f"--python: expected NAME=PATH, once per NAME of {', '.join(PEERS)}; got {', '.join(options.python)}.")
     torch.set_num_threads(options.threads)
     if options.child:
         child(options.child, options.folder, options.sizes, options.memory, options.only)
@@ -173,13 +230,15 @@ def main() -> None:
         data, model = prepare(folder, points, width, 40 if not options.quick else 10, 2)
         table = {
             "machine": machine(), "torch": str(torch.__version__), "threads": options.threads, "python": platform.python_version(),
-            "orbitscope": osc.__version__, "command": " ".join(["python", "benchmarks/influence.py", *sys.argv[1:]]),
+            "orbitscope": osc.__version__,
+            "command": " ".join(["python", "benchmarks/influence.py", *(without_path(a) for a in sys.argv[1:])]),
             "parameters": sum(p.numel() for p in model.parameters()), "points": points, **sizes,
         }  # fmt: skip
         for name, work in (
             ("exact", lambda: exact_orbit(data, model, sizes, elements)),
             ("memory", lambda: within_budget(folder, sizes, options.memory, elements)),
             ("sketched", lambda: sketched_orbit(data, model, sizes, count, options.probes)),
+            *([("peers", lambda: beside_peers(folder, data, model, sizes, pythons))] if pythons else []),
         ):
             table[name] = work()
             print(name, json.dumps(table[name], indent=1), flush=True)
