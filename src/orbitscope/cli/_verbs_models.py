@@ -53,6 +53,10 @@ class Train:
     """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
     relaxation: float | None = None
     """Weight of the penalty on broken symmetry, for models with relaxed layers."""
+    frames: int = 1
+    """Past states that the model sees."""
+    rollout: int = 1
+    """Steps in the loss, each fed with the predictions before it."""
     keep: Literal["best", "all"] = "best"
     """all: also the weights after every epoch."""
     load: tuple[str, ...] = ()
@@ -70,7 +74,7 @@ class Train:
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
-            augment=self.augment, relaxation=self.relaxation,
+            augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force)
         for run in load_runs(out):

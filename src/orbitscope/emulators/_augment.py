@@ -43,7 +43,8 @@ class Augmentation:
         return torch.stack([integers(length, len(g), seed, "augment", epoch, step, i) for i, g in enumerate(self.factors)], dim=1)
 
     def __call__(self, numbers: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Each of `states` [batch, channel, *grid] with row b moved by the elements `numbers[b]`."""
+        """Each of `states` [batch, n * channel, *grid] (n states of the layout stacked) with row b moved by the elements `numbers[b]`."""
+        channels = self.action.layout.channels
         # The last factor acts first, as in a product of groups.
         for group, column in reversed(list(zip(self.factors, numbers.T, strict=True))):
             moved = [torch.empty_like(state) for state in states]
@@ -51,6 +52,7 @@ class Augmentation:
                 rows = (column == number).nonzero().flatten()
                 for state, out in zip(states, moved, strict=True):
                     here = rows.to(state.device)
-                    out[here] = self.action(group.elements[number], state[here])
+                    apart = state[here].unflatten(1, (-1, channels))
+                    out[here] = self.action(group.elements[number], apart).flatten(1, 2)
             states = tuple(moved)
         return states

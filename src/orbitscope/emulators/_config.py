@@ -28,6 +28,8 @@ class TrainConfig:
     - `seeds`: one run each. `split` fractions (train, validation, test) by trajectory with `split_seed`: the same split for every seed.
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
     - `augment`: a group such as "d4" or "d4*tx*ty"; each transition of each step is moved by a random element. None: none.
+    - `frames`: how many past states the model sees, stacked along channels, oldest first. `rollout`: how many steps, each fed with the
+      predictions before it, make up the loss (their mean); the errors that are reported are of one step.
     - `relaxation`: weight alpha of `nn.relaxation_penalty` in the loss, for models with relaxed layers. None: no penalty.
     - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
     - `in_memory_gib`: splits smaller than this are held in memory; larger ones are read per batch.
@@ -55,6 +57,8 @@ class TrainConfig:
     keep: Keep = "best"
     augment: str | None = None
     relaxation: float | None = None
+    frames: int = 1
+    rollout: int = 1
     in_memory_gib: float = 2.0
 
     def __post_init__(self) -> None:
@@ -64,7 +68,7 @@ class TrainConfig:
         for name, kind in (("schedule", Schedule), ("precision", Precision), ("device", Device), ("keep", Keep)):
             if getattr(self, name) not in get_args(kind):
                 raise OrbitscopeError(f"TrainConfig: `{name}` must be one of {', '.join(get_args(kind))}; got {getattr(self, name)!r}.")
-        for name in ("epochs", "batch", "devices"):
+        for name in ("epochs", "batch", "devices", "frames", "rollout"):
             _require(
                 name, getattr(self, name), isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1 up"
             )

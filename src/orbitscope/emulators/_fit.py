@@ -38,6 +38,22 @@ class _Progressed:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+class _Unrolled(nn.Module):
+    """An emulator fed with its own predictions: [B, frames C, X, Y] -> [B, steps C, X, Y], the steps one after the other."""
+
+    def __init__(self, emulator: nn.Module, steps: int) -> None:
+        super().__init__()
+        self.emulator, self.steps = emulator, steps
+
+    def forward(self, state: Tensor) -> Tensor:
+        """The predictions of all steps, in one call: data-parallel training exchanges gradients once per call."""
+        found = []
+        for _ in range(self.steps):
+            found.append(self.emulator(state))
+            state = torch.cat([state[:, found[-1].shape[1] :], found[-1]], dim=1)
+        return torch.cat(found, dim=1)
+
+
 class Trainer:
     """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over."""
 
@@ -58,10 +74,18 @@ class Trainer:
         if not self.parameters:
             raise OrbitscopeError(f"train: the model {config.model!r} has no parameters; there is nothing to train.")
         optimiser = torch.optim.AdamW(self.emulator.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-        self.model, self.optimiser = fabric.setup(self.emulator, optimiser)
+        self.model, self.optimiser = fabric.setup(
+            _Unrolled(self.emulator, config.rollout) if config.rollout > 1 else self.emulator, optimiser
+        )
         dtype = torch.float64 if config.precision == "64" else torch.float32
         limit = config.in_memory_gib * 2**30
-        self.parts = {p: Transitions(prepared.data, prepared.split[p], dtype, fabric.device, limit) for p in PARTS if prepared.split[p]}
+        self.parts = {
+            part: Transitions(
+                prepared.data, prepared.split[part], dtype, fabric.device, limit, config.frames, config.rollout if part == "train" else 1
+            )
+            for part in PARTS
+            if prepared.split[part]
+        }
         self.at = _Progressed()
 
     def run(self, writer: Any = None) -> None:
@@ -130,7 +154,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
-        errors = smse(self.model(x), y, "none")
+        errors = smse(self.model(x), y, "none")  # several steps are so many more channels: their mean
         # A device without a share still takes part, with weight 0: the gradient exchange waits for everybody.
         loss = errors.sum() * (world / len(index) if rank < len(index) else 0.0)
         value = loss.item()
@@ -157,10 +181,11 @@ class Trainer:
         sums = torch.zeros(4, self.prepared.data.channels, dtype=torch.float64)
         shares = [own for index in transitions.ordered(self.config.batch) if len(own := index[rank::world])]
         for x, y in transitions.read(shares):
+            last = x[:, -self.prepared.data.channels :]
             # The bare module: the data-parallel wrapper would wait for devices that have no share of this batch.
             with self.fabric.autocast():
                 prediction = self.emulator(x).to(y.dtype)
-            rows = (smse(prediction, y, "channel"), smse(x, y, "channel"), relative_l2(prediction, y), relative_l2(x, y))
+            rows = (smse(prediction, y, "channel"), smse(last, y, "channel"), relative_l2(prediction, y), relative_l2(last, y))
             sums += torch.stack([r.double().sum(0) for r in rows]).cpu()
         means = self._sum(sums) / len(transitions)
         return {

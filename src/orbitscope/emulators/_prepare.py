@@ -41,8 +41,11 @@ class Prepared:
         """Split the data and fit the normalisation on the training part; raises for data that cannot be trained on."""
         if data.grid.ndim != 2:
             raise OrbitscopeError(f"train: `data` has {data.grid.ndim} space dimensions; the emulators here take 2.")
-        if data.times < 2:
-            raise OrbitscopeError(f"train: `data` has {data.times} time per trajectory; a transition needs 2. Simulate more frames.")
+        if data.times < config.frames + config.rollout:
+            raise OrbitscopeError(
+                f"train: `data` has {data.times} time{'s' * (data.times > 1)} per trajectory; a transition needs "
+                f"{config.frames + config.rollout} (`frames` {config.frames}, `rollout` {config.rollout}). Simulate more frames."
+            )
         split = {
             part: index.tolist()
             for part, index in zip(PARTS, split_indices(data.trajectories, config.split, config.split_seed), strict=True)
@@ -61,7 +64,8 @@ class Prepared:
             backbone = build(
                 config.model,
                 config.preset,
-                channels_in=data.channels,
+                channels_in=config.frames * data.channels,
+                channels_out=data.channels,
                 resolution=(data.grid.shape[0], data.grid.shape[1]),
                 layout=data.layout,
                 grid=data.grid,
@@ -71,25 +75,41 @@ class Prepared:
             relaxed_layers(backbone)  # raises where there is nothing to relax
         dtype = torch.float64 if config.precision == "64" else torch.float32
         scales = self.increment if config.residual else None
-        emulator = Emulator(backbone, self.normalisation.mean, self.normalisation.scale, scales, residual=config.residual)
+        emulator = Emulator(
+            backbone, self.normalisation.mean, self.normalisation.scale, scales, residual=config.residual, frames=config.frames
+        )
         return emulator.to(dtype)
 
 
 class Transitions:
-    """Pairs (state, next state) of some trajectories, held in memory where they are small enough, else read ahead by worker processes."""
+    """Pairs (state, next state) of some trajectories, held in memory where they are small enough, else read ahead by worker processes.
 
-    def __init__(self, data: Trajectories, part: list[int], dtype: torch.dtype, device: torch.device, limit_bytes: float) -> None:
-        self.source = data[part]
+    With several `frames` or `steps` the first is so many states and the second so many later ones, along channels, oldest first.
+    """
+
+    def __init__(
+        self,
+        data: Trajectories,
+        part: list[int],
+        dtype: torch.dtype,
+        device: torch.device,
+        limit_bytes: float,
+        frames: int = 1,
+        steps: int = 1,
+    ) -> None:
+        self.source, self.frames, self.steps = data[part], frames, steps
         self.dtype, self.device = dtype, device
         self.values = self.source.tensor(dtype).to(device) if self.source.nbytes <= limit_bytes else None
-        self.leads = self.source.times - 1
+        self.leads = self.source.times - frames - steps + 1
 
     def __len__(self) -> int:
         return self.source.trajectories * self.leads
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
         trajectory, time = index // self.leads, index % self.leads
-        if self.values is None:
+        if self.frames + self.steps > 2:
+            x, y = self._window(trajectory, time)
+        elif self.values is None:
             x, y = self.source.pairs(trajectory, time)
         else:
             x, y = self.values[trajectory, time], self.values[trajectory, time + 1]
@@ -97,11 +117,23 @@ class Transitions:
 
     def read(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """The transitions with these numbers, batch by batch; what is not in memory is read while the caller computes."""
-        if self.values is not None or not self.source.lazy:
+        if self.values is not None or not self.source.lazy or self.frames + self.steps > 2:
             yield from (self[index] for index in batches)
         else:
             for x, y in read_batches(self.source, batches, pin_memory=self.device.type == "cuda"):
                 yield self._place(x), self._place(y)
+
+    def _window(self, trajectory: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        length = self.frames + self.steps
+        if self.values is not None:
+            states = [self.values[trajectory, time + t] for t in range(length)]
+        else:
+            states = []
+            for t in range(0, length, 2):
+                # The last of an odd number is read with the one before it.
+                first = min(t, length - 2)
+                states += self.source.pairs(trajectory, time + first)[t - first :]
+        return torch.cat(states[: self.frames], 1), torch.cat(states[self.frames :], 1)
 
     def _place(self, state: Tensor) -> Tensor:
         # Channels last: training steps of six small UNets ran 1.1 to 1.4 times as fast on 2 cores; other models were not measured.

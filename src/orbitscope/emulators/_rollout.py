@@ -20,12 +20,14 @@ def rollout(
     data: Trajectories,
     steps: int | None = None,
     *,
-    start: int = 0,
+    start: int | None = None,
     batch: int = 32,
     keep_states: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     r"""Autoregressive prediction $\hat u_{h+1} = f(\hat u_h)$ from $\hat u_0 = u(t_{start})$ and its error by horizon $h$.
+
+    `start` is the number of the last known state (None: the first possible); a model with `frames` > 1 is given the ones before it too.
 
     Variables, each [trajectory, horizon, channel]: `smse` and `relative_l2` of the prediction against the data, `smse_persistence` and
     `relative_l2_persistence` of the unchanged initial state; `finite` [trajectory, horizon]; with `keep_states` also `prediction`
@@ -34,10 +36,14 @@ def rollout(
 
     Raises `OrbitscopeError` where the data are shorter than `start` + `steps` or the model returns another shape.
     """
+    frames = int(getattr(model, "frames", 1))
+    start = frames - 1 if start is None else start
     longest = data.times - 1 - start
     steps = longest if steps is None else steps
-    if start < 0 or not 1 <= steps <= longest:
-        raise OrbitscopeError(f"rollout: `steps` must lie in 1..{longest} for {data.times} times and start {start}, got {steps}.")
+    if start < frames - 1 or not 1 <= steps <= longest:
+        raise OrbitscopeError(
+            f"rollout: `steps` must lie in 1..{longest} for {data.times} times and start {start} (from {frames - 1}), got {steps}."
+        )
     if batch < 1 or not data.trajectories:
         raise OrbitscopeError(f"rollout: needs at least one trajectory and batch 1, got {data.trajectories} and {batch}.")
     example = next(model.parameters(), torch.zeros(()))
@@ -45,8 +51,9 @@ def rollout(
     states: list[Tensor] = []
     with _evaluation(model):
         for first in range(0, data.trajectories, batch):
-            truth = data.values[first : first + batch, start : start + steps + 1].to(example.device, example.dtype)
-            predicted = _predict(model, truth[:, 0], steps)
+            known = data.values[first : first + batch, start - frames + 1 : start + steps + 1].to(example.device, example.dtype)
+            truth = known[:, frames - 1 :]
+            predicted = _predict(model, known[:, :frames].flatten(1, 2), steps, truth.shape[2])
             for name, against in (("", predicted), ("_persistence", truth[:, :1].expand_as(predicted))):
                 errors["smse" + name].append(_by_horizon(lambda a, b: smse(a, b, "channel"), against, truth[:, 1:]))
                 errors["relative_l2" + name].append(_by_horizon(relative_l2, against, truth[:, 1:]))
@@ -57,14 +64,14 @@ def rollout(
     return _dataset(data, {name: torch.cat(parts) for name, parts in errors.items()}, torch.cat(states) if states else None, start, steps)
 
 
-def _predict(model: nn.Module, state: Tensor, steps: int) -> Tensor:
+def _predict(model: nn.Module, state: Tensor, steps: int, channels: int) -> Tensor:
     predicted = []
     for _ in range(steps):
         following = model(state)
-        if following.shape != state.shape:
+        if following.shape != state[:, -channels:].shape:
             raise OrbitscopeError(f"rollout: the model turns {tuple(state.shape)} into {tuple(following.shape)}; it must keep the shape.")
-        state = following
-        predicted.append(state)
+        state = torch.cat([state[:, channels:], following], dim=1)
+        predicted.append(following)
     return torch.stack(predicted, dim=1)
 
 

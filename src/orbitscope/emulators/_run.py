@@ -71,7 +71,8 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
     backbone = build(
         config.model,
         config.preset,
-        channels_in=layout.channels,
+        channels_in=config.frames * layout.channels,
+        channels_out=layout.channels,
         resolution=(grid.shape[0], grid.shape[1]),
         layout=layout,
         grid=grid,
@@ -79,7 +80,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
     )
     norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
     mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))
-    model = Emulator(backbone, mean, scale, output, residual=norm["residual"]).to(dtype)
+    model = Emulator(backbone, mean, scale, output, residual=norm["residual"], frames=config.frames).to(dtype)
     tensors, metadata = files.read_weights(file)
     files.load_weights(model, tensors, str(file))
     model.to(device).eval()

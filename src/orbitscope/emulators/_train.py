@@ -131,7 +131,7 @@ def _finished(folder: Path, config: TrainConfig, fingerprint: str) -> bool:
     if not (folder / files.SIDECAR).exists():
         return False
     kept = files.read_json(folder / files.SIDECAR)
-    was, now = kept.get("config", {}), config.to_dict()
+    was, now = {**TrainConfig().to_dict(), **kept.get("config", {})}, config.to_dict()  # older runs lack newer settings
     changed = [name for name in now if was.get(name) != now[name]]
     if changed:
         name = changed[0]

@@ -1,0 +1,129 @@
+"""Several frames in, several steps in the loss: windows, resume, roll-out, devices' batches, wrong inputs."""
+
+import pytest
+import torch
+from test_train import TINY, Stop, quiet, same, stopper, toy, weights, without_seconds
+from torch import Tensor, nn
+
+from orbitscope import OrbitscopeError
+from orbitscope.cli import main
+from orbitscope.data import load, save
+from orbitscope.emulators import Emulator, load_run, rollout, smse
+from orbitscope.emulators._fit import _Unrolled
+from orbitscope.emulators._prepare import Transitions
+
+LONG = TINY.replace(frames=2, rollout=3)
+
+
+def long(**more):
+    return toy(times=8, **more)
+
+
+@pytest.mark.parametrize(("frames", "steps"), [(1, 1), (2, 1), (1, 2), (2, 3), (3, 2)])
+@pytest.mark.parametrize("place", ["memory", "source", "file"])
+def test_windows_are_successive_states(tmp_path, frames, steps, place):
+    data = long()
+    if place == "file":
+        save(data, tmp_path / "toy.nc")
+        data = load(tmp_path / "toy.nc")
+    limit = 1e9 if place == "memory" else 0.0
+    part = Transitions(data, [2, 5, 7], torch.float32, torch.device("cpu"), limit, frames, steps)
+    assert len(part) == 3 * (8 - frames - steps + 1)
+    index = torch.arange(len(part))[torch.randperm(len(part), generator=torch.Generator().manual_seed(0))]
+    ((x, y),) = part.read([index])
+    values = long().values
+    for row, number in enumerate(index.tolist()):
+        trajectory, time = [2, 5, 7][number // part.leads], number % part.leads
+        assert torch.equal(x[row], values[trajectory, time : time + frames].flatten(0, 1))
+        assert torch.equal(y[row], values[trajectory, time + frames : time + frames + steps].flatten(0, 1))
+
+
+class Sum(nn.Module):
+    """A backbone with a known answer: half the newest frame minus the oldest."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.5 * x[:, -2:] - x[:, :2]
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_emulator_of_several_frames_by_hand(residual):
+    mean, scale, out = torch.zeros(2), torch.tensor([2.0, 2.0]), torch.tensor([0.5, 0.5])
+    model = Emulator(Sum(), mean, scale, out, residual=residual, frames=3)
+    x = torch.randn(2, 6, 4, 4)
+    expected = 0.5 * (0.5 * x[:, 4:] - x[:, :2]) / 2 + (x[:, 4:] if residual else 0.0)
+    torch.testing.assert_close(model(x), expected)
+    with pytest.raises(OrbitscopeError, match="3 frames of 2 channels"):
+        model(x[:, :2])
+    steps = _Unrolled(model, 2)(x)
+    torch.testing.assert_close(steps[:, :2], model(x))
+    torch.testing.assert_close(steps[:, 2:], model(torch.cat([x[:, 2:], model(x)], 1)))
+    # The mean over channels of all steps is the mean of the steps' losses.
+    y = torch.randn(2, 4, 4, 4)
+    each = [smse(steps[:, i : i + 2], y[:, i : i + 2], "none") for i in (0, 2)]
+    torch.testing.assert_close(smse(steps, y, "none"), (each[0] + each[1]) / 2)
+
+
+@pytest.mark.parametrize("stop", [(1, None), (2, 3)])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, stop):
+    data, config = long(), LONG.replace(augment="d4*tx*ty")
+    quiet(data, config, tmp_path / "whole")
+    with pytest.raises(Stop):
+        quiet(data, config, tmp_path / "cut", progress=stopper(*stop))
+    quiet(data, config, tmp_path / "cut")
+    for name in ("model.safetensors", "last.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert without_seconds(tmp_path / "cut") == without_seconds(tmp_path / "whole")
+    run = load_run(tmp_path / "whole")
+    assert run.model.frames == 2 and run.model.state_dict().keys() == weights(tmp_path / "whole").keys()
+    lazy = tmp_path / "toy.nc"
+    save(data, lazy)
+    quiet(load(lazy), config.replace(in_memory_gib=0.0, augment=None), tmp_path / "lazy")
+    quiet(load(lazy), config.replace(augment=None), tmp_path / "memory")
+    assert same(weights(tmp_path / "lazy"), weights(tmp_path / "memory"))
+
+
+def test_two_frames_see_the_motion_that_one_cannot(tmp_path):
+    """States that drift along x or along y, by trajectory: one frame does not say where to, two do."""
+    data = toy(trajectories=40, times=5)
+    values = data.tensor(torch.float32).clone()
+    for trajectory in range(0, 40, 2):
+        for t in range(5):
+            values[trajectory, t] = values[trajectory, 0].roll(t, -1)
+    data, errors = data.replace(values=values), {}
+    for frames in (1, 2):
+        config = TINY.replace(
+            model="resnet", overrides={"width": 16, "depth": 1, "kernel": 3}, epochs=20, learning_rate=1e-2, frames=frames
+        )
+        errors[frames] = load_run(quiet(data, config, tmp_path / str(frames))).metrics["test"]["smse"]
+    assert errors[2] < 0.7 * errors[1], errors
+
+
+def test_rollout_with_several_frames(tmp_path):
+    data = long()
+    run = load_run(quiet(data, LONG.replace(epochs=1), tmp_path / "run"))
+    found = rollout(run.model, data, 3, keep_states=True)
+    assert found.attrs["start"] == 1 and found.sizes["horizon"] == 3
+    state = data.values[:, :2].flatten(1, 2)
+    with torch.no_grad():
+        for h in range(3):
+            following = run.model(state)
+            torch.testing.assert_close(torch.from_numpy(found["prediction"].values[:, h]), following)
+            state = torch.cat([state[:, 2:], following], 1)
+    with pytest.raises(OrbitscopeError, match="from 1"):
+        rollout(run.model, data, 1, start=0)
+
+
+def test_mistakes_are_named(tmp_path):
+    with pytest.raises(OrbitscopeError, match="needs 5"):
+        quiet(toy(times=4), LONG, tmp_path / "run")
+    for name in ("frames", "rollout"):
+        with pytest.raises(OrbitscopeError, match=name):
+            TINY.replace(**{name: 0})
+
+
+def test_on_the_command_line(tmp_path):
+    save(long(), tmp_path / "toy.nc")
+    words = ["train", str(tmp_path / "toy.nc"), "--out", str(tmp_path / "run"), "--epochs", "1", "--override", "width=4", "kernels=3,3"]
+    assert main([*words, "--frames", "2", "--rollout", "2"]) == 0
+    config = load_run(tmp_path / "run").config
+    assert (config.frames, config.rollout) == (2, 2)
