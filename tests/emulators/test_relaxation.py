@@ -7,7 +7,7 @@ from torch import nn
 
 from orbitscope import OrbitscopeError
 from orbitscope.emulators import TrainConfig, load_run
-from orbitscope.nn import EquivariantConv, Features, relax, relaxation
+from orbitscope.nn import EquivariantConv, Features, relax, relaxation, strict
 from orbitscope.symmetry import GridAction, dihedral
 
 
@@ -62,3 +62,37 @@ def test_mistakes_are_named(tmp_path):
         quiet(toy(), TINY.replace(relaxation=1.0), tmp_path / "run")
     with pytest.raises(OrbitscopeError, match="relaxation"):
         TINY.replace(relaxation=-1.0)
+
+
+SMALL = {
+    "relaxed_unet": {"width": 2, "kernels": (3, 3), "heads": 2},
+    "relaxed_resnet": {"width": 2, "depth": 1, "kernel": 3},
+}
+
+
+@pytest.mark.parametrize("kind", ["group", "steerable", "translation", "residual"])
+@pytest.mark.parametrize("model", SMALL)
+def test_the_relaxed_emulators_start_exactly_equivariant_and_can_be_trained_resumed_and_loaded(tmp_path, model, kind):
+    data = toy(times=5)
+    overrides = {**SMALL[model], "kind": kind}
+    config = TINY.replace(model=model, overrides=overrides, precision="64", relaxation=1e-3, epochs=2, keep="all", frames=2)
+    quiet(data, config, tmp_path / "whole")
+    with pytest.raises(Stop):
+        quiet(data, config, tmp_path / "cut", progress=stopper(2, 1))
+    quiet(data, config, tmp_path / "cut")
+    assert (tmp_path / "cut" / "last.safetensors").read_bytes() == (tmp_path / "whole" / "last.safetensors").read_bytes()
+    action = GridAction(data.layout.stack(2), data.grid)
+    after = GridAction(data.layout, data.grid)
+    x = data.tensor(torch.float64)[:, :2].flatten(1, 2)
+    for exact in (True, False):
+        net = load_run(tmp_path / "whole", 0 if exact else "last").model
+        with torch.no_grad():
+            scale = (net(x) - x[:, 2:]).norm()
+            worst = max(float((net(action(g, x)) - after(g, net(x))).norm() / scale) for g in dihedral(4))
+        assert (worst < 1e-12) == exact, worst
+    broken = relaxation(load_run(tmp_path / "whole", "last").model)["broken"]
+    assert broken.sizes["element"] >= 7 and float(broken.max()) > 0
+    if kind == "group":
+        assert (
+            strict(load_run(tmp_path / "whole", "last").model)(action(dihedral(4)["r"], x)) - after(dihedral(4)["r"], strict(net)(x))
+        ).abs().max() < 1e-12

@@ -12,6 +12,7 @@ from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
+from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._unet import UNet
 from ._vit import ViT
@@ -76,6 +77,9 @@ _MODELS: dict[str, _Entry] = {
         },
     ),
 }
+# As wide as the strict ones: with 2 banks about twice the parameters, for the computation of one.
+_MODELS["relaxed_unet"] = _Entry(relaxed_unet, _MODELS["equivariant_unet"].presets)
+_MODELS["relaxed_resnet"] = _Entry(relaxed_resnet, _MODELS["equivariant_resnet"].presets)
 
 
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
