@@ -22,7 +22,7 @@ class Train:
     out: Path
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
-    """unet, vit, resnet, fno, or "package.module:callable"."""
+    """unet, vit, resnet, fno, equivariant_unet, equivariant_resnet, relaxed_unet, relaxed_resnet, or "package.module:callable"."""
     preset: str = "small"
     """small, medium or paper."""
     override: tuple[str, ...] = ()
