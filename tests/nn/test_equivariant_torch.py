@@ -159,11 +159,12 @@ def test_bfloat16_autocast_runs_and_stays_near(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore")  # dynamo warns of its own doings
 @pytest.mark.parametrize("name", ("d4", "c8"))
 def test_compiled_it_gives_the_same(name: str) -> None:
     model, state = network(name)
     x = torch.randn(2, state.channels, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(torch.compile(model, backend="aot_eager")(x), model(x), rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(x), model(x), rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -278,6 +279,28 @@ def test_mistakes_are_named(call, words: str) -> None:
     with pytest.raises(osc.OrbitscopeError) as error:
         call()
     assert words in str(error.value)
+
+
+def test_a_representation_of_ones_own_is_a_field() -> None:
+    """A symmetric traceless tensor by its matrix: in shared kernels and in sampled harmonics."""
+
+    class Traceless(osc.Representation):
+        name = "test-traceless"
+
+        def size(self, ndim: int) -> int:
+            return 2
+
+        def matrix(self, linear):
+            a = torch.as_tensor(linear, dtype=torch.float64).numpy()
+            basis = [torch.tensor(q, dtype=torch.float64).numpy() for q in ([[1, 0], [0, -1]], [[0, 1], [1, 0]])]
+            moved = [a @ q @ a.T for q in basis]
+            return torch.tensor([[m[0, 0] for m in moved], [m[0, 1] for m in moved]]).double().numpy()
+
+    for name in ("d4", "d8", "o2"):
+        f = onn.Features.of(name, "test-traceless", "vector")
+        layer = onn.EquivariantConv(f, f, 3).double()
+        assert layer.kernel_tensor()[:2, 2:].abs().max() > 0
+        assert defect(layer, f, f, torch.randn(1, 4, 8, 8, dtype=torch.float64), list(osc.dihedral(4))) < 1e-12
 
 
 def test_mixed_boundaries_keep_the_subgroup() -> None:

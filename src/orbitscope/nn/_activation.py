@@ -120,10 +120,5 @@ class GroupPool(nn.Module):
 
 def runs(features: Features, x: Tensor) -> Iterator[tuple[FieldType, int, Tensor]]:
     """Neighbouring fields of one type, their number and their channels."""
-    start = field = 0
-    while field < len(features.fields):
-        f, count = features.fields[field], 1
-        while field + count < len(features.fields) and features.fields[field + count] == f:
-            count += 1
-        yield f, count, x[:, start : start + count * f.size]
-        field, start = field + count, start + count * f.size
+    for f, count, start, stop in features.runs:
+        yield f, count, x[:, start:stop]

@@ -54,6 +54,7 @@ class EquivariantConv(Constant):
         super().__init__()
         _check(into, out, kernel, stride, boundary)
         self.into, self.out, self.kernel, self.stride = into, out, kernel, stride
+        self.sorted = (_sorted(into), _sorted(out))
         self.pad = Pad(into, (kernel - stride + 1) // 2, boundary)
         self.degree = degree if degree is not None else default_degree(kernel)
         self.rows = nn.ModuleList(
@@ -62,6 +63,7 @@ class EquivariantConv(Constant):
         self.biases = nn.ParameterDict(
             {str(n): torch.zeros(len(outs), len(o.invariants)) for n, (o, outs) in enumerate(out.blocks) if bias and len(o.invariants)}
         )
+        self.sizes = tuple((o.size, len(outs)) for o, outs in out.blocks)
         self.register_buffer("anchor", torch.zeros(()), persistent=False)
         self.fill(self.anchor)
         self.reset_parameters(gain)
@@ -86,9 +88,9 @@ class EquivariantConv(Constant):
     def kernel_tensor(self) -> Tensor:
         """The kernel as a plain convolution takes it, [out.channels, into.channels, *kernel]."""
         made = torch.cat([torch.cat([pair() for pair in row], 1) for row in self.rows])  # pyright: ignore[reportGeneralTypeIssues]
-        if not _sorted(self.out):
+        if not self.sorted[1]:
             made = made.index_select(0, self.get_buffer("out_order"))
-        if not _sorted(self.into):
+        if not self.sorted[0]:
             made = made.index_select(1, self.get_buffer("into_order"))
         return made.unflatten(-1, (self.kernel,) * self.into.ndim)
 
@@ -97,13 +99,13 @@ class EquivariantConv(Constant):
         if not len(self.biases):
             return None
         parts = []
-        for n, (o, outs) in enumerate(self.out.blocks):
+        for n, (size, count) in enumerate(self.sizes):
             if str(n) in self.biases:
                 parts.append((self.biases[str(n)].unsqueeze(-1) * self.get_buffer(f"invariants_{n}")).sum(-2).flatten())
             else:
-                parts.append(self.anchor.new_zeros(len(outs) * o.size))
+                parts.append(self.anchor.new_zeros(count * size))
         made = torch.cat(parts)
-        return made if _sorted(self.out) else made.index_select(0, self.get_buffer("out_order"))
+        return made if self.sorted[1] else made.index_select(0, self.get_buffer("out_order"))
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolved fields."""

@@ -1,8 +1,9 @@
 """What the channels of a layer are: fields of a group, the project's own or hidden ones."""
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -67,6 +68,10 @@ class FieldType:
 
     word: str
     group: GroupKey
+    size: int = field(init=False, compare=False)
+    """Number of components."""
+    permutes: bool = field(init=False, compare=False)
+    """Whether every element only exchanges components: then any function of single values commutes."""
 
     def __post_init__(self) -> None:
         if self.word == "regular":
@@ -78,10 +83,11 @@ class FieldType:
             self._irrep  # noqa: B018 (raises where there is none)
         else:
             representation(self.word)
+        # Plain attributes, not cached properties: layers read them in forward, where a compiler follows.
+        object.__setattr__(self, "size", self._size())
+        object.__setattr__(self, "permutes", self.word == "regular" or all(_is_permutation(self.matrix(g)) for g in _some(self.group)))
 
-    @cached_property
-    def size(self) -> int:
-        """Number of components."""
+    def _size(self) -> int:
         if self.word == "regular":
             return len(self.group.elements)
         if self.word.startswith("irrep:"):
@@ -110,12 +116,6 @@ class FieldType:
         except OrbitscopeError:
             return False
         return True
-
-    @cached_property
-    def permutes(self) -> bool:
-        """Whether every element only exchanges components: then any function of single values commutes."""
-        # Generators would do; all elements of the groups here are few.
-        return all(_is_permutation(self.matrix(g)) for g in _some(self.group))
 
     @cached_property
     def invariants(self) -> Matrix:
@@ -175,9 +175,20 @@ class Features:
             raise OrbitscopeError(f"Features: `group` {group.name} holds shifts; a convolution has them anyway. Give rotations and flips.")
         self.group = group
         self.key = GroupKey(group.elements, group.sampled)
-        self.fields: tuple[FieldType, ...] = tuple(FieldType(w, self.key) for word in words for w in _repeated(word))
-        if not self.fields:
+        every = [w for word in words for w in _repeated(word)]
+        if not every:
             raise OrbitscopeError("Features: no field is given.")
+        types = {w: FieldType(w, self.key) for w in dict.fromkeys(every)}
+        self.fields: tuple[FieldType, ...] = tuple(types[w] for w in every)
+        sizes = [f.size for f in self.fields]
+        self.channels: int = sum(sizes)
+        """Number of channels."""
+        self.starts: tuple[int, ...] = tuple(sum(sizes[:i]) for i in range(len(sizes)))
+        """The first channel of each field."""
+        self.ndim: int = self.key.ndim
+        """Number of space dimensions."""
+        self.runs: tuple[tuple[FieldType, int, int, int], ...] = tuple(self._runs())
+        """Neighbouring fields of one type: type, number, first channel, last channel + 1."""
 
     @classmethod
     def of(cls, group: Group | str, *words: str, ndim: int | None = None) -> "Features":
@@ -189,20 +200,13 @@ class Features:
         """The fields of a state."""
         return cls(as_group(group, layout.ndim), [repr(f.representation) for f in layout.fields])
 
-    @property
-    def ndim(self) -> int:
-        """Number of space dimensions."""
-        return self.key.ndim
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return sum(f.size for f in self.fields)
-
-    @cached_property
-    def starts(self) -> tuple[int, ...]:
-        """The first channel of each field."""
-        return tuple(int(s) for s in np.cumsum([0, *(f.size for f in self.fields)])[:-1])
+    def _runs(self) -> Iterator[tuple[FieldType, int, int, int]]:
+        start = 0
+        for _, same in itertools.groupby(self.fields, lambda f: f.word):
+            some = list(same)
+            stop = start + len(some) * some[0].size
+            yield some[0], len(some), start, stop
+            start = stop
 
     @cached_property
     def blocks(self) -> tuple[tuple[FieldType, tuple[int, ...]], ...]:
@@ -249,13 +253,8 @@ class Features:
         return hash(self.fields)
 
     def __repr__(self) -> str:
-        parts: list[list] = []
-        for f in self.fields:
-            if parts and parts[-1][0] == f.word:
-                parts[-1][1] += 1
-            else:
-                parts.append([f.word, 1])
-        return f"Features({self.group.name}: {', '.join(w if n == 1 else f'{w}*{n}' for w, n in parts)})"
+        words = ", ".join(f.word if n == 1 else f"{f.word}*{n}" for f, n, _, _ in self.runs)
+        return f"Features({self.group.name}: {words})"
 
 
 def restrict(group: Group | str, boundary: Grid | str | Sequence[str], ndim: int | None = None) -> Group:

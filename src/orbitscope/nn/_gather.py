@@ -14,6 +14,8 @@ from torch import Tensor
 
 def signed_gather(x: Tensor, index: Tensor, sign: Tensor, back: Tensor, back_sign: Tensor) -> Tensor:
     r"""$y_j = \sum_m s_{jm} x_{i_{jm}}$ over the last axis; index, sign [new, m]; the transposed map in back, back_sign [old, m']."""
+    if torch.compiler.is_compiling():  # the compiler takes no function with a forward-mode rule of its own, and needs none
+        return _gather(x, index, sign.to(x.dtype))
     return _Gather.apply(x, index, sign, back, back_sign)  # pyright: ignore[reportReturnType]
 
 

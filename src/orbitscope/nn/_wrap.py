@@ -16,6 +16,8 @@ def wrap(x: Tensor, before: int, after: int) -> Tensor:
     """`x` with the last `before` and first `after` cells of its last two axes repeated at the other end: [..., X + b + a, Y + b + a]."""
     if before == after == 0:
         return x
+    if torch.compiler.is_compiling():  # the compiler takes no function with a forward-mode rule of its own, and needs none
+        return _repeat(x, before, after)
     return _Wrap.apply(x, before, after)  # pyright: ignore[reportReturnType]
 
 
