@@ -115,7 +115,7 @@ def test_a_strided_even_kernel_and_every_other_layer_commute(name: str) -> None:
         assert defect(layer.float(), into, out, x.float(), exact(group)) < 1e-5, layer
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     name=st.sampled_from(GROUPS), words=st.lists(st.sampled_from(PHYSICAL), min_size=1, max_size=4), out=st.sampled_from(PHYSICAL),
     n=st.integers(5, 9), kernel=st.sampled_from((1, 3, 5)), boundary=st.sampled_from(BOUNDARIES), seed=st.integers(0, 99),
