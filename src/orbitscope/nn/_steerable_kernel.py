@@ -32,8 +32,8 @@ class Harmonics:
 @lru_cache(maxsize=64)
 def harmonics(kernel: int, degree: int) -> Harmonics:
     """The oscillator functions of polynomial degree up to `degree` that the cells resolve, sampled and cleaned."""
-    offset = np.arange(kernel) - (kernel - 1) / 2
-    x, y = (c.ravel() for c in np.meshgrid(offset, offset, indexing="ij"))
+    offset = np.arange(kernel, dtype=np.float64) - (kernel - 1) / 2
+    x, y = (np.asarray(c.ravel(), dtype=np.float64) for c in np.meshgrid(offset, offset, indexing="ij"))
     square, angle, width = x**2 + y**2, np.arctan2(y, x), kernel / (2 * math.pi)
     window = np.exp(-square / (2 * width))
     values: list[Array] = []
