@@ -71,7 +71,7 @@ def scenario(name: str, **parameters: Any) -> Scenario:
                 known = ", ".join(s.initial_parameters) or "none"
                 raise OrbitscopeError(f"scenario: {s.name} has no parameter {', '.join(unknown)}. Known: {known}.")
             return replace(s, initial=partial(s.initial, **parameters)) if parameters else s
-    known = ", ".join(f"{s.name} ({s.alias})" for s in _SCENARIOS.values())
+    known = ", ".join(f"{s.name} ({s.alias})" if s.alias else s.name for s in _SCENARIOS.values())
     raise OrbitscopeError(f"scenario: no scenario is called {name!r}. Known: {known}.")
 
 

@@ -68,7 +68,7 @@ class Task:
 
 
 class Engine(ABC):
-    """Keeps the kets and what the metric needs of them, so that each element costs its own bras only."""
+    """Keeps the kets and what the metric needs of them."""
 
     check: float = float("nan")
 
@@ -76,15 +76,13 @@ class Engine(ABC):
         self.task = task
         self.kets, self.ket_loss = task.kets()
 
+    @abstractmethod
     def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
         """The answers, in the order of the elements."""
-        for g in elements:
-            bras, loss = (self.kets, self.ket_loss) if self.task.same(g) else self.task.bras(g)
-            yield self.answer(bras, loss)
 
-    @abstractmethod
-    def answer(self, bras: Tensor, loss: Tensor) -> Answer:
-        """Responses of these bras; `bras is self.kets` where they are the kets."""
+    def _bras(self, g: Isometry) -> tuple[Tensor, Tensor]:
+        """Gradients and losses of the moved transitions; the very kets where nothing moves."""
+        return (self.kets, self.ket_loss) if self.task.same(g) else self.task.bras(g)
 
     def _verify(self, pushed: Tensor) -> float:
         sample = self.task.pairs.x[:1]
@@ -97,7 +95,19 @@ class Engine(ABC):
         return gap
 
 
-class GramEngine(Engine):
+class ElementEngine(Engine):
+    """One element after the other, each at the cost of its own bras only."""
+
+    def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
+        for g in elements:
+            yield self.answer(*self._bras(g))
+
+    @abstractmethod
+    def answer(self, bras: Tensor, loss: Tensor) -> Answer:
+        """Responses of these bras; `bras is self.kets` where they are the kets."""
+
+
+class GramEngine(ElementEngine):
     """Metrics that inner products determine."""
 
     def __init__(self, task: Task, metric: Metric) -> None:
@@ -139,7 +149,7 @@ class OrbitEngine(Engine):
         self.metric = metric
 
     def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
-        made = [(self.kets, self.ket_loss) if self.task.same(g) else self.task.bras(g) for g in elements]
+        made = [self._bras(g) for g in elements]
         distinct = [self.kets, *(b for b, _ in made if b is not self.kets)]
         everything = torch.cat(distinct)
         x = self.task.pairs.x
@@ -157,11 +167,8 @@ class OrbitEngine(Engine):
             response = Response(whole[at, :n], whole.diagonal()[at], whole.diagonal()[:n], rank, condition)
             yield Answer(response, loss)
 
-    def answer(self, bras: Tensor, loss: Tensor) -> Answer:
-        raise NotImplementedError("one element alone has no orbit")
 
-
-class AppliedEngine(Engine):
+class AppliedEngine(ElementEngine):
     """Metrics whose inverse acts on vectors."""
 
     def __init__(self, task: Task, metric: Applied) -> None:
@@ -181,7 +188,7 @@ class AppliedEngine(Engine):
         return Answer(Response(cross, own, self.ket_self, len(bras) + len(self.kets), float("nan"), worst), loss)
 
 
-class SketchEngine(Engine):
+class SketchEngine(ElementEngine):
     r"""Gauss-Newton where the curvature between bras is seen through random output probes, drawn once for all elements.
 
     Exact: the curvature $\eta k$ along every ket, hence all of $k^\top \eta k$ and $b^\top \eta k$. With $b = C^\top k + r$ and C chosen to
