@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from harness import Tables
 from scipy.stats import pearsonr
 from study import MODELS, SWAPPED, V4
-from tables import Tables, spearman
+from tables import spearman
 
 NS, CE = "navier-stokes", "euler"
 TOLERANCE, FAR, COHERENT, NONE, GAP, RANK = 1.25, 10.0, 0.1, 0.1, 0.1, 0.5

@@ -1,6 +1,5 @@
 """The experiments. Each takes a trained run and returns tidy tables (lists of rows) and perhaps a small dataset."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import xarray as xr
 from study import MODELS, TITLES, V4, Place, Run, Settings, train_config
 
 import orbitscope as osc
-from orbitscope._whole import write_whole
 from orbitscope.emulators import load_run, rollout
 from orbitscope.emulators import train as train_emulator
 from orbitscope.probe import Adam, GaussNewton, GaussNewtonFull, Kronecker, audit, influence, shift_curve, step_test
@@ -259,18 +257,8 @@ def work(place: Place, run: Run, deadline: float, tell: Callable[[str], None]) -
         started = time.perf_counter()
         tables, dataset = EXPERIMENTS[name](context)
         seconds = time.perf_counter() - started
-        write_case(place, run, name, tables, dataset, seconds)
+        place.write_case(run.key, name, run.label, tables, seconds, dataset)
         tell(f"{title}: {name}, {seconds:.0f} s")
-
-
-def write_case(place: Place, run: Run, name: str, tables: Tables, dataset: xr.Dataset | None, seconds: float) -> None:
-    """The dataset first: the JSON file says that the case is finished."""
-    path = place.case_file(run.key, name)
-    if dataset is not None and dataset.data_vars:
-        content = dataset.to_netcdf(engine="h5netcdf", encoding={k: {"zlib": True, "complevel": 9} for k in dataset.data_vars})
-        write_whole(path.with_suffix(".nc"), lambda part: part.write_bytes(content))
-    body = {"run": run.label, "experiment": name, "seconds": seconds, "tables": tables}
-    write_whole(path, lambda part: part.write_text(json.dumps(body), encoding="utf-8"))
 
 
 def audit_case(place: Place, name: str, tell: Callable[[str], None]) -> None:
@@ -286,6 +274,5 @@ def audit_case(place: Place, name: str, tell: Callable[[str], None]) -> None:
         }
         for g in found["element"].values
     ]  # fmt: skip
-    body = {"run": {"dataset": name}, "experiment": "audit", "seconds": 0.0, "tables": {"audit": rows}}
-    write_whole(path, lambda part: part.write_text(json.dumps(body), encoding="utf-8"))
+    place.write_case(f"audit_{name}", "audit", {"dataset": name}, {"audit": rows}, 0.0)
     tell(f"{TITLES[name]}: audit")

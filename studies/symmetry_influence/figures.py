@@ -8,9 +8,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from harness import Tables
 from matplotlib.axes import Axes
 from study import DATASETS, MODELS, SCHEDULES, TITLES, V4
-from tables import Tables, early_and_late
+from tables import early_and_late
 
 # Okabe and Ito's palette; every series also has its own marker and line.
 COLOUR, MARKER = {"unet": "#0072B2", "vit": "#D55E00", "small": "#009E73"}, {"unet": "o", "vit": "s", "small": "^"}

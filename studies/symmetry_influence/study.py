@@ -1,16 +1,14 @@
 """What the study consists of: its settings, its data, its runs, and where each of their files lies."""
 
-import json
-import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from harness import Folder
 
 import orbitscope as osc
-from orbitscope._whole import write_whole
 
 CLASSES = {"navier-stokes": ("brownian", "gauss", "sines"), "euler": ("riemann", "curved", "uncertain")}
 SWAPPED = "navier-stokes-swapped"
@@ -40,18 +38,6 @@ class Settings:
     batch: int = 32
     device: str = "cpu"
     extra: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> "Settings":
-        """From a TOML file, beside this script or anywhere."""
-        here = path if path.exists() else Path(__file__).with_name(path.name)
-        if not here.exists():
-            raise osc.OrbitscopeError(f"config: there is no file {path}. Take tiny.toml, small.toml, full.toml or paper.toml.")
-        found = tomllib.loads(here.read_text(encoding="utf-8"))
-        try:
-            return cls(**found)
-        except TypeError as error:
-            raise osc.OrbitscopeError(f"config: {here}: {error}.") from error
 
     def epochs_at(self, epochs: int) -> list[int]:
         """The epochs whose weights are probed."""
@@ -88,24 +74,13 @@ def runs(settings: Settings) -> list[Run]:
     return found
 
 
-class Place:
-    """The folder of a study: data/, runs/, cases/."""
+class Place(Folder):
+    """The folder of the study: data/, runs/, cases/."""
 
-    def __init__(self, out: Path, settings: Settings) -> None:
-        self.out, self.settings = out, settings
-
-    def claim(self) -> None:
-        """One folder, one config."""
-        kept, now = self.out / "study.json", json.dumps(asdict(self.settings), indent=1, sort_keys=True)
-        if kept.exists() and kept.read_text(encoding="utf-8") != now:
-            raise osc.OrbitscopeError(f"out: {self.out} holds a study with other settings. Give another --out.")
-        write_whole(kept, lambda part: part.write_text(now, encoding="utf-8"))
+    settings: Settings
 
     def data_file(self, family: str, law: str) -> Path:
         return self.out / "data" / f"{family}.{law}.nc"
-
-    def case_file(self, key: str, experiment: str) -> Path:
-        return self.out / "cases" / key / f"{experiment}.json"
 
     def run_folder(self, run: Run) -> Path:
         return self.out / "runs" / run.key

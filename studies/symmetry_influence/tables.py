@@ -1,16 +1,12 @@
 """From the finished cases to one tidy table per experiment, and the numbers that the page draws its conclusions from."""
 
-import datetime
-import importlib.metadata
-import json
-from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from harness import collect
 from scipy.stats import spearmanr
 from study import Place, runs
 
@@ -19,31 +15,12 @@ from orbitscope._whole import write_whole
 LABEL = ["dataset", "model", "schedule", "seed"]
 
 
-def collect(place: Place, results: Path) -> None:
+def collect_all(place: Place, results: Path) -> None:
     """Write results/<table>.csv, coherence_<experiment>.nc and meta.json, each whole or not at all. Same cases, same bytes."""
-    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((place.out / "cases").glob("*/*.json"))]
-    for case in found:
-        for name, rows in case["tables"].items():
-            tables[name] += [{**case["run"], **row} for row in rows]
-    for name, rows in tables.items():
-        frame = pd.DataFrame(rows)
-        if name == "lag":
-            frame = frame.groupby([*LABEL, "element", "lag"], as_index=False).median()
-        text = frame.to_csv(index=False, float_format="%.5g", lineterminator="\n")
-        write_whole(results / f"{name}.csv", lambda part, text=text: part.write_text(text, encoding="utf-8"))
+    by_lag = lambda frame: frame.groupby([*LABEL, "element", "lag"], as_index=False).median()  # noqa: E731
+    collect(place, results, [r.label for r in runs(place.settings)], {"lag": by_lag})
     for name in ("d4", "times"):
         _coherences(place, results, name)
-    have = {(c["run"]["dataset"], c["run"].get("model"), c["run"].get("schedule"), c["run"].get("seed")) for c in found}
-    planned = [r.label for r in runs(place.settings)]
-    timing = place.out / "timing.json"
-    meta = {
-        "settings": asdict(place.settings), "planned_runs": len(planned), "measured_runs": sum(tuple(r.values()) in have for r in planned),
-        "timing": json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else {},
-        "versions": {n: importlib.metadata.version(n) for n in ("orbitscope", "torch", "numpy", "scipy")},
-        "date": _date(place),
-    }  # fmt: skip
-    write_whole(results / "meta.json", lambda part: part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8"))
 
 
 def _coherences(place: Place, results: Path, experiment: str) -> None:
@@ -57,22 +34,6 @@ def _coherences(place: Place, results: Path, experiment: str) -> None:
     whole["coherence"].attrs.update(long_name="cosine-normalised influence, Gauss-Newton metric", units="1")
     content = whole.to_netcdf(engine="h5netcdf", encoding={"coherence": {"zlib": True, "complevel": 9, "dtype": "float32"}})
     write_whole(results / f"coherence_{experiment}.nc", lambda part: part.write_bytes(content))
-
-
-def _date(place: Place) -> str:
-    newest = max((p.stat().st_mtime for p in (place.out / "cases").glob("*/*.json")), default=0.0)
-    return datetime.datetime.fromtimestamp(newest, datetime.UTC).strftime("%Y-%m-%d")
-
-
-class Tables(dict[str, pd.DataFrame]):
-    """The tables of a results folder by name; an empty frame for one that is not there."""
-
-    def __init__(self, results: Path) -> None:
-        super().__init__({p.stem: pd.read_csv(p) for p in sorted(results.glob("*.csv"))})
-        self.meta: dict[str, Any] = json.loads((results / "meta.json").read_text(encoding="utf-8"))
-
-    def __missing__(self, name: str) -> pd.DataFrame:
-        return pd.DataFrame(columns=[*LABEL, "element"])
 
 
 def spearman(a: Any, b: Any, resamples: int = 2000, units: Any = None) -> tuple[float, float, float]:

@@ -8,8 +8,9 @@ import figures
 import numpy as np
 import pandas as pd
 from comparison import NS, Line, compare, number
+from harness import Tables, table, took, versions
 from study import CLASSES, DATASETS, MODELS, SCHEDULES, SPLIT, SWAPPED, TITLES
-from tables import Tables, early_and_late, equal_error, metric_ranks, spearman
+from tables import LABEL, early_and_late, equal_error, metric_ranks, spearman
 
 from orbitscope._whole import write_whole
 
@@ -18,7 +19,7 @@ PAGE = "symmetry-influence.md"
 
 def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
-    tables = Tables(results)
+    tables = Tables(results, [*LABEL, "element"])
     drawn = figures.draw(tables, docs)
     parts = [_head(tables), _summary(tables), _figure("d4", drawn), _files(tables), _comparison(tables), _training(tables, drawn),
              _shifts(tables, drawn), _times(drawn), _losses(tables, drawn), _first_question(tables), _second_question(tables, drawn),
@@ -26,11 +27,6 @@ def write_page(results: Path, docs: Path) -> Path:
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _figure(name: str, drawn: list[str]) -> str:
@@ -49,12 +45,8 @@ def _figure(name: str, drawn: list[str]) -> str:
 
 
 def _head(t: Tables) -> str:
-    s, timing = t.meta["settings"], t.meta["timing"]
+    s = t.meta["settings"]
     seeds = sorted(set(t["runs"].seed)) if len(t["runs"]) else []
-    versions = ", ".join(f"{k} {v}" for k, v in t.meta["versions"].items())
-    minutes = (
-        f"{timing['seconds'] / 60:.0f} minutes on {timing['workers']} processes of one thread ({timing['machine']})" if timing else "–"
-    )
     rows = t["runs"][t["runs"].model != "small"] if len(t["runs"]) else t["runs"]
     nets = "; ".join(
         f"{MODELS[str(m)]}, {int(b.parameters.min()):,} to {int(b.parameters.max()):,} parameters, {int(b.epochs.max())} epochs"
@@ -72,7 +64,7 @@ arXiv 2601.20172, and of its companion on time, arXiv 2509.00024, with data that
   class of initial conditions, all classes of a family in one training ({laws}). Split by trajectory into train, validation, test: {split}.
 * Networks: {nets}. Seeds: {", ".join(map(str, seeds))}. Rates: {", ".join(SCHEDULES[k] for k in s["schedules"])}, with the same peak.
 * Probed: the last weights, on test transitions ({s["probe"]["per_class"]} trajectories of each class, {s["probe"]["times"]} times; D4).
-* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs, {t.meta["date"]}, {minutes}; {versions}."""
+* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs, {t.meta["date"]}, {took(t.meta)}; {versions(t.meta)}."""
 
 
 def _summary(t: Tables) -> str:

@@ -1,0 +1,244 @@
+"""What the studies share: one folder that is never mixed up, jobs on all cores with resume, tables, the page's small parts.
+
+A study is a list of jobs. What a job finds is written as a *case*, a JSON file that is there whole or not at all; a second start leaves
+out the cases that are there. Scripts put this folder on their path and import from here.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import signal
+import time
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):  # one process per core; before torch is imported
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import torch  # noqa: E402
+import xarray as xr  # noqa: E402
+
+from orbitscope import OrbitscopeError  # noqa: E402
+from orbitscope._whole import write_whole  # noqa: E402
+from orbitscope.probe import machine  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+Tell = Callable[[str], None]
+Work = Callable[[Any, Any, float, Tell], None]  # (place, job, deadline, tell)
+Reshape = Callable[[pd.DataFrame], pd.DataFrame]
+S = TypeVar("S")
+_channel: Any = None
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """The command line of every study."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("small.toml"))
+    parser.add_argument("--out", type=Path, default=None, help="folder of the study (default: runs/<study>-<config>)")
+    parser.add_argument("--workers", type=int, default=None, help="processes, each with one thread (default: one per core)")
+    parser.add_argument("--minutes", type=float, default=None, help="begin nothing after so many minutes")
+    parser.add_argument("--results", type=Path, default=None, help="where tables go (default: results/<config> beside the script)")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "studies", help="where the page and its figures go")
+    parser.add_argument("--page-only", action="store_true", help="no computing: figures and page from the tables")
+    return parser
+
+
+def read_settings(kind: type[S], path: Path, here: Path) -> S:
+    """A dataclass of settings from a TOML file, given as it is or by its name in the folder `here`."""
+    found = path if path.exists() else here / path.name
+    if not found.exists():
+        known = ", ".join(sorted(p.name for p in here.glob("*.toml")))
+        raise OrbitscopeError(f"config: there is no file {path}. Take one of {known}.")
+    try:
+        return kind(**tomllib.loads(found.read_text(encoding="utf-8")))
+    except TypeError as error:
+        raise OrbitscopeError(f"config: {found}: {error}.") from error
+
+
+class Folder:
+    """The folder of one study with one configuration: cases/ and whatever else its jobs keep."""
+
+    def __init__(self, out: Path, settings: Any) -> None:
+        self.out, self.settings = out, settings
+
+    def claim(self) -> None:
+        """One folder, one config."""
+        kept, now = self.out / "study.json", json.dumps(asdict(self.settings), indent=1, sort_keys=True)
+        if kept.exists() and kept.read_text(encoding="utf-8") != now:
+            raise OrbitscopeError(f"out: {self.out} holds a study with other settings. Give another --out.")
+        write_whole(kept, lambda part: part.write_text(now, encoding="utf-8"))
+
+    def case_file(self, key: str, experiment: str) -> Path:
+        return self.out / "cases" / key / f"{experiment}.json"
+
+    def cases(self) -> list[dict[str, Any]]:
+        """All finished cases in the order of their names."""
+        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((self.out / "cases").glob("*/*.json"))]
+
+    def write_case(
+        self, key: str, experiment: str, label: dict[str, Any], tables: dict[str, Any], seconds: float, dataset: xr.Dataset | None = None
+    ) -> None:
+        """The dataset first: the JSON file says that the case is finished."""
+        path = self.case_file(key, experiment)
+        if dataset is not None and dataset.data_vars:
+            content = dataset.to_netcdf(engine="h5netcdf", encoding={k: {"zlib": True, "complevel": 9} for k in dataset.data_vars})
+            write_whole(path.with_suffix(".nc"), lambda part: part.write_bytes(content))
+        body = {"run": label, "experiment": experiment, "seconds": seconds, "tables": tables}
+        write_whole(path, lambda part: part.write_text(json.dumps(body), encoding="utf-8"))
+
+
+def compute(
+    place: Folder, work: Work, jobs: Sequence[Any], workers: int | None, minutes: float | None, prepare: Callable[[], None]
+) -> None:
+    """Claim the folder, `prepare()` in this process (data), then `work(place, job, deadline, tell)` for every job on all cores.
+
+    `work` stands at the top of a module (it is sent to other processes by name). The wall time is added up in timing.json.
+    """
+    place.claim()
+    started, deadline = time.time(), float("inf") if minutes is None else time.time() + 60 * minutes
+    count = workers or _cores(getattr(place.settings, "device", "cpu"))
+    prepare()
+    _run_all(place, work, jobs, count, deadline, started)
+    _add_time(place, time.time() - started, count)
+
+
+def _run_all(place: Folder, work: Work, jobs: Sequence[Any], workers: int, deadline: float, started: float) -> None:
+    context = multiprocessing.get_context("spawn")
+    channel = context.Queue()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(channel,))
+    done, total = 0, len(jobs)
+
+    def hear() -> None:
+        while not channel.empty():
+            say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{total}] {channel.get()}")
+
+    try:
+        pending = {pool.submit(_work, work, place, job, deadline) for job in jobs}
+        while pending:
+            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            done += len(finished)
+            hear()
+            for future in finished:
+                future.result()
+        hear()
+    except BaseException:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            process.terminate()  # every file is written beside and renamed, so nothing is left half-done
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(channel: Any) -> None:
+    global _channel
+    _channel = channel
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
+
+
+def _work(work: Work, place: Folder, job: Any, deadline: float) -> None:
+    if time.time() <= deadline:
+        work(place, job, deadline, _channel.put)
+
+
+def _add_time(place: Folder, seconds: float, workers: int) -> None:
+    """Wall time over all starts; a start that found everything done adds nothing."""
+    path = place.out / "timing.json"
+    cases = len(list((place.out / "cases").glob("*/*.json")))
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seconds": 0.0, "cases": 0, "starts": 0}
+    if cases > kept["cases"]:
+        new = {"seconds": kept["seconds"] + seconds, "cases": cases, "starts": kept["starts"] + 1, "workers": workers, "machine": machine()}
+        write_whole(path, lambda part: part.write_text(json.dumps(new, indent=1), encoding="utf-8"))
+
+
+def collect(
+    place: Folder, results: Path, planned: Iterable[dict[str, Any]], reshape: dict[str, Callable[[pd.DataFrame], pd.DataFrame]]
+) -> None:
+    """Write results/<table>.csv and meta.json, each whole or not at all. Same cases, same bytes.
+
+    `planned`: the labels of all runs that the settings ask for; `reshape[name]` is applied to that table first.
+    """
+    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    found = place.cases()
+    for case in found:
+        for name, rows in case["tables"].items():
+            tables[name] += [{**case["run"], **row} for row in rows]
+    for name, rows in tables.items():
+        frame = (reshape or {}).get(name, lambda f: f)(pd.DataFrame(rows))
+        text = frame.to_csv(index=False, float_format="%.5g", lineterminator="\n")
+        write_whole(results / f"{name}.csv", lambda part, text=text: part.write_text(text, encoding="utf-8"))
+    timing, labels = place.out / "timing.json", list(planned)
+    meta = {
+        "settings": asdict(place.settings),
+        "planned_runs": len(labels), "measured_runs": sum(any(c["run"] == r for c in found) for r in labels),
+        "timing": json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else {},
+        "versions": {n: importlib.metadata.version(n) for n in ("orbitscope", "torch", "numpy", "scipy")},
+        "date": _date(place),
+    }  # fmt: skip
+    write_whole(results / "meta.json", lambda part: part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8"))
+
+
+def _date(place: Folder) -> str:
+    newest = max((p.stat().st_mtime for p in (place.out / "cases").glob("*/*.json")), default=0.0)
+    return datetime.datetime.fromtimestamp(newest, datetime.UTC).strftime("%Y-%m-%d")
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """The tables of a results folder by name; an empty frame with `columns` for one that is not there."""
+
+    def __init__(self, results: Path, columns: Sequence[str] = ()) -> None:
+        super().__init__({p.stem: pd.read_csv(p) for p in sorted(results.glob("*.csv"))})
+        self.columns = list(columns)
+        self.meta: dict[str, Any] = json.loads((results / "meta.json").read_text(encoding="utf-8"))
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        return pd.DataFrame(columns=self.columns)
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def took(meta: dict[str, Any]) -> str:
+    """How long a study took, on what."""
+    timing = meta["timing"]
+    if not timing:
+        return "–"
+    return f"{timing['seconds'] / 60:.0f} minutes on {timing['workers']} processes of one thread ({timing['machine']})"
+
+
+def versions(meta: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in meta["versions"].items())
+
+
+def bootstrap(values: Sequence[float], statistic: Callable[..., Any] = np.median, resamples: int = 2000) -> tuple[float, float, float]:
+    """A statistic of independent values (seeds, say) and its bootstrap 95 % interval; no interval, but NaN, for fewer than three."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    if len(known) == 0:
+        return float("nan"), float("nan"), float("nan")
+    if len(known) < 3:
+        return float(statistic(known)), float("nan"), float("nan")
+    drawn = statistic(known[np.random.default_rng(0).integers(len(known), size=(resamples, len(known)))], axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(statistic(known)), float(low), float(high)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _cores(device: str) -> int:
+    return 1 if device == "cuda" else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
