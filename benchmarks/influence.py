@@ -10,6 +10,7 @@
 * Peers: the inner products of the gradients alone (the euclidean metric) of one element, by libraries for the attribution of training data,
   on one thread. PATH is the Python of an environment of its own where the peer (`pip install dattri`, `pip install kronfluence`) and this
   library are installed with the same torch.
+* Ratios are of processor time, so that what else the machine does counts less; seconds by the clock stand beside them.
 * Peak memory: the largest resident size of a process of its own that does the exact D4 within a budget, less that of one that stops before.
 
 UNet of 277,652 parameters, 64 x 64, 24 transitions (8 trajectories, 3 times), briefly trained.
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,25 @@ DAMPING = 1e-6
 PEERS = {name: Path(__file__).resolve().parent / "peers" / f"run_influence_{name}.py" for name in ("dattri", "kronfluence")}
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds and the result."""
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and of processor time, summed over threads: what other programs on the machine disturb less."""
+
+    seconds: float
+    processor: float
+
+    def row(self, name: str = "") -> dict[str, float]:
+        return {f"{name}seconds": self.seconds, f"{name}processor_seconds": self.processor}
+
+    def times(self, count: int) -> "Cost":
+        return Cost(self.seconds * count, self.processor * count)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
+    """What it cost, and the result."""
+    start, own = time.perf_counter(), time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return Cost(time.perf_counter() - start, time.process_time() - own), result
 
 
 def prepare(folder: Path, points: int, width: int, trajectories: int, epochs: int) -> tuple[osc.Trajectories, torch.nn.Module]:
@@ -103,8 +119,8 @@ def exact_orbit(data: osc.Trajectories, model: torch.nn.Module, sizes: dict[str,
     count = len(elements or d4.elements)
     fast, found = timed(lambda: osc.influence(model, data, d4, elements=elements, damping=DAMPING, **sizes))
     return {
-        "elements": count, "seconds": fast, "reference_seconds_per_element": slow, "reference_seconds": slow * count,
-        "ratio": slow * count / fast, "agreement": gaps(matrix(found, "r"), expected.numpy()),
+        "elements": count, **fast.row(), **slow.times(count).row("reference_"),
+        "ratio": slow.processor * count / fast.processor, "agreement": gaps(matrix(found, "r"), expected.numpy()),
     }  # fmt: skip
 
 
@@ -121,7 +137,7 @@ def sketched_orbit(data: osc.Trajectories, model: torch.nn.Module, sizes: dict[s
     turned = osc.influence(model, data, "d4", elements=["r", "s"], damping=DAMPING, sketch=probes, **sizes)
     turned_exact = osc.influence(model, data, "d4", elements=["r", "s"], damping=DAMPING, **sizes)
     return {
-        "elements": len(group), "probes": probes, "seconds": fast, "gradients_alone_seconds": floor, "ratio": fast / floor,
+        "elements": len(group), "probes": probes, **fast.row(), **floor.row("gradients_alone_"), "ratio": fast.processor / floor.processor,
         "agreement": {name: gaps(matrix(found, name), matrix(exact, name)) for name in some},
         "agreement_d4": {name: gaps(matrix(turned, name), matrix(turned_exact, name)) for name in ("r", "s")},
         "standard_error_said": float(turned["coherence_error"].median()),
@@ -157,8 +173,8 @@ def beside_peers(
     kets, bras = ours(8)  # the peers have a first call apart as well
     runs = []
     for n in sorted({min(8, len(pairs.x)), len(pairs.x)}):
-        rows = [processor_timed(lambda n=n: ours(n)) for _ in range(2)]
-        runs.append({"batch": n, "seconds": min(r[0] for r in rows), "processor_seconds": min(r[1] for r in rows)})
+        rows = [timed(lambda n=n: ours(n))[0] for _ in range(2)]
+        runs.append({"batch": n, "seconds": min(r.seconds for r in rows), "processor_seconds": min(r.processor for r in rows)})
     torch.set_num_threads(threads)
     widths = [p.numel() for p in subject.parameters.values()]
     parts = zip(subject.parameters, bras.split(widths, 1), kets.split(widths, 1), strict=True)
@@ -172,13 +188,6 @@ def beside_peers(
         load = os.getloadavg()[0]
         found[name] = call_peer([python, str(PEERS[name]), str(problem), str(folder / "run")]) | {"load": load}
     return found
-
-
-def processor_timed(work: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds, and seconds of processor time, which other programs on the machine disturb less."""
-    start = time.process_time()
-    seconds, _ = timed(work)
-    return seconds, time.process_time() - start
 
 
 def without_path(argument: str) -> str:
@@ -250,11 +259,12 @@ def main() -> None:
             ("sketched", lambda: sketched_orbit(data, model, sizes, count, options.probes)),
             *([("peers", lambda: beside_peers(folder, data, model, sizes, pythons))] if pythons else []),
         ):
-            table[name] = work()
+            load = os.getloadavg()[0]
+            table[name] = work() | {"load": load}
             print(name, json.dumps(table[name], indent=1), flush=True)
-    if options.write:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(json.dumps(table, indent=1) + "\n")
+            if options.write:
+                options.write.parent.mkdir(parents=True, exist_ok=True)
+                options.write.write_text(json.dumps(table, indent=1) + "\n")
 
 
 if __name__ == "__main__":
