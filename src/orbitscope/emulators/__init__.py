@@ -6,12 +6,15 @@ from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
 from ._loss import relative_l2, smse
+from ._magnitude import MagnitudeResNet, MagnitudeUNet
 from ._matched import equivariant
 from ._moments import second_moments
+from ._motion import MotionResNet, MotionUNet
 from ._progress import TrainProgress
 from ._resnet import ResNet
 from ._rollout import rollout
 from ._run import Run, load_run, load_runs
+from ._spectra import energy_spectrum, ese, rmse, spectrum_error
 from ._train import train
 from ._unet import UNet
 from ._vit import ViT
@@ -21,6 +24,10 @@ __all__ = [
     "Emulator",
     "EquivariantResNet",
     "EquivariantUNet",
+    "MagnitudeResNet",
+    "MagnitudeUNet",
+    "MotionResNet",
+    "MotionUNet",
     "ResNet",
     "Run",
     "TrainConfig",
@@ -28,14 +35,18 @@ __all__ = [
     "UNet",
     "ViT",
     "build",
+    "energy_spectrum",
     "equivariant",
+    "ese",
     "load_run",
     "load_runs",
     "models",
     "register",
     "relative_l2",
+    "rmse",
     "rollout",
     "second_moments",
     "smse",
+    "spectrum_error",
     "train",
 ]
