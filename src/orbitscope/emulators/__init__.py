@@ -6,8 +6,10 @@ from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
 from ._loss import relative_l2, smse
+from ._magnitude import MagnitudeResNet, MagnitudeUNet
 from ._matched import equivariant
 from ._moments import second_moments
+from ._motion import MotionResNet, MotionUNet
 from ._progress import TrainProgress
 from ._resnet import ResNet
 from ._rollout import rollout
@@ -22,6 +24,10 @@ __all__ = [
     "Emulator",
     "EquivariantResNet",
     "EquivariantUNet",
+    "MagnitudeResNet",
+    "MagnitudeUNet",
+    "MotionResNet",
+    "MotionUNet",
     "ResNet",
     "Run",
     "TrainConfig",

@@ -12,6 +12,8 @@ from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
+from ._magnitude import MagnitudeResNet, MagnitudeUNet
+from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._unet import UNet
@@ -82,6 +84,18 @@ _MODELS["relaxed_unet"] = _Entry(relaxed_unet, _MODELS["equivariant_unet"].prese
 _MODELS["relaxed_resnet"] = _Entry(relaxed_resnet, _MODELS["equivariant_resnet"].presets)
 
 
+def _with_width(name: str, part: int) -> dict[str, dict[str, Any]]:
+    """The presets of a model, with hidden units of `part` channels each."""
+    return {preset: {**options, "width": options["width"] // part} for preset, options in _MODELS[name].presets.items()}
+
+
+# Layer by layer the plain models, so that the parameters are as many.
+_MODELS["motion_unet"] = _Entry(MotionUNet, _with_width("unet", 2))
+_MODELS["motion_resnet"] = _Entry(MotionResNet, _with_width("resnet", 2))
+_MODELS["magnitude_unet"] = _Entry(MagnitudeUNet, _with_width("unet", 1))
+_MODELS["magnitude_resnet"] = _Entry(MagnitudeResNet, _with_width("resnet", 1))
+
+
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make `build(name, ...)` call `factory`, with the keyword arguments of the preset asked for.
 
@@ -108,6 +122,7 @@ def build(
     resolution: int | tuple[int, int] | None = None,
     layout: Layout | None = None,
     grid: Grid | None = None,
+    residual: bool | None = None,
     **overrides: Any,
 ) -> nn.Module:
     """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
@@ -126,6 +141,7 @@ def build(
     options = {**entry.presets.get(preset, {}), **overrides}
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     context = {"channels_in": channels_in, "channels_out": channels_out, "resolution": size, "layout": layout, "grid": grid}
+    context["residual"] = residual
     made = _call(model, entry.factory, context, options)
     if not isinstance(made, nn.Module):
         raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")
@@ -159,8 +175,9 @@ def _call(model: object, factory: Factory, context: dict[str, Any], options: dic
     if unknown:
         known = ", ".join(name for name in parameters if name not in context)
         raise OrbitscopeError(f"build: {model!r} has no option {unknown[0]!r}. Its options: {known or 'none'}.")
-    # A factory that takes anything gets what such factories always got; layout and grid must be named.
-    given = {name: value for name, value in context.items() if name in parameters or (anything and name not in ("layout", "grid"))}
+    # A factory that takes anything gets what such factories always got; layout, grid and residual must be named.
+    named = ("layout", "grid", "residual")
+    given = {name: value for name, value in context.items() if name in parameters or (anything and name not in named)}
     for name, why in _WANTED.items():
         if given.get(name, 0) is None:
             if name in parameters and parameters[name].default is inspect.Parameter.empty:
@@ -176,6 +193,7 @@ _WANTED = {
     "resolution": "is tied to one grid: give `resolution`, for example resolution=64",
     "layout": "needs to know how channels mix: give `layout`, for example layout=data.layout",
     "grid": "needs the grid: give `grid`, for example grid=data.grid",
+    "residual": "needs to know what it predicts: give `residual`, True for the increment",
 }
 _BUILT_IN = frozenset(_MODELS)
 

@@ -49,6 +49,8 @@ class Emulator(nn.Module):
         self.residual, self.frames = residual, frames
         for name, value in (("mean", mean), ("scale", scale), ("output_scale", output_scale)):
             self.register_buffer(name, value.detach().clone())
+        if (check := getattr(backbone, "check_emulator", None)) is not None:
+            check(self)  # raises where what is built into the backbone would not survive the normalisation
 
     def forward(self, state: State) -> State:
         """The next state."""

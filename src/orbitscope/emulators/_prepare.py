@@ -69,6 +69,7 @@ class Prepared:
                 resolution=(data.grid.shape[0], data.grid.shape[1]),
                 layout=data.layout,
                 grid=data.grid,
+                residual=config.residual,
                 **dict[str, Any](config.overrides),
             )
         if config.relaxation is not None:

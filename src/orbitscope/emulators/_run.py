@@ -76,6 +76,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         resolution=(grid.shape[0], grid.shape[1]),
         layout=layout,
         grid=grid,
+        residual=config.residual,
         **dict[str, Any](config.overrides),
     )
     norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ._surround import Surround, check_counts, check_surround, convolve, surround
+from ._surround import Surrounds, check_counts, check_surround, convolve, surround
 
 
 class MagnitudeConv(nn.Module):
@@ -33,17 +33,17 @@ class MagnitudeConv(nn.Module):
         invariant_out: int = 0,
         ndim: int = 2,
         stride: int = 1,
-        boundary: Surround = "circular",
+        boundary: Surrounds = "circular",
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         check_counts("MagnitudeConv", scaled_in=scaled_in, kernel=kernel, ndim=ndim, stride=stride)
         check_counts("MagnitudeConv", 0, scaled_out=scaled_out, invariant_in=invariant_in, invariant_out=invariant_out)
-        check_surround("MagnitudeConv", boundary)
+        check_surround("MagnitudeConv", boundary, ndim)
         if stride > kernel or not scaled_out + invariant_out:
             raise OrbitscopeError("MagnitudeConv: `stride` must not exceed `kernel`, and there must be an output.")
         self.scaled_in, self.scaled_out, self.kernel, self.ndim, self.stride = scaled_in, scaled_out, kernel, ndim, stride
-        self.boundary: Surround = boundary
+        self.boundary: Surrounds = boundary
         self.channels_in, self.channels_out = scaled_in + invariant_in, scaled_out + invariant_out
         bound = 1 / math.sqrt(self.channels_in * kernel**ndim)
         self.weight = nn.Parameter(torch.empty(self.channels_out, self.channels_in, *[kernel] * ndim).uniform_(-bound, bound))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ._surround import Surround, check_counts, check_surround, convolve, surround
+from ._surround import Surrounds, check_counts, check_surround, convolve, surround
 
 
 class MotionConv(nn.Module):
@@ -19,7 +19,8 @@ class MotionConv(nn.Module):
     As $\mu$ is constant over a window, $K * (w - \mu) = K_0 * w$ with $K_0$ the kernel minus its mean over vectors and cells: a plain
     convolution, exact to rounding and at its cost.
 
-    State [batch, channel, *grid] with `ndim` axes. `boundary` is "circular" or "replicate"; zeros would change the mean at the edge.
+    State [batch, channel, *grid] with `ndim` axes. `boundary` is "circular" or "replicate", one word or one per axis; zeros would
+    change the mean at the edge.
 
     *Limits.* This is not a Galilean boost: that moves the frames too (see `Galilean`). Momentum shifts by density times c, so give
     velocities. c is one constant for all vectors, hidden ones included. A residual branch $x + f(x)$ commutes only with an *invariant* f
@@ -37,18 +38,18 @@ class MotionConv(nn.Module):
         components: int = 2,
         ndim: int = 2,
         stride: int = 1,
-        boundary: Surround = "circular",
+        boundary: Surrounds = "circular",
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         check_counts("MotionConv", vectors_in=vectors_in, kernel=kernel, components=components, ndim=ndim, stride=stride)
         check_counts("MotionConv", 0, vectors_out=vectors_out, invariant_in=invariant_in, invariant_out=invariant_out)
-        check_surround("MotionConv", boundary, constant=True)
+        check_surround("MotionConv", boundary, ndim, constant=True)
         if stride > kernel or not vectors_out + invariant_out:
             raise OrbitscopeError("MotionConv: `stride` must not exceed `kernel`, and there must be an output.")
         self.vectors_in, self.vectors_out, self.components = vectors_in, vectors_out, components
         self.kernel, self.ndim, self.stride = kernel, ndim, stride
-        self.boundary: Surround = boundary
+        self.boundary: Surrounds = boundary
         self.channels_in, self.channels_out = vectors_in * components + invariant_in, vectors_out * components + invariant_out
         bound = 1 / math.sqrt(self.channels_in * kernel**ndim)
         self.weight = nn.Parameter(torch.empty(self.channels_out, self.channels_in, *[kernel] * ndim).uniform_(-bound, bound))
@@ -93,7 +94,7 @@ class MotionBlock(nn.Module):
     """
 
     def __init__(
-        self, vectors_in: int, vectors_out: int, kernel: int = 3, *, components: int = 2, ndim: int = 2, boundary: Surround = "circular"
+        self, vectors_in: int, vectors_out: int, kernel: int = 3, *, components: int = 2, ndim: int = 2, boundary: Surrounds = "circular"
     ) -> None:
         super().__init__()
         options = {"components": components, "ndim": ndim, "boundary": boundary}
