@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
 import xarray as xr  # noqa: E402
+from scipy.stats import spearmanr  # noqa: E402
 
 from orbitscope import OrbitscopeError  # noqa: E402
 from orbitscope._whole import write_whole  # noqa: E402
@@ -234,6 +235,25 @@ def bootstrap(values: Sequence[float], statistic: Callable[..., Any] = np.median
     drawn = statistic(known[np.random.default_rng(0).integers(len(known), size=(resamples, len(known)))], axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(statistic(known)), float(low), float(high)
+
+
+def spearman(a: Any, b: Any, resamples: int = 2000, units: Any = None) -> tuple[float, float, float]:
+    """Rank correlation, and its bootstrap 95 % interval over `units` (runs), the independent ones, or rows; NaN for fewer than five."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    fine = np.isfinite(a) & np.isfinite(b)
+    a, b = a[fine], b[fine]
+    owner = np.arange(len(a)) if units is None else np.unique(np.asarray(units)[fine], return_inverse=True)[1]
+    if len(a) < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan"), float("nan"), float("nan")
+    rng = np.random.default_rng(0)
+    rows = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
+    drawn = []
+    for _ in range(resamples if len(rows) >= 5 else 0):
+        pick = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
+        if np.ptp(a[pick]) > 0 and np.ptp(b[pick]) > 0:
+            drawn.append(float(spearmanr(a[pick], b[pick]).statistic))
+    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
+    return float(spearmanr(a, b).statistic), float(low), float(high)
 
 
 def say(text: str) -> None:

@@ -1,13 +1,11 @@
 """From the finished cases to one tidy table per experiment, and the numbers that the page draws its conclusions from."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from harness import collect
-from scipy.stats import spearmanr
+from harness import collect, spearman
 from study import Place, runs
 
 from orbitscope._whole import write_whole
@@ -34,25 +32,6 @@ def _coherences(place: Place, results: Path, experiment: str) -> None:
     whole["coherence"].attrs.update(long_name="cosine-normalised influence, Gauss-Newton metric", units="1")
     content = whole.to_netcdf(engine="h5netcdf", encoding={"coherence": {"zlib": True, "complevel": 9, "dtype": "float32"}})
     write_whole(results / f"coherence_{experiment}.nc", lambda part: part.write_bytes(content))
-
-
-def spearman(a: Any, b: Any, resamples: int = 2000, units: Any = None) -> tuple[float, float, float]:
-    """Rank correlation, and its bootstrap 95 % interval over `units` (runs), the independent ones, or rows; NaN for fewer than five."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    fine = np.isfinite(a) & np.isfinite(b)
-    a, b = a[fine], b[fine]
-    owner = np.arange(len(a)) if units is None else np.unique(np.asarray(units)[fine], return_inverse=True)[1]
-    if len(a) < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan"), float("nan"), float("nan")
-    rng = np.random.default_rng(0)
-    rows = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
-    drawn = []
-    for _ in range(resamples if len(rows) >= 5 else 0):
-        pick = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
-        if np.ptp(a[pick]) > 0 and np.ptp(b[pick]) > 0:
-            drawn.append(float(spearmanr(a[pick], b[pick]).statistic))
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
-    return float(spearmanr(a, b).statistic), float(low), float(high)
 
 
 def equal_error(epochs: pd.DataFrame) -> pd.DataFrame:
