@@ -101,6 +101,7 @@ def probe_to_file(
     config: ProbeConfig,
     *,
     weights: Path | None = None,
+    frames: int | None = None,
     law: str | None = None,
     title: str | None = None,
     device: str = "auto",
@@ -111,7 +112,7 @@ def probe_to_file(
     trajectories = load_words(path, options)
     _say_notes(trajectories)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    cases = _cases(model, weights, trajectories, out, place)
+    cases = _cases(model, weights, frames, trajectories, out, place)
     for target, *_ in cases:
         if target.exists() and not force:
             raise OrbitscopeError(f"out: {target} exists. Give another --out, or --force to replace it.")
@@ -228,11 +229,15 @@ def tested_on(run: Run, trajectories: Trajectories) -> Trajectories:
 
 
 def _cases(
-    model: str, weights: Path | None, trajectories: Trajectories, out: Path, device: str
+    model: str, weights: Path | None, frames: int | None, trajectories: Trajectories, out: Path, device: str
 ) -> list[tuple[Path, torch.nn.Module, dict[str, Any], Trajectories]]:
     if Path(model).is_dir() and weights is None:
         runs = load_runs(model, device=device)
         several = len(runs) > 1
+        if frames is not None and (wrong := [run for run in runs if run.config.frames != frames]):
+            raise OrbitscopeError(
+                f"frames: {wrong[0].path} was trained with frames = {wrong[0].config.frames}, not {frames}. Leave it out."
+            )
         return [
             (
                 out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if several else out,
@@ -242,7 +247,9 @@ def _cases(
             )
             for run in runs
         ]
-    return [(out, load_model(model, weights, device=device), {"model": model, "model_path": model, "title": model}, trajectories)]
+    return [
+        (out, load_model(model, weights, device=device, frames=frames), {"model": model, "model_path": model, "title": model}, trajectories)
+    ]
 
 
 def _say_notes(trajectories: Trajectories) -> None:

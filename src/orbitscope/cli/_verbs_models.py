@@ -142,6 +142,8 @@ class Probe:
     """NetCDF file for the result; several seeds make several files."""
     weights: Path | None = None
     """safetensors for "package.module:callable"."""
+    frames: int | None = None
+    """Past states that the model sees, stacked along channels, oldest first; None: what it says itself, as a run does."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
@@ -194,6 +196,7 @@ class Probe:
             self.group,
             config,
             weights=self.weights,
+            frames=self.frames,
             law=self.law,
             title=self.title,
             device=self.device,

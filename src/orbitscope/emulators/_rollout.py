@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from ..data import Trajectories
+from ..nn import frames_of
 from ._loss import relative_l2, smse
 
 
@@ -36,7 +37,7 @@ def rollout(
 
     Raises `OrbitscopeError` where the data are shorter than `start` + `steps` or the model returns another shape.
     """
-    frames = int(getattr(model, "frames", 1))
+    frames = frames_of(model)
     start = frames - 1 if start is None else start
     longest = data.times - 1 - start
     steps = longest if steps is None else steps

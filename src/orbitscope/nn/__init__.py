@@ -10,6 +10,7 @@ from ._galilean import Galilean
 from ._magnitude import Magnitude, MagnitudeConv
 from ._motion import MotionBlock, MotionConv
 from ._pad import Pad
+from ._past import frames_of
 from ._relax import relax
 from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
@@ -46,6 +47,7 @@ __all__ = [
     "Symmetrized",
     "Upsample",
     "export",
+    "frames_of",
     "restrict",
     "relax",
     "relaxation",

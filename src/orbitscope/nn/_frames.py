@@ -46,7 +46,7 @@ class FrameAveraged(nn.Module):
             action.require(g)
             if not action.is_exact(g):
                 raise OrbitscopeError(f"frames: {g.name} of {group.name} is interpolated on this grid; take c4, d4 and whole cells.")
-        self.model, self.group, self.action, self.frames = model, group, action, frames
+        self.model, self.group, self.action, self.count = model, group, action, frames
         for name, value in _tables(group, action).items():
             self.register_buffer(name, value, persistent=False)  # made from group and grid; not part of the weights
 
@@ -56,7 +56,7 @@ class FrameAveraged(nn.Module):
         scores = self.scores(state)
         chosen, weights = self._choose(scores)
         total = torch.zeros_like(state)
-        for k in range(self.frames):
+        for k in range(self.count):
             g = chosen[:, k]
             answer = self._move(g, self.model(self._move(self.inverse[g], state)))
             total = total + weights[:, k].reshape(-1, *[1] * (state.ndim - 1)) * answer
@@ -70,17 +70,17 @@ class FrameAveraged(nn.Module):
 
     def margin(self, state: Tensor) -> Tensor:
         """Gap between the k-th and the (k + 1)-th score, [batch], relative to the norm of the state; 0 at a discontinuity for k = 1."""
-        if self.frames == len(self.group):
+        if self.count == len(self.group):
             return torch.full(state.shape[:1], math.inf)
-        top = self.scores(state).topk(self.frames + 1, dim=1).values
+        top = self.scores(state).topk(self.count + 1, dim=1).values
         return top[:, -2] - top[:, -1]
 
     def _choose(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        if self.frames == 1:
+        if self.count == 1:
             return scores.argmax(1, keepdim=True), torch.ones_like(scores[:, :1])
-        if self.frames == len(self.group):
-            return torch.arange(self.frames, device=scores.device).expand_as(scores), torch.full_like(scores, 1 / self.frames)
-        top, chosen = scores.topk(self.frames + 1, dim=1)
+        if self.count == len(self.group):
+            return torch.arange(self.count, device=scores.device).expand_as(scores), torch.full_like(scores, 1 / self.count)
+        top, chosen = scores.topk(self.count + 1, dim=1)
         ahead = top[:, :-1] - top[:, -1:]
         # All tied: nothing to prefer, equal weights.
         tied = ahead.sum(1, keepdim=True) <= 0

@@ -1,17 +1,20 @@
 """Group averaging: any module made equivariant at the price of one evaluation per element."""
 
-import torch
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import GridAction, Group
+from ..symmetry import GridAction, Group, Isometry
+from ._past import frames_of
 
 
 class Symmetrized(nn.Module):
     r"""$F(x) = \frac{1}{|G|} \sum_{g \in G} g^{-1} f(g\,x)$, which commutes with every element of a group $G$ that acts exactly.
 
     Shares the parameters of `model` (it is not copied). Costs |G| evaluations; they run one after the other, so memory during a forward
-    pass without gradients does not grow with |G|. Where the action interpolates, F commutes up to the interpolation error only.
+    pass without gradients does not grow with |G|. Where the action interpolates, F commutes up to the interpolation error only. A model
+    that sees several states (`frames_of`) has all of them moved.
 
     Raises `OrbitscopeError` if the grid cannot represent an element.
     """
@@ -27,14 +30,20 @@ class Symmetrized(nn.Module):
                 raise OrbitscopeError(f"symmetrize: elements {bad[:4]} of {group.name} are interpolated on this grid; take c4 or d4.")
         self.model = model
         self.group = group
-        self.action = action
+        # A model that sees several states has them moved one by one; what it returns is one.
+        self.frames = max(frames_of(model), action.frames)
+        self.action = replace(action, frames=self.frames)
 
     def forward(self, state: Tensor) -> Tensor:
         """The mean over the orbit, moved back."""
-        total = torch.zeros_like(state)
-        for g in self.group:
-            total = total + self.action(self.group.inverse(g), self.model(self.action(g, state)))
+        first, *others = self.group
+        total = self._term(first, state)
+        for g in others:
+            total = total + self._term(g, state)
         return total / len(self.group)
+
+    def _term(self, g: Isometry, state: Tensor) -> Tensor:
+        return self.action(self.group.inverse(g), self.model(self.action(g, state)))
 
 
 def symmetrize(model: nn.Module, group: Group, action: GridAction) -> Symmetrized:

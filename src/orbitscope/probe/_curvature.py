@@ -56,7 +56,7 @@ class GaussNewtonFull(Applied):
     def inverse(self, subject: Subject, x: Tensor, chunk: int) -> Inverse:
         def curvature(vectors: Tensor) -> Tensor:
             wide = pushforward(subject, x, vectors.to(subject.dtype), max(chunk, 32))
-            return pullback(subject, x, wide, chunk) / x.numel()
+            return pullback(subject, x, wide, chunk) / subject.outputs(x)
 
         def apply(vectors: Tensor) -> tuple[Tensor, float]:
             answer = solve(curvature, vectors, self.damping, self.tolerance, self.depth)
@@ -95,7 +95,7 @@ class Kronecker(Applied):
 
     def inverse(self, subject: Subject, x: Tensor, chunk: int) -> Inverse:
         rows = output_probes(subject, x, self.probes, self.seed, chunk)
-        scale = 1.0 / (self.probes * x.numel())
+        scale = 1.0 / (self.probes * subject.outputs(x))
         blocks = [self._block(part, shape, scale) for part, shape in _tensors(rows, subject.parameters)]
 
         def apply(vectors: Tensor) -> tuple[Tensor, float]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,8 +16,8 @@ from ..emulators import smse
 from ..symmetry import Boost, GridAction, Isometry
 from ._equivariance import _compare, _numpy, _precision_floor, _predict
 from ._provenance import stamp
-from ._sample import Transitions, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import Transitions, sample_for
+from ._subject import Subject
 
 _TINY = 1e-30
 #: A longer period has to explain this much more of the variance than a shorter one to be preferred.
@@ -56,7 +57,7 @@ def shift_curve(
     if parts < 1:
         raise OrbitscopeError(f"shift_curve: `parts` of a cell must be at least 1, got {parts}.")
     subject, pairs, plain = _prepared(model, data, trajectories, times, seed, batch, "shift_curve")
-    action, points = GridAction(data.layout, data.grid), data.grid.shape[axis]
+    action, points = GridAction(data.layout, data.grid, frames=subject.frames), data.grid.shape[axis]
     eye = tuple(tuple(int(i == j) for j in range(data.grid.ndim)) for i in range(data.grid.ndim))
     floor = _precision_floor(model, pairs.x, plain)
     rows, floors = [], []
@@ -158,7 +159,7 @@ def boost_curve(
     if directions < 1:
         raise OrbitscopeError(f"boost_curve: `directions` must be at least 1, got {directions}.")
     subject, pairs, plain = _prepared(model, data, trajectories, times, seed, batch, "boost_curve")
-    unit = rms_speed(data, pairs.x)
+    unit = rms_speed(data, subject.last(pairs.x))
     if not unit > 0:
         raise OrbitscopeError("boost_curve: the sampled states are at rest, so there is no speed to compare with.")
     angles = 2 * math.pi * np.arange(directions) / directions
@@ -169,7 +170,7 @@ def boost_curve(
         for angle in angles:
             c = (speed * math.cos(angle), speed * math.sin(angle), *[0.0] * (data.grid.ndim - 2))[: data.grid.ndim]
             boost = Boost(data.layout, data.grid, tuple(0.0 if abs(v) < 1e-12 * speed else v for v in c))
-            for name, value in _boosted(model, pairs, plain, boost, data.dt, batch).items():
+            for name, value in _boosted(subject, pairs, plain, boost, data.dt, batch).items():
                 rows[name].append(value)
             floors.append(floor + boost.error(plain[: min(4, len(plain))], data.dt))
             if progress is not None:
@@ -213,9 +214,12 @@ def rms_speed(data: Trajectories, x: Tensor) -> float:
     return float(flow.double().square().sum(1).mean().sqrt())
 
 
-def _boosted(model: nn.Module, pairs: Transitions, plain: Tensor, boost: Boost, dt: float, batch: int) -> dict[str, np.ndarray]:
-    x, y, _ = boost.pair(pairs.x, pairs.y, dt)
-    answer, expected = _predict(model, x, batch), boost.state(plain, dt)
+def _boosted(subject: Subject, pairs: Transitions, plain: Tensor, boost: Boost, dt: float, batch: int) -> dict[str, np.ndarray]:
+    frames = pairs.x.chunk(subject.frames, dim=1)
+    # The newest state is at time 0; a moving observer has the earlier ones further back.
+    x = torch.cat([boost.state(state, -dt * back) for back, state in zip(reversed(range(len(frames))), frames, strict=True)], 1)
+    y = boost.state(pairs.y, dt)
+    answer, expected = _predict(subject.module, x, batch), boost.state(plain, dt)
     size = lambda v: v.double().flatten(1).norm(dim=1)  # noqa: E731
     return {
         "commutator": _numpy(size(answer - expected) / (size(plain) + _TINY)),
@@ -230,8 +234,7 @@ def _prepared(
     if batch < 1:
         raise OrbitscopeError(f"{who}: `batch` must be at least 1, got {batch}.")
     subject = Subject.of(model)
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     return subject, pairs, _predict(model, pairs.x, batch)
 
 

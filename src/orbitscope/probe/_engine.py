@@ -61,10 +61,9 @@ class Task:
         """Whether the bras are the kets."""
         return self.bra_loss is self.ket_loss and g.is_translation and not any(g.shift)
 
-    @staticmethod
-    def _targets(loss: Loss, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _targets(self, loss: Loss, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         make = getattr(loss, "targets", None)
-        return (x, y) if make is None else (x, make(x, y))
+        return (x, y) if make is None else (x, make(self.subject.last(x), y))
 
 
 class Engine(ABC):
@@ -117,7 +116,7 @@ class GramEngine(ElementEngine):
         if metric.needs_pushforward:
             self.pushed = task.push(self.kets)
             self.pushed_own = gram(self.pushed, self.pushed)
-            self.check = self._verify(self.pushed[0, : task.pairs.x[0].numel()])
+            self.check = self._verify(self.pushed[0, : task.pairs.y[0].numel()])
 
     def answer(self, bras: Tensor, loss: Tensor) -> Answer:
         same = bras is self.kets
@@ -130,7 +129,7 @@ class GramEngine(ElementEngine):
 
     def _pushed_products(self, bras: Tensor) -> tuple[Tensor, Tensor]:
         """(J bras)(J kets)^T and (J bras)(J bras)^T, a few states at a time, so that J bras is never kept."""
-        x, width = self.task.pairs.x, self.task.pairs.x[0].numel()
+        x, width = self.task.pairs.x, self.task.pairs.y[0].numel()
         cross = torch.zeros(len(bras), len(self.kets), dtype=torch.float64, device=bras.device)
         own = torch.zeros(len(bras), len(bras), dtype=torch.float64, device=bras.device)
         for start in range(0, len(x), self.task.plan.push_chunk):
@@ -157,9 +156,9 @@ class OrbitEngine(Engine):
         for part in x.split(self.task.plan.push_chunk):
             moved = self.task.push(everything, part)
             if math.isnan(self.check):
-                self.check = self._verify(moved[0, : x[0].numel()])
+                self.check = self._verify(moved[0, : self.task.pairs.y[0].numel()])
             pushed += gram(moved, moved)
-        whole, rank, condition = self.metric.products(gram(everything, everything), pushed / x.numel(), everything.dtype)
+        whole, rank, condition = self.metric.products(gram(everything, everything), pushed / self.task.pairs.y.numel(), everything.dtype)
         n, position = len(self.kets), 1
         for bras, loss in made:
             at = slice(0, n) if bras is self.kets else slice(position * n, (position + 1) * n)
@@ -201,10 +200,10 @@ class SketchEngine(ElementEngine):
         self.metric, self.draws = metric, draws
         x = task.pairs.x
         pushed = task.push(self.kets)
-        self.check = self._verify(pushed[0, : x[0].numel()])
+        self.check = self._verify(pushed[0, : task.pairs.y[0].numel()])
         self.own = gram(self.kets, self.kets)
-        self.curved = pullback(task.subject, x, pushed, task.plan.chunk, task.plan.together) / x.numel()
-        self.pushed_own = gram(pushed, pushed) / x.numel()
+        self.curved = pullback(task.subject, x, pushed, task.plan.chunk, task.plan.together) / task.pairs.y.numel()
+        self.pushed_own = gram(pushed, pushed) / task.pairs.y.numel()
         del pushed
         self.probes = output_probes(task.subject, x, draws, 0, task.plan.chunk)
         self.probed = self.probes @ self.kets.T  # [draws * N, N]
@@ -229,7 +228,7 @@ class SketchEngine(ElementEngine):
 
         def respond(sketched: Tensor, draws: int) -> tuple[Response, Tensor]:
             known = combine.T @ cross.T
-            own = known + known.T - combine.T @ self.pushed_own @ combine + sketched / (draws * x.numel())
+            own = known + known.T - combine.T @ self.pushed_own @ combine + sketched / (draws * self.task.pairs.y.numel())
             pushed = blocks(self.pushed_own, cross, (own + own.T) / 2)
             return self.metric.response(matrix, pushed, n, bras.dtype), pushed
 

@@ -1,7 +1,5 @@
 """How far a model's output is from commuting with a group."""
 
-import copy
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -14,8 +12,8 @@ from ..data import Trajectories
 from ..emulators import smse
 from ..symmetry import GridAction, Group, Isometry
 from ._provenance import stamp
-from ._sample import Transitions, resolve, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import Transitions, resolve, sample_for
+from ._subject import Subject, doubled
 
 _TINY = 1e-30
 
@@ -43,7 +41,8 @@ def equivariance(
       (1 or more) is as wrong on gx as on x: its relative error is near 1 and means nothing. An untrained network shows that.
     * `floor`: what float precision and, for interpolated elements, resampling alone leave of the commutator.
 
-    Dimensions: element, transition, channel. All values are dimensionless. The model should be in evaluation mode.
+    Dimensions: element, transition, channel. All values are dimensionless. The model should be in evaluation mode. One
+    that sees several states (its attribute `frames`) has all of them moved, and persistence is the last of them.
 
     Where it fails: interpolated elements are compared on the disc inside the box only; the commutator divides by $\|f(x)\|$, so a
     model with a large mean (a density near 1) looks better than one that predicts the same increments around zero.
@@ -53,9 +52,8 @@ def equivariance(
     subject = Subject.of(model)
     if batch < 1:
         raise OrbitscopeError(f"equivariance: `batch` must be at least 1, got {batch}.")
-    group, chosen, action = resolve(data, group, elements)
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     plain = _predict(model, pairs.x, batch)
     rows = {name: [] for name in ("commutator", "commutator_by_channel", "relative_error", "relative_error_by_channel")}
     floor = _precision_floor(model, pairs.x, plain)
@@ -73,7 +71,7 @@ def equivariance(
             "relative_error": (by_transition, np.stack(rows["relative_error"])),
             "commutator_by_channel": (by_channel, np.stack(rows["commutator_by_channel"])),
             "relative_error_by_channel": (by_channel, np.stack(rows["relative_error_by_channel"])),
-            "skill": (("transition",), _numpy(smse(plain, pairs.y, "none") / (smse(pairs.x, pairs.y, "none") + _TINY))),
+            "skill": (("transition",), _numpy(smse(plain, pairs.y, "none") / (smse(subject.last(pairs.x), pairs.y, "none") + _TINY))),
             "floor": (("element",), np.array(floors)),
         },
         coords={
@@ -119,9 +117,7 @@ def _precision_floor(model: nn.Module, x: Tensor, plain: Tensor, sample: int = 4
     if plain.dtype == torch.float64:
         return 10 * torch.finfo(torch.float64).eps
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch's, about its own way of copying an exported module
-            exact = _predict(copy.deepcopy(model).double(), x[:sample].double(), sample)
+        exact = _predict(doubled(model), x[:sample].double(), sample)
     except (RuntimeError, TypeError, NotImplementedError):
         return 10 * torch.finfo(plain.dtype).eps
     return float((plain[:sample].double() - exact).norm() / (exact.norm() + _TINY))

@@ -23,7 +23,8 @@ class Generator:
     r"""$X = \frac{d}{dt} g_t$ at t = 0 for moves $g_t$ that a model $f$ of the physics commutes with, $f \circ g_t = g'_t \circ f$.
 
     `before` is $X$ on states [N, C, X, Y], `after` is $X'$ on next states (the two differ for a boost, which carries the later state
-    along). `unit` is that of t. `window`, bool [X, Y], is where the two sides may be compared; None: everywhere. `hidden` is the
+    along). Of several past states (`moved`), the one k steps before the newest is moved by $X - k (X' - X)$: both are one X, linear in
+    time. `unit` is that of t. `window`, bool [X, Y], is where the two sides may be compared; None: everywhere. `hidden` is the
     motion alone, on features [N, K, a, b] of any grid over the same box, each channel taken as a scalar; None where that makes no sense.
     """
 
@@ -34,6 +35,16 @@ class Generator:
     window: Tensor | None = None
     hidden: Move | None = None
     note: str = ""
+
+    def moved(self, x: Tensor, frames: int = 1) -> Tensor:
+        """$X$ on what a model sees, [N, frames C, X, Y], oldest first."""
+        if frames == 1:
+            return self.before(x)
+        parts = []
+        for back, state in zip(reversed(range(frames)), x.chunk(frames, dim=1), strict=True):
+            now = self.before(state)
+            parts.append(now - back * (self.after(state) - now) if back else now)
+        return torch.cat(parts, 1)
 
 
 def generator(name: str, data: Trajectories, equation: Equation | None = None, *, inner: float = _INNER) -> Generator:

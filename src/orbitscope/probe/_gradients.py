@@ -26,7 +26,7 @@ def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk:
 
     def one(parameters: Parameters, state: Tensor, target: Tensor) -> Tensor:
         prediction = subject(parameters, state[None])
-        return loss(prediction, target[None], state[None]) if needs_state else loss(prediction, target[None])
+        return loss(prediction, target[None], subject.last(state[None])) if needs_state else loss(prediction, target[None])
 
     both = torch.func.vmap(torch.func.grad_and_value(one), in_dims=(None, 0, 0), randomness="error")
     rows, losses = [], []
@@ -60,7 +60,7 @@ def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int, tog
                 with _explained("directional derivatives"):
                     parts.append(torch.func.vmap(along, in_dims=(0, None))(tangents, xs).flatten(1))
             rows.append(torch.cat(parts, dim=1))
-    result = torch.cat(rows) if rows else x.new_zeros(0, x.numel())
+    result = torch.cat(rows) if rows else x.new_zeros(0, subject.outputs(x))
     _require_finite(result, "directional derivative")
     return result
 
@@ -71,7 +71,7 @@ def pullback(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int, togeth
     Reverse-mode derivatives, `chunk` examples of `x` at a time and `together` rows at a time, which share the forward pass.
     """
     total = torch.zeros(len(cotangents), subject.count, dtype=cotangents.dtype, device=cotangents.device)
-    wide = cotangents.reshape(len(cotangents), *x.shape)
+    wide = cotangents.reshape(len(cotangents), *subject.answer_shape(x))
     with _differentiable():
         for xs, ws in zip(x.split(chunk), wide.split(chunk, dim=1), strict=True):
             with _explained("reverse-mode derivatives"):
@@ -97,7 +97,7 @@ def output_probes(subject: Subject, x: Tensor, count: int, seed: int, chunk: int
     rows = torch.empty(count * len(x), subject.count, dtype=subject.dtype, device=subject.device)
     with _differentiable(), _explained("reverse-mode derivatives"):
         for draw in range(count):
-            signs = random_signs(x, seed, draw)
+            signs = random_signs(x.new_empty(subject.answer_shape(x)), seed, draw)
             for start in range(0, len(x), chunk):
                 part = every(subject.parameters, x[start : start + chunk], signs[start : start + chunk])
                 at = draw * len(x) + start
@@ -125,7 +125,7 @@ def check_pushforward(subject: Subject, x: Tensor, direction: Tensor, pushed: Te
     """
     with _differentiable(), _explained("reverse-mode derivatives"):
         pull = torch.func.vjp(lambda p: subject(p, x), subject.parameters)[1]
-        (back,) = pull(pushed.reshape(x.shape))
+        (back,) = pull(pushed.reshape(subject.answer_shape(x)))
     adjoint = float((flatten({k: v[None] for k, v in back.items()}, 1)[0].double() * direction.double()).sum())
     own = float(pushed.double().square().sum())
     return abs(own - adjoint) / (own + 1e-300)

@@ -20,9 +20,9 @@ from ._metric import Metric
 from ._normalise import cosine
 from ._plan import Plan, plan_influence
 from ._provenance import stamp
-from ._sample import Transitions, resolve, sample_transitions
+from ._sample import Transitions, resolve, sample_for
 from ._statistics import summarise
-from ._subject import Subject, check_module
+from ._subject import Subject
 
 
 def influence(
@@ -38,6 +38,7 @@ def influence(
     loss: Loss = smse,
     bra_loss: str | Loss | None = None,
     sketch: int | None = None,
+    lead: int = 1,
     seed: int = 0,
     chunk: int = 8,
     memory: str | int | None = None,
@@ -58,6 +59,7 @@ def influence(
       on the data loss also help there?
     * `sketch`: probes per example, for large groups with gauss_newton: the curvature between bras is estimated from random output probes
       drawn once for all elements (`SketchEngine`), with `coherence_error`, a standard error per entry.
+    * `lead`: how many stored times after the last state that the model sees its answer is due, for one that leaps (`Unrolled`).
     * `memory`: a budget such as "4GiB", from which the batch sizes follow; `planned` gets the plan before the work begins. Without it
       gradients go `chunk` examples at a time. Neither changes a number beyond rounding.
 
@@ -79,13 +81,13 @@ def influence(
     subject = Subject.of(model)
     if not subject.parameters:
         raise OrbitscopeError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
-    if chunk < 1:
-        raise OrbitscopeError(f"influence: `chunk` must be at least 1, got {chunk}.")
+    for name, value in (("chunk", chunk), ("lead", lead)):
+        if value < 1:
+            raise OrbitscopeError(f"influence: `{name}` must be at least 1, got {value}.")
     rule = metric_of(metric, damping)
-    group, chosen, action = resolve(data, group, elements)
-    other = loss if bra_loss is None else named_loss(bra_loss, data)
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    other = loss if bra_loss is None else named_loss(bra_loss, data.replace(dt=lead * data.dt))
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
     plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), sketch=sketch, memory=memory, chunk=chunk)
     if planned is not None:
         planned(plan)

@@ -1,7 +1,5 @@
 """The Lie derivative of a model: its equivariance error under infinitely small moves."""
 
-import copy
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,8 +13,8 @@ from ..physics import Equation
 from ._generators import Generator, generator
 from ._gradients import _differentiable, _explained
 from ._provenance import stamp
-from ._sample import Transitions, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import Transitions, sample_for
+from ._subject import Subject, doubled
 
 _TINY = 1e-300
 _SAMPLE = 4
@@ -44,7 +42,7 @@ def lie_derivative(
       the generator's parameter: times a small t it is the commutator under $g_t$.
     * `relative`: `lie` divided by $\|X x\| / \|x\|$, dimensionless: 1 means as wrong as a model that ignores the move altogether.
     * `lie_by_channel` [generator, transition, channel]: numerator and denominator restricted to one channel.
-    * `size` [generator, transition]: $\|X x\| / \|x\|$.
+    * `size` [generator, transition]: $\|X x\| / \|x\|$, over all states that the model sees.
     * `floor` [generator]: what float precision alone leaves of `lie`, measured against float64 on a few states.
 
     `generators`: names (see `generator`) or `Generator`s. Where it fails: a non-linearity aliases, so a plain CNN that commutes with all
@@ -68,7 +66,7 @@ def lie_derivative(
     for done, g in enumerate(chosen):
         parts = [_derivative(subject, g, x) for x in pairs.x.split(batch)]
         defect, answer = (torch.cat([p[i] for p in parts]) for i in (0, 1))
-        tangent = torch.cat([g.before(x) for x in pairs.x.split(batch)])
+        tangent = torch.cat([g.moved(x, subject.frames) for x in pairs.x.split(batch)])
         for name, value in _measured(defect, answer, pairs.x, tangent, window_of(g, pairs.x)).items():
             rows[name].append(value)
         floors.append(_floor(model, g, pairs.x[:_SAMPLE], defect[:_SAMPLE], answer[:_SAMPLE]))
@@ -115,16 +113,14 @@ def prepared(
     if batch < 1:
         raise OrbitscopeError(f"lie_derivative: `batch` must be at least 1, got {batch}.")
     subject = Subject.of(model)
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
-    return subject, pairs
+    return subject, sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
 
 
 @torch.no_grad()
 def _derivative(subject: Subject, g: Generator, x: Tensor) -> tuple[Tensor, Tensor]:
     """(L_X f(x), f(x))."""
     with _differentiable(), _explained("directional derivatives"):
-        answer, pushed = torch.func.jvp(lambda s: subject(subject.parameters, s), (x,), (g.before(x),))[:2]
+        answer, pushed = torch.func.jvp(lambda s: subject(subject.parameters, s), (x,), (g.moved(x, subject.frames),))[:2]
     defect = pushed - g.after(answer)
     if not bool(torch.isfinite(defect).all()):
         raise OrbitscopeError(
@@ -153,9 +149,7 @@ def _floor(model: nn.Module, g: Generator, x: Tensor, defect: Tensor, answer: Te
     if answer.dtype == torch.float64:
         return fallback
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            exact, _ = _derivative(Subject.of(copy.deepcopy(model).double()), g, x.double())
+        exact, _ = _derivative(Subject.of(doubled(model)), g, x.double())
     except (RuntimeError, TypeError, NotImplementedError, OrbitscopeError):
         return fallback
     return float((defect.double() - exact).norm() / size)

@@ -168,7 +168,7 @@ def _replaced(subject: Subject, g: Generator, x: Tensor, calls: list[Call], coun
     hooks = [listed[n].register_forward_hook(lambda m, i, out, n=n: replace(n, out)) for n in dict.fromkeys(name for name, _ in calls)]
     try:
         with _differentiable(), _explained("directional derivatives"), forward_ad.dual_level():
-            out = forward_ad.unpack_dual(subject(subject.parameters, forward_ad.make_dual(x, g.before(x))))
+            out = forward_ad.unpack_dual(subject(subject.parameters, forward_ad.make_dual(x, g.moved(x, subject.frames))))
             tangent = torch.zeros_like(out.primal) if out.tangent is None else out.tangent
             return out.primal.clone(), tangent.clone()
     finally:

@@ -112,9 +112,9 @@ def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int, sketc
         gradients = (elements + 1) * examples * p * size
     extra = 0
     if metric.needs_pushforward and sketch is None:
-        extra = examples * x.numel() * size
+        extra = examples * subject.outputs(x) * size
     elif sketch is not None:
-        extra = (sketch * examples + examples) * p * size + examples * x.numel() * size
+        extra = (sketch * examples + examples) * p * size + examples * subject.outputs(x) * size
     elif isinstance(metric, GaussNewtonFull):
         extra = 2 * examples * (metric.depth // 2) * p * 8
     elif isinstance(metric, Kronecker):

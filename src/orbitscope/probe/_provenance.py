@@ -30,7 +30,9 @@ def stamp(result: xr.Dataset, kind: str, group: Group | None, data: Trajectories
         **versions(),
     )
     if subject is not None:
-        result.attrs.update(parameters=subject.count, dtype=str(subject.dtype).removeprefix("torch."), device=str(subject.device))
+        result.attrs.update(
+            parameters=subject.count, frames=subject.frames, dtype=str(subject.dtype).removeprefix("torch."), device=str(subject.device)
+        )
     return result
 
 

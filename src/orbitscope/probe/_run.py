@@ -15,6 +15,8 @@ from torch import nn
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Trajectories
+from ..nn import relaxation
+from ..nn._relaxed import RelaxedConv
 from ..physics import Equation
 from ..symmetry import Group
 from ._audit import audit
@@ -24,7 +26,7 @@ from ._influence import influence
 from ._metric import Metric
 from ._plan import Plan
 from ._provenance import command, machine, versions
-from ._sample import resolve, sample_transitions
+from ._sample import resolve, sample_for
 from ._steptest import can_step, step_test
 from ._subject import Subject
 from ._verdict import verdict
@@ -80,6 +82,7 @@ def probe(
 ) -> xr.DataTree:
     """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
 
+    A model that sees several past states says so by its attribute `frames` (`nn.frames_of`; runs know).
     `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file; `audits` holds
     results of `audit` by group name that need not be made again (several models on one file).
     `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
@@ -103,6 +106,8 @@ def probe(
         raise OrbitscopeError("probe: `groups` is empty; name at least one, such as 'd4'.")
     first = next(d for name, d in nodes.items() if name.endswith("/audit"))
     nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
+    if any(isinstance(layer, RelaxedConv) for layer in model.modules()):
+        nodes["/relaxation"] = relaxation(model)
     training = about.pop("training", None)
     if training is not None:
         nodes["/training"] = training
@@ -181,10 +186,13 @@ def spread(count: int, limit: int) -> list[int]:
 
 
 def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Dataset, *, count: int = 3, seed: int = 0) -> xr.Dataset:
-    """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error."""
-    group, _, action = resolve(data, group, None)
+    """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error.
+
+    Of a model that sees several states, x is the last of them.
+    """
     subject = Subject.of(model)
-    pair = sample_transitions(data, trajectories=1, times=1, seed=seed, dtype=subject.dtype, device=subject.device)
+    group, _, action = resolve(data, group, None, subject.frames)
+    pair = sample_for(subject, data, trajectories=1, times=1, seed=seed)
     others = [n for n in range(error.sizes["element"]) if str(error["element"].values[n]) != group.identity.name]
     ranked = sorted(others, key=lambda n: float(error["relative_error"][n].median()))
     picks = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int))] if ranked else []
@@ -201,9 +209,9 @@ def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Datas
 
     return xr.Dataset(
         {
-            "state": (dims[1:], numpy(pair.x[0])),
+            "state": (dims[1:], numpy(subject.last(pair.x)[0])),
             "next_state": (dims[1:], numpy(pair.y[0])),
-            "gx": (dims, numpy(gx)),
+            "gx": (dims, numpy(subject.last(gx))),
             "f_gx": (dims, numpy(f_gx)),
             "g_fx": (dims, numpy(g_fx)),
             "difference": (dims, numpy(f_gx - g_fx)),
@@ -224,6 +232,7 @@ def _about(subject: Subject, data: Trajectories, config: ProbeConfig, about: dic
         "device": str(subject.device),
         "model": type(subject.module).__name__,
         "model_parameters": subject.count,
+        "model_frames": subject.frames,
         "data_description": f"{source}, {shape}, {data.trajectories} trajectories of {data.times} states",
         "layout": json.dumps(data.layout.to_dict()),
         "grid": json.dumps(data.grid.to_dict()),

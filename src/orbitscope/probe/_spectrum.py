@@ -16,8 +16,8 @@ from ..data import Trajectories
 from ..emulators import smse
 from ._gradients import Loss, example_gradients, gram, pullback, pushforward
 from ._provenance import stamp
-from ._sample import Transitions, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import Transitions, sample_for
+from ._subject import Subject
 
 Array = NDArray[np.float64]
 Of = Literal["outputs", "losses"]
@@ -83,8 +83,7 @@ def spectrum(
     subject = Subject.of(model)
     if not subject.parameters:
         raise OrbitscopeError("model: it has no parameters, so its tangent kernel is zero.")
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     damping = np.asarray(list(dampings), dtype=float)
     if of == "losses":
         gradients, _ = example_gradients(subject, loss, pairs.x, pairs.y, chunk)
@@ -134,7 +133,7 @@ def _residual(subject: Subject, pairs: Transitions) -> Array:
 
 def _kernel(subject: Subject, x: Tensor, chunk: int, progress: Callable[[int, int], None] | None) -> Array:
     """J J' / M in float64: the gradient of every output value. Examples do not see each other, so each has its own small batch."""
-    per = x[0].numel()
+    per = subject.outputs(x[:1])
     unit = torch.eye(per, dtype=x.dtype, device=x.device)
     rows = []
     for n in range(len(x)):
@@ -142,13 +141,13 @@ def _kernel(subject: Subject, x: Tensor, chunk: int, progress: Callable[[int, in
         if progress is not None:
             progress(n + 1, len(x))
     jacobian = torch.cat(rows)
-    return gram(jacobian, jacobian).cpu().numpy() / x.numel()
+    return gram(jacobian, jacobian).cpu().numpy() / subject.outputs(x)
 
 
 def _product(subject: Subject, x: Tensor, chunk: int) -> Callable[[Array], Array]:
     def product(v: Array) -> Array:
         down = pullback(subject, x, torch.as_tensor(v.reshape(1, -1).copy()).to(x), chunk)
-        return pushforward(subject, x, down, chunk)[0].double().cpu().numpy() / x.numel()
+        return pushforward(subject, x, down, chunk)[0].double().cpu().numpy() / subject.outputs(x)
 
     return product
 
@@ -281,7 +280,7 @@ def _dataset(found: _Found, residual: Array, damping: Array, pairs: Transitions,
         result[name] = ((), value, {"long_name": words, "units": units})
         result[f"{name}_error"] = ((), error, {"long_name": f"standard error of {name}", "units": units})
     if vectors:
-        shape = (vectors, *pairs.x.shape)
+        shape = (vectors, *pairs.y.shape)
         dims = ("vector_mode", "transition", "channel", *"xyz"[: data.grid.ndim])
         result["vector"] = (dims, found.vectors[:, :vectors].T.reshape(shape), {"long_name": "eigenvector of unit length", "units": "1"})
         result = result.assign_coords(channel=list(data.layout.channel_names), vector_mode=np.arange(1, vectors + 1))

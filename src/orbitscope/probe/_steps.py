@@ -1,7 +1,5 @@
 """Equivariance and coherence of roll-outs, by the number of steps."""
 
-import copy
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,32 +10,43 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
+from ..nn import frames_of
 from ..symmetry import GridAction, Group, Isometry
 from ._equivariance import _numpy
 from ._influence import influence
 from ._metric import Metric
 from ._provenance import stamp
-from ._sample import Transitions, resolve, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import Transitions, resolve, sample_for, windows
+from ._subject import Subject, doubled
 
 _TINY = 1e-30
 _SAMPLE = 4
 
 
 class Unrolled(nn.Module):
-    r"""`steps` applications of a model in a row, $f^k = f \circ \dots \circ f$, as one module with the parameters of the one."""
+    r"""`steps` applications of a model in a row, $f^k = f \circ \dots \circ f$, as one module with the parameters of the one.
+
+    A model that sees several states is fed with its own predictions: [B, frames C, X, Y] -> [B, C, X, Y], `steps` time steps later.
+    """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
         super().__init__()
         if steps < 1:
             raise OrbitscopeError(f"Unrolled: `steps` must be at least 1, got {steps}.")
-        self.model, self.steps = model, steps
+        self.model, self.steps, self.frames = model, steps, frames_of(model)
 
     def forward(self, state: Tensor) -> Tensor:
         """The state `steps` time steps later."""
-        for _ in range(self.steps):
-            state = self.model(state)
-        return state
+        return roll(self.model, state, self.steps)[-1]
+
+
+def roll(model: nn.Module, state: Tensor, steps: int) -> list[Tensor]:
+    """The answers of a model fed with its own predictions, step by step."""
+    frames, found = frames_of(model), []
+    for _ in range(steps):
+        found.append(model(state))
+        state = found[-1] if frames == 1 else torch.cat([state[:, state.shape[1] // frames :], found[-1]], 1)
+    return found
 
 
 def equivariance_by_step(
@@ -46,7 +55,7 @@ def equivariance_by_step(
     group: Group | str,
     steps: int | None = None,
     *,
-    start: int = 0,
+    start: int | None = None,
     elements: list[str] | None = None,
     trajectories: int | None = 16,
     seed: int = 0,
@@ -55,28 +64,32 @@ def equivariance_by_step(
 ) -> xr.Dataset:
     r"""Equivariance error of the k-step roll-out $f^k$ for k = 1 .. `steps` from the states at time `start`.
 
+    `start` None is the first possible: 0, or q - 1 for a model that sees q states (`nn.frames_of`), which gets those before it too.
+
     * `commutator` [element, step, trajectory]: $\|f^k(g x) - g f^k(x)\| / \|f^k(x)\|$.
     * `relative_error`: $\mathrm{SMSE}(g y_k, f^k(g x)) / \mathrm{SMSE}(y_k, f^k(x))$ against the data k steps later.
-    * `skill` [step, trajectory]: $\mathrm{SMSE}(y_k, f^k(x)) / \mathrm{SMSE}(y_k, x)$; from where it exceeds 1 the other two mean little.
+    * `skill` [step, trajectory]: $\mathrm{SMSE}(y_k, f^k(x)) / \mathrm{SMSE}(y_k, x)$ with x the last known state;
+      from where it exceeds 1 the other two mean little.
     * `floor` [element, step]: commutator that float precision, amplified by the roll-out, and resampling alone would show.
     * `growth` [element, trajectory]: slope of log commutator over the steps (per step): positive while roll-outs of x and gx drift apart;
       NaN where the commutator is not above the floor at two steps.
 
     A blow-up shows as inf or nan. `steps` None: to the end of the data. Raises `OrbitscopeError` for more steps than the data have.
     """
+    subject = Subject.of(model)
+    start = subject.frames - 1 if start is None else start
     longest = data.times - 1 - start
     steps = longest if steps is None else steps
-    if start < 0 or not 1 <= steps <= longest:
+    if start < subject.frames - 1 or not 1 <= steps <= longest:
         raise OrbitscopeError(
-            f"equivariance_by_step: `steps` must lie in 1..{longest} for {data.times} times and start {start}, got {steps}."
+            f"equivariance_by_step: `steps` must lie in 1..{longest} for {data.times} times and start {start} (from {subject.frames - 1}), "
+            f"got {steps}."
         )
     if batch < 1:
         raise OrbitscopeError(f"equivariance_by_step: `batch` must be at least 1, got {batch}.")
-    subject = Subject.of(model)
-    group, chosen, action = resolve(data, group, elements)
-    pairs = sample_transitions(data, trajectories=trajectories, times=1, seed=seed, dtype=subject.dtype, device=subject.device)
-    x, truth = _truth(data, pairs, start, steps)
-    check_module(model, x[:2])
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=1, seed=seed)
+    x, truth = _truth(data, pairs, subject.frames, start, steps)
     plain = _roll(model, x, steps, batch)
     precision = _precision(model, x[:_SAMPLE], plain[:, :_SAMPLE])
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("commutator", "relative_error")}
@@ -87,7 +100,7 @@ def equivariance_by_step(
         floors.append(precision + np.array([action.error(g, state[:_SAMPLE]) for state in plain]))
         if progress is not None:
             progress(done + 1, len(chosen))
-    skill = [_numpy(smse(plain[k], truth[k], "none") / (smse(x, truth[k], "none") + _TINY)) for k in range(steps)]
+    skill = [_numpy(smse(plain[k], truth[k], "none") / (smse(subject.last(x), truth[k], "none") + _TINY)) for k in range(steps)]
     commutator, floor = np.stack(rows["commutator"]), np.stack(floors)
     dims = ("element", "step", "trajectory")
     result = xr.Dataset(
@@ -129,7 +142,7 @@ def influence_by_step(
     r"""Coherence of the k-step roll-out: `influence` of $f^k$ on the transitions $x_t \to x_{t + k}$, for each k in `steps`.
 
     The per-element summaries of `influence` (`response`, `null`, `excess` with quartiles and intervals) with a dimension `step` in front.
-    For k > 1 the gradients run through all k applications. Times are counted from the first state in strides of k.
+    For k > 1 the gradients run through all k applications; a model that sees several states gets successive ones, whatever k.
 
     Raises `OrbitscopeError` as `influence`, and for steps beyond the data.
     """
@@ -137,10 +150,9 @@ def influence_by_step(
         raise OrbitscopeError(f"influence_by_step: `steps` must lie in 1..{data.times - 1} for {data.times} times, got {tuple(steps)}.")
     parts = []
     for done, k in enumerate(steps):
-        strided = data.replace(values=data.values[:, ::k], dt=data.dt * k)
         found = influence(
-            Unrolled(model, k), strided, group, metric=metric, damping=damping, elements=elements, trajectories=trajectories, times=times,
-            seed=seed, chunk=chunk,
+            Unrolled(model, k), data, group, metric=metric, damping=damping, elements=elements, trajectories=trajectories, times=times,
+            lead=k, seed=seed, chunk=chunk,
         )  # fmt: skip
         parts.append(found[[name for name in found.data_vars if found[name].dims == ("element",)]])
         if progress is not None:
@@ -152,25 +164,18 @@ def influence_by_step(
     return result
 
 
-def _truth(data: Trajectories, pairs: Transitions, start: int, steps: int) -> tuple[Tensor, Tensor]:
-    """Initial states [N, C, X, Y] and the states after them [step, N, C, X, Y]."""
+def _truth(data: Trajectories, pairs: Transitions, frames: int, start: int, steps: int) -> tuple[Tensor, Tensor]:
+    """Initial states [N, frames C, X, Y] and the states after them [step, N, C, X, Y]."""
     index = np.array(pairs.trajectories)
     at = np.full(len(index), start)
-    x = data.pairs(index, at)[0].to(pairs.x)
+    x = windows(data, index, at, frames)[0].to(pairs.x)
     return x, torch.stack([data.pairs(index, at, lead=k)[1].to(pairs.x) for k in range(1, steps + 1)])
 
 
 def _roll(model: nn.Module, x: Tensor, steps: int, batch: int) -> Tensor:
     """[step, N, C, X, Y]."""
     with torch.no_grad():
-        columns = []
-        for state in x.split(batch):
-            column = []
-            for _ in range(steps):
-                state = model(state)
-                column.append(state)
-            columns.append(torch.stack(column))
-    return torch.cat(columns, 1)
+        return torch.cat([torch.stack(roll(model, state, steps)) for state in x.split(batch)], 1)
 
 
 def _compared(
@@ -192,9 +197,7 @@ def _precision(model: nn.Module, x: Tensor, plain: Tensor) -> np.ndarray:
     if plain.dtype == torch.float64:
         return fallback
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            exact = _roll(copy.deepcopy(model).double(), x.double(), len(plain), len(x))
+        exact = _roll(doubled(model), x.double(), len(plain), len(x))
     except (RuntimeError, TypeError, NotImplementedError):
         return fallback
     return _numpy((plain.double() - exact).flatten(1).norm(dim=1) / (exact.flatten(1).norm(dim=1) + _TINY))

@@ -1,6 +1,5 @@
 """The step test: take the small step that an influence speaks of, and see what it does."""
 
-import copy
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,8 +19,8 @@ from ._losses import bra_loss as named_loss
 from ._metric import Euclidean, GaussNewton, Metric
 from ._plan import plan_influence
 from ._provenance import stamp
-from ._sample import resolve, sample_transitions
-from ._subject import Subject, check_module
+from ._sample import resolve, sample_for
+from ._subject import Subject, doubled
 
 
 def step_test(
@@ -64,9 +63,8 @@ def step_test(
         model = _doubled(model)
     subject = Subject.of(model)
     rule = metric_of(metric, damping)
-    group, chosen, action = resolve(data, group, elements)
-    pairs = sample_transitions(data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device)
-    check_module(model, pairs.x[:2])
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     other = loss if bra_loss is None else named_loss(bra_loss, data)
     plan = plan_influence(subject, pairs.x, rule, elements=1, chunk=chunk)
     task = Task(subject, pairs, loss, other, action, plan)
@@ -123,11 +121,11 @@ def _losses(task: Task, g: Isometry, direction: Tensor, size: float) -> Tensor:
     moved = {k: p - size * d for (k, p), d in zip(task.subject.parameters.items(), _parts(task, direction), strict=True)}
     x, y = task.action.pair(g, task.pairs.x, task.pairs.y)
     make = getattr(task.bra_loss, "targets", None)
-    y = y if make is None else make(x, y)
+    y = y if make is None else make(task.subject.last(x), y)
     values = []
     for a, b in zip(x.split(1), y.split(1), strict=True):
-        prediction = task.subject(moved, a)
-        values.append(task.bra_loss(prediction, b, a) if getattr(task.bra_loss, "needs_state", False) else task.bra_loss(prediction, b))
+        state = (task.subject.last(a),) if getattr(task.bra_loss, "needs_state", False) else ()
+        values.append(task.bra_loss(task.subject(moved, a), b, *state))
     return torch.stack(values).double()
 
 
@@ -137,7 +135,7 @@ def _parts(task: Task, direction: Tensor) -> list[Tensor]:
 
 def _doubled(model: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(model).double()
+        return doubled(model)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise OrbitscopeError(
             f"step_test: the model cannot be converted to float64 ({error}). Use precision='model', with a larger `relative`."

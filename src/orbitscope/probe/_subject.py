@@ -1,7 +1,9 @@
 """The model under test: any module, checked, and as a pure function of its parameters."""
 
+import copy
 import importlib
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from ..emulators import load_run
+from ..nn import frames_of
 
 Parameters = dict[str, Tensor]
 
@@ -23,13 +26,14 @@ class Subject:
     """A module with its parameters apart, so that gradients with respect to all of them can be taken.
 
     A complex parameter counts as its real and imaginary parts: `parameters` holds it with a last axis of 2, and only the names
-    in `complex` are put together again.
+    in `complex` are put together again. `frames` is how many states it sees, stacked along channels (see `nn.frames_of`).
     """
 
     module: nn.Module
     parameters: Parameters
     buffers: dict[str, Tensor]
     complex: frozenset[str] = frozenset()
+    frames: int = 1
 
     @classmethod
     def of(cls, module: nn.Module) -> "Subject":
@@ -47,7 +51,7 @@ class Subject:
         }
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
-        return cls(module, parameters, dict(module.named_buffers()), split)
+        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module))
 
     @property
     def count(self) -> int:
@@ -64,6 +68,18 @@ class Subject:
         """Of the first parameter; the CPU for a model without any."""
         return next((p.device for p in self.parameters.values()), torch.device("cpu"))
 
+    def last(self, x: Tensor) -> Tensor:
+        """The newest state [N, C, *grid] of each stack [N, frames C, *grid]."""
+        return x if self.frames == 1 else x[:, -(x.shape[1] // self.frames) :]
+
+    def answer_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Of the answers to `x`: one state for each stack."""
+        return (len(x), x.shape[1] // self.frames, *x.shape[2:])
+
+    def outputs(self, x: Tensor) -> int:
+        """Numbers in the answers to `x`."""
+        return x.numel() // self.frames
+
     def __call__(self, parameters: Parameters, state: Tensor) -> Tensor:
         """The model at other parameters, states [B, C, X, Y]."""
         if self.complex:
@@ -73,7 +89,10 @@ class Subject:
 
 def check_module(module: nn.Module, state: Tensor) -> None:
     """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
-    shape, whatever else is in the batch, and the input left alone."""
+    shape, whatever else is in the batch, and the input left alone. A model that sees several states (`nn.frames_of`) gets them stacked
+    along channels, [B, frames C, X, Y], and answers with one."""
+    frames = frames_of(module)
+    expected = (len(state), state.shape[1] // frames, *state.shape[2:])
     for name, part in module.named_modules():
         label = f"{name or 'the model'} ({type(part).__name__})"
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or not part.track_running_stats):
@@ -84,25 +103,26 @@ def check_module(module: nn.Module, state: Tensor) -> None:
         if isinstance(part, nn.modules.dropout._DropoutNd) and part.training and part.p > 0:
             raise OrbitscopeError(f"model: {label} is active, so two answers differ. Call model.eval(), or set its p to 0.")
     given = state.clone()
-    first = _forward(module, given)
+    first = _forward(module, given, frames)
     if not torch.equal(given, state):
         raise OrbitscopeError("model: forward writes into its input. Work out of place: x = x + 1, not x += 1; F.relu(x), not F.relu_(x).")
-    if not isinstance(first, Tensor) or first.shape != state.shape:
+    if not isinstance(first, Tensor) or tuple(first.shape) != expected:
         came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
+        what = "states to states of the same shape" if frames == 1 else f"{frames} states, stacked along channels, to the next one"
         raise OrbitscopeError(
-            f"model: it should map states to states of the same shape; {tuple(state.shape)} gave {came}. "
-            "Wrap it in a module that selects the channels and the time step."
+            f"model: it should map {what}; {tuple(state.shape)} gave {came}, not {expected}. "
+            f"Wrap it in a module that selects the channels and the time step.{_hint(frames)}"
         )
     if not bool(torch.isfinite(first).all()):
         raise OrbitscopeError("model: its output holds NaN or infinite values on the data. Check the weights and the units of the data.")
-    second = _forward(module, state)
+    second = _forward(module, state, frames)
     if not torch.equal(first, second):
         gap = float((first - second).abs().max())
         raise OrbitscopeError(
             f"model: two calls on one input differ by up to {gap:.3g}, so nothing can be measured to better than that. "
             "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms)."
         )
-    alone = _forward(module, state[:1])
+    alone = _forward(module, state[:1], frames)
     gap, size = float((first[:1] - alone).abs().max()), float(first.abs().max())
     if gap > 1e3 * torch.finfo(first.dtype).eps * size:
         raise OrbitscopeError(
@@ -111,28 +131,57 @@ def check_module(module: nn.Module, state: Tensor) -> None:
         )
 
 
-def _forward(module: nn.Module, state: Tensor) -> Any:
+def _forward(module: nn.Module, state: Tensor, frames: int) -> Any:
     try:
         with torch.no_grad():
             return module(state)
     except OrbitscopeError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        hint = ""
+        hint = _hint(frames)
         if isinstance(module, torch.fx.GraphModule):
-            hint = " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
+            hint += " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
         words = str(error).strip().splitlines() or [""]
         raise OrbitscopeError(
             f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {words[0]}{hint}"
         ) from error
 
 
-def load_model(source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu") -> nn.Module:
+def _hint(frames: int) -> str:
+    if frames > 1:
+        return f" It says that it sees {frames} states (`frames`); is that the number that it was made for?"
+    return " If it sees several past states, say how many: model.frames = 2, or --frames 2."
+
+
+def doubled(module: nn.Module) -> nn.Module:
+    """A copy in float64; raises what torch raises for a module that cannot be converted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's, about its own way of copying an exported module
+        found = copy.deepcopy(module).double()
+    if frames_of(found) != frames_of(module):
+        found.frames = frames_of(module)  # pyright: ignore[reportArgumentType]  # a copy of an exported module has lost what was set on it
+    return found
+
+
+def load_model(
+    source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu", frames: int | None = None
+) -> nn.Module:
     """A module in evaluation mode from a run folder, a `torch.export` file (.pt2), or `"package.module:callable"` with safetensors weights.
 
-    The callable is called without arguments and returns the module. Raises `OrbitscopeError` if nothing fits, naming the tensors
-    of `weights` that do not.
+    The callable is called without arguments and returns the module. `frames`: how many past states the model sees, stacked along
+    channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). Raises `OrbitscopeError` if nothing fits, naming the
+    tensors of `weights` that do not, and for `frames` that contradict the model.
     """
+    model = _load(source, weights, device)
+    if frames is None:
+        return model
+    if frames < 1 or (isinstance(getattr(model, "frames", None), int) and frames_of(model) != frames):
+        raise OrbitscopeError(f"frames: {source} sees {frames_of(model)} states at a time, and `frames` says {frames}. Leave it out.")
+    model.frames = frames  # pyright: ignore[reportArgumentType]
+    return model
+
+
+def _load(source: str | Path, weights: str | Path | None, device: str | torch.device) -> nn.Module:
     text = str(source)
     if ":" in text and not text.endswith(".pt2") and not Path(text).exists():
         return _construct(text, weights).to(device).eval()

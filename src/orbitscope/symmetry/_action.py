@@ -24,6 +24,8 @@ class GridAction:
     use Lagrange interpolation of odd degree `order`; they are no symmetry of a periodic box, so compare them only on `mask`,
     the disc that stays inside the box, and look at `error`.
 
+    With `frames` > 1 it also moves stacks of so many states along channels, oldest first (`Layout.stack`), each of them alike.
+
     Linear in the state, differentiable in both modes, usable under `torch.func` transforms, on any dtype and device.
 
     Raises `OrbitscopeError` if the grid cannot represent the element: exchanged axes that differ in points, extent or boundary;
@@ -39,16 +41,22 @@ class GridAction:
     layout: Layout
     grid: Grid
     order: int = 5
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if self.layout.ndim != self.grid.ndim:
             raise OrbitscopeError(f"GridAction: `layout` is for {self.layout.ndim} dimensions, `grid` has {self.grid.ndim}.")
         if self.order < 1 or self.order % 2 == 0:
             raise OrbitscopeError(f"GridAction: `order` must be odd and positive, got {self.order}.")
+        if self.frames < 1:
+            raise OrbitscopeError(f"GridAction: `frames` must be at least 1, got {self.frames}.")
 
     def __call__(self, element: Isometry, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The moved state, same shape."""
         self.require(element)
+        axis = -self.grid.ndim - 1
+        if self.frames > 1 and state.ndim >= -axis and state.shape[axis] == self.frames * self.layout.channels:
+            return self(element, state.unflatten(axis, (self.frames, self.layout.channels))).flatten(axis - 1, axis)
         self.layout.check(state)
         self.grid.check(state)
         if not element.is_translation:
