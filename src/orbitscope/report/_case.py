@@ -12,7 +12,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 
 KIND = "orbitscope probe"
-_FILE_NODES = ("training", "audit")
+_FILE_NODES = ("training", "audit", "relaxation")
 _INSTRUMENTS = ("audit", "equivariance", "influence")
 
 
@@ -56,6 +56,7 @@ class Case:
     groups: tuple[Group, ...]
     source: str = ""
     channel_names: tuple[str, ...] = field(default=())
+    relaxation: xr.Dataset | None = None
 
     def text(self, name: str, default: str = "") -> str:
         """An attribute as text."""
@@ -128,6 +129,7 @@ def _read(case: xr.DataTree | Path | str, index: int) -> Case:
         groups=tuple(g for g in groups if g.parts),
         source=source,
         channel_names=_channel_names(tree.attrs.get("layout")),
+        relaxation=_dataset(tree, "relaxation"),
     )
 
 

@@ -15,6 +15,7 @@ from ._case import Case, Group
 from ._element_figures import learning_figure, output_figure
 from ._field_pictures import Picture, field_pictures
 from ._plot import Figure
+from ._relaxed_figures import relaxed_caption, relaxed_figure
 from ._shift_figures import learning_curves, output_curves
 from ._step_figures import damping_caption, damping_figure, step_caption, step_figure
 from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
@@ -60,6 +61,7 @@ class CaseView:
     sections: list[SectionView]
     audit: SectionView | None
     audit_shared: str
+    relaxed: SectionView | None
     training: SectionView | None
     provenance: TextTable
 
@@ -110,6 +112,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twi
         sections=sections,
         audit=_audit(case, anchor, numbers) if audited and not (twin and twin.audit) else None,
         audit_shared=f"{twin.anchor}-audit" if twin and twin.audit else "",
+        relaxed=_relaxed(case, anchor, numbers),
         training=_training(case, anchor, numbers),
         provenance=provenance_table(case),
     )
@@ -177,6 +180,13 @@ def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
     return SectionView(
         f"{anchor}-audit", "The data, audited", [], figures, tables, captions.audit_verdict(case), [scores] if scores else []
     )
+
+
+def _relaxed(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
+    plot = relaxed_figure(case)
+    if plot is None:
+        return None
+    return SectionView(f"{anchor}-relaxed", "What the relaxed layers broke", [], [numbers("Kernels", relaxed_caption(case), plot)], [])
 
 
 def _training(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:

@@ -1,0 +1,188 @@
+# ruff: noqa: E501 - prose templates
+"""docs/benchmarks/{influence,layers}.md from benchmarks/results/*.json: no number in them is typed in by hand.
+
+python benchmarks/write_pages.py
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from orbitscope._whole import write_whole
+
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / "docs" / "benchmarks"
+Row = list[str]
+
+
+def table(header: Row, rows: list[Row]) -> str:
+    """A Markdown table, numbers to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def held(value: float, bar: float) -> str:
+    """A value, its bar, and whether it is met."""
+    return f"{value:.2g} (bar {bar:g}: {'met' if value <= bar else 'missed'})"
+
+
+def mib(count: float) -> str:
+    return f"{count / 2**20:.0f} MiB"
+
+
+def influence(d: dict[str, Any]) -> str:
+    """Cost of an orbit, accuracy of the sketch, memory, peers."""
+    transitions = d["trajectories"] * d["times"]
+    parts = [
+        f"""# Cost of the influence
+
+{d["machine"]}; {d["threads"]} thread{"s" if d["threads"] > 1 else ""}; torch {d["torch"]}. UNet of {d["parameters"]:,} parameters, {d["points"]} x {d["points"]} cells, {transitions} transitions.
+Ratios are of processor time, since other programs were running; seconds by the clock beside them.
+
+    {d["command"]}"""
+    ]
+    if "exact" in d:
+        e = d["exact"]
+        parts.append(
+            f"""## A whole orbit, exactly
+
+The reference is the published order of operations: per element all gradients anew, a singular value decomposition of the stack of
+gradients, one directional derivative after the other. It is timed on one element and multiplied.
+
+{
+                table(
+                    ["D4, exact", "processor s", "clock s"],
+                    [
+                        ["published order", f"{e['reference_processor_seconds']:.0f}", f"{e['reference_seconds']:.0f}"],
+                        ["orbitscope", f"{e['processor_seconds']:.0f}", f"{e['seconds']:.0f}"],
+                    ],
+                )
+            }
+
+{e["ratio"]:.2f} times as fast (bar 3: {"met" if e["ratio"] >= 3 else "missed"}). The coherences of `r` differ by {
+                e["agreement"]["largest"]:.1e} at the most."""
+        )
+    if "sketched" in d:
+        parts.append(_sketched(d["sketched"]))
+    if "memory" in d:
+        m = d["memory"]
+        budget = float(m["budget"].removesuffix("GiB")) * 2**30
+        parts.append(
+            f"""## Memory
+
+`--memory {m["budget"]}`: the plan expects {mib(m["planned"])}, a process of its own took {mib(m["used"])} more than one that only loads data and model
+({"within" if m["used"] <= budget else "beyond"} the budget). The plan that was printed: {m["plan"]}."""
+        )
+    if "peers" in d:
+        rows = []
+        for name, p in d["peers"].items():
+            if isinstance(p, dict) and "processor_seconds" in p:
+                gap = p.get("largest_difference", p.get("agreement"))
+                rows.append([name, f"{p['processor_seconds']:.1f}", f"{gap:.1e}" if isinstance(gap, float) else "–"])
+        parts.append(
+            f"""## The euclidean part, beside libraries for the attribution of training data
+
+Inner products of the gradients of one element's kets and bras, one thread, the best batch size of each.
+
+{table(["", "processor s", "largest relative difference from ours"], rows)}"""
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _sketched(s: dict[str, Any]) -> str:
+    rows = [
+        [name, f"{a['response']:.4f}", f"{a['median']:.4f}", f"{a['95%']:.4f}", f"{a['largest']:.4f}"]
+        for name, a in [*s["agreement"].items(), *s["agreement_d4"].items()]
+    ]
+    worst, response = (max(float(r[k]) for r in rows) for k in (2, 1))
+    return f"""## Many elements, sketched
+
+{s["elements"]} translations with {
+        s["probes"]
+    } random probes per example, against the per-example gradients of the moved transitions alone: the floor, which every method needs.
+
+{
+        table(
+            ["", "processor s", "clock s"],
+            [
+                ["gradients alone", f"{s['gradients_alone_processor_seconds']:.0f}", f"{s['gradients_alone_seconds']:.0f}"],
+                ["influence, sketched", f"{s['processor_seconds']:.0f}", f"{s['seconds']:.0f}"],
+            ],
+        )
+    }
+
+{s["ratio"]:.2f} times the floor ({
+        held(s["ratio"], 2)
+    }). Differences of coherences from the exact ones, for shifts and for two elements of D4:
+
+{table(["element", "of the response", "median", "95 %", "largest"], rows)}
+
+Largest difference of a response {held(response, 0.01)}, largest median of all entries {held(worst, 0.01)}. The result itself says {
+        s["standard_error_said"]:.4f} as its median standard error."""
+
+
+def layers(d: dict[str, Any]) -> str:
+    """Cost and exactness of the equivariant convolution."""
+    s = d["settings"]
+    steps = [[r["group"], f"{r['seconds']:.4f}", f"{r['plain_seconds']:.4f}", f"{r['ratio']:.3f}"] for r in d["training_steps"]]
+    worst = max(r["ratio"] for r in d["training_steps"])
+    for name, p in d["peers"].items():
+        steps.append([f"c8, {name} {p['versions'][name]}", f"{p['step']:.4f}", f"{p['plain']:.4f}", f"{p['ratio']:.3f}"])
+    built = [[g, f"{seconds:.3f}"] for g, seconds in d["construction_seconds"].items()]
+    built += [[f"c8, {name}", f"{p['construction']:.2f}"] for name, p in d["peers"].items()]
+    turns = [
+        [r["group"], str(r["kernel"]), f"{r['error_45']:.1e}", f"{r['worst_45']:.1e}", f"{r['float32']:.1e}", f"{r['float64']:.1e}"]
+        for r in d["turns"]
+    ]
+    for name, p in d["peers"].items():
+        turns += [[f"c8, {name}", str(r["kernel"]), f"{r['error_45']:.1e}", f"{r['worst_45']:.1e}", "–", "–"] for r in p["turns"]]
+    exact32, exact64 = (max(r[k] for r in d["turns"]) for k in ("float32", "float64"))
+    eighth = min(r["error_45"] for r in d["turns"] if r["group"] == "c8")
+    return f"""# Cost and exactness of the equivariant convolution
+
+{d["machine"]}; one thread; torch {d["torch"]}; load before {d["load_before"][0]:.1f}. Processor time.
+
+    python benchmarks/layers.py --python escnn=PATH --python e2cnn=PATH --write benchmarks/results/layers.json
+
+## Training step
+
+Forward and backward of a layer of {s["channels"]} channels, kernel {s["kernel"]}, {s["batch"]} states of {s["points"]} x {s["points"]} cells, taken in turn with a plain convolution
+of the same channels; the median ratio of {s["repeats"]}. The peers ran in processes of their own, each against a plain convolution there.
+
+{table(["", "s", "plain s", "ratio"], steps)}
+
+Our largest ratio: {held(worst, 1.15)}. The convolution itself is nearly all of it, here and in the peers.
+
+## Construction
+
+A layer of {s["fields"]} to {s["fields"]} regular fields, weights drawn.
+
+{table(["", "s"], built)}
+
+Ours for C8, s: {held(d["construction_seconds"]["c8"], 1.0)}.
+
+## Turns
+
+Lifting, group and projecting convolution with ReLU on smooth vector fields of {33} x {33} cells. At 45 degrees in the disc of a quarter of the box: mean and worst of
+{len(s["seeds"])} seeds, of which the test's own resampling is {d["resampling_45"]:.1e}. At quarter turns (and flips in D_n): the largest, in both precisions.
+
+{table(["", "kernel", "45 degrees", "worst", "exact, float32", "exact, float64"], turns)}
+
+Largest error of an exact element: float32 {held(exact32, 1e-5)}, float64 {held(exact64, 1e-12)}. C8 at 45 degrees, at its best kernel: {held(eighth, 5.6e-2)}.
+"""
+
+
+def main() -> int:
+    """Both pages, each where its results are."""
+    for name, make in (("influence", influence), ("layers", layers)):
+        source = HERE / "results" / f"{name}.json"
+        if source.exists():
+            text = make(json.loads(source.read_text(encoding="utf-8")))
+            write_whole(DOCS / f"{name}.md", lambda part, text=text: part.write_text(text, encoding="utf-8"))
+            print(DOCS / f"{name}.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
