@@ -36,7 +36,7 @@ def test_the_figure_shows_every_layer_and_element(model):
     np.testing.assert_array_equal(figure.traces[0]["z"], broken)
     np.testing.assert_allclose(figure.traces[1]["y"], np.median(broken, axis=0))
     middle = dict(zip(figure.traces[1]["x"], figure.traces[1]["y"], strict=True))
-    assert f"Broken most: {max(middle, key=middle.get)}" in relaxed_caption(case)
+    assert f"broken most: {max(middle, key=middle.get)}" in relaxed_caption(case)
     figure.to_json()
 
 

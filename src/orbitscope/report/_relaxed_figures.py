@@ -6,7 +6,7 @@ from ._case import Case, array, labels
 from ._plot import BLUE, DIVERGING, Figure, axis_of, hover, on, panels, plain, whiskers
 from ._text import element_list, number
 
-_TITLES = ("Change of the kernel, layer by layer", "Change of the kernel, median and range over layers")
+_TITLES = ("Change of the kernel, layer by layer", "Median and range over layers")
 
 
 def relaxed_figure(case: Case) -> Figure | None:
@@ -50,12 +50,14 @@ def relaxed_caption(case: Case) -> str:
     found = _known(case)
     if found is None:
         return text
-    _, elements, broken = found
+    layers, elements, broken = found
     middle = np.nanmedian(broken, axis=0)
     if not np.nanmax(broken) > 0:
         return f"{text} Nothing is broken: the model is as symmetric as on its first day."
     most, least = int(np.nanargmax(middle)), int(np.nanargmin(middle))
-    text += f" Broken most: {element_list([elements[most]])} ({number(middle[most])})"
+    layer, element = np.unravel_index(int(np.nanargmax(broken)), broken.shape)
+    text += f" Largest: {_short(layers[layer])} under {elements[element]} ({number(broken[layer, element])})."
+    text += f" In the median over layers, broken most: {element_list([elements[most]])} ({number(middle[most])})"
     return text + (f", least: {element_list([elements[least]])} ({number(middle[least])})." if most != least else ".")
 
 
@@ -69,4 +71,5 @@ def _known(case: Case) -> tuple[tuple[str, ...], list[str], np.ndarray] | None:
 
 
 def _short(name: str, limit: int = 22) -> str:
+    name = name.removeprefix("backbone.")
     return name if len(name) <= limit else f"…{name[1 - limit :]}"
