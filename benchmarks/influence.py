@@ -6,7 +6,8 @@
 * Reference: the published order of operations (Amarel et al., arXiv 2601.20172), written out below: per element all gradients anew, a
   singular value decomposition of the p x 2N stack, 2N directional derivatives one by one. Every element costs the same, so it is timed on
   one and multiplied.
-* Floor: the per-example gradients of the moved transitions alone, which every method needs.
+* Floor: the per-example gradients of the moved transitions alone, which every method needs. With --every N it and the sketch are
+  timed on every N-th element, what is done once and the rest apart, and multiplied.
 * Peers: the inner products of the gradients alone (the euclidean metric) of one element, by libraries for the attribution of training data,
   on one thread. PATH is the Python of an environment of its own where the peer (`pip install dattri`, `pip install kronfluence`) and this
   library are installed with the same torch.
@@ -40,6 +41,7 @@ from orbitscope.probe._sample import sample_transitions
 from orbitscope.probe._subject import Subject
 
 DAMPING = 1e-6
+PARTS = ("exact", "memory", "sketched", "peers")
 PEERS = {name: Path(__file__).resolve().parent / "peers" / f"run_influence_{name}.py" for name in ("dattri", "kronfluence")}
 
 
@@ -53,7 +55,7 @@ class Cost:
     def row(self, name: str = "") -> dict[str, float]:
         return {f"{name}seconds": self.seconds, f"{name}processor_seconds": self.processor}
 
-    def times(self, count: int) -> "Cost":
+    def times(self, count: float) -> "Cost":
         return Cost(self.seconds * count, self.processor * count)
 
 
@@ -124,20 +126,33 @@ def exact_orbit(data: osc.Trajectories, model: torch.nn.Module, sizes: dict[str,
     }  # fmt: skip
 
 
-def sketched_orbit(data: osc.Trajectories, model: torch.nn.Module, sizes: dict[str, int], count: int, probes: int) -> dict[str, Any]:
+def sketched_orbit(
+    data: osc.Trajectories, model: torch.nn.Module, sizes: dict[str, int], count: int, probes: int, every: int
+) -> dict[str, Any]:
     """Translations along both axes, sketched, against their gradients alone, and against the exact answer on some."""
     side = round(count**0.5)
     group = osc.product(osc.translations(side, 0), osc.translations(side, 1))
     subject, action = Subject.of(model), osc.GridAction(data.layout, data.grid)
     pairs = sample_transitions(data, **sizes, seed=0)
-    floor = timed(lambda: [example_gradients(subject, osc.smse, *action.pair(g, pairs.x, pairs.y), 8) for g in group][0])[0]
-    fast, found = timed(lambda: osc.influence(model, data, group, damping=DAMPING, sketch=probes, **sizes))
     some = [group.elements[i].name for i in sorted({1, side // 2, side + 1, len(group) - 1})]
+    timed_on = [g for i, g in enumerate(group) if i % every == 0 or g.name in some]
+    part = len(group) / len(timed_on)
+    floor = timed(lambda: [example_gradients(subject, osc.smse, *action.pair(g, pairs.x, pairs.y), 8) for g in timed_on][0])[0].times(part)
+
+    def sketch(elements: list[osc.Isometry]) -> tuple[Cost, Any]:
+        names = [g.name for g in elements]
+        return timed(lambda: osc.influence(model, data, group, elements=names, damping=DAMPING, sketch=probes, **sizes))
+
+    fast, found = sketch(timed_on)
+    if every > 1:  # what is done once, and the rest in proportion
+        once = sketch([group.identity])[0]
+        fast = Cost(once.seconds + (fast.seconds - once.seconds) * part, once.processor + (fast.processor - once.processor) * part)
     exact = osc.influence(model, data, group, elements=some, damping=DAMPING, **sizes)
     turned = osc.influence(model, data, "d4", elements=["r", "s"], damping=DAMPING, sketch=probes, **sizes)
     turned_exact = osc.influence(model, data, "d4", elements=["r", "s"], damping=DAMPING, **sizes)
     return {
-        "elements": len(group), "probes": probes, **fast.row(), **floor.row("gradients_alone_"), "ratio": fast.processor / floor.processor,
+        "elements": len(group), "timed_on": len(timed_on), "probes": probes, **fast.row(), **floor.row("gradients_alone_"),
+        "ratio": fast.processor / floor.processor,
         "agreement": {name: gaps(matrix(found, name), matrix(exact, name)) for name in some},
         "agreement_d4": {name: gaps(matrix(turned, name), matrix(turned_exact, name)) for name in ("r", "s")},
         "standard_error_said": float(turned["coherence_error"].median()),
@@ -149,7 +164,7 @@ def within_budget(folder: Path, sizes: dict[str, int], memory: str, elements: li
     peaks = {}
     for what in ("load", "run"):
         command = [sys.executable, __file__, "--child", what, "--folder", str(folder), "--memory", memory, "--sizes", json.dumps(sizes)]
-        answer = subprocess.run([*command, "--only", json.dumps(elements)], capture_output=True, text=True, check=True)
+        answer = subprocess.run([*command, "--elements-json", json.dumps(elements)], capture_output=True, text=True, check=True)
         peaks[what] = json.loads(answer.stdout.strip().splitlines()[-1])
     used = peaks["run"]["peak"] - peaks["load"]["peak"]
     return {"budget": memory, "plan": peaks["run"]["plan"], "planned": peaks["run"]["planned"], "used": used}
@@ -223,22 +238,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="32 x 32, a smaller network, few elements: does it run?")
     parser.add_argument("--elements", type=int, default=256)
+    parser.add_argument("--every", type=int, default=1, help="time the sketch and its floor on every n-th element, and multiply")
     parser.add_argument("--probes", type=int, default=64)
     parser.add_argument("--memory", default="4GiB")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, help="parts; the others keep what --write's file says of them")
     parser.add_argument("--folder", type=Path, help="keep data and model here")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help=f"a peer's Python; NAME: {', '.join(PEERS)}")
     parser.add_argument("--child", choices=("load", "run"), help=argparse.SUPPRESS)
     parser.add_argument("--sizes", type=json.loads, default=None, help=argparse.SUPPRESS)
-    parser.add_argument("--only", type=json.loads, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--elements-json", type=json.loads, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     pythons = dict(item.split("=", 1) for item in options.python if "=" in item)
     if len(pythons) < len(options.python) or set(pythons) - set(PEERS):
         parser.error(f"--python: expected NAME=PATH, once per NAME of {', '.join(PEERS)}; got {', '.join(options.python)}.")
     torch.set_num_threads(options.threads)
     if options.child:
-        child(options.child, options.folder, options.sizes, options.memory, options.only)
+        child(options.child, options.folder, options.sizes, options.memory, options.elements_json)
         return
     sizes = {"trajectories": 8, "times": 3} if not options.quick else {"trajectories": 3, "times": 2}
     points, width, count = (64, 18, options.elements) if not options.quick else (32, 8, 9)
@@ -253,12 +270,16 @@ def main() -> None:
             "command": " ".join(["python", "benchmarks/influence.py", *(without_path(a) for a in sys.argv[1:])]),
             "parameters": sum(p.numel() for p in model.parameters()), "points": points, **sizes,
         }  # fmt: skip
+        kept = json.loads(options.write.read_text(encoding="utf-8")) if options.write and options.write.exists() else {}
+        table |= {name: kept[name] for name in PARTS if name in kept and name not in options.only}
         for name, work in (
             ("exact", lambda: exact_orbit(data, model, sizes, elements)),
             ("memory", lambda: within_budget(folder, sizes, options.memory, elements)),
-            ("sketched", lambda: sketched_orbit(data, model, sizes, count, options.probes)),
+            ("sketched", lambda: sketched_orbit(data, model, sizes, count, options.probes, options.every)),
             *([("peers", lambda: beside_peers(folder, data, model, sizes, pythons))] if pythons else []),
         ):
+            if name not in options.only:
+                continue
             load = os.getloadavg()[0]
             table[name] = work() | {"load": load}
             print(name, json.dumps(table[name], indent=1), flush=True)

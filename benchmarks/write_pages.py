@@ -101,6 +101,11 @@ def _sketched(s: dict[str, Any]) -> str:
 {s["elements"]} translations with {
         s["probes"]
     } random probes per example, against the per-example gradients of the moved transitions alone: the floor, which every method needs.
+{
+        ""
+        if s["timed_on"] == s["elements"]
+        else f"Both were timed on {s['timed_on']} of them, evenly spread, and multiplied (what is done once was timed apart)."
+    }
 
 {
         table(
