@@ -14,6 +14,7 @@ from ._progress import TrainProgress
 from ._resnet import ResNet
 from ._rollout import rollout
 from ._run import Run, load_run, load_runs
+from ._scale import ScaleResNet, ScaleUNet
 from ._spectra import energy_spectrum, ese, rmse, spectrum_error
 from ._train import train
 from ._unet import UNet
@@ -30,6 +31,8 @@ __all__ = [
     "MotionUNet",
     "ResNet",
     "Run",
+    "ScaleResNet",
+    "ScaleUNet",
     "TrainConfig",
     "TrainProgress",
     "UNet",

@@ -16,6 +16,7 @@ from ._magnitude import MagnitudeResNet, MagnitudeUNet
 from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
+from ._scale import ScaleResNet, ScaleUNet
 from ._unet import UNet
 from ._vit import ViT
 
@@ -94,6 +95,10 @@ _MODELS["motion_unet"] = _Entry(MotionUNet, _with_width("unet", 2))
 _MODELS["motion_resnet"] = _Entry(MotionResNet, _with_width("resnet", 2))
 _MODELS["magnitude_unet"] = _Entry(MagnitudeUNet, _with_width("unet", 1))
 _MODELS["magnitude_resnet"] = _Entry(MagnitudeResNet, _with_width("resnet", 1))
+_MODELS["scale_unet"] = _Entry(ScaleUNet, {"small": {"width": 8}, "medium": {"width": 16}, "paper": {"width": 32}})
+_MODELS["scale_resnet"] = _Entry(
+    ScaleResNet, {"small": {"width": 16, "depth": 4}, "medium": {"width": 32, "depth": 6}, "paper": {"width": 64, "depth": 8}}
+)
 
 
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:

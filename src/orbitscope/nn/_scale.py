@@ -65,9 +65,13 @@ class _OnLadder(nn.Module):
 
     def _filtered(self, spectrum: Tensor, weight: Tensor, scale: float, shape: Sequence[int]) -> Tensor:
         """Sum over inputs and filters: spectrum [batch, in, *modes], weight [out, in, filter] -> [batch, out, *grid]."""
+        # First the channels, one real matrix for all modes, then the filters: products of small complex matrices, mode by mode, are slow.
         bank = self.filters(shape, scale, spectrum).flatten(1)
-        transfer = torch.einsum("oif,fk->oik", weight.to(spectrum.dtype), bank)
-        mixed = torch.einsum("oik,bik->bok", transfer, spectrum.flatten(2))
+        out, inputs, filters = weight.shape
+        parts = torch.view_as_real(spectrum.flatten(2)).flatten(2)
+        mixed = weight.transpose(1, 2).reshape(out * filters, inputs) @ parts
+        mixed = torch.view_as_complex(mixed.reshape(len(spectrum), out, filters, -1, 2))
+        mixed = (mixed * bank).sum(2)
         mixed = mixed.reshape(len(spectrum), len(weight), *spectrum.shape[2:])
         return torch.fft.irfftn(mixed, s=tuple(shape), dim=tuple(range(-self.ndim, 0)))
 
