@@ -214,7 +214,7 @@ def training_curves(run: Run) -> xr.Dataset:
 def run_case(run: Run) -> dict[str, Any]:
     """What the report should know of a run."""
     return {
-        "model": f"{run.config.model} {run.config.preset}",
+        "model": f"{run.config.model} {run.config.preset}" + (f", {run.config.frames} frames" if run.config.frames > 1 else ""),
         "model_path": str(run.path),
         "training": training_curves(run),
         "training_seed": run.seed,

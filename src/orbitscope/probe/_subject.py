@@ -175,7 +175,9 @@ def load_model(
     model = _load(source, weights, device)
     if frames is None:
         return model
-    if frames < 1 or (isinstance(getattr(model, "frames", None), int) and frames_of(model) != frames):
+    if frames < 1:
+        raise OrbitscopeError(f"frames: should be a number of states, at least 1, got {frames}.")
+    if hasattr(model, "frames") and frames_of(model) != frames:
         raise OrbitscopeError(f"frames: {source} sees {frames_of(model)} states at a time, and `frames` says {frames}. Leave it out.")
     model.frames = frames  # pyright: ignore[reportArgumentType]
     return model
