@@ -164,6 +164,7 @@ def within_budget(folder: Path, sizes: dict[str, int], memory: str, elements: li
     peaks = {}
     for what in ("load", "run"):
         command = [sys.executable, __file__, "--child", what, "--folder", str(folder), "--memory", memory, "--sizes", json.dumps(sizes)]
+        command += ["--threads", str(torch.get_num_threads())]
         answer = subprocess.run([*command, "--elements-json", json.dumps(elements)], capture_output=True, text=True, check=True)
         peaks[what] = json.loads(answer.stdout.strip().splitlines()[-1])
     used = peaks["run"]["peak"] - peaks["load"]["peak"]
