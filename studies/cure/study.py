@@ -1,0 +1,129 @@
+"""What the study consists of: its settings, its treatments, its runs, and where each of their files lies."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import Folder
+from models import FRAMED, GROUP
+
+import orbitscope as osc
+
+NETWORKS = {"unet": "UNet", "vit": "ViT"}
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """One way to deal with a network that fails on an element.
+
+    `how` completes "To mend it, ..." in a report; `strict`: commutes by construction, whatever the weights; `trained`: a training of its
+    own, otherwise the plain run's weights are used again.
+    """
+
+    title: str
+    how: str
+    strict: bool = False
+    trained: bool = True
+
+
+TREATMENTS = {
+    "plain": Treatment("plain", "leave it as it is"),
+    "more": Treatment("more data of the same kind", "simulate more data of the same kind"),
+    "augmented": Treatment("augmentation", "augment the training with the group (TrainConfig.augment)"),
+    "framed": Treatment("frame averaging in training", "train it inside orbitscope.nn.FrameAveraged with one frame", strict=True),
+    "averaging": Treatment("group averaging in training", "train it inside orbitscope.symmetrize", strict=True),
+    "strict": Treatment("strict: equivariant_unet", "train an equivariant_unet", strict=True),
+    "relaxed": Treatment("relaxed, with penalty: relaxed_unet", "train a relaxed_unet with a penalty"),
+    "free": Treatment("relaxed, no penalty: relaxed_unet", "train a relaxed_unet without penalty"),
+    "averaged": Treatment("group averaging afterwards", "average it over the group (orbitscope.symmetrize)", strict=True, trained=False),
+    "framed_after": Treatment(
+        "frame averaging afterwards", "wrap it in orbitscope.nn.FrameAveraged with one frame", strict=True, trained=False
+    ),
+}
+AFTER = tuple(name for name, t in TREATMENTS.items() if not t.trained)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One TOML file. Trajectories: `train` of them in a training, `more` in that of the control, the first `train` among them.
+
+    `models[network]` has epochs (of the smaller set; the control makes the same number of steps), learning_rate, overrides, treatments,
+    `reach`: the validation error, in parts of persistence's, whose first reaching measures the speed. `alpha`: weight of the penalty on
+    leaving the symmetry. `unseen`: what a training is watched on.
+    """
+
+    name: str
+    data: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+    strict: dict[str, Any]
+    alpha: float
+    seeds: list[int]
+    probe: dict[str, Any]
+    batch: int = 32
+    unseen: str = "r"
+    device: str = "cpu"
+
+    def steps(self, network: str) -> int:
+        """Steps of every training of a network."""
+        return self.models[network]["epochs"] * self.steps_per_epoch("plain")
+
+    def steps_per_epoch(self, treatment: str) -> int:
+        transitions = self.data["more" if treatment == "more" else "train"] * (self.data["frames"] - 1)
+        return -(-transitions // self.batch)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and everything measured on it."""
+
+    network: str
+    treatment: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.network}_{self.treatment}_{self.seed}"
+
+    @property
+    def label(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def runs(settings: Settings) -> list[Run]:
+    """All trainings, seed by seed, so that a study that is cut short has fewer seeds and not fewer treatments."""
+    return [Run(net, t, seed) for seed in settings.seeds for net, options in settings.models.items() for t in options["treatments"]]
+
+
+class Place(Folder):
+    """The folder of the study: data/, runs/, cases/."""
+
+    settings: Settings
+
+    def data_file(self, part: str, seed: int | None = None) -> Path:
+        return self.out / "data" / (f"{part}.nc" if seed is None else f"{part}-{seed}.nc")
+
+    def run_folder(self, run: Run) -> Path:
+        return self.out / "runs" / run.key
+
+    def training_data(self, seed: int, treatment: str) -> osc.Trajectories:
+        """Drawn anew with every seed; the smaller set is the beginning of the larger one."""
+        whole = osc.load(self.data_file("train", seed))
+        return whole if treatment == "more" else whole[np.arange(self.settings.data["train"])]
+
+
+def train_config(settings: Settings, run: Run) -> osc.TrainConfig:
+    """Same number of steps, same batch size, same constant rate for all treatments of a network."""
+    options, each = settings.models[run.network], settings.steps_per_epoch(run.treatment)
+    model, overrides, relaxation = run.network, dict(options.get("overrides", {})), None
+    if run.treatment in FRAMED:
+        model = f"{run.treatment}_{run.network}"
+    elif run.treatment in ("strict", "relaxed", "free"):
+        model = "equivariant_unet" if run.treatment == "strict" else "relaxed_unet"
+        overrides = {**settings.strict, "group": GROUP}
+        relaxation = {"relaxed": settings.alpha, "free": 0.0}.get(run.treatment)
+    return osc.TrainConfig(
+        model=model, preset=options.get("preset", "small"), overrides=overrides, epochs=max(1, settings.steps(run.network) // each),
+        learning_rate=options["learning_rate"], batch=settings.batch, schedule="constant", seeds=(run.seed,), split=(1.0, 0.0, 0.0),
+        augment=GROUP if run.treatment == "augmented" else None, relaxation=relaxation, device=settings.device,  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
