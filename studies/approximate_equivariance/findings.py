@@ -1,0 +1,239 @@
+# ruff: noqa: E501 - prose templates
+"""What the page concludes, each by a rule: short texts from the tables."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from harness import Tables, bootstrap
+from scipy.stats import spearmanr
+from study import MODELS
+from tables import KEY, by_element, compared, learnt, own, pointing, spearman, true_breaking, whole_errors
+
+# "Expected outputs" in the header of run_equiv_test.py of the published code (Approximately-Equivariant-Nets, commit 10346289): error of
+# ten data sets and of the networks trained on them, means of absolute differences of velocities.
+PUBLISHED_DATA = (0.0, 0.17, 0.313, 0.435, 0.541, 0.63, 0.709, 0.78, 0.84, 0.896)
+PUBLISHED = {
+    "plain (ConvNet)": (0.033, 0.042, 0.05, 0.079, 0.085, 0.098, 0.104, 0.128, 0.133, 0.146),
+    "residual (RPP)": (0.044, 0.055, 0.064, 0.064, 0.092, 0.103, 0.108, 0.125, 0.135, 0.133),
+    "relaxed, per cell (RSteer)": (0.122, 0.2, 0.121, 0.438, 0.421, 0.274, 0.358, 0.623, 0.654, 0.692),
+}
+NEAR = 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question, the rule, and what the rule says here."""
+
+    question: str
+    rule: str
+    answer: str
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Three digits, or a dash."""
+    return "–" if value is None or not np.isfinite(value) else f"{float(value):.{digits}g}"
+
+
+def interval(low: float, high: float) -> str:
+    return f"{number(low)} to {number(high)}"
+
+
+def errors(t: Tables) -> pd.DataFrame:
+    """Velocity errors of whole forecasts at each model's own alpha."""
+    frame = whole_errors(own(t, "errors"))
+    return frame[frame.field == "velocity"] if not frame.empty else frame
+
+
+def findings(t: Tables) -> list[Finding]:
+    """All of them, in the order of the questions."""
+    return [
+        f
+        for f in (
+            _ranking(t),
+            _levels(t, "strict"),
+            _levels(t, "plain"),
+            _taken_out(t),
+            *_tracking(t),
+            *_pointing(t),
+            *_zero(t),
+            _published(t),
+        )
+        if f is not None
+    ]
+
+
+def _ranking(t: Tables) -> Finding | None:
+    frame = errors(t)
+    if frame.empty:
+        return None
+    words = []
+    for data in ("rotation", "translation", "scale"):
+        block = frame[(frame.data == data) & (frame.level == 1)]
+        for part, name in (("domain", "unseen tasks"), ("future", "later times")):
+            by = block[block.part == part].groupby("model").rmse.median().sort_values()
+            if len(by) < 2:
+                continue
+            best, second = str(by.index[0]), str(by.index[1])
+            sure = compared(block[block.part == part], best, second)[0] == best
+            words.append(
+                f"{_set(data)}, {name}: {MODELS[best]} ({number(by.iloc[0])}, next {MODELS[second]} {number(by.iloc[1])}{'' if sure else ', not on every seed'})"
+            )
+    rule = "lowest median RMSE of the velocity over the forecast; sure if lower than the next one's on every seed"
+    return Finding("Which network forecasts best on each published set?", rule, "; ".join(words) + ".") if words else None
+
+
+def _set(data: str) -> str:
+    return {"rotation": "smoke-R", "translation": "smoke-T", "scale": "smoke-S"}.get(data, data)
+
+
+def _levels(t: Tables, against: str) -> Finding | None:
+    frame = errors(t)
+    frame = frame[(frame.data == "ramp") & (frame.part == "domain")] if not frame.empty else frame
+    if frame.empty:
+        return None
+    truth = true_breaking(t)
+    truth = truth[truth.data == "ramp"].groupby("level").law.mean()
+    words = []
+    for level, block in frame.groupby("level"):
+        others = [m for m in ("strict", "group", "steerable", "residual") if m in set(block.model) and m != against]
+        if not others or against not in set(block.model):
+            continue
+        found = [(m, *compared(block, m, against)) for m in others]
+        better = [f"{MODELS[m]} ({number(r)})" for m, w, r in found if w == m]
+        worse = [f"{MODELS[m]} ({number(r)})" for m, w, r in found if w == against]
+        word = "; ".join(p for p in (f"better: {', '.join(better)}" if better else "", f"worse: {', '.join(worse)}" if worse else "") if p)
+        words.append(f"law {number(truth.get(level))}: {word or 'no difference on every seed'}")
+    rule = f"better (worse) than the {against} network at a level if the error on unseen rounds is lower (higher) on every seed; in brackets the median ratio of the errors"
+    strict, plain = "Where does the strict network lose to the relaxed ones?", "Where do networks with some symmetry lose to the plain one?"
+    question = strict if against == "strict" else plain
+    return Finding(question, rule, ". ".join(words) + ".") if words else None
+
+
+def _taken_out(t: Tables) -> Finding | None:
+    tight, frame = own(t, "tightened"), own(t, "errors")
+    if tight.empty:
+        return None
+    frame = frame[(frame.field == "velocity") & (frame.part == "domain")]
+    both = tight.merge(frame[[*KEY, "horizon", "rmse"]], on=[*KEY, "horizon"], suffixes=("_tight", ""))
+    both = both[both.horizon == both.horizon.max()]
+    both["ratio"] = both.rmse_tight / both.rmse
+    words = []
+    for model, block in both[both.data.isin(["ramp", "rotation"])].groupby("model", sort=False):
+        top = block[(block.data == "ramp") & (block.level == block.level.max())].ratio
+        middle, a, b = bootstrap(block.ratio.to_list())
+        words.append(f"{MODELS[str(model)]}: {number(middle)} ({interval(a, b)}), at the largest level {number(top.median())}")
+    rule = "error of the last step on unseen rounds after `nn.strict(model)` over that before, median over sets (bootstrap 95 %); above 1: what was relaxed is used"
+    return Finding("Do the networks use what they relaxed?", rule, "; ".join(words) + ".")
+
+
+def tracking_rows(t: Tables) -> list[dict[str, Any]]:
+    """Rank correlation over levels and seeds of what was learnt with what the law breaks, by network."""
+    frame = learnt(t)
+    rows: list[dict[str, Any]] = []
+    if frame.empty:
+        return rows
+    frame = frame[frame.data == "ramp"]
+    for model, block in frame[frame.model != "strict"].groupby("model", sort=False):
+        for value, words in (("departure", "departure of the network"), ("broken", "change of its kernels")):
+            if value in block and block[value].notna().any():
+                rho, low, high = spearman(block, value, "law")
+                top, zero = block[block.level == block.level.max()], block[block.level == 0]
+                rows.append(
+                    {"model": str(model), "value": value, "words": words, "count": len(block), "rho": rho, "low": low, "high": high,
+                     "zero": zero[value].median(), "top": top[value].median(), "law": top.law.median()}
+                )  # fmt: skip
+    return rows
+
+
+def _tracking(t: Tables) -> list[Finding]:
+    rows = tracking_rows(t)
+    if not rows:
+        return []
+    found = []
+    for value, name in (("departure", "network"), ("broken", "kernels")):
+        words = []
+        for r in (r for r in rows if r["value"] == value):
+            sure = (
+                "too few" if not np.isfinite(r["low"]) else "tracks" if r["low"] > 0 else "opposite" if r["high"] < 0 else "does not track"
+            )
+            words.append(f"{MODELS[r['model']]}: {number(r['rho'])} ({interval(r['low'], r['high'])}), {sure}")
+        if words:
+            what = "the departure of the *network*" if value == "departure" else "the change of its *kernels* (`nn.relaxation(model)`)"
+            rule = f"Spearman over levels and seeds of {what} with that of the law; tracks if the whole bootstrap 95 % interval is above 0"
+            found.append(Finding(f"Does the learnt breaking follow the true one? ({name})", rule, "; ".join(words) + "."))
+    return found
+
+
+def _pointing(t: Tables) -> list[Finding]:
+    frame = by_element(t)
+    if frame.empty:
+        return []
+    found = []
+    for value, name in (("departure", "network"), ("broken", "kernels")):
+        words = []
+        for model, block in frame.groupby("model", sort=False):
+            scores = [pointing(b, value) for _, b in block.groupby(["data", "seed"])]
+            middle, low, high = bootstrap(scores, np.mean)
+            sure = (
+                "too few"
+                if not np.isfinite(low)
+                else "points"
+                if low > 0.5
+                else "points the wrong way"
+                if high < 0.5
+                else "no more than chance"
+            )
+            words.append(f"{MODELS[str(model)]}: {number(middle)} ({interval(low, high)}), {sure}")
+        rule = "share of pairs (element that the law keeps, element that it breaks) where the broken one has the larger value, mean over runs (bootstrap 95 % over runs); chance 0.5"
+        found.append(Finding(f"Is the element that is broken the one that was learnt to be? ({name})", rule, "; ".join(words) + "."))
+    return found
+
+
+def zero_rows(t: Tables) -> pd.DataFrame:
+    """Departure under quarter turns at exact symmetry by model and alpha, over that of the plain network."""
+    frame = t["departure"]
+    if frame.empty:
+        return frame
+    frame = frame[(frame.data == "ramp") & (frame.level == 0) & frame.element.isin(["r", "r2"])]
+    by = frame.groupby(["model", "alpha", "seed"], as_index=False, dropna=False).departure.mean()
+    plain = by[by.model == "plain"][["seed", "departure"]].rename(columns={"departure": "plain"})
+    by = by.merge(plain, on="seed")
+    by["ratio"] = by.departure / by.plain
+    return by
+
+
+def _zero(t: Tables) -> list[Finding]:
+    by = zero_rows(t)
+    by = by[by.alpha.notna()] if not by.empty else by
+    if by.empty:
+        return []
+    words = []
+    for model, block in by.groupby("model", sort=False):
+        parts = [f"{a:g}: {number(b.departure.median())}{' (near)' if (b.ratio < NEAR).all() else ''}" for a, b in block.groupby("alpha")]
+        words.append(f"{MODELS[str(model)]}, alpha {', '.join(parts)}")
+    rule = f"departure under quarter turns where the law breaks nothing; near equivariant if below {NEAR:g} of the plain network's on every seed"
+    return [Finding("With exact data, does a relaxed network stay equivariant, and with which penalty?", rule, "; ".join(words) + ".")]
+
+
+def _published(t: Tables) -> Finding | None:
+    frame = errors(t)
+    block = frame[frame.data == "rotation"] if not frame.empty else frame
+    words = [compared(block[block.part == part], "steerable", "group")[0] for part in ("domain", "future")] if not block.empty else []
+    if not words or not {"group", "steerable"} <= set(block.model):
+        return None
+    answer = (
+        "agrees"
+        if all(w == "steerable" for w in words)
+        else "the reverse"
+        if all(w == "group" for w in words)
+        else "no difference on every seed and part"
+    )
+    rule = "published for smoke-R: RSteer below RGroup, unseen tasks and later times (0.67 against 0.73, 0.80 against 0.82, as quoted by an independent reproduction, which found the same order); here: lower on every seed in both parts"
+    return Finding("Is the network relaxed per cell better than the one relaxed per element, as published?", rule, answer + ".")
+
+
+def published_tracking() -> list[tuple[str, float, float, float]]:
+    """Published networks: rank correlation of their error with the data error over the ten sets, least and largest error."""
+    return [(name, float(spearmanr(PUBLISHED_DATA, v).statistic), min(v), max(v)) for name, v in PUBLISHED.items()]

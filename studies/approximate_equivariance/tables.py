@@ -1,0 +1,139 @@
+"""From the finished cases to one tidy table per question, and the numbers that the page draws its conclusions from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from harness import Tables, collect
+from scipy.stats import spearmanr
+from study import RELAXED, Place, runs
+
+from orbitscope._whole import write_whole
+
+SET = ["data", "level", "seed"]
+KEY = [*SET, "model", "alpha", "group"]
+TURNS = ("r", "r2", "r3")
+Statistic = Callable[[pd.DataFrame], float]
+
+
+def collect_all(place: Place, results: Path) -> None:
+    """Write results/<table>.csv, pictures.nc and meta.json, each whole or not at all. Same cases, same bytes."""
+    by_element = lambda f: f.groupby([*KEY, "element"], as_index=False, dropna=False)[["broken", "share"]].mean()  # noqa: E731
+    collect(place, results, [r.label for r in runs(place.settings)], {"relaxation": by_element})
+    _pictures(place, results)
+
+
+def _pictures(place: Place, results: Path) -> None:
+    """Truth and forecasts of all models on the most broken set of rounds, first seed."""
+    top = max((r.level for r in runs(place.settings) if r.data == "ramp"), default=0.0)
+    found = {}
+    for run in runs(place.settings):
+        path = place.case_file(run.key, "run").with_suffix(".nc")
+        own = place.settings.options(run.data, run.model).get("alpha")
+        if run.data == "ramp" and run.level == top and run.alpha == own and path.exists():
+            found[run.model] = xr.load_dataset(path, engine="h5netcdf")
+    if found:
+        whole = xr.concat(list(found.values()), dim=pd.Index(list(found), name="model"))
+        whole["truth"] = whole["truth"].isel(model=0)
+        whole.attrs["level"] = top
+        content = whole.to_netcdf(engine="h5netcdf", encoding={k: {"zlib": True, "complevel": 9} for k in whole.data_vars})
+        write_whole(results / "pictures.nc", lambda part: part.write_bytes(content))
+
+
+def own(t: Tables, name: str) -> pd.DataFrame:
+    """The rows of a table at each model's own alpha (the others belong to the question about alpha)."""
+    frame, settings = t[name], t.meta["settings"]
+    if frame.empty:
+        return frame
+    wanted = [settings["others"].get(d, settings["models"])[m].get("alpha") for d, m in zip(frame.data, frame.model, strict=True)]
+    keep = [w is None or (pd.notna(a) and np.isclose(a, w)) for a, w in zip(frame.alpha, wanted, strict=True)]
+    return frame[keep]
+
+
+def whole_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """Per run, part and field: RMSE over all steps of the forecast (the root of the mean square), of the first and of the last step."""
+    if frame.empty:
+        return frame
+    squares = frame.assign(total=frame.rmse**2, still=frame.persistence**2)
+    keys = [*KEY, "part", "field"]
+    found = squares.groupby(keys, as_index=False, dropna=False)[["total", "still"]].mean()
+    found["rmse"], found["persistence"] = found.total**0.5, found.still**0.5
+    for name, horizon in (("first", frame.horizon.min()), ("last", frame.horizon.max())):
+        one = frame[frame.horizon == horizon][[*keys, "rmse"]].rename(columns={"rmse": name})
+        found = found.merge(one, on=keys)
+    return found.drop(columns=["total", "still"])
+
+
+def true_breaking(t: Tables) -> pd.DataFrame:
+    """Per set: departure of the law under the quarter turns (or the elements that the set has), and the published data error."""
+    law, sets = t["law"], t["sets"]
+    if sets.empty:
+        return sets
+    turns = law[law.element.isin(TURNS) | (law.data == "translation")] if not law.empty else law
+    truth = turns.groupby(SET, as_index=False).departure.mean().rename(columns={"departure": "law"})
+    return sets.merge(truth, on=SET, how="left")
+
+
+def learnt(t: Tables) -> pd.DataFrame:
+    """Per run at its own alpha: departure of the network under the turns, change of its kernels, departure of the law."""
+    gone, weights, truth = own(t, "departure"), own(t, "relaxation"), true_breaking(t)
+    if gone.empty:
+        return gone
+    gone = gone[gone.element.isin(TURNS)].groupby(KEY, as_index=False, dropna=False).departure.mean()
+    if not weights.empty:
+        kernels = weights[weights.element.isin(TURNS)].groupby(KEY, as_index=False, dropna=False).broken.mean()
+        gone = gone.merge(kernels, on=KEY, how="left")
+    return gone.merge(truth[[*SET, "law", "data_error", "relative_data_error"]], on=SET)
+
+
+def spearman(frame: pd.DataFrame, a: str, b: str, resamples: int = 2000) -> tuple[float, float, float]:
+    """Rank correlation of two columns over rows (one per data set, drawn and trained by itself), and its bootstrap 95 % interval."""
+    frame = frame[[a, b]].dropna()
+    x, y = frame[a].to_numpy(float), frame[b].to_numpy(float)
+    if len(x) < 5 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan"), float("nan"), float("nan")
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(resamples):
+        pick = rng.integers(len(x), size=len(x))
+        if np.ptp(x[pick]) > 0 and np.ptp(y[pick]) > 0:
+            drawn.append(float(spearmanr(x[pick], y[pick]).statistic))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(spearmanr(x, y).statistic), float(low), float(high)
+
+
+def by_element(t: Tables) -> pd.DataFrame:
+    """Per relaxed run on the sets of rounds and element: the law's departure, the network's, and the kernels' change.
+
+    Inverse elements (r, r3) have the same kernel change by definition; only one of each pair is kept.
+    """
+    law, gone, weights = t["law"], own(t, "departure"), own(t, "relaxation")
+    if law.empty or weights.empty:
+        return pd.DataFrame()
+    joined = weights.merge(gone, on=[*KEY, "element"]).merge(law.rename(columns={"departure": "law"}), on=[*SET, "element"])
+    return joined[(joined.element != "r3") & joined.model.isin(RELAXED) & joined.data.isin(["one", "axis"])]
+
+
+def pointing(frame: pd.DataFrame, value: str) -> float:
+    """Of all pairs of an element that the law keeps and one that it breaks, the share where the broken one has the larger `value`.
+
+    Kept: departure below a tenth of the set's largest. 1/2 is chance, 1 is a perfect pointer.
+    """
+    largest = frame.law.max()
+    kept, broken = frame[frame.law < 0.1 * largest][value].to_numpy(), frame[frame.law >= 0.1 * largest][value].to_numpy()
+    if not len(kept) or not len(broken):
+        return float("nan")
+    return float((broken[:, None] > kept[None]).mean() + 0.5 * (broken[:, None] == kept[None]).mean())
+
+
+def compared(errors: pd.DataFrame, a: str, b: str) -> tuple[str, float]:
+    """Which of two models is better on every seed ("a", "b" or ""), and the median ratio of a's error to b's; rows of one set and part."""
+    wide = errors.pivot_table(index="seed", columns="model", values="rmse")
+    if a not in wide or b not in wide:
+        return "", float("nan")
+    ratio = (wide[a] / wide[b]).dropna()
+    if ratio.empty:
+        return "", float("nan")
+    word = a if (ratio < 1).all() else b if (ratio > 1).all() else ""
+    return word, float(ratio.median())
