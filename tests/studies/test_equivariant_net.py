@@ -1,0 +1,168 @@
+"""studies/equivariant_net: the tiny study from simulation to page, its splits, its scales, and the same command on an ocean file."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+import orbitscope as osc
+from orbitscope.emulators import models
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = ROOT / "studies" / "equivariant_net"
+FIGURES = ("rmse", "steps", "spectra", "errors", "pictures")
+
+
+def run(folder, *options):
+    """The script's standard output; one worker, one thread."""
+    arguments = [str(HERE / "run.py"), "--config", "tiny.toml", "--results", str(folder / "results"), "--docs", str(folder / "docs")]
+    done = subprocess.run(
+        [sys.executable, *arguments, *options], capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("study")
+    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def sets():
+    """The study's module of data, which is no part of the package."""
+    sys.path[:0] = [str(HERE.parent), str(HERE)]
+    try:
+        import sets as module
+
+        yield module
+    finally:
+        del sys.path[:2]
+        for name in ("sets", "study", "harness", "moves"):
+            sys.modules.pop(name, None)
+
+
+def test_page_and_figures(study):
+    folder, said = study
+    page = (folder / "docs" / "equivariant-net.md").read_text(encoding="utf-8")
+    for name in FIGURES:
+        assert (folder / "docs" / f"equivariant-net-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"equivariant-net-{name}.png" in page
+    for heading in ("what was found", "Data", "Networks", "RMSE by network", "Equivariance error", "Spectra", "Beside", "Limits"):
+        assert heading in page
+    assert "nan" not in page and "CPU s" in said
+    assert "With 1 seed here nothing can be called so" in page  # one seed decides nothing
+
+
+def test_what_is_built_in_is_measured_as_exact(study):
+    """Quarter turns, shifted values and multiples commute to rounding in the networks for them, and in no plain one."""
+    rows = (study[0] / "results" / "equivariance.csv").read_text(encoding="utf-8").splitlines()
+    head = rows[0].split(",")
+    table = [dict(zip(head, row.split(","), strict=True)) for row in rows[1:]]
+    error = {(r["backbone"], r["variant"], r["symmetry"]): float(r["error"]) / float(r["increment"]) for r in table}
+    for kind in ("motion", "magnitude", "rotation"):
+        assert error["resnet", kind, kind] < 1e-4 < 1e-2 < error["resnet", "plain", kind]
+    assert error["resnet", "plain", "translation"] > 1e-6  # the edges of windows
+
+
+def test_a_second_start_recomputes_nothing(study):
+    folder, _ = study
+    before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
+    page = (folder / "docs" / "equivariant-net.md").read_bytes()
+    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    assert "CPU s" not in said
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (folder / "docs" / "equivariant-net.md").read_bytes() == page
+
+
+def test_no_state_is_in_two_splits(study):
+    """Every frame of every window of one split against every frame of the others."""
+    seen = {}
+    for name in ("train", "validation", "original", "future", "domain"):
+        data = osc.load(study[0] / "out" / "data" / "rayleigh-benard" / f"{name}.nc").tensor()
+        seen[name] = {frame.numpy().tobytes() for frame in data.flatten(0, 1)}
+        assert len(seen[name]) == data.shape[0] * data.shape[1], f"{name}: windows overlap"
+    names = list(seen)
+    assert not any(seen[a] & seen[b] for i, a in enumerate(names) for b in names[:i])
+
+
+def test_scales_are_exact(sets):
+    """lambda w(lambda x, lambda^2 t) of a known flow, against the formula; cell means of a linear profile are its values in the middle."""
+    t, x = torch.arange(17.0), torch.arange(16.0) + 0.5  # fine steps and cells: a quarter and a half of the base's
+    fine = (3 * x[None, None, :, None] + 5 * t[:, None, None, None]).expand(17, 2, 16, 16)
+    flow = sets.Flow.of(fine, 0.5, 1, (True, False))
+    for scale in (0.5, 1.0, 2.0):
+        level = flow.levels[scale]
+        times, cells = torch.arange(len(level)).float(), torch.arange(level.shape[2]) + 0.5
+        # w(x, t) = 3 (2 x) + 5 (4 t) in the units of the base level
+        expected = scale * (6 * scale * cells[None, :] + 20 * scale**2 * times[:, None])
+        assert torch.allclose(level[:, 0, :, 0], expected)
+    assert torch.equal(flow.cut(1.0, (6, 0), 0, 2, 4)[:, :, 2], flow.levels[1.0][:2, :, 0, :4])  # across the periodic end
+
+
+def test_the_split_of_train_gives_back_the_parts(sets):
+    from study import together
+
+    from orbitscope.data import split_indices
+
+    layout, grid = osc.Layout.of("a"), osc.Grid.square(4)
+    training, validation = (osc.Trajectories(torch.full((n, 2, 1, 4, 4), v), layout, grid, 1.0) for n, v in ((13, 1.0), (4, 2.0)))
+    whole = together(training, validation)
+    parts = split_indices(17, (13 / 17, 4 / 17, 0.0))
+    assert (whole.tensor()[parts[0]] == 1).all() and (whole.tensor()[parts[1]] == 2).all() and len(parts[2]) == 0
+
+
+def ocean(path, seed):
+    draw = np.random.default_rng(seed)
+    with h5py.File(path, "w") as file:
+        file["longitude"], file["latitude"] = np.arange(18) * 0.25 - 30, np.arange(17) * 0.25 + 40
+        file["time"] = np.arange(30.0)
+        file["time"].attrs["units"] = "days since 2021-01-01"
+        for name in ("uo", "vo"):
+            values = draw.normal(size=(30, 17, 18)).cumsum(0).astype(np.float32)
+            values[:, :2, :3] = np.nan
+            file[name] = values
+
+
+def test_the_same_command_reads_ocean_files(tmp_path):
+    """Two files: the second is the new domain. What needs a finer grid than the file has is left out."""
+    for n, name in enumerate(("atlantic.nc", "pacific.nc")):
+        ocean(tmp_path / name, n)
+    run(tmp_path, "--data", str(tmp_path / "atlantic.nc"), str(tmp_path / "pacific.nc"), "--out", str(tmp_path / "out"), "--workers", "1")
+    page = (tmp_path / "docs" / "equivariant-net.md").read_text(encoding="utf-8")
+    assert "Ocean currents from 2 files" in page and "nan" not in page
+    tests = (tmp_path / "results" / "tests.csv").read_text(encoding="utf-8")
+    assert ",domain," in tests and ",rotation," in tests and ",boost," not in tests and "scale 1/2" not in tests
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "full"])
+def test_configs_build(name, sets):
+    """Every network of a config can be made for its windows."""
+    from study import Settings, runs
+
+    settings = Settings(**tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8")))
+    layout = osc.Layout.of("velocity:vector")
+    points = settings.data["rayleigh-benard"]["points"]
+    grid = osc.Grid.square(points, boundary="open")
+    planned = runs(settings)
+    assert len({r.key for r in planned}) == len(planned)
+    assert [r.seed for r in planned] == sorted(r.seed for r in planned)  # seed by seed
+    for kinds in settings.models.values():
+        for chosen in kinds.values():
+            if chosen["model"] in models() and name != "full":
+                model = osc.build(
+                    chosen["model"], channels_in=settings.frames * 2, channels_out=2, layout=layout, grid=grid, residual=True,
+                    resolution=points, **chosen["overrides"],
+                )  # fmt: skip
+                assert model(torch.randn(1, settings.frames * 2, points, points)).shape == (1, 2, points, points)
+    assert json.dumps(settings.data)
