@@ -46,16 +46,15 @@ def errors(found: pd.DataFrame, absent: str) -> plt.Figure:
     for axis, net in zip(axes[0], nets, strict=True):
         block = found[found.network == net]
         names = [t for t in TREATMENTS if t in set(block.treatment)][::-1]
-        for column, colour, marker, words in (
-            ("original", "#0072B2", "o", "as it is"), ("moved", "#D55E00", "s", f"moved by {absent}"),
+        for column, colour, marker, shift, words in (
+            ("original", "#0072B2", "o", 0.13, "as it is"), ("moved", "#D55E00", "s", -0.13, f"moved by {absent}"),
         ):  # fmt: skip
             values = [block[block.treatment == t][column] for t in names]
             middle = np.array([v.median() for v in values])
             gaps = [middle - [v.min() for v in values], [v.max() for v in values] - middle]
-            axis.errorbar(
-                middle, range(len(names)), xerr=np.clip(gaps, 0, None), ls="", marker=marker, ms=6, capsize=3, color=colour, label=words
-            )
-        axis.axvline(1, color="#444444", lw=0.8, ls="--")
+            where, style = np.arange(len(names)) + shift, {"ls": "", "ms": 6, "capsize": 3, "color": colour, "marker": marker}
+            axis.errorbar(middle, where, xerr=np.clip(gaps, 0, None), label=words, **style)
+        axis.axvline(1, color="#444444", lw=0.8, ls="--", zorder=0)
         axis.set_yticks(range(len(names)), [TREATMENTS[t].title for t in names])
         axis.set(xscale="log", title=NETWORKS[net], xlabel="test error / error of persistence")
         axis.grid(axis="x", color="#e4e4e4", lw=0.6, which="both")

@@ -30,15 +30,15 @@ class Treatment:
 TREATMENTS = {
     "plain": Treatment("plain", "leave it as it is"),
     "more": Treatment("more data of the same kind", "simulate more data of the same kind"),
-    "augmented": Treatment("augmentation", "augment the training with the group (TrainConfig.augment)"),
-    "framed": Treatment("frame averaging in training", "train it inside orbitscope.nn.FrameAveraged with one frame", strict=True),
-    "averaging": Treatment("group averaging in training", "train it inside orbitscope.symmetrize", strict=True),
-    "strict": Treatment("strict: equivariant_unet", "train an equivariant_unet", strict=True),
-    "relaxed": Treatment("relaxed, with penalty: relaxed_unet", "train a relaxed_unet with a penalty"),
-    "free": Treatment("relaxed, no penalty: relaxed_unet", "train a relaxed_unet without penalty"),
+    "augmented": Treatment("augmentation", "augment with the group (TrainConfig.augment)"),
+    "framed": Treatment("frame averaging in training", "put it into orbitscope.nn.FrameAveraged with one frame", strict=True),
+    "averaging": Treatment("group averaging in training", "put it into orbitscope.symmetrize", strict=True),
+    "strict": Treatment("strict: equivariant_unet", "take an equivariant_unet", strict=True),
+    "relaxed": Treatment("relaxed, with penalty: relaxed_unet", "take a relaxed_unet with a penalty"),
+    "free": Treatment("relaxed, no penalty: relaxed_unet", "take a relaxed_unet without penalty"),
     "averaged": Treatment("group averaging afterwards", "average it over the group (orbitscope.symmetrize)", strict=True, trained=False),
     "framed_after": Treatment(
-        "frame averaging afterwards", "wrap it in orbitscope.nn.FrameAveraged with one frame", strict=True, trained=False
+        "frame averaging afterwards", "put it into orbitscope.nn.FrameAveraged with one frame", strict=True, trained=False
     ),
 }
 AFTER = tuple(name for name, t in TREATMENTS.items() if not t.trained)

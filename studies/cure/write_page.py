@@ -12,6 +12,7 @@ from study import NETWORKS, TREATMENTS
 from tables import COUPLINGS, LABEL, OUTCOMES, TOLERANCE, correlations, missing, outcomes, span
 
 from orbitscope._whole import write_whole
+from orbitscope.probe._cures import TOLERANCE as LIMIT
 from orbitscope.probe._cures import Cures
 
 PAGE = "cure.md"
@@ -24,7 +25,7 @@ def write_page(results: Path, docs: Path) -> Path:
     drawn, found = figures.draw(t, docs), outcomes(t)
     parts = [
         _head(t, found), _summary(t, found), _figure("errors", drawn), _file(t), _failing(t, found), _cures(t, found), _figure("elements", drawn),
-        _learning(found), _speed(t, found), _figure("speed", drawn), _trade_off(found), _figure("trade-off", drawn), _report(t), _limits(t),
+        _learning(t, found), _speed(t, found), _figure("speed", drawn), _trade_off(found), _figure("trade-off", drawn), _report(t), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -76,21 +77,20 @@ def _summary(t: Tables, found: pd.DataFrame) -> str:
         f"**The failure.** The physics has {words}, the networks have not: relative error {_each(plain, 'relative_error')} there, with skill on the original ({skills}; below {SKILL:g} counts as skill)."
     )
     cures = Cures.from_dict(quoted(t))
-    for kind, one in (("without training", cures.best(training=False)), ("with training", cures.best(training=True))):
-        if one is None:
-            text.append(
-                f"**The best cure {kind}**: none. Rule: every run lower on the moved set, and the median error on the original at most {TOLERANCE:g} times the plain network's, on both networks."
-            )
-        else:
-            text.append(
-                f"**The best cure {kind}**: {one.title}. It lowers the moved error {one.lowered}, for {one.price}; the error on the original is {one.original_ratio[0]:.2g} times the plain network's. (Largest median factor over both networks among the cures measured on both that lower the moved error in every run, and whose median error on the original is at most {TOLERANCE:g} times the plain network's.)"
-            )
+    rules = {
+        "with a new training": (cures.best(training=True), f"largest median factor over all networks, among the cures tried on all of them that lower the moved error by more than {LIMIT:g} in every run and whose median error on the original is at most {LIMIT:g} times the plain network's"),
+        "for one network alone": (cures.special(), "the same among those that only one network has, if it beats the one before"),
+        "without training": (cures.best(training=False), "the same without a limit on the original error"),
+    }  # fmt: skip
+    for kind, (one, rule) in rules.items():
+        effect = f"{one.title}. It lowers the moved error {one.effect}" if one is not None else "none"
+        text.append(f"**The best cure {kind}**: {effect}. (Rule: {rule}.)")
     control = found[found.treatment == "more"]
     if len(control):
-        helps = control.moved_lower.min() > 1
+        helps = control.moved_lower.min() > LIMIT
         text.append(
             f"**The control.** {t.meta['settings']['data']['more'] / t.meta['settings']['data']['train']:g} times as much data of the same kind changes the error on the original by a factor {_each(control, 'original_ratio')} and lowers the moved error by a factor {_each(control, 'moved_lower')}: "
-            + ("it helps in every run." if helps else "it is no cure (rule: lower in every run).")
+            + ("it helps in every run." if helps else f"it is no cure (rule: lower by more than {LIMIT:g} in every run).")
         )
     text.append(_verdict_on_trade_off(correlations(found)))
     return "\n\n".join(text)
@@ -168,7 +168,9 @@ def _cures(t: Tables, found: pd.DataFrame) -> str:
     return "\n\n".join(text)
 
 
-def _learning(found: pd.DataFrame) -> str:
+def _learning(t: Tables, found: pd.DataFrame) -> str:
+    elements = t.meta["settings"]["probe"]["elements"]
+    of = ", ".join(g for g in missing(t)[0] if g in elements)
     rows = []
     for net in [n for n in NETWORKS if n in set(found.network)]:
         for name in (x for x in TREATMENTS if x in set(found[found.network == net].treatment)):
@@ -182,7 +184,7 @@ def _learning(found: pd.DataFrame) -> str:
             )
     head = ["network", "treatment", "coherence, missing elements", "null", "excess", "uniformity", "coherence, early", "uniformity, early"]
     return (
-        "## The learning\n\nCoherence in the Gauss-Newton metric on the missing elements, its null (unrelated states) and the excess; uniformity: 1 minus the range of the coherence over all elements but the identity. Early: after the part of the training that the settings name.\n\n"
+        f"## The learning\n\nCoherence in the Gauss-Newton metric, measured on {', '.join(elements)}: on the missing ones among them ({of}), with its null (unrelated states) and the excess; uniformity: 1 minus the range of the coherence over all of them but the identity. Early: after the part of the training that the settings name.\n\n"
         + table(head, rows)
     )
 
