@@ -12,6 +12,12 @@ SMALL = {
     "vit": {"width": 8, "heads": 2, "depth": 1},
     "resnet": {"width": 4, "depth": 1, "kernel": 3},
     "fno": {"width": 4, "modes": 3, "depth": 1},
+    "motion_unet": {"width": 2, "kernels": (3, 3), "heads": 1},
+    "motion_resnet": {"width": 2, "depth": 1, "kernel": 3},
+    "magnitude_unet": {"width": 4, "kernels": (3, 3), "heads": 1},
+    "magnitude_resnet": {"width": 4, "depth": 1, "kernel": 3},
+    "scale_unet": {"width": 2, "stages": 1, "levels": 2},
+    "scale_resnet": {"width": 2, "depth": 1, "levels": 2},
 }
 
 

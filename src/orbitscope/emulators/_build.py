@@ -95,17 +95,21 @@ _MODELS["motion_unet"] = _Entry(MotionUNet, _with_width("unet", 2))
 _MODELS["motion_resnet"] = _Entry(MotionResNet, _with_width("resnet", 2))
 _MODELS["magnitude_unet"] = _Entry(MagnitudeUNet, _with_width("unet", 1))
 _MODELS["magnitude_resnet"] = _Entry(MagnitudeResNet, _with_width("resnet", 1))
-_MODELS["scale_unet"] = _Entry(ScaleUNet, {"small": {"width": 8}, "medium": {"width": 16}, "paper": {"width": 32}})
+# A parameter of a ladder works at every level and filter: as many as the plain model has would cost over ten times its arithmetic. So these
+# are matched to nothing; small trains on a CPU.
+_MODELS["scale_unet"] = _Entry(
+    ScaleUNet, {"small": {"width": 6}, "medium": {"width": 12, "stages": 3}, "paper": {"width": 24, "stages": 3}}
+)
 _MODELS["scale_resnet"] = _Entry(
-    ScaleResNet, {"small": {"width": 16, "depth": 4}, "medium": {"width": 32, "depth": 6}, "paper": {"width": 64, "depth": 8}}
+    ScaleResNet, {"small": {"width": 12, "depth": 2}, "medium": {"width": 24, "depth": 4}, "paper": {"width": 48, "depth": 8}}
 )
 
 
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make `build(name, ...)` call `factory`, with the keyword arguments of the preset asked for.
 
-    `factory` gets those of `channels_in`, `channels_out`, `resolution`, `layout`, `grid` that its signature names, the preset's options and
-    the overrides.
+    `factory` gets those of `channels_in`, `channels_out`, `resolution`, `layout`, `grid`, `residual` that its signature names, the preset's
+    options and the overrides.
     Raises `OrbitscopeError` where the name is taken or contains a colon.
     """
     if name in _MODELS or ":" in name or not name:
@@ -133,8 +137,9 @@ def build(
     """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
 
     `preset` is one of the model's own (small, medium, paper); `overrides` replace single options of it. `resolution` is needed by models
-    that are tied to one (vit), `layout` by those that know how channels mix (equivariant_unet, equivariant_resnet; these also take `grid`,
-    for its boundaries). Raises `OrbitscopeError` for unknown names and options.
+    that are tied to one (vit), `layout` by those that know how channels mix (equivariant, relaxed, motion, magnitude and scale models;
+    these also take `grid`, for its boundaries), `residual` by those to whom it matters whether they predict an increment (motion, scale).
+    Raises `OrbitscopeError` for unknown names and options.
 
     >>> sum(p.numel() for p in build("resnet", "small", channels_in=2).parameters()) < 150_000
     True
@@ -145,8 +150,8 @@ def build(
         raise OrbitscopeError(f"build: {model!r} has no preset {preset!r}. It has: {', '.join(entry.presets)}.")
     options = {**entry.presets.get(preset, {}), **overrides}
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
-    context = {"channels_in": channels_in, "channels_out": channels_out, "resolution": size, "layout": layout, "grid": grid}
-    context["residual"] = residual
+    ends = {"channels_in": channels_in, "channels_out": channels_out}
+    context = {**ends, "resolution": size, "layout": layout, "grid": grid, "residual": residual}
     made = _call(model, entry.factory, context, options)
     if not isinstance(made, nn.Module):
         raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")

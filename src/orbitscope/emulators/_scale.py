@@ -16,6 +16,8 @@ from ._emulator import Emulator
 from ._layers import Image, check_channels, check_divisible, check_positive
 
 TIME = 2  # powers of inverse length in an inverse time
+CORRELATION = 1.5  # cells: the width of the noise that the first weights are scaled with
+STEP = 0.3  # what an untrained model predicts, in units of what it should
 
 
 class _OnScales(nn.Module):
@@ -78,6 +80,21 @@ class _OnScales(nn.Module):
         """A residual block whose filters are 2^stage times as wide."""
         return _Block(into, out, self.scales, self.cell * 2**stage, self.extent)
 
+    @torch.no_grad()
+    def _calibrate(self, shape: Sequence[int]) -> None:
+        """Scale every layer's first weights so that smooth noise comes out of it with size 1, and of the last with the size of a step.
+
+        The filters of high order leave little of a smooth field, and there is no norm to make up for that.
+        """
+        wave = torch.fft.fftfreq(shape[0])[:, None] ** 2 + torch.fft.rfftfreq(shape[1]) ** 2
+        damped = torch.fft.rfft2(torch.randn(2, self.channels_in, *shape)) * torch.exp(-((2 * math.pi * CORRELATION) ** 2) * wave / 2)
+        state = torch.fft.irfft2(damped, s=tuple(shape))
+        hooks = [m.register_forward_hook(_unit) for m in self.modules() if isinstance(m, ScaleLift | ScaleConv | ScaleProject)]
+        self(state / state.square().mean().sqrt())
+        for hook in hooks:
+            hook.remove()
+        self.head.weight.mul_(STEP)
+
     def check_emulator(self, emulator: Emulator) -> None:
         """Raise where the emulator around it does not pass the symmetry on."""
         if not emulator.residual:
@@ -91,6 +108,14 @@ class _OnScales(nn.Module):
                     "out, or take a model without a scale symmetry."
                 )
             start += size
+
+
+def _unit(layer: nn.Module, _: object, out: Tensor) -> Tensor:
+    """A hook: make the root mean square of the answer 1."""
+    size = out.square().mean().sqrt()
+    if size > 0:
+        layer.get_parameter("weight").div_(size)
+    return out / size if size > 0 else out
 
 
 class ScaleResNet(_OnScales):
@@ -116,11 +141,11 @@ class ScaleResNet(_OnScales):
         layout: Layout,
         grid: Grid,
         residual: bool = True,
-        width: int = 16,
-        depth: int = 4,
-        levels: int = 5,
+        width: int = 12,
+        depth: int = 2,
+        levels: int = 4,
         ratio: float = 2.0,
-        finest: float = 0.3,
+        finest: float = 0.5,
         memory: float = 1.0,
         powers: Sequence[int | float] | None = None,
     ) -> None:
@@ -128,6 +153,7 @@ class ScaleResNet(_OnScales):
         super().__init__("scale_resnet", channels_in, channels_out, layout, grid, residual, powers, ladder, memory, width)
         check_positive(self.name, depth=depth)
         self.blocks = nn.Sequential(*(self.block(width, width) for _ in range(depth)))
+        self._calibrate(grid.shape)
 
     def features(self, h: Tensor) -> Tensor:
         return self.blocks(h)
@@ -147,11 +173,11 @@ class ScaleUNet(_OnScales):
         layout: Layout,
         grid: Grid,
         residual: bool = True,
-        width: int = 8,
+        width: int = 6,
         stages: int = 2,
-        levels: int = 5,
+        levels: int = 4,
         ratio: float = 2.0,
-        finest: float = 0.3,
+        finest: float = 0.5,
         memory: float = 1.0,
         powers: Sequence[int | float] | None = None,
     ) -> None:
@@ -166,6 +192,8 @@ class ScaleUNet(_OnScales):
         self.bottom = self.block(widths[-1], widths[-1], stages)
         self.refine = nn.ModuleList(_Pointwise(b, a) for a, b in steps)
         self.up = nn.ModuleList(self.block(2 * w, w, stage) for stage, w in enumerate(widths[:-1]))
+        check_divisible(torch.empty(grid.shape, device="meta"), 2**stages, self.name, f"{stages} down-samplings")
+        self._calibrate(grid.shape)
 
     def features(self, h: Tensor) -> Tensor:
         check_divisible(h, 2**self.stages, self.name, f"{self.stages} down-samplings")

@@ -61,19 +61,24 @@ class _OnLadder(nn.Module):
         self.filters = _Filters(float(width), extent, orders)
 
     def _spectrum(self, x: Tensor) -> Tensor:
-        return torch.fft.rfftn(x, dim=tuple(range(-self.ndim, 0)))
+        """[batch, channel, ..., *grid] -> [channel, batch, ..., *modes]."""
+        return torch.fft.rfftn(x.transpose(0, 1), dim=tuple(range(-self.ndim, 0)))
 
     def _filtered(self, spectrum: Tensor, weight: Tensor, scale: float, shape: Sequence[int]) -> Tensor:
-        """Sum over inputs and filters: spectrum [batch, in, *modes], weight [out, in, filter] -> [batch, out, *grid]."""
-        # First the channels, one real matrix for all modes, then the filters: products of small complex matrices, mode by mode, are slow.
-        bank = self.filters(shape, scale, spectrum).flatten(1)
-        out, inputs, filters = weight.shape
-        parts = torch.view_as_real(spectrum.flatten(2)).flatten(2)
-        mixed = weight.transpose(1, 2).reshape(out * filters, inputs) @ parts
-        mixed = torch.view_as_complex(mixed.reshape(len(spectrum), out, filters, -1, 2))
-        mixed = (mixed * bank).sum(2)
-        mixed = mixed.reshape(len(spectrum), len(weight), *spectrum.shape[2:])
-        return torch.fft.irfftn(mixed, s=tuple(shape), dim=tuple(range(-self.ndim, 0)))
+        """Sum over inputs and filters: spectrum [in, batch, *modes], weight [out, in, filter] -> [batch, out, *grid]."""
+        # First the channels, one real matrix for all modes and states, then the filters, which are real or imaginary: complex products
+        # of small matrices, mode by mode, took three times as long.
+        bank = self.filters(shape, scale, spectrum)
+        parts = torch.view_as_real(spectrum)
+        sums: list[Tensor | None] = [None, None]  # of the even and of the odd filters, those without their i
+        for i, powers in enumerate(self.filters.powers):
+            odd = sum(powers) % 2
+            mixed = (weight[:, :, i] @ parts.flatten(1)).unflatten(1, parts.shape[1:]) * (bank[i].imag if odd else bank[i].real)[..., None]
+            before = sums[odd]
+            sums[odd] = mixed if before is None else before + mixed
+        even, odd = (torch.view_as_complex(m) if m is not None else 0.0 for m in sums)
+        answer = torch.fft.irfftn(even + 1j * odd, s=tuple(shape), dim=tuple(range(-self.ndim, 0)))
+        return answer.transpose(0, 1)
 
 
 class ScaleLift(_OnLadder):
@@ -122,13 +127,13 @@ class ScaleLift(_OnLadder):
             )
         shape = states.shape[2:]
         spectrum = self._spectrum(states)
-        spectrum = spectrum.reshape(len(states), self.frames, self.channels_in, *spectrum.shape[2:])
+        spectrum = spectrum.unflatten(0, (self.frames, self.channels_in))
         levels = []
         for scale in self.scales:
             factors = torch.tensor([scale**p for p in self.powers], dtype=states.dtype, device=states.device)
-            seen = torch.einsum("nq,bqc...->bcn...", self.recall(scale).to(spectrum), spectrum)
-            seen = seen * factors.reshape(-1, 1, *[1] * self.ndim)
-            levels.append(self._filtered(seen.flatten(1, 2), self.weight, scale, shape))
+            seen = torch.einsum("nq,qc...->cn...", self.recall(scale).to(spectrum), spectrum)
+            seen = seen * factors.reshape(-1, *[1] * (self.ndim + 2))
+            levels.append(self._filtered(seen.flatten(0, 1), self.weight, scale, shape))
         return torch.stack(levels, dim=2) + self.bias.reshape(-1, *[1] * (self.ndim + 1))
 
     def recall(self, scale: float) -> Tensor:
@@ -169,12 +174,12 @@ class ScaleConv(_OnLadder):
         """Features of every scale."""
         _check_ladder("ScaleConv", features, self.weight.shape[1] // self.neighbours, len(self.scales), self.ndim)
         spectrum = self._spectrum(features)
-        absent = torch.zeros_like(spectrum[:, :, :1])
-        spectrum = torch.cat([spectrum, *[absent] * (self.neighbours - 1)], dim=2)
-        levels = [
-            self._filtered(spectrum[:, :, i : i + self.neighbours].flatten(1, 2), self.weight, scale, features.shape[3:])
-            for i, scale in enumerate(self.scales)
-        ]
+        each = spectrum.unbind(2)
+        levels = []
+        for i, scale in enumerate(self.scales):
+            near = each[i : i + self.neighbours]  # beyond the end nothing: fewer inputs
+            weight = self.weight.unflatten(1, (-1, self.neighbours))[:, :, : len(near)].flatten(1, 2)
+            levels.append(self._filtered(torch.stack(near, dim=1).flatten(0, 1), weight, scale, features.shape[3:]))
         return torch.stack(levels, dim=2) + self.bias.reshape(-1, *[1] * (self.ndim + 1))
 
 
