@@ -58,12 +58,12 @@ def error(t: Tables) -> plt.Figure | None:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharex=True)
     for axis, part, title in zip(axes, ("domain", "future"), ("unseen rounds", "later times of the training rounds"), strict=True):
-        for model, block in frame[(frame.part == part) & (frame.data == "ramp")].groupby("model", sort=False):
+        for model, block in _by_model(frame[(frame.part == part) & (frame.data == "ramp")]):
             by = block.assign(value=block.rmse / block.persistence).groupby("level").agg({"law": "mean", "value": ["median", "min", "max"]})
-            _line(axis, by["law"]["mean"], by["value"], str(model))
-        for model, block in frame[(frame.part == part) & (frame.data == "rotation")].groupby("model", sort=False):
+            _line(axis, by["law"]["mean"], by["value"], model)
+        for model, block in _by_model(frame[(frame.part == part) & (frame.data == "rotation")]):
             value = (block.rmse / block.persistence).median()
-            axis.plot(block.law.mean(), value, MARKER[str(model)], color=COLOUR[str(model)], mfc="none" if model != "plain" else None, ms=9)
+            axis.plot(block.law.mean(), value, MARKER[model], color=COLOUR[model], mfc="none" if model != "plain" else None, ms=9)
         axis.set(title=title, xlabel="departure of the law under quarter turns")
         axis.grid(color="#e4e4e4", lw=0.6)
     axes[0].set_ylabel("RMSE of the velocity over that of persistence")
@@ -83,16 +83,16 @@ def learning(t: Tables) -> plt.Figure | None:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4))
     for axis, value, title in ((axes[0], "departure", "the network"), (axes[1], "broken", "its kernels, mean over layers")):
-        for model, block in frame.groupby("model", sort=False):
+        for model, block in _by_model(frame):
             block = block[block[value].notna()] if value in block else block[:0]
             if len(block):
                 for data, part in block.groupby("data", sort=False):
                     face = {"mfc": "none"} if data == "rotation" and model != "plain" else {}
-                    axis.plot(part.law, part[value], MARKER[str(model)], color=COLOUR[str(model)], ms=6, label=MODELS[str(model)], **face)
-        axis.set(title=title, xlabel="departure of the law under quarter turns", yscale="symlog")
-        axis.set_yscale("symlog", linthresh=1e-3)
+                    axis.plot(part.law, part[value], MARKER[model], color=COLOUR[model], ms=6, label=MODELS[model], **face)
+        axis.set(title=title, xlabel="departure of the law under quarter turns", yscale="log")
         axis.grid(color="#e4e4e4", lw=0.6)
-    axes[0].axline((0.05, 0.05), (0.5, 0.5), color="#777777", lw=1, ls="--", label="equal to the law's")
+    same = np.geomspace(1e-3, max(frame.law.max(), 2e-3), 60)
+    axes[0].plot(same, same, color="#777777", lw=1, ls="--", label="equal to the law's")
     axes[0].set_ylabel("departure of the network under quarter turns")
     axes[1].set_ylabel("relative change of a kernel under quarter turns")
     return _finish(figure, axes)
@@ -112,7 +112,7 @@ def elements(t: Tables) -> plt.Figure | None:
         column[0].bar(range(len(names)), law, color="#bbbbbb")
         column[0].set(title=DATA[data])
         for axis, value in ((column[1], "departure"), (column[2], "broken")):
-            kinds = list(dict.fromkeys(block.model))
+            kinds = [m for m, _ in _by_model(block)]
             for kind, shift in zip(kinds, np.linspace(-0.22, 0.22, len(kinds)), strict=True):
                 part = block[block.model == kind].groupby("element")[value].agg(["median", "min", "max"]).reindex(names)
                 gaps = [part["median"] - part["min"], part["max"] - part["median"]]
@@ -166,10 +166,15 @@ def plumes(found: xr.Dataset) -> plt.Figure:
             axis.imshow(image.T, origin="lower", cmap="magma", vmin=0, vmax=float(np.quantile(truth, 0.995)))
             axis.set(xticks=[], yticks=[])
             if k == 0:
-                axis.set_title(title.replace(", ", ",\n"), fontsize=9)
+                axis.set_title(title.replace("relaxed ", "relaxed\n").replace("residual ", "residual\n"), fontsize=9)
         row[0].set_ylabel(("bottom", "right", "top", "left")[int(side)])
     figure.tight_layout()
     return figure
+
+
+def _by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each network, in one order for all figures."""
+    return [(m, frame[frame.model == m]) for m in MODELS if m in set(frame.model)]
 
 
 def _finish(figure: plt.Figure, axes: np.ndarray) -> plt.Figure:
@@ -177,7 +182,8 @@ def _finish(figure: plt.Figure, axes: np.ndarray) -> plt.Figure:
     for axis in axes.flat:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    rows = -(-len(found) // 4)
-    figure.legend(list(found.values()), list(found), loc="lower center", ncols=min(4, len(found)), frameon=False)
+    across = max(2, round(figure.get_figwidth() / 2))
+    rows = -(-len(found) // across)
+    figure.legend(list(found.values()), list(found), loc="lower center", ncols=min(across, len(found)), frameon=False)
     figure.tight_layout(rect=(0, 0.26 * rows / figure.get_figheight() + 0.01, 1, 1))
     return figure

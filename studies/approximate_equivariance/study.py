@@ -21,9 +21,9 @@ DATA = {
 MODELS = {
     "plain": "plain",
     "strict": "strict",
-    "group": "relaxed, per element",
-    "steerable": "relaxed, per cell",
-    "translation": "relaxed, per place",
+    "group": "relaxed by element",
+    "steerable": "relaxed by cell",
+    "translation": "relaxed by place",
     "residual": "residual pathway",
 }
 RELAXED = ("group", "steerable", "translation", "residual")
