@@ -8,11 +8,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import xarray as xr
 from harness import Tables
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
+from tables import read_pictures
 
 # Okabe and Ito's palette; every series also has its own marker and line.
 COLOUR = {"plain": "#000000", "motion": "#0072B2", "magnitude": "#E69F00", "rotation": "#009E73", "scale": "#D55E00"}
@@ -22,12 +22,10 @@ MARKER = {"plain": "x", "motion": "o", "magnitude": "s", "rotation": "^", "scale
 def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
     """Every figure for which there are numbers; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name, make in (("rmse", rmse), ("steps", steps), ("spectra", spectra), ("errors", equivariance), ("pictures", pictures)):
-        if tables["tests"].empty or (name == "pictures" and not (results / "pictures.nc").exists()):
-            continue
-        for dataset in dict.fromkeys(tables["tests"].dataset):
-            figure = make(tables, str(dataset)) if make is not pictures else pictures(results, str(dataset))
+    made, found = [], read_pictures(results)
+    for dataset in dict.fromkeys(str(d) for d in tables["tests"].get("dataset", [])):
+        for name, make in (("rmse", rmse), ("steps", steps), ("spectra", spectra), ("errors", equivariance), ("pictures", None)):
+            figure = make(tables, dataset) if make else pictures(found, dataset)
             if figure is None:
                 continue
             key = f"{name}-{dataset}" if dataset != "rayleigh-benard" else name
@@ -153,32 +151,34 @@ def equivariance(tables: Tables, dataset: str) -> plt.Figure:
     return figure
 
 
-def pictures(results: Path, dataset: str) -> plt.Figure | None:
+def pictures(found: dict[tuple[str, str], np.ndarray], dataset: str) -> plt.Figure | None:
     """One window half-way through the forecast: truth and what the plain, the augmented and the equivariant network say."""
-    kept = xr.load_dataset(results / "pictures.nc", engine="h5netcdf")
-    runs = [str(r) for r in kept["run"].values]
-    backbone = next((b for b in BACKBONES if any(r.startswith(f"{dataset}_{b}_") for r in runs)), None)
-    shown = [(s, t.replace(" ", "_").replace("/", "-")) for s, own in OWN.items() for t in own[-1:]]
-    shown = [(s, t) for s, t in shown if t in kept and f"{dataset}_{backbone}_{s}_0" in runs]
-    if backbone is None or not shown:
+    runs = {run for run, _ in found}
+    backbone = next((b for b in BACKBONES if any(r.startswith(f"{dataset}_{b}_") for r in runs)), "")
+    seed = min((r.rsplit("_", 1)[1] for r in runs), default="")
+    shown = []
+    for symmetry, own in OWN.items():
+        test = own[-1].replace(" ", "_").replace("/", "-")
+        columns = {"plain": "plain", "augmented": f"augmented-{symmetry}", SHORT[symmetry]: symmetry}
+        states = {name: found[key, test] for name, kind in columns.items() if (key := f"{dataset}_{backbone}_{kind}_{seed}", test) in found}
+        if SHORT[symmetry] in states:
+            shown.append((own[-1], states))
+    if not shown:
         return None
-    figure, axes = plt.subplots(len(shown), 4, figsize=(8.6, 2.15 * len(shown) + 0.3), squeeze=False)
-    for row, (symmetry, test) in zip(axes, shown, strict=True):
-        found = {}
-        for name, variant in (("plain", "plain"), ("augmented", f"augmented-{symmetry}"), (SHORT[symmetry], symmetry)):
-            key = f"{dataset}_{backbone}_{variant}_0"
-            if key in runs:
-                found[name] = kept[test].sel(run=key, what="forecast").values
-        truth = kept[test].sel(run=f"{dataset}_{backbone}_{symmetry}_0", what="truth").values
+    figure, axes = plt.subplots(len(shown), 4, figsize=(8.2, 2.05 * len(shown) + 0.3), squeeze=False)
+    vector = False
+    for row, (test, states) in zip(axes, shown, strict=True):
+        truth = next(iter(states.values()))[0]
+        vector = len(truth) == 2
         limit = np.quantile(np.abs(_seen(truth)), 0.995) + 1e-12
-        for axis, (name, state) in zip(row, [("truth", truth), *found.items()], strict=False):
+        for axis, (name, state) in zip(row, [("truth", truth), *((n, s[1]) for n, s in states.items())], strict=False):
             axis.imshow(_seen(state).T, origin="lower", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
             axis.set_title(name, fontsize=9)
         for axis in row:
-            axis.set_xticks([]), axis.set_yticks([])
+            axis.set(xticks=[], yticks=[])
             axis.set_frame_on(False)
-        row[0].set_ylabel(test.replace("_", " ").replace("-", "/"), fontsize=9)
-    figure.suptitle(f"{TITLES[dataset]}, {BACKBONES[backbone]}: {'vorticity' if truth.shape[0] == 2 else 'temperature'}", fontsize=10)
+        row[0].set_ylabel(test, fontsize=9)
+    figure.suptitle(f"{TITLES[dataset]}, {BACKBONES[backbone]}: {'vorticity' if vector else 'temperature'}", fontsize=10)
     figure.tight_layout()
     return figure
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from harness import collect
+from harness import Tables, collect
 from study import Place, runs
 
 from orbitscope._whole import write_whole
@@ -17,12 +17,39 @@ LABEL = ["dataset", "backbone", "variant", "seed"]
 def collect_all(place: Place, results: Path) -> None:
     """Write results/<table>.csv, pictures.nc and meta.json, each whole or not at all. Same cases, same bytes."""
     collect(place, results, [r.label for r in runs(place.settings)], {})
-    parts = {p.parent.name: xr.load_dataset(p, engine="h5netcdf") for p in sorted((place.out / "cases").glob("*/run.nc"))}
-    if parts:
-        whole = xr.concat(list(parts.values()), dim=pd.Index(list(parts), name="run"), join="outer", data_vars="all")
-        whole = whole.drop_attrs()
-        content = whole.to_netcdf(engine="h5netcdf", encoding={k: {"zlib": True, "complevel": 9} for k in whole.data_vars})
+    found = {}
+    for path in sorted((place.out / "cases").glob("*/run.nc")):
+        for name, value in xr.load_dataset(path, engine="h5netcdf").data_vars.items():
+            found[f"{path.parent.name}__{name}"] = (("what", f"channel_{value.shape[1]}", "x", "y"), value.values)
+    if found:
+        coding = {k: {"zlib": True, "complevel": 9, "dtype": "float32"} for k in found}
+        content = xr.Dataset(found).to_netcdf(engine="h5netcdf", encoding=coding)
         write_whole(results / "pictures.nc", lambda part: part.write_bytes(content))
+
+
+def read_tables(results: Path) -> Tables:
+    """The tables of a results folder, with those of the folder <name>-heat beside it, where there is one: a study run in two parts."""
+    tables, other = Tables(results, LABEL), results.with_name(results.name + "-heat")
+    if not (other / "meta.json").exists():
+        return tables
+    more = Tables(other, LABEL)
+    for name, frame in more.items():
+        tables[name] = pd.concat([tables[name], frame], ignore_index=True) if name in tables else frame
+    tables.meta["settings"]["data"] |= more.meta["settings"]["data"]
+    for key in ("planned_runs", "measured_runs"):
+        tables.meta[key] += more.meta[key]
+    tables.meta["parts"] = [more.meta]
+    return tables
+
+
+def read_pictures(results: Path) -> dict[tuple[str, str], np.ndarray]:
+    """(run, test set) -> truth and forecast of one window, [2, channel, x, y], of both parts."""
+    found = {}
+    for path in (results / "pictures.nc", results.with_name(results.name + "-heat") / "pictures.nc"):
+        if path.exists():
+            kept = xr.load_dataset(path, engine="h5netcdf")
+            found |= {(str(name).split("__")[0], str(name).split("__")[1]): value.values for name, value in kept.data_vars.items()}
+    return found
 
 
 @dataclass(frozen=True)
