@@ -95,7 +95,7 @@ _MODELS["motion_unet"] = _Entry(MotionUNet, _with_width("unet", 2))
 _MODELS["motion_resnet"] = _Entry(MotionResNet, _with_width("resnet", 2))
 _MODELS["magnitude_unet"] = _Entry(MagnitudeUNet, _with_width("unet", 1))
 _MODELS["magnitude_resnet"] = _Entry(MagnitudeResNet, _with_width("resnet", 1))
-# A parameter of a ladder works at every level and filter: as many as the plain model has would cost over ten times its arithmetic. So these
+# A parameter of a ladder works at every level and filter: as many as the plain model has would cost many times its arithmetic. So these
 # are matched to nothing; small trains on a CPU.
 _MODELS["scale_unet"] = _Entry(
     ScaleUNet, {"small": {"width": 6}, "medium": {"width": 12, "stages": 3}, "paper": {"width": 24, "stages": 3}}

@@ -42,7 +42,8 @@ class Plan:
     kept: int = 0
     """Bytes of gradients, directional derivatives and probes that are kept."""
     working: int = 0
-    """Bytes of the largest batch."""
+    """Bytes of the largest batch of gradients and of the largest one of directional derivatives together: what an allocator has got from
+    the system for the first it keeps, in pieces that the second cannot always use."""
     budget: int | None = None
 
     @property
@@ -89,19 +90,23 @@ def plan_influence(
     most = 32 if x.device.type != "cpu" else min(32, max(1, _PUSH_AT_WORK // (8 * max(saved, 1))))
     if memory is None:
         plan = Plan(min(chunk, count), min(most, count), 8)
-        working = max(plan.chunk * gradient, plan.push_chunk * plan.together * push if metric.needs_pushforward else 0)
-        return Plan(plan.chunk, plan.push_chunk, plan.together, kept, working)
+        return Plan(plan.chunk, plan.push_chunk, plan.together, kept, _working(plan, metric, gradient, push))
     budget = memory_bytes(memory)
-    free = budget - kept
+    parts = 2 if metric.needs_pushforward else 1  # see `Plan.working`
+    free = (budget - kept) // parts
     if free < max(gradient, push):
+        least = _words(parts * max(gradient, push))
         raise OrbitscopeError(
-            f"influence: {_words(kept)} must be kept and {_words(max(gradient, push))} is needed for one example, more than the budget of "
-            f"{_words(budget)}. Take fewer trajectories or times, or a larger budget{_advice(metric, sketch)}."
+            f"influence: {_words(kept)} must be kept and {least} is needed for one example, more than the budget of {_words(budget)}. "
+            f"Take fewer trajectories or times, or a larger budget{_advice(metric, sketch)}."
         )
     together = next(t for t in (8, 4, 2, 1) if t == 1 or free >= t * push)
     plan = Plan(min(chunk, count, max(1, free // gradient)), min(count, most, max(1, free // (together * push))), together)
-    working = max(plan.chunk * gradient, plan.push_chunk * plan.together * push if metric.needs_pushforward else 0)
-    return Plan(plan.chunk, plan.push_chunk, plan.together, kept, working, budget)
+    return Plan(plan.chunk, plan.push_chunk, plan.together, kept, _working(plan, metric, gradient, push), budget)
+
+
+def _working(plan: Plan, metric: Metric, gradient: int, push: int) -> int:
+    return plan.chunk * gradient + (plan.push_chunk * plan.together * push if metric.needs_pushforward else 0)
 
 
 def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int, sketch: int | None) -> int:
