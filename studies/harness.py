@@ -217,7 +217,8 @@ def took(meta: dict[str, Any]) -> str:
     timing = meta["timing"]
     if not timing:
         return "–"
-    return f"{timing['seconds'] / 60:.0f} minutes on {timing['workers']} processes of one thread ({timing['machine']})"
+    processes = f"{timing['workers']} process{'es' if timing['workers'] > 1 else ''}"
+    return f"{timing['seconds'] / 60:.0f} minutes by the clock on {processes} of one thread ({timing['machine']})"
 
 
 def versions(meta: dict[str, Any]) -> str:
