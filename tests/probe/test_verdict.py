@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import orbitscope as osc
+from orbitscope.probe._cures import cures
 
 D4 = osc.dihedral(4)
 NAMES = [g.name for g in D4]
@@ -60,7 +61,7 @@ def test_all_holds() -> None:
     assert found.attrs["sentence_output"] == "Holds on all 8 elements (relative error 1)."
     assert found.attrs["sentence_data"] == f"All 8 elements: {HOLDS}."
     assert found.attrs["sentence_learning"].startswith("A step on x helps gx more than unrelated states on {r, r2,")
-    assert found.attrs["sentence_next"].startswith("Nothing to mend")
+    assert found.attrs["sentence_next"].startswith("Nothing to mend") and cures().page not in found.attrs["sentence_next"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,31 @@ def test_a_broken_part_leaves_the_subgroup() -> None:
     found = osc.verdict(D4, errors(relative), None, audited(HOLDS))
     assert found.attrs["learnt_subgroup"] == "e, r2, sr, sr3" and found.attrs["learnt_order"] == 4
     assert found.attrs["sentence_output"] == "Holds on {e, r2, sr, sr3} (relative error 1); broken on {r, r3, s, sr2} (relative error 80)."
-    assert "augment with {r, r3, s, sr2}" in found.attrs["sentence_next"]
+    assert "Train longer or on more data, which may be enough for {r, r3, s, sr2}." in found.attrs["sentence_next"]
+    assert cures().sentence("{r, r3, s, sr2}") in found.attrs["sentence_next"]
+
+
+@pytest.mark.parametrize("audit", [None, audited("not contradicted by the file; physics unchecked"), audited("undetermined")])
+def test_cures_wait_for_the_physics(audit: xr.Dataset | None) -> None:
+    """Where nobody knows whether the physics has an element, that comes first."""
+    relative = [1.0 if n in V4 else 80.0 for n in NAMES]
+    said = osc.verdict(D4, errors(relative), None, audit).attrs["sentence_next"]
+    assert said.startswith("Whether the physics has {r, r3, s, sr2} is not known: audit the file with its equation first.")
+    assert cures().sentence("{r, r3, s, sr2}") in said
+
+
+def test_few_trajectories_still_name_the_physics() -> None:
+    """The audit knows the physics though it cannot test the file."""
+    word = "symmetry of the physics; too few trajectories to test the file"
+    said = osc.verdict(D4, errors([1.0, 5.0, *[1.0] * 6]), None, audited(word)).attrs["sentence_next"]
+    assert said.startswith("Train longer or on more data, which may be enough for {r}.")
+
+
+def test_what_is_no_symmetry_gets_no_cure() -> None:
+    """Broken elements that the data do not have are left alone."""
+    relative = [1.0 if n in V4 else 80.0 for n in NAMES]
+    found = osc.verdict(D4, errors(relative), None, audited([HOLDS if n in V4 else "not a symmetry" for n in NAMES]))
+    assert found.attrs["sentence_next"] == "Leave {r, r3, s, sr2}: not a symmetry of these data."
 
 
 def test_elements_that_hold_without_their_group_do_not_count() -> None:
@@ -98,7 +123,7 @@ def test_a_refused_file_comes_before_the_model() -> None:
     found = osc.verdict(D4, errors(relative), shared([0.1] * 8), audited(CONTRADICTS, verdict=CONTRADICTS, fits="components swapped"))
     assert found.attrs["sentence_data"].startswith("REFUSED: the file contradicts its declared convention; components swapped fits.")
     assert found.attrs["sentence_next"].startswith("Convert the file (components swapped) and train again.")
-    assert "says nothing about the model" in found.attrs["sentence_next"]
+    assert "says nothing about the model" in found.attrs["sentence_next"] and cures().page not in found.attrs["sentence_next"]
     assert set(found["data"].values) == {CONTRADICTS} and found.attrs["learnt_subgroup"] == "e, r2, sr, sr3"
 
 
@@ -172,11 +197,12 @@ def test_without_influence_or_audit() -> None:
 
 
 def test_advice_depends_on_what_the_data_say() -> None:
-    """Augment with what the file never shows; leave what is no symmetry; train longer on the rest."""
+    """The cures of the study for all that the physics has; leave what is no symmetry; more of the same for what the file shows only."""
     data = [HOLDS, HOLDS, PHYSICS_ONLY, HOLDS, "not a symmetry", HOLDS, HOLDS, HOLDS]
     found = osc.verdict(D4, errors([1.0, 5.0, 5.0, 1.0, 5.0, 1.0, 1.0, 1.0]), None, audited(data))
-    assert "augment with {r}, or average" in found.attrs["sentence_next"]
-    assert "The file never shows {r2} though the physics has it" in found.attrs["sentence_next"]
+    assert "Train longer or on more data, which may be enough for {r}." in found.attrs["sentence_next"]
+    assert f"The file never shows {{r2}} though the physics has it{cures().of_the_kind()}." in found.attrs["sentence_next"]
+    assert cures().sentence("{r, r2}") in found.attrs["sentence_next"]
     assert "Leave {s}: not a symmetry of these data." in found.attrs["sentence_next"]
     assert f"{{r2}}: {PHYSICS_ONLY}." in found.attrs["sentence_data"]
 

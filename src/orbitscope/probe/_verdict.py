@@ -6,11 +6,13 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Group, Isometry
-from ._audit import CONTRADICTS, HOLDS, NOT, PHYSICS_ONLY
+from ._audit import CONTRADICTS, NOT, PHYSICS_ONLY
+from ._cures import cures
 from ._learnt import learnt_subgroup
 
 OBEYS, NEARLY, BROKEN = "holds", "approximate", "broken"
 SHARED, CHANCE, OPPOSED, UNKNOWN = "shared", "no more than chance", "opposed", "undetermined"
+_OF_PHYSICS = "symmetry of the physics"  # all words of the audit that say so begin like this
 _NEARLY_FACTOR = 2.0
 _LEVEL = 0.05
 _SKILL = 0.5  # of the error of persistence; above it a relative error near 1 says "equally wrong"
@@ -202,12 +204,17 @@ def _next_sentence(group: Group, names: list[str], data: list[str], output: np.n
     state = dict(zip(names, data, strict=True))
     absent = [n for n in broken if state[n] == PHYSICS_ONLY]
     wrong = [n for n in broken if state[n] == NOT]
-    rest = [n for n in broken if state[n] in (HOLDS, UNKNOWN) or n not in (*absent, *wrong)]
+    shown = [n for n in broken if state[n].startswith(_OF_PHYSICS) and n not in absent]
+    doubtful = [n for n in broken if n not in (*absent, *wrong, *shown)]
     advice = []
-    if rest:
-        advice.append(f"Train longer or on more data, augment with {listed(rest)}, or average over the group (orbitscope.symmetrize).")
+    if doubtful:
+        advice.append(f"Whether the physics has {listed(doubtful)} is not known: audit the file with its equation first.")
+    if shown:
+        advice.append(f"Train longer or on more data, which may be enough for {listed(shown)}.")
     if absent:
-        advice.append(f"The file never shows {listed(absent)} though the physics has it: augment with these elements, or build them in.")
+        advice.append(f"The file never shows {listed(absent)} though the physics has it{cures().of_the_kind()}.")
+    if len(broken) > len(wrong):
+        advice.append(cures().sentence(listed([n for n in broken if n not in wrong])))
     if wrong:
         advice.append(f"Leave {listed(wrong)}: not a symmetry of these data.")
     step = _shift_step(names, output)

@@ -1,0 +1,152 @@
+"""studies/cure: the tiny study from simulation to page; its rules on hand-made numbers; what reports quote comes from its results."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = ROOT / "studies" / "cure"
+FIGURES = ("errors", "elements", "speed", "trade-off")
+TABLES = {"audit", "curve", "early", "elements", "runs", "words"}
+
+
+def run(folder, *options, config="tiny.toml", results=None):
+    """The script's standard output; one worker, one thread."""
+    where = ["--results", str(results or folder / "results"), "--docs", str(folder / "docs"), "--package", str(folder / "cures.json")]
+    done = subprocess.run(
+        [sys.executable, str(HERE / "run.py"), "--config", config, *where, *options],
+        capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("cure")
+    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Import the study's modules here, and forget them afterwards: other studies have modules of the same names."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(HERE.parent))
+    monkeypatch.syspath_prepend(str(HERE))
+    yield lambda name: importlib.import_module(name)
+    for name in set(sys.modules) - before:
+        path = getattr(sys.modules[name], "__file__", None)
+        if path and Path(path).is_relative_to(HERE.parent):
+            del sys.modules[name]
+
+
+def test_page_figures_and_tables(study):
+    folder, said = study
+    page = (folder / "docs" / "cure.md").read_text(encoding="utf-8")
+    for name in FIGURES:
+        assert (folder / "docs" / f"cure-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"cure-{name}.png" in page
+    assert {p.stem for p in (folder / "results").glob("*.csv")} == TABLES
+    for heading in ("What was found", "The file first", "The failure", "The cures", "The learning", "The trade-off", "Limits"):
+        assert f"## {heading}" in page
+    assert " nan" not in page.lower() and "symmetry of the physics" in page
+    assert said.count(": training,") == 8 and said.count(": after,") == 2
+
+
+def test_what_commutes_by_construction_says_so(study):
+    """Strict, framed and averaged: coherence 1 on every element measured, and one error on all of the orbit."""
+    frame = pd.read_csv(study[0] / "results" / "elements.csv")
+    strict = frame[frame.treatment.isin(["strict", "framed", "averaging", "averaged", "framed_after"])]
+    assert strict.treatment.nunique() == 5
+    np.testing.assert_allclose(strict.response.dropna(), 1.0, atol=2e-3)
+    spread = strict.groupby(["network", "treatment"]).error.agg(lambda v: v.max() / v.min())
+    np.testing.assert_allclose(spread, 1.0, atol=1e-4)
+    assert strict.commutator.max() < 1e-5
+    plain = frame[(frame.treatment == "plain") & (frame.element == "r")]
+    assert plain.commutator.min() > 1e-3
+
+
+def test_a_second_start_recomputes_nothing(study):
+    folder, _ = study
+    before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
+    kept = {name: (folder / name).read_bytes() for name in ("docs/cure.md", "cures.json")}
+    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    assert "training" not in said and "simulated" not in said
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+
+
+def test_what_reports_quote_is_what_the_committed_results_say(tmp_path):
+    """Page and quoted file are made from the tables of the study, not by hand."""
+    run(tmp_path, "--page-only", config="small.toml", results=HERE / "results" / "small")
+    shipped = ROOT / "src" / "orbitscope" / "probe" / "cures.json"
+    assert json.loads((tmp_path / "cures.json").read_text(encoding="utf-8")) == json.loads(shipped.read_text(encoding="utf-8"))
+    assert (tmp_path / "docs" / "cure.md").read_bytes() == (ROOT / "docs" / "studies" / "cure.md").read_bytes()
+
+
+def test_the_full_study_can_be_built(modules):
+    """Every training of the largest config has a valid configuration and the same number of steps as its plain one."""
+    harness, study = modules("harness"), modules("study")
+    modules("models").known()
+    for name in ("small.toml", "full.toml"):
+        settings = harness.read_settings(study.Settings, Path(name), HERE)
+        runs = study.runs(settings)
+        assert [r.seed for r in runs] == sorted(r.seed for r in runs) and len(set(r.key for r in runs)) == len(runs)
+        for one in runs:
+            config = study.train_config(settings, one)
+            assert config.epochs * settings.steps_per_epoch(one.treatment) == settings.steps(one.network)
+            assert (config.augment is not None) == (one.treatment == "augmented")
+
+
+def test_steps_to_a_level(modules):
+    """Exact on an exponential, whatever the sampling; infinite where it is never reached; the first crossing counts."""
+    reach = modules("tables").reach
+    steps = np.array([0, 10, 40, 50, 100])
+    curve = pd.DataFrame({"step": steps, "validation": np.exp(-0.05 * steps), "train": [np.nan, 1.0, 0.1, 1.0, 0.1]})
+    assert reach(curve, "validation", float(np.exp(-0.05 * 33))) == pytest.approx(33)
+    assert reach(curve, "validation", 1.0) == 0.0 and reach(curve, "validation", 1e-9) == np.inf
+    assert reach(curve, "train", 0.1) == pytest.approx(40)
+
+
+def test_missing_elements_need_the_physics_and_every_network(modules):
+    """A broken element counts only where the audit gives it to the physics and all plain networks fail; no failure says so."""
+    tables = modules("tables")
+    found = tables.Tables.__new__(tables.Tables)
+    dict.__init__(found)
+    found.columns, found.meta = [], {"settings": {"unseen": "r"}}
+    found["audit"] = pd.DataFrame(
+        {"element": ["e", "r", "s", "sr"], "verdict": ["symmetry of the physics and of the file"] * 3 + ["not a symmetry"]}
+    )
+    rows = [("unet", {"e": 1, "r": 9, "s": 9, "sr": 9}), ("vit", {"e": 1, "r": 2, "s": 1.2, "sr": 9})]
+    found["elements"] = pd.DataFrame(
+        [{"network": n, "treatment": "plain", "seed": 0, "element": g, "relative_error": v} for n, r in rows for g, v in r.items()]
+    )
+    assert tables.missing(found) == (["r"], True)
+    found["elements"]["relative_error"] = 1.0
+    assert tables.missing(found) == (["r"], False)
+
+
+def test_correlations_compare_within_networks_only(modules):
+    """Two networks at different levels, each with coupling up and error down: -1, though pooled values would say otherwise."""
+    tables = modules("tables")
+    rows = []
+    for network, level in (("unet", 1.0), ("vit", 100.0)):
+        for k, name in enumerate(("plain", "more", "augmented", "relaxed", "free")):
+            for seed in range(3):
+                x = 0.1 * k + 0.01 * seed
+                couplings = dict.fromkeys(tables.COUPLINGS, x + level)
+                outcomes = {"moved": level * (2 - x), "reach_validation": np.inf if k == 4 else level * (1 + x), "reach_train": 1.0}
+                rows.append({"network": network, "treatment": name, "seed": seed, **couplings, **outcomes})
+    found = tables.correlations(pd.DataFrame(rows)).set_index(["models", "coupling", "outcome"])
+    error, steps = (found.loc[("all", "uniformity", name)] for name in ("moved", "reach_validation"))
+    assert error["rank"] == pytest.approx(-1) and error.high < -0.9
+    assert steps["rank"] > 0.95
+    assert np.isnan(found.loc[("all", "uniformity", "reach_train"), "rank"])
