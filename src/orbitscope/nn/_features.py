@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ..symmetry import Grid, Group, Isometry, Layout, cyclic, parse_group, representation
+from ..symmetry import OCTAHEDRAL_IRREPS, Grid, Group, Isometry, Layout, cyclic, octahedral, octahedral_irrep, parse_group, representation
 
 Matrix = NDArray[np.float64]
 FLIP_X = Isometry(((-1, 0), (0, 1)))
@@ -62,8 +62,10 @@ class FieldType:
     | `irrep:0-` | one component, odd under reflections |
     | `irrep:n/2`, `irrep:n/2-` (as numbers) | one component, $(-1)^j$ under j steps of 2 pi/n; even or odd under the flip of y |
 
-    Irreps are those of C_n, D_n (n > 2), SO(2), O(2) in the plane. `irrep:1` is the vector. Raises `OrbitscopeError` for a word that the
-    group does not have.
+    | `irrep:A1`, `A2`, `E`, `T1`, `T2` (each with g or u in O_h) | in space: one, one, two, three, three components, `octahedral_irrep` |
+
+    Irreps are those of C_n, D_n (n > 2), SO(2), O(2) in the plane, O and O_h in space. `irrep:1` is the vector, in space `irrep:T1u`.
+    Raises `OrbitscopeError` for a word that the group does not have.
     """
 
     word: str
@@ -72,6 +74,8 @@ class FieldType:
     """Number of components."""
     permutes: bool = field(init=False, compare=False)
     """Whether every element only exchanges components: then any function of single values commutes."""
+    signed: bool = field(init=False, compare=False)
+    """Whether every element only exchanges and negates components."""
 
     def __post_init__(self) -> None:
         if self.word == "regular":
@@ -80,18 +84,22 @@ class FieldType:
                     "Features: 'regular' needs a finite group; SO(2) and O(2) have 'irrep:k', scalars and vectors. Or take c16 or d16."
                 )
         elif self.word.startswith("irrep:"):
-            self._irrep  # noqa: B018 (raises where there is none)
+            self._cubic if self.group.ndim == 3 else self._irrep  # noqa: B018 (raises where there is none)
         else:
             representation(self.word)
         # Plain attributes, not cached properties: layers read them in forward, where a compiler follows.
         object.__setattr__(self, "size", self._size())
-        object.__setattr__(self, "permutes", self.word == "regular" or all(_is_permutation(self.matrix(g)) for g in _some(self.group)))
+        every = [] if self.word == "regular" else [self.matrix(g) for g in _some(self.group)]
+        object.__setattr__(self, "permutes", all(_is_permutation(m) for m in every))
+        object.__setattr__(
+            self, "signed", all(np.allclose(m, np.rint(m), atol=1e-12) and _is_permutation(np.abs(np.rint(m))) for m in every)
+        )
 
     def _size(self) -> int:
         if self.word == "regular":
             return len(self.group.elements)
         if self.word.startswith("irrep:"):
-            return self._irrep[2]
+            return OCTAHEDRAL_IRREPS[self._cubic.rstrip("gu")] if self.group.ndim == 3 else self._irrep[2]
         return representation(self.word).size(self.group.ndim)
 
     def matrix(self, element: Isometry) -> Matrix:
@@ -100,6 +108,10 @@ class FieldType:
             return self._permutation(element)
         if not self.word.startswith("irrep:"):
             return representation(self.word).matrix(element.matrix)
+        if self.group.ndim == 3:
+            if not element.is_lattice or (not self.group.reflects and np.linalg.det(element.matrix) < 0):
+                raise self._unknown(element)
+            return octahedral_irrep(self._cubic, element.matrix)
         frequency, sign, size = self._irrep
         angle, flipped = math.atan2(element.matrix[1, 0], element.matrix[0, 0]), np.linalg.det(element.matrix) < 0
         if flipped and not self.group.reflects:
@@ -138,6 +150,18 @@ class FieldType:
         return OrbitscopeError(
             f"Features: a field {self.word!r} of a group without {element!r} cannot be moved by it; take a larger group."
         )
+
+    @cached_property
+    def _cubic(self) -> str:
+        """The name of an irrep of O or O_h."""
+        name, reflects = self.word.removeprefix("irrep:"), self.group.reflects
+        known = [base + parity for parity in ("gu" if reflects else ("",)) for base in OCTAHEDRAL_IRREPS]
+        if name not in known or set(self.group.elements) != set(octahedral(reflections=reflects)):
+            raise OrbitscopeError(
+                f"Features: {self.word!r} is no irrep here; in space O has irrep:A1, A2, E, T1, T2, and O_h the same with g or u. "
+                "Their subgroups have vectors, tensors and regular fields."
+            )
+        return name
 
     @cached_property
     def _irrep(self) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ._features import FieldType
 from ._gather import signed_gather, transposed
+from ._orbit_kernel import orbit_basis
 from ._shared_kernel import shared_kernel
 from ._steerable_kernel import regular_functions, steerable_basis
 
@@ -100,16 +101,26 @@ class BasisPair(PairKernel):
 
     def __init__(self, out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, degree: int) -> None:
         self.degree = degree
-        count = len(steerable_basis(out, into, kernel, degree))
+        count = len(self._basis(out, into, kernel))
         super().__init__(out, into, outs, ins, kernel, count, float(count))
 
+    def _basis(self, out: FieldType, into: FieldType, kernel: int) -> NDArray[np.float64]:
+        return steerable_basis(out, into, kernel, self.degree)
+
     def constants(self) -> dict[str, NDArray]:
-        basis = steerable_basis(self.out, self.into, self.kernel, self.degree)
-        return {"basis": basis.reshape(len(basis), self.out.size * self.into.size * self.kernel**2)}
+        basis = self._basis(self.out, self.into, self.kernel)
+        return {"basis": basis.reshape(len(basis), self.out.size * self.into.size * self.kernel**self.out.group.ndim)}
 
     def made(self, weight: Tensor) -> Tensor:
         entries = exact_matmul(weight, self.basis)
         return entries.unflatten(-1, (self.out.size, self.into.size, -1)).transpose(1, 2)
+
+
+class OrbitPair(BasisPair):
+    """Lattice groups, fields that mix in other ways than by exchange and sign: weights times an exact basis."""
+
+    def _basis(self, out: FieldType, into: FieldType, kernel: int) -> NDArray[np.float64]:
+        return orbit_basis(out, into, kernel)
 
 
 class RegularPair(PairKernel):
@@ -166,7 +177,7 @@ def exact_einsum(words: str, a: Tensor, b: Tensor) -> Tensor:
 
 
 def pair_kernel(out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, degree: int) -> PairKernel:
-    """The right one of the three."""
+    """The right one of the four."""
     if out.group.lattice:
-        return SharedPair(out, into, outs, ins, kernel)
+        return SharedPair(out, into, outs, ins, kernel) if out.signed and into.signed else OrbitPair(out, into, outs, ins, kernel, degree)
     return (RegularPair if out.word == "regular" else BasisPair)(out, into, outs, ins, kernel, degree)

@@ -7,9 +7,11 @@ from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotatio
 from ._isometry import Isometry
 from ._layout import Field, Layout
 from ._moving import Boost, MovedPair, PairSymmetry, Scaling
+from ._octahedral import OCTAHEDRAL_IRREPS, octahedral_irrep
 from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
 
 __all__ = [
+    "OCTAHEDRAL_IRREPS",
     "Boost",
     "Boundary",
     "Centring",
@@ -33,6 +35,7 @@ __all__ = [
     "cyclic",
     "dihedral",
     "octahedral",
+    "octahedral_irrep",
     "parse_group",
     "product",
     "representation",
