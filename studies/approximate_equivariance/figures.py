@@ -118,7 +118,7 @@ def elements(t: Tables) -> plt.Figure | None:
                 gaps = [part["median"] - part["min"], part["max"] - part["median"]]
                 axis.errorbar(np.arange(len(names)) + shift, part["median"], yerr=gaps, ls="", marker=MARKER[kind], color=COLOUR[kind],
                               capsize=2, ms=5, lw=1, label=MODELS[kind])  # fmt: skip
-            axis.set_ylim(bottom=0)
+            axis.set_yscale("log")
         column[2].set(xticks=range(len(names)), xticklabels=names, xlabel="element of D4")
     for axis, label in zip(axes[:, 0], ("departure of the law", "departure of the network", "change of the kernels"), strict=True):
         axis.set_ylabel(label)

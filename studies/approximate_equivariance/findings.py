@@ -49,7 +49,7 @@ def errors(t: Tables) -> pd.DataFrame:
 def findings(t: Tables) -> list[Finding]:
     """All of them, in the order of the questions."""
     levels = [_levels(t, against, part) for against in ("strict", "plain") for part in ("domain", "future")]
-    found = [_ranking(t), *levels, _taken_out(t), *_tracking(t), *_pointing(t), *_zero(t), _published(t)]
+    found = [_ranking(t), *levels, _taken_out(t), *_tracking(t), _places(t), *_pointing(t), *_zero(t), _published(t)]
     return [f for f in found if f is not None]
 
 
@@ -69,7 +69,7 @@ def _ranking(t: Tables) -> Finding | None:
             words.append(
                 f"{_set(data)}, {name}: {MODELS[best]} ({number(by.iloc[0])}, next {MODELS[second]} {number(by.iloc[1])}{'' if sure else ', not on every seed'})"
             )
-    rule = "lowest median RMSE of the velocity over the forecast; sure if lower than the next one's on every seed"
+    rule = "lowest median RMSE of the velocity over the forecast; sure if lower than the next one's on every seed (smoke-S: the ladder has far fewer parameters, see the costs)"
     return Finding("Which network forecasts best on each published set?", rule, "; ".join(words) + ".") if words else None
 
 
@@ -161,6 +161,27 @@ def _tracking(t: Tables) -> list[Finding]:
             rule = f"Spearman over levels and seeds of {what} with that of the law; tracks if the whole bootstrap 95 % interval is above 0"
             found.append(Finding(f"Does the learnt breaking follow the true one? ({name})", rule, ". ".join(words) + "."))
     return found
+
+
+def _places(t: Tables) -> Finding | None:
+    """smoke-T: the weights by place with the same force everywhere, and with twice the force in the right half."""
+    frame = own(t, "relaxation")
+    frame = frame[(frame.data == "translation") & frame.element.isin(["tx", "ty"])] if not frame.empty else frame
+    words = []
+    for element, block in frame.groupby("element") if len(frame) else ():
+        wide = block.pivot_table(index="seed", columns="level", values="broken").dropna()
+        if len(wide) and wide.shape[1] > 1:
+            low, high = wide[wide.columns.min()], wide[wide.columns.max()]
+            sure = "more on every seed" if (high > low).all() else "not more on every seed"
+            words.append(
+                f"along {str(element)[1]}: {number(low.median())} with the same force everywhere, {number(high.median())} with the two halves, {sure}"
+            )
+    rule = "relative change of the weights by place under a shift by one cell (smoke-T); walls break shifts in both sets, and the halves differ along x"
+    return (
+        Finding("Does the network relaxed by place break shifts more where the force depends on the place?", rule, "; ".join(words) + ".")
+        if words
+        else None
+    )
 
 
 def _pointing(t: Tables) -> list[Finding]:

@@ -91,7 +91,8 @@ def _sets(t: Tables) -> str:
     if frame.empty:
         return ""
     rows = []
-    for (data, level), b in frame.groupby(["data", "level"], sort=False):
+    order = {d: n for n, d in enumerate(DATA)}
+    for (data, level), b in sorted(frame.groupby(["data", "level"]), key=lambda one: (order[one[0][0]], one[0][1])):
         forces = " : ".join(number(b[f"force_{k}"].mean()) for k in range(4) if f"force_{k}" in b and b[f"force_{k}"].notna().any())
         if data in ("translation", "scale"):
             forces = "by place" if data == "translation" else "by box"
@@ -284,7 +285,7 @@ def _differences() -> str:
 
 * Relaxed layers start exactly equivariant (there the steerable ones start at random), every weight gets a gradient, the penalty is linear in alpha (there squared, and skipped on a CPU), the networks have nonlinearities throughout. All of that is tested.
 * Vectors turn as vectors do in space: x first, components along the axes. There, positions turned one way and components the other.
-* Parts do not share states, nor turned copies; the normalisation sees training states only. There, training and validation windows overlap in time.
+* Parts share neither states (but for the one that a forecast of later times starts from) nor turned copies; the normalisation sees training states only. There, training and validation windows overlap in time.
 * The error has its root; the departure of the law is measured by the solver, in the unit of the networks' own."""
 
 
