@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from harness import Tables
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
 from tables import read_pictures
 
@@ -59,7 +59,7 @@ def rmse(tables: Tables, dataset: str) -> plt.Figure:
         for (i, j), value in np.ndenumerate(values):
             dark = abs(shade[i, j]) > 1.3
             own = columns[j] in OWN.get(names[i].removeprefix("augmented "), ())
-            axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7.5, color="white" if dark else "black",
+            axis.text(j, i, f"{value:.{2 + (value < 0.1)}f}", ha="center", va="center", fontsize=7.5, color="white" if dark else "black",
                       fontweight="bold" if own else "normal")  # fmt: skip
         axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
         axis.set_yticks(range(len(names)), [SHORT.get(v, v) for v in names], fontsize=8)
@@ -118,6 +118,9 @@ def spectra(tables: Tables, dataset: str) -> plt.Figure:
             _band(axis, block, "shell", SHORT[variant], color=COLOUR[variant], marker=MARKER[variant], ms=3)
         axis.axhline(1, color="#777777", lw=0.8)
         axis.set(yscale="log", xlabel="waves per window", ylabel="E(k), forecast over truth", title=BACKBONES[backbone])
+        axis.yaxis.set_major_locator(LogLocator(2))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_locator(NullLocator())
         axis.legend(fontsize=7, frameon=False)
     for axis in axes[0]:
         _plain(axis)

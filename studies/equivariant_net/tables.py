@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from harness import Tables, collect
-from study import Place, runs
+from study import OWN, Place, runs
 
 from orbitscope._whole import write_whole
 
@@ -19,7 +19,11 @@ def collect_all(place: Place, results: Path) -> None:
     collect(place, results, [r.label for r in runs(place.settings)], {})
     found = {}
     for path in sorted((place.out / "cases").glob("*/run.nc")):
+        symmetry = path.parent.name.split("_")[2].removeprefix("augmented-")
+        shown = [t.replace(" ", "_").replace("/", "-") for s, own in OWN.items() for t in own[-1:] if symmetry in (s, "plain")]
         for name, value in xr.load_dataset(path, engine="h5netcdf").data_vars.items():
+            if name not in shown:
+                continue
             found[f"{path.parent.name}__{name}"] = (("what", f"channel_{value.shape[1]}", "x", "y"), value.values)
     if found:
         coding = {k: {"zlib": True, "complevel": 9, "dtype": "float32"} for k in found}

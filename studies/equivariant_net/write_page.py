@@ -74,9 +74,9 @@ Terms: [Concepts](../concepts.md); the layers: [Build a symmetry in](../how-to/b
 
 def _answers(t: Tables, dataset: str) -> str:
     """Three questions per symmetry and backbone, by rule."""
-    tests = t["tests"]
-    still = t["persistence"][t["persistence"].dataset == dataset].set_index("test")["rmse"]
-    rows, said = [], {key: [] for key in ("helps", "hurts", "cost", "gain", "augment", "builtin", "useless")}
+    tests = t["tests"][t["tests"].dataset == dataset]
+    idle = _without_skill(t, dataset)
+    rows, said = [], {key: [] for key in ("helps", "hurts", "cost", "gain", "augment", "builtin")}
     for backbone in present(tests[tests.dataset == dataset], "backbone", BACKBONES):
         for symmetry, own in OWN.items():
             for test in own:
@@ -85,28 +85,29 @@ def _answers(t: Tables, dataset: str) -> str:
                 learnt = ratio(tests, dataset, backbone, test, f"augmented {symmetry}", symmetry)
                 if not help_.values and not learnt.values:
                     continue
-                name = f"{SHORT[symmetry]} {BACKBONES[backbone]} on {test}"
+                net = f"{SHORT[symmetry]} {BACKBONES[backbone]}"
                 rows.append([BACKBONES[backbone], SHORT[symmetry], test, _told(help_), _told(cost), _told(learnt)])
-                said["helps"] += [name] * (help_.sign == -1)
-                said["hurts"] += [name] * (help_.sign == 1)
-                said["cost"] += [f"{SHORT[symmetry]} {BACKBONES[backbone]}"] * (cost.sign == 1)
-                said["gain"] += [f"{SHORT[symmetry]} {BACKBONES[backbone]}"] * (cost.sign == -1)
-                said["augment"] += [name] * (learnt.sign == -1)
-                said["builtin"] += [name] * (learnt.sign == 1)
-                mine = tests[(tests.dataset == dataset) & (tests.backbone == backbone) & (tests.test == test) & (tests.variant == symmetry)]
-                said["useless"] += [name] * bool(len(mine) and mine.rmse.median() >= still[test])
+                if (backbone, symmetry) in idle:
+                    continue
+                said["helps"] += [f"{net} on {test}"] * (help_.sign == -1)
+                said["hurts"] += [f"{net} on {test}"] * (help_.sign == 1)
+                said["cost"] += [net] * (cost.sign == 1)
+                said["gain"] += [net] * (cost.sign == -1)
+                said["augment"] += [f"{net} on {test}"] * (learnt.sign == -1)
+                said["builtin"] += [f"{net} on {test}"] * (learnt.sign == 1)
     seeds = len(set(tests.seed))
     few = f" With {seeds} seed{'s' * (seeds > 1)} here nothing can be called so." if seeds < 3 else ""
     words = {key: _list(names) for key, names in said.items()}
-    total = len(rows)
+    judged = sum((b, s) not in idle for b, s in ((_code(r[0], BACKBONES), _code(r[1], SHORT)) for r in rows))
+    unfit = _list([f"{SHORT[s]} {BACKBONES[b]}" for b, s in sorted(idle)])
     return f"""## What was found
 
-Rule: an error is *lower* or *higher* than another where it is so at every seed, and there are at least three; all else is *not different*.{few} Of {total} pairs of a network and a test set of its symmetry:
+Rule: an error is *lower* or *higher* than another where it is so at every seed, and there are at least three; all else is *not different*.{few} A network *without skill* (median validation SMSE of one step above half of persistence's) is near persistence on every set and not judged: {unfit}.
+Of {judged} pairs of a judged network and a test set of its symmetry:
 
 * **Building the symmetry in helps on its own set** (RMSE below the plain network's) in {len(said["helps"])}: {words["helps"]}. It hurts in {len(said["hurts"])}: {words["hurts"]}.
 * **On the original set it costs** (RMSE above the plain network's) for {words["cost"]}; it gains for {words["gain"]}.
 * **Training on transformed data does better than building in** in {len(said["augment"])}: {words["augment"]}; worse in {len(said["builtin"])}: {words["builtin"]}; else they do not differ by the rule.
-* A network is of use only where it beats persistence (the last known state). On the set of its own symmetry the median network does not in {len(said["useless"])}: {words["useless"]}.
 
 {table(["backbone", "network", "test set", "RMSE there / plain", "RMSE on original / plain", "augmented / built in, there"], rows)}
 
@@ -115,6 +116,18 @@ Ratios of RMSE, seed by seed: median (least to largest)."""
 
 def _runs(options: dict[str, Any]) -> str:
     return ", ".join(f"{v} {k}" for k, v in options.get("runs", {}).items())
+
+
+def _without_skill(t: Tables, dataset: str) -> set[tuple[str, str]]:
+    """(backbone, symmetry) of the networks that say little more than that nothing moves."""
+    frame = t["runs"]
+    frame = frame[(frame.dataset == dataset) & frame.variant.isin(list(SYMMETRIES))]
+    share = (frame.validation / frame.persistence).groupby([frame.backbone, frame.variant]).median()
+    return {(str(b), str(v)) for (b, v), value in share.items() if not value <= 0.5}
+
+
+def _code(word: str, words: dict[str, str]) -> str:
+    return next(k for k, v in words.items() if v == word)
 
 
 def _told(r: Ratio) -> str:
@@ -218,11 +231,12 @@ def _errors(t: Tables, dataset: str) -> str:
     tests, still = t["tests"], t["persistence"]
     tests, still = tests[tests.dataset == dataset], still[still.dataset == dataset].set_index("test")["rmse"]
     columns = present(tests, "test", TESTS)
-    rows = [["", "persistence", *(f"{still[c]:.2f}" for c in columns)]]
+    form = ".3f" if tests.rmse.median() < 0.1 else ".2f"
+    rows = [["", "persistence", *(format(still[c], form) for c in columns)]]
     for backbone in present(tests, "backbone", BACKBONES):
         for variant in present(tests[tests.backbone == backbone], "variant", VARIANTS):
             block = tests[(tests.backbone == backbone) & (tests.variant == variant)]
-            rows.append([BACKBONES[backbone], SHORT[variant], *(_spread(block[block.test == c].rmse, ".2f") for c in columns)])
+            rows.append([BACKBONES[backbone], SHORT[variant], *(_spread(block[block.test == c].rmse, form) for c in columns)])
     wild = int((tests.wild > 0).sum())
     blown = "" if not wild else f" In {wild} of {len(tests)} forecasts some window left the bound of 1000 units and counts as that."
     steps = t.meta["settings"]["steps"]
@@ -341,7 +355,15 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 Small networks, few steps of training, small windows; seeds vary the weights and the order of the data, not the data. Ranges over seeds are no intervals of confidence. Velocities alone do not determine the flow: the temperature that drives it is hidden, as in the paper.
-Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing} `full.toml` holds the sizes of the paper."""
+Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing} {_ladder(t)} `full.toml` holds sizes towards the paper's."""
+
+
+def _ladder(t: Tables) -> str:
+    options = [k["scale"]["overrides"] for k in t.meta["settings"]["models"].values() if "scale" in k]
+    if not options or t["tests"][t["tests"].variant == "scale"].empty:
+        return ""
+    reach = max(o.get("finest", 0.3) * o.get("ratio", 2.0) ** (o.get("levels", 5) - 1) for o in options)
+    return f"The ladder of Equ-Scale ends at filters with a standard deviation of {reach:g} cells; whether a longer one, or more training, would help was not tested."
 
 
 def _spread(values: pd.Series, form: str) -> str:
