@@ -35,10 +35,11 @@ def quoted(t: Tables) -> dict[str, Any]:
         block = found[found.treatment == name]
         if name == "plain" or block.empty:
             continue
+        by_network = {n: _three(block[block.network == n].moved_lower) for n in NETWORKS if n in set(block.network)}
         cures.append(
             {
                 "name": name, "title": treatment.title, "how": treatment.how, "training": treatment.trained, "strict": treatment.strict,
-                "networks": [n for n in NETWORKS if n in set(block.network)], "runs": len(block),
+                "runs": len(block), "by_network": by_network,
                 "moved_lower": _three(block.moved_lower), "original_ratio": _three(block.original_ratio),
                 "relative_error": _three(block.relative_error), "training_ratio": _three(block.cpu_seconds_ratio),
                 "forward_ratio": _three(block.forward_mflop_ratio),

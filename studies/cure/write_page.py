@@ -79,7 +79,7 @@ def _summary(t: Tables, found: pd.DataFrame) -> str:
     cures = Cures.from_dict(quoted(t))
     rules = {
         "with a new training": (cures.best(training=True), f"largest median factor over all networks, among the cures tried on all of them that lower the moved error by more than {LIMIT:g} in every run and whose median error on the original is at most {LIMIT:g} times the plain network's"),
-        "for one network alone": (cures.special(), "the same among those that only one network has, if it beats the one before"),
+        **{f"for the {word} alone": (cures.special(n), "the same among those that only this network has, if there it lowers the error more than the one before") for n, word in cures.networks.items()},
         "without training": (cures.best(training=False), "the same without a limit on the original error"),
     }  # fmt: skip
     for kind, (one, rule) in rules.items():
@@ -323,6 +323,7 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 * One law, one kind of data, networks of {s["data"]["resolution"]} x {s["data"]["resolution"]} cells and a few hundred steps: orders of magnitude, not constants of nature. `full.toml` has a larger study.
+* Equal numbers of steps, not equal arithmetic: a treatment that costs more a step had more of it. Whether the plain network would do better with as much arithmetic is not measured.
 * Constant rate, no annealing: coherences of an annealed network are near 0 for another reason (the [study of symmetry influence](symmetry-influence.md)).
 * The strict and relaxed networks are as wide as the plain UNet's computation allows, with fewer parameters; there is no strict or relaxed ViT here: averaging in training stands in for it.
 * Only failures on elements that the data never show: nothing is measured on a network that fails where its data have the symmetry (in the [study of symmetry influence](symmetry-influence.md) see there how far networks on such data miss D4).
