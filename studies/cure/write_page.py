@@ -17,6 +17,7 @@ from orbitscope.probe._cures import Cures
 
 PAGE = "cure.md"
 SKILL = 0.5  # of the verdict
+EXCESS = 0.05  # less than this is called none
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -65,7 +66,7 @@ do next" comes from here. Terms: [Concepts](../concepts.md).
 def _summary(t: Tables, found: pd.DataFrame) -> str:
     absent, fails = missing(t)
     words = ", ".join(absent)
-    text = ["## What was found", ""]
+    text = ["## What was found"]
     if not fails:
         text.append(
             f"The plain networks fail on no element that the physics has (rule: median relative error above {TOLERANCE:g} for every network), so nothing below is a cure. The numbers are given for {words}."
@@ -186,6 +187,19 @@ def _learning(t: Tables, found: pd.DataFrame) -> str:
     return (
         f"## The learning\n\nCoherence in the Gauss-Newton metric, measured on {', '.join(elements)}: on the missing ones among them ({of}), with its null (unrelated states) and the excess; uniformity: 1 minus the range of the coherence over all of them but the identity. Early: after the part of the training that the settings name.\n\n"
         + table(head, rows)
+        + "\n\n"
+        + _apart(found)
+    )
+
+
+def _apart(found: pd.DataFrame) -> str:
+    """Where error and coherence say different things."""
+    middle = found.groupby(["network", "treatment"])[["relative_error", "excess"]].median()
+    words = lambda keys: "; ".join(f"{NETWORKS[n]}, {TREATMENTS[t].title}" for n, t in keys) or "none"  # noqa: E731
+    held, shared = middle.relative_error <= TOLERANCE, middle.excess >= EXCESS
+    return (
+        f"Error and coherence need not agree. Relative error at most {TOLERANCE:g} with an excess below {EXCESS:g}: {words(middle.index[held & ~shared])}. "
+        f"Relative error above {TOLERANCE:g} with an excess of {EXCESS:g} or more: {words(middle.index[~held & shared])}. (Medians over seeds, missing elements.)"
     )
 
 
