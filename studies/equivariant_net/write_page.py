@@ -69,7 +69,7 @@ Symmetry into Deep Dynamics Models for Improved Generalization* (ICLR 2021), wit
 Terms: [Concepts](../concepts.md); the layers: [Build a symmetry in](../how-to/build-in.md).
 
 * Asked: does a network with a symmetry built in forecast better where that symmetry is used, what does it cost elsewhere, and does training on transformed data do as well?
-* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned trainings, seeds {", ".join(map(str, seeds))}; {t.meta["date"]}, {" and ".join(took(m) for m in (t.meta, *t.meta.get("parts", [])))}, other work beside it; {versions(t.meta)}."""
+* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned trainings, seeds {", ".join(map(str, seeds))}; {t.meta["date"]}, {" and ".join(w for m in (t.meta, *t.meta.get("parts", [])) if (w := took(m)) != "–")}, other work beside it; {versions(t.meta)}."""
 
 
 def _answers(t: Tables, dataset: str) -> str:
@@ -355,7 +355,7 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 Small networks, few steps of training, small windows; seeds vary the weights and the order of the data, not the data. Ranges over seeds are no intervals of confidence. Velocities alone do not determine the flow: the temperature that drives it is hidden, as in the paper.
-Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing} {_ladder(t)} `full.toml` holds sizes towards the paper's."""
+Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing}{_ladder(t)} `full.toml` holds sizes towards the paper's."""
 
 
 def _ladder(t: Tables) -> str:
@@ -363,7 +363,7 @@ def _ladder(t: Tables) -> str:
     if not options or t["tests"][t["tests"].variant == "scale"].empty:
         return ""
     reach = max(o.get("finest", 0.3) * o.get("ratio", 2.0) ** (o.get("levels", 5) - 1) for o in options)
-    return f"The ladder of Equ-Scale ends at filters with a standard deviation of {reach:g} cells; whether a longer one, or more training, would help was not tested."
+    return f" The ladder of Equ-Scale ends at filters with a standard deviation of {reach:g} cells; whether a longer one, or more training, would help was not tested."
 
 
 def _spread(values: pd.Series, form: str) -> str:
