@@ -338,7 +338,7 @@ def _published(t: Tables, dataset: str) -> str:
     other = (
         ""
         if dataset == "ocean"
-        else " They are of ocean currents and of networks a thousand times as large, and the data here are simulated: only the direction can be compared, and nothing forces it to be the same."
+        else " They are of ocean currents and of far larger networks, and the data here are simulated: only the direction can be compared, and nothing forces it to be the same."
     )
     return f"""## Beside the published numbers
 
