@@ -67,7 +67,7 @@ class _OnLadder(nn.Module):
     def _filtered(self, spectrum: Tensor, weight: Tensor, scale: float, shape: Sequence[int]) -> Tensor:
         """Sum over inputs and filters: spectrum [in, batch, *modes], weight [out, in, filter] -> [batch, out, *grid]."""
         # First the channels, one real matrix for all modes and states, then the filters, which are real or imaginary: complex products
-        # of small matrices, mode by mode, is slower.
+        # of small matrices, mode by mode, are slower.
         bank = self.filters(shape, scale, spectrum)
         parts = torch.view_as_real(spectrum)
         sums: list[Tensor | None] = [None, None]  # of the even and of the odd filters, those without their i
