@@ -207,10 +207,16 @@ def beside_peers(
     return found
 
 
-def without_path(argument: str) -> str:
-    """`dattri=PATH` for where a peer's Python lies on this machine."""
-    name, given, _ = argument.removeprefix("--python=").partition("=")
-    return argument[: argument.index(name)] + name + "=PATH" if given and name in PEERS else argument
+def said(arguments: list[str]) -> str:
+    """The command to repeat it: `dattri=PATH` for where a peer's Python lies on this machine, without folder and choice of parts."""
+    parsed, kept = iter(arguments), []
+    for argument in parsed:
+        if argument == "--folder":
+            next(parsed)
+        elif argument != "--only" and argument not in PARTS:
+            name, given, _ = argument.partition("=")
+            kept.append(f"{name}=PATH" if given and name in PEERS else argument)
+    return " ".join(["python", "benchmarks/influence.py", *kept])
 
 
 def call_peer(command: list[str]) -> dict[str, Any]:
@@ -269,7 +275,7 @@ def main() -> None:
         table = {
             "machine": machine(), "torch": str(torch.__version__), "threads": options.threads, "python": platform.python_version(),
             "orbitscope": osc.__version__,
-            "command": " ".join(["python", "benchmarks/influence.py", *(without_path(a) for a in sys.argv[1:])]),
+            "command": said(sys.argv[1:]),
             "parameters": sum(p.numel() for p in model.parameters()), "points": points, **sizes,
         }  # fmt: skip
         kept = json.loads(options.write.read_text(encoding="utf-8")) if options.write and options.write.exists() else {}
