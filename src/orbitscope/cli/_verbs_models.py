@@ -6,6 +6,8 @@ from typing import Literal
 
 import tyro
 
+from .._errors import OrbitscopeError
+
 Device = Literal["auto", "cpu", "cuda"]
 Positional = tyro.conf.Positional
 
@@ -22,11 +24,13 @@ class Train:
     out: Path
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
-    """unet, vit, resnet, fno, equivariant_unet, equivariant_resnet, relaxed_unet, relaxed_resnet, or "package.module:callable"."""
+    """unet, vit, resnet, fno; equivariant_, relaxed_, motion_, magnitude_ or scale_ before unet or resnet; or "package.module:callable"."""
     preset: str = "small"
     """small, medium or paper."""
     override: tuple[str, ...] = ()
     """Single options of the model, such as width=32."""
+    group: str | None = None
+    """Symmetry of an equivariant_ or relaxed_ model: d4, c8, so2, ...; short for --override group=d4."""
     residual: bool = True
     """Predict the increment instead of the next state."""
     epochs: int = 10
@@ -70,6 +74,10 @@ class Train:
         from ._words import load_words, parse_words
 
         overrides = parse_words(self.override, "--override")
+        if self.group is not None:
+            if overrides.get("group", self.group) != self.group:
+                raise OrbitscopeError(f"--group {self.group} and --override group={overrides['group']} contradict each other. Give one.")
+            overrides["group"] = self.group
         config = TrainConfig(
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
