@@ -64,7 +64,7 @@ def as_it_is(model):
     """What kronfluence says to the model as it is: an error, or nothing."""
     try:
         prepare_model(copy.deepcopy(model), Loss())
-    except Exception as error:
+    except Exception as error:  # the peer raises of its own kinds; whichever it is belongs in the table
         return f"{type(error).__name__}: {error}"
     return ""
 
@@ -110,7 +110,7 @@ def fit_ekfac(analyzer, problem):
     try:
         arguments = FactorArguments(strategy="ekfac", use_empirical_fisher=True)
         analyzer.fit_all_factors("ekfac", problem.kets, per_device_batch_size=min(8, problem.count), factor_args=arguments)
-    except Exception as error:
+    except Exception as error:  # the same: that it does not run is a result
         return {"runs": False, "why": f"{type(error).__name__}: {error}"}
     return {"runs": True, "fit_seconds": time.perf_counter() - start, "fisher": "empirical, on the kets"}
 

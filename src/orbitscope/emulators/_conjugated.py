@@ -197,7 +197,7 @@ class _FrameAttention(nn.Module):
         return self.frame.gain * (x + self.frame.difference(mixed, frame))
 
 
-def frames_of(model: str, channels_in: int, channels_out: int, layout: Layout) -> int:
+def frames_in(model: str, channels_in: int, channels_out: int, layout: Layout) -> int:
     """How many frames of the layout go in; raises where the channels are no whole number of them, or not one comes out."""
     if channels_in < 1 or channels_in % layout.channels or channels_out != layout.channels:
         raise OrbitscopeError(

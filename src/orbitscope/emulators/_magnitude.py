@@ -12,7 +12,7 @@ from ..nn import MagnitudeConv
 from ..nn._magnitude import _over, _root
 from ..nn._surround import Surrounds
 from ..symmetry import Grid, Layout
-from ._conjugated import ROOT, ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_of, surrounds_of
+from ._conjugated import ROOT, ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_in, surrounds_of
 from ._emulator import Emulator
 
 
@@ -138,7 +138,7 @@ def _frame(
     scaled: str | Sequence[str] | None,
     width: int,
 ) -> tuple[Frame, Ends]:
-    frames = frames_of(model, channels_in, channels_out, layout)
+    frames = frames_in(model, channels_in, channels_out, layout)
     if width < 2:
         raise OrbitscopeError(f"{model}: `width` must be at least 2, got {width}.")
     names = _scaled(model, layout, scaled)

@@ -10,7 +10,7 @@ from .._errors import OrbitscopeError
 from ..nn import MotionConv
 from ..nn._surround import Surrounds
 from ..symmetry import Grid, Layout
-from ._conjugated import ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_of, surrounds_of
+from ._conjugated import ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_in, surrounds_of
 from ._emulator import Emulator
 
 
@@ -129,7 +129,7 @@ def _frame(
     moving: str | None,
     width: int,
 ) -> tuple[Frame, Ends]:
-    frames = frames_of(model, channels_in, channels_out, layout)
+    frames = frames_in(model, channels_in, channels_out, layout)
     if width < 2:
         raise OrbitscopeError(f"{model}: `width` must be at least 2 vectors, got {width}: one alone has no difference from the mean.")
     name = _moving(model, layout, moving)

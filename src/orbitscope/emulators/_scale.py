@@ -11,7 +11,7 @@ from .._errors import OrbitscopeError
 from ..nn import ScaleConv, ScaleLift, ScaleProject
 from ..symmetry import Grid, Layout
 from ..symmetry._moving import DIMENSIONS
-from ._conjugated import ROOT, frames_of
+from ._conjugated import ROOT, frames_in
 from ._emulator import Emulator
 from ._layers import Image, check_channels, check_divisible, check_positive
 
@@ -38,7 +38,7 @@ class _OnScales(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(model, width=width)
-        frames = frames_of(model, channels_in, channels_out, layout)
+        frames = frames_in(model, channels_in, channels_out, layout)
         if not residual:
             raise OrbitscopeError(
                 f"{model}: predicts a rate of change, as a step of fixed dt does not transform under scale. Use residual=True."
