@@ -129,7 +129,8 @@ class ScaleResNet(_OnScales):
     `powers` p, one per field; None: by the names that `symmetry.Scaling` knows (velocity 1, vorticity 2, tracer 0, ...). Periodic axes
     of `grid` are circular; others are mirrored, at twice the cost.
 
-    *Limits.* The ends of the ladder and of the grid: zooms by more than a few steps of the ladder leave it. Raises `OrbitscopeError` for
+    *Limits.* The ends of the ladder and of the grid: a zoom moves features off it, and with few levels (the default) most of what is to
+    commute is near an end; more `levels`, from a smaller `finest`, err less and cost more. Raises `OrbitscopeError` for
     fields of unknown dimension, and where the normalisation subtracts the mean of a field whose power is not 0.
     Source: Wang, Walters and Yu, ICLR 2021, scale; there never measured.
     """
