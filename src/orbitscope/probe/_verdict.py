@@ -8,13 +8,13 @@ import xarray as xr
 from ..symmetry import Group, Isometry
 from ._audit import CONTRADICTS, NOT, PHYSICS_ONLY
 from ._cures import cures
+from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words
 from ._learnt import learnt_subgroup
+from ._listed import listed
 
 OBEYS, NEARLY, BROKEN = "holds", "approximate", "broken"
-SHARED, CHANCE, OPPOSED, UNKNOWN = "shared", "no more than chance", "opposed", "undetermined"
 _OF_PHYSICS = "symmetry of the physics"  # all words of the audit that say so begin like this
 _NEARLY_FACTOR = 2.0
-_LEVEL = 0.05
 _SKILL = 0.5  # of the error of persistence; above it a relative error near 1 says "equally wrong"
 _FLOORS = 10.0  # a commutator within so many floors is exact, skill or not
 _ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
@@ -48,7 +48,7 @@ def verdict(
     floor = equivariance["floor"].values
     exact = (floor <= _ROUNDING) & (equivariance["commutator"].median("transition").values <= _FLOORS * floor)
     output[exact] = OBEYS
-    learning = _per_element(names, influence, _learning)
+    learning = _per_element(names, influence, learning_words)
     data = _per_element(names, audit, lambda a: [str(v) for v in a["verdict"].values])
     holding = [group[n] for n, o in zip(names, output, strict=True) if o == OBEYS]
     learnt = [g.name for g in group.largest_subgroup(holding)]
@@ -60,7 +60,7 @@ def verdict(
     result.attrs.update(
         sentence_data=_data_sentence(names, data, audit),
         sentence_output=_output_sentence(names, output, error, skill),
-        sentence_learning=_learning_sentence(names, learning, output, influence, group),
+        sentence_learning=learning_sentence(names, learning, influence, group) + _disagreement(names, learning, output, influence, group),
         sentence_next=_next_sentence(group, names, data, output, audit, refused),
         learnt_subgroup=", ".join(learnt),
         **_support(group, equivariance, influence, tolerance, learnt, holding),
@@ -70,21 +70,6 @@ def verdict(
         group=group.name,
     )
     return result
-
-
-def listed(names: Sequence[str], limit: int = 8) -> str:
-    """Names in braces; long lists of shifts in short, with their common step if they have one.
-
-    >>> listed(["e", "r2"]), listed([str(k) for k in range(0, 64, 4)])
-    ('{e, r2}', '{0, 4, 8, ..., 60}')
-    """
-    if len(names) <= limit:
-        return "{" + ", ".join(names) + "}"
-    if all(n.isdigit() for n in names):
-        steps = np.unique(np.diff([int(n) for n in names]))
-        if len(steps) == 1:
-            return "{" + ", ".join([*names[:3], "...", names[-1]]) + "}"
-    return f"{len(names)} elements ({', '.join(names[:4])}, ...)"
 
 
 def _per_element(names: list[str], result: xr.Dataset | None, words: object) -> list[str]:
@@ -110,17 +95,6 @@ def _support(
             "shared_support": drawn.attrs["learnt_subgroup_support"],
         }  # fmt: skip
     return attributes
-
-
-def _learning(influence: xr.Dataset) -> list[str]:
-    low, high = influence["excess_low"].values, influence["excess_high"].values
-    corrected = influence["p_holm"].values if "p_holm" in influence else np.full(len(low), np.nan)
-    possible = influence["p_least"].values * max(1, len(low) - 1) <= _LEVEL if "p_least" in influence else np.zeros(len(low), bool)
-    words = []
-    for a, b, p, can in zip(low, high, corrected, possible, strict=True):
-        chance = bool(can) and p > _LEVEL  # NaN (the identity, or no test) is not above
-        words.append(UNKNOWN if not np.isfinite(a) else SHARED if a > 0 and not chance else OPPOSED if b < 0 else CHANCE)
-    return words
 
 
 def _members(names: list[str], words: Sequence[str], wanted: str) -> list[str]:
@@ -156,29 +130,14 @@ def _output_sentence(names: list[str], output: np.ndarray, error: np.ndarray, sk
     return sentence
 
 
-def _learning_sentence(names: list[str], learning: list[str], output: np.ndarray, influence: xr.Dataset | None, group: Group) -> str:
+def _disagreement(names: list[str], learning: list[str], output: np.ndarray, influence: xr.Dataset | None, group: Group) -> str:
+    """What to say where the words on the output and on the learning do not go together; empty if they do."""
     if influence is None:
-        return "Not measured."
-    others = [n for n in names if n != group.identity.name]
-    words = dict(zip(names, learning, strict=True))
-    measured = [n for n in others if words[n] != UNKNOWN]
-    if not measured:
-        return "No null to compare with: probe at least two trajectories."
-    excess = influence["excess"].sel(element=measured)
-    parts = []
-    for word, text in (
-        (SHARED, "A step on x helps gx more than unrelated states on"),
-        (CHANCE, "no more than unrelated states on"),
-        (OPPOSED, "less than unrelated states on"),
-    ):
-        mine = [n for n in measured if words[n] == word]
-        if mine:
-            values = excess.sel(element=mine).values
-            parts.append(f"{text} {listed(mine)} (excess coherence {values.min():.2f} to {values.max():.2f})")
-    sentence = "; ".join(parts) + "."
-    holds = dict(zip(names, output, strict=True))
-    apart = [n for n in measured if holds[n] == OBEYS and words[n] != SHARED]
-    against = [n for n in measured if holds[n] == BROKEN and words[n] == SHARED]
+        return ""
+    pairs = [(n, w, o) for n, w, o in zip(names, learning, output, strict=True) if n != group.identity.name and w != UNKNOWN]
+    apart = [n for n, word, holds in pairs if holds == OBEYS and word != SHARED]
+    against = [n for n, word, holds in pairs if holds == BROKEN and word == SHARED]
+    sentence = ""
     if apart:
         sentence += (
             f" Output and learning disagree on {listed(apart)}: the output commutes, but what is left of the error is not shared "
@@ -186,7 +145,7 @@ def _learning_sentence(names: list[str], learning: list[str], output: np.ndarray
         )
     if against:
         sentence += f" On {listed(against)} learning is shared though the output is broken: more training, or data, may still mend it."
-    return sentence[0].upper() + sentence[1:]
+    return sentence
 
 
 def _next_sentence(group: Group, names: list[str], data: list[str], output: np.ndarray, audit: xr.Dataset | None, refused: bool) -> str:
