@@ -1,5 +1,7 @@
 """The group average commutes with its group, shares the parameters of its model, and refuses what it cannot average over."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -90,6 +92,16 @@ def test_what_cannot_be_averaged_is_refused() -> None:
         osc.symmetrize(model(), osc.cyclic(4), osc.GridAction(LAYOUT, osc.Grid((4, 6), (1, 1), ("periodic", "periodic"))))
     with pytest.raises(osc.OrbitscopeError, match="not periodic"):
         osc.symmetrize(model(), osc.translations(4), osc.GridAction(LAYOUT, osc.Grid.square(4, boundary="wall")))
+
+
+@pytest.mark.parametrize("words", ["d4", "D4*tx*ty"])
+@pytest.mark.parametrize("wrap", [osc.symmetrize, osc.nn.FrameAveraged])
+def test_words_name_the_group_of_this_grid(wrap: Any, words: str) -> None:
+    """As audit, equivariance and probe take them; shifts without a number are those of the grid, not of a default size."""
+    action, plain, x = osc.GridAction(LAYOUT, osc.Grid.square(4)), model(), torch.randn(2, 4, 4, 4, dtype=torch.float64)
+    assert torch.equal(wrap(plain, words, action)(x), wrap(plain, osc.parse_group(words, points=4), action)(x))
+    with pytest.raises(osc.OrbitscopeError, match="cannot read 'dihedral4'"):
+        wrap(plain, "dihedral4", action)
 
 
 def test_sampled_quarter_turns_are_exact_and_welcome() -> None:

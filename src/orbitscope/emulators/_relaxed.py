@@ -22,13 +22,13 @@ def relaxed_unet(
     kind: Kind = "group",
     banks: int = 2,
 ) -> nn.Module:
-    """`EquivariantUNet` with relaxed convolutions (`nn.relax`: `kind`, `banks`): the same symmetry before the first step, exactly.
+    """`EquivariantUNet` with relaxed convolutions (`nn.relax`, `keep=False`: `kind`, `banks`), exactly equivariant before the first step.
 
     `TrainConfig.relaxation` is the weight of the penalty on leaving it, `nn.relaxation(model)` says afterwards what was left. Kind
     "translation" needs `resolution` and is tied to it.
     """
     made = EquivariantUNet(channels_in, channels_out, layout, grid, group, width, kernels, heads)
-    return relax(made, kind, banks=banks, example=_example(channels_in, resolution))
+    return relax(made, kind, banks=banks, example=_example(channels_in, resolution), keep=False)
 
 
 def relaxed_resnet(
@@ -46,7 +46,7 @@ def relaxed_resnet(
 ) -> nn.Module:
     """`EquivariantResNet` with relaxed convolutions; see `relaxed_unet`."""
     made = EquivariantResNet(channels_in, channels_out, layout, grid, group, width, depth, kernel)
-    return relax(made, kind, banks=banks, example=_example(channels_in, resolution))
+    return relax(made, kind, banks=banks, example=_example(channels_in, resolution), keep=False)
 
 
 def _example(channels: int, resolution: tuple[int, int] | None) -> torch.Tensor | None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import GridAction, Group
+from ..symmetry import GridAction, Group, parse_group
 
 _MODES = 2  # wave numbers of the template, per axis and direction
 
@@ -27,6 +27,7 @@ class FrameAveraged(nn.Module):
 
     Source: Puny et al. 2022, "Frame averaging", and for the weights Dym et al. 2024, "Equivariant frames and the impossibility of
     continuous canonicalization" (the idea of weighted frames; the weights here are simpler). Shares the parameters of `model`.
+    `group` is a group, or words as `parse_group` reads them ("d4*tx*ty": all shifts of the grid of `action`).
     Raises `OrbitscopeError` for an element that the grid cannot move by an index permutation, and `frames` out of 1..|G|.
     """
 
@@ -38,8 +39,9 @@ class FrameAveraged(nn.Module):
     source: Tensor
     sign: Tensor
 
-    def __init__(self, model: nn.Module, group: Group, action: GridAction, frames: int = 1) -> None:
+    def __init__(self, model: nn.Module, group: Group | str, action: GridAction, frames: int = 1) -> None:
         super().__init__()
+        group = parse_group(group, points=action.grid.shape) if isinstance(group, str) else group
         if not 1 <= frames <= len(group):
             raise OrbitscopeError(f"frames: must lie in 1..{len(group)} for {group.name}, got {frames}.")
         for g in group:

@@ -9,32 +9,49 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ._conv import EquivariantConv
 from ._features import Features
-from ._relaxed import Model
-from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv, _has_regular
+from ._relaxed import Model, RelaxedConv
+from ._relaxed_conv import (
+    RelaxedGroupConv,
+    RelaxedResidualConv,
+    RelaxedSteerableConv,
+    RelaxedTranslationConv,
+    _Banked,
+    _has_regular,
+)
 
 Kind = Literal["group", "steerable", "translation", "residual"]
 
 
-def relax(model: Model, kind: Kind = "group", *, banks: int = 2, example: Tensor | None = None) -> Model:
-    r"""A copy of an equivariant model whose every `EquivariantConv` is a relaxed one, exactly equivariant at the start.
+def relax(model: Model, kind: Kind = "group", *, banks: int = 2, example: Tensor | None = None, keep: bool = True) -> Model:
+    r"""A copy of an equivariant model whose every `EquivariantConv` is a relaxed one: the same function, still exactly equivariant.
 
-    `kind`: "group" (a weight per element; where a layer has no regular field, per cell), "steerable" (a weight per cell of the kernel;
-    kernels of one cell stay strict), "translation" (a weight per place; needs `example`, a state [batch, channel, *grid] of the
-    size that the model will see), "residual" (a free kernel beside the strict one). "residual" computes the same function as
-    `model` at the start; the others have `banks` kernels per layer, the model's own first, all scaled by
-    $1/\sqrt{\mathrm{banks}}$ (1 bank: the same function).
+    $$f_{relaxed}(x) = f(x) \text{ at the start: } \sum_l w_l K_l \text{ with } w = (1, 0, \dots, 0),\; K_1 \text{ the model's own}$$
 
-    Raises `OrbitscopeError` for a model without such layers.
+    - `model`: trained or not; it is not changed. A layer that it uses in two places stays one layer.
+    - `kind`: "group" (a weight per element; where a layer has no regular field, per cell), "steerable" (a weight per cell of the kernel;
+      kernels of one cell stay strict), "translation" (a weight per place), "residual" (a free kernel beside the strict one, 0 at first).
+    - `banks`: kernels per layer, at least 1 ("residual" has no banks). Those after the model's own are fresh and weigh 0, so a first
+      step of training moves their weights w, and from the second step on the kernels themselves.
+    - `example`: a state [batch, channel, *grid] of the size that the model will see; "translation" needs it.
+    - `keep`: False draws for training from scratch instead, where there is no function to keep: all banks weigh 1 and all kernels,
+      the model's own among them, are divided by $\sqrt{\mathrm{banks}}$. The emulators relaxed_unet and relaxed_resnet start so.
+
+    Raises `OrbitscopeError` for a model without such layers, an unknown `kind`, or "translation" without `example`.
     """
     if kind not in get_args(Kind):
         raise OrbitscopeError(f"relax: `kind` must be one of {', '.join(get_args(Kind))}, got {kind!r}.")
     made = copy.deepcopy(model)
-    found = {name: layer for name, layer in made.named_modules() if type(layer) is EquivariantConv}
+    found = _strict_layers(made)
     if not found:
-        raise OrbitscopeError(f"relax: {type(model).__name__} has no EquivariantConv. Build it from equivariant layers first.")
+        raise OrbitscopeError(
+            f"relax: {type(model).__name__} has no EquivariantConv left to relax. Build it from equivariant layers first."
+        )
     shapes = _output_shapes(made, found, example) if kind == "translation" else {}
+    replaced: dict[nn.Module, nn.Module] = {}  # a layer under two names becomes one layer under two names
     for name, layer in found.items():
-        replacement = _relaxed(layer, kind, banks, shapes.get(name))
+        if layer not in replaced:
+            replaced[layer] = _relaxed(layer, kind, banks, shapes.get(name), keep)
+        replacement = replaced[layer]
         if name:
             parent, _, attribute = name.rpartition(".")
             setattr(made.get_submodule(parent), attribute, replacement)
@@ -43,7 +60,14 @@ def relax(model: Model, kind: Kind = "group", *, banks: int = 2, example: Tensor
     return made  # pyright: ignore[reportReturnType]
 
 
-def _relaxed(layer: EquivariantConv, kind: Kind, banks: int, shape: tuple[int, ...] | None) -> nn.Module:
+def _strict_layers(model: nn.Module) -> dict[str, EquivariantConv]:
+    """The equivariant convolutions under every name that they have, without the kernels inside layers that are relaxed already."""
+    listed = list(model.named_modules(remove_duplicate=False))
+    inside = tuple(f"{name}." if name else "" for name, layer in listed if isinstance(layer, RelaxedConv))
+    return {name: layer for name, layer in listed if type(layer) is EquivariantConv and not (inside and name.startswith(inside))}
+
+
+def _relaxed(layer: EquivariantConv, kind: Kind, banks: int, shape: tuple[int, ...] | None, keep: bool) -> nn.Module:
     into, out = layer.into, layer.out
     if kind == "group" and not (_has_regular(into) or _has_regular(out)):
         kind = "steerable"
@@ -56,12 +80,23 @@ def _relaxed(layer: EquivariantConv, kind: Kind, banks: int, shape: tuple[int, .
     like = layer.reference()
     made.to(like.device, like.dtype)
     made.load_state_dict(layer.state_dict(), strict=False)
-    if kind != "residual" and banks > 1:
-        with torch.no_grad():
-            for parameter in made.rows.parameters():
-                parameter.div_(banks**0.5)
+    if isinstance(made, _Banked):
+        _start(made, keep)
     made.train(layer.training)
     return made
+
+
+@torch.no_grad()
+def _start(layer: _Banked, keep: bool) -> None:
+    """What the banks weigh before training. A layer of L banks draws each kernel with 1/L of a single kernel's variance."""
+    if keep:
+        layer.shares[1:] = 0
+        for bank in layer.more:
+            for parameter in bank.parameters():
+                parameter.mul_(layer.banks**0.5)
+    else:
+        for parameter in layer.rows.parameters():
+            parameter.div_(layer.banks**0.5)
 
 
 def _make(

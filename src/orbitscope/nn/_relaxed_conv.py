@@ -17,7 +17,9 @@ from ._surround import check_counts, convolve
 
 
 class _Banked(RelaxedConv):
-    """Several equivariant kernels, this layer's own and those of `more`."""
+    """Several equivariant kernels, this layer's own and those of `more`, mixed by `shares` [banks, ...]."""
+
+    shares: nn.Parameter
 
     def __init__(self, into: Features, out: Features, kernel: int, banks: int, gain: float, bias: bool, **options: Any) -> None:
         check_counts(type(self).__name__, banks=banks)
@@ -39,9 +41,10 @@ class _Banked(RelaxedConv):
 class RelaxedGroupConv(_Banked):
     r"""Group convolution with a weight per element: $(\psi * f)(g) = \sum_h \sum_l w_l(h)\, \psi_l(g^{-1} h)\, f(h)$.
 
-    Equal $w_l$ over the group is the strict layer, and so it starts; L = `banks` equivariant kernels $\psi_l$. The weights sit on the
-    element h of the regular input fields; in a layer that lifts (no regular input) on the element g of the output. Other fields take no
-    part. `shares` [banks, |G|] are the $w_l$. `penalty`: $\sum_l \mathrm{mean}_{g \ne h} |w_l(g) - w_l(h)|$. Options as `EquivariantConv`.
+    With equal $w_l$ over the group the layer is exactly equivariant; all $w_l$ are 1 at the start. L = `banks` equivariant kernels
+    $\psi_l$. The weights sit on the element h of the regular input fields; in a layer that lifts (no regular input) on the element g of
+    the output. Other fields take no part. `shares` [banks, |G|] are the $w_l$. `penalty`:
+    $\sum_l \mathrm{mean}_{g \ne h} |w_l(g) - w_l(h)|$. Options as `EquivariantConv`.
 
     Raises `OrbitscopeError` where neither side has a regular field. Source: Wang, Walters and Yu, ICML 2022 (there the code has
     the weights on g throughout).
@@ -101,8 +104,9 @@ class RelaxedGroupConv(_Banked):
 class RelaxedSteerableConv(_Banked):
     r"""Convolution with a weight per cell of the kernel: $\sum_y \sum_l w_l(y)\, K_l(y)\, f(x + y)$, $K_l$ equivariant, any fields.
 
-    Equal $w_l$ over the cells is strict, and so it starts. `shares` [banks, *kernel]; `penalty`: mean $|w_l(y) - w_l(y')|$ over
-    neighbouring cells, summed over banks. A radial w costs a penalty although it breaks nothing, as published.
+    With equal $w_l$ over the cells the layer is exactly equivariant; all $w_l$ are 1 at the start. `shares` [banks, *kernel]; `penalty`:
+    mean $|w_l(y) - w_l(y')|$ over neighbouring cells, summed over banks. A radial w costs a penalty although it breaks nothing, as
+    published.
     Options as `EquivariantConv`.
 
     Raises `OrbitscopeError` for a kernel of one cell. Source: Wang, Walters and Yu, ICML 2022 (there initialised at random, and so
@@ -144,9 +148,10 @@ class RelaxedSteerableConv(_Banked):
 class RelaxedTranslationConv(_Banked):
     r"""Convolution with a weight per place: $\sum_l w_l(x)\, (K_l * f)(x)$, $K_l$ equivariant; tied to one output grid of `shape`.
 
-    Equal $w_l$ over space is strict, and so it starts: shifts are what is relaxed, and turns about the centre with them. `shares`
-    [banks, *shape]; `penalty`: mean $|w_l(x) - w_l(x')|$ over neighbouring cells (around the corner where the boundary is circular),
-    summed over banks and axes. `broken` has the elements tx, ty, tz (one cell along the axis) too. Source: Wang, Walters and Yu, ICML 2022.
+    With equal $w_l$ over space the layer is exactly equivariant; all $w_l$ are 1 at the start. Shifts are relaxed, and turns about the
+    centre with them. `shares` [banks, *shape]; `penalty`: mean $|w_l(x) - w_l(x')|$ over neighbouring cells (around the corner where the
+    boundary is circular), summed over banks and axes. `broken` has the elements tx, ty, tz (one cell along the axis) too.
+    Source: Wang, Walters and Yu, ICML 2022.
     """
 
     def __init__(

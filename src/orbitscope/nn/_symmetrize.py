@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import GridAction, Group, Isometry
+from ..symmetry import GridAction, Group, Isometry, parse_group
 from ._past import frames_of
 
 
@@ -16,11 +16,16 @@ class Symmetrized(nn.Module):
     pass without gradients does not grow with |G|. Where the action interpolates, F commutes up to the interpolation error only. A model
     that sees several states (`frames_of`) has all of them moved.
 
+    - `model`: [batch, channel, *grid] -> the same shape.
+    - `group`: a group, or words as `parse_group` reads them; words such as "tx" mean all shifts of the grid of `action`.
+    - `action`: how an element moves a state (`GridAction`).
+
     Raises `OrbitscopeError` if the grid cannot represent an element.
     """
 
-    def __init__(self, model: nn.Module, group: Group, action: GridAction) -> None:
+    def __init__(self, model: nn.Module, group: Group | str, action: GridAction) -> None:
         super().__init__()
+        group = parse_group(group, points=action.grid.shape) if isinstance(group, str) else group
         for g in group:
             action.require(g)
         if group.sampled:
@@ -46,6 +51,6 @@ class Symmetrized(nn.Module):
         return self.action(self.group.inverse(g), self.model(self.action(g, state)))
 
 
-def symmetrize(model: nn.Module, group: Group, action: GridAction) -> Symmetrized:
-    """The group average of `model`: see `Symmetrized`."""
+def symmetrize(model: nn.Module, group: Group | str, action: GridAction) -> Symmetrized:
+    """The group average of `model` over a group, or over the one that words such as "d4*tx" name: see `Symmetrized`."""
     return Symmetrized(model, group, action)
