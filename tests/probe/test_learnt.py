@@ -1,14 +1,11 @@
 """The learnt subgroup with its uncertainty, and tests corrected for many elements."""
 
-import itertools
-
 import numpy as np
 import pytest
 import xarray as xr
 
 import orbitscope as osc
 from orbitscope.probe import learnt_subgroup
-from orbitscope.probe._statistics import holm, permutation_test
 
 D4 = osc.dihedral(4)
 NAMES = [g.name for g in D4]
@@ -56,30 +53,3 @@ def test_learning_is_asked_too() -> None:
     for wrong in ({"tolerance": 0.5}, {"resamples": 0}):
         with pytest.raises(osc.OrbitscopeError, match="at least 1"):
             learnt_subgroup(D4, _errors({}, 0.1), **wrong)  # type: ignore[arg-type]
-
-
-def test_permutation_test_counts_all_permutations() -> None:
-    block = np.random.default_rng(0).normal(size=(2, 4, 4)) + 0.7 * np.eye(4)
-    apart = ~np.eye(4, dtype=bool)
-
-    def statistic(order: tuple[int, ...]) -> float:
-        moved = block[:, :, list(order)]
-        return float(np.median([moved[t, i, i] for t in range(2) for i in range(4)]) - np.median(moved[:, apart]))
-
-    values = [statistic(o) for o in itertools.permutations(range(4))]
-    p, least = permutation_test(block, 0)
-    assert p == pytest.approx(np.mean(np.array(values) >= values[0] - 1e-12)) and least == pytest.approx(1 / 24)
-
-
-def test_permutation_test_is_calibrated_and_has_power() -> None:
-    rng = np.random.default_rng(5)
-    null = [permutation_test(rng.normal(size=(2, 5, 5)), 0)[0] for _ in range(300)]
-    assert np.mean(np.array(null) <= 0.05) < 0.09 and 0.4 < np.mean(null) < 0.62
-    assert permutation_test(rng.normal(size=(2, 8, 8)) + 3 * np.eye(8), 0)[0] == pytest.approx(1 / 2000)
-    assert np.isnan(permutation_test(np.ones((2, 1, 1)), 0)[0])
-
-
-def test_holm_by_hand() -> None:
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
-    found = holm(np.array([0.5, np.nan, 0.9]))
-    assert found[0] == 1.0 and np.isnan(found[1]) and found[2] == 1.0

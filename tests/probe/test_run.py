@@ -248,7 +248,9 @@ def test_sampled_groups_can_be_probed(random_data: Make) -> None:
 def test_one_trajectory_gives_no_word_on_learning(random_data: Make) -> None:
     """And no warning."""
     tree = osc.probe(conv(), random_data(trajectories=1), "c2", CONFIG)
-    assert tree["C2/verdict"].attrs["sentence_learning"].startswith("No null to compare with")
+    sentence = "Undetermined on {r}: one trajectory has no other to compare with; at least 5 are needed for one element."
+    assert tree["C2/verdict"].attrs["sentence_learning"] == sentence
+    assert tree["C2/influence"].attrs["test"].startswith("none: one trajectory")
     assert set(tree["C2/verdict"]["learning"].values) == {"undetermined"}
 
 

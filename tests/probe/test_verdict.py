@@ -40,9 +40,13 @@ def errors(
 
 
 def shared(excess: Sequence[float], *, width: float = 0.1, names: Sequence[str] = NAMES) -> xr.Dataset:
-    """A result of `influence` with these excesses."""
+    """A result of `influence` with these excesses, from many trajectories."""
     values = np.asarray(excess, dtype=float)
-    parts = {"excess": values, "excess_low": values - width, "excess_high": values + width}
+    p = np.where(np.array(names) == "e", np.nan, np.where(np.abs(values) > width, 0.001, 0.5))
+    p[np.isnan(values)] = np.nan
+    parts = {
+        "excess": values, "excess_low": values - width, "excess_high": values + width, "p_holm": p, "p_least": np.full(len(values), 1e-4),
+    }  # fmt: skip
     return xr.Dataset({k: ("element", v) for k, v in parts.items()}, coords={"element": list(names)})
 
 
@@ -56,11 +60,15 @@ def audited(words: Sequence[str] | str, *, verdict: str = "consistent", fits: st
 def test_all_holds() -> None:
     """Error near 1, excess above 0, right file: nothing to mend."""
     found = osc.verdict(D4, errors([1.0] * 8), shared([0.3] * 8), audited(HOLDS))
-    assert set(found["output"].values) == {"holds"} and set(found["learning"].values) == {"shared"} and set(found["data"].values) == {HOLDS}
+    assert (
+        set(found["output"].values) == {"holds"}
+        and set(found["learning"].values[1:]) == {"shared"}
+        and set(found["data"].values) == {HOLDS}
+    )
     assert found.attrs["learnt_order"] == 8 and found.attrs["learnt_subgroup"].split(", ") == NAMES
     assert found.attrs["sentence_output"] == "Holds on all 8 elements (relative error 1)."
     assert found.attrs["sentence_data"] == f"All 8 elements: {HOLDS}."
-    assert found.attrs["sentence_learning"].startswith("A step on x helps gx more than unrelated states on {r, r2,")
+    assert found.attrs["sentence_learning"].startswith("A step on x lowers the loss of gx more than that of unrelated states on {r, r2,")
     assert found.attrs["sentence_next"].startswith("Nothing to mend") and cures().page not in found.attrs["sentence_next"]
 
 
@@ -156,19 +164,6 @@ def test_a_floor_of_resampling_is_no_proof() -> None:
     assert found["output"].values.tolist() == ["holds", "broken"] * 4
 
 
-def test_learning_words_follow_the_interval() -> None:
-    """Above 0, around it, below it, none."""
-    excess = [0.5, 0.3, 0.05, -0.05, -0.3, np.nan, 0.11, -0.11]
-    found = osc.verdict(D4, errors([1.0] * 8), shared(excess))
-    words = ["shared", "shared", "no more than chance", "no more than chance", "opposed", "undetermined", "shared", "opposed"]
-    assert found["learning"].values.tolist() == words
-    sentence = found.attrs["sentence_learning"]
-    assert "more than unrelated states on {r, sr2} (excess coherence 0.11 to 0.30)" in sentence
-    assert "no more than unrelated states on {r2, r3} (excess coherence -0.05 to 0.05)" in sentence
-    assert "less than unrelated states on {s, sr3} (excess coherence -0.30 to -0.11)" in sentence
-    assert "Output and learning disagree on {r2, r3, s, sr3}" in sentence
-
-
 def test_learning_that_is_shared_though_the_output_is_broken() -> None:
     """Both ways of disagreeing are said."""
     relative = [1.0] * 4 + [9.0] * 4
@@ -180,13 +175,6 @@ def test_elements_without_influence_are_undetermined() -> None:
     """Influence is measured for some elements of a large group."""
     found = osc.verdict(D4, errors([1.0] * 8), shared([0.3, 0.3], names=["e", "r2"]))
     assert found["learning"].sel(element="r2").item() == "shared" and found["learning"].sel(element="r").item() == "undetermined"
-
-
-def test_one_trajectory_says_so() -> None:
-    """No null, no word."""
-    found = osc.verdict(D4, errors([1.0] * 8), shared([np.nan] * 8))
-    assert set(found["learning"].values) == {"undetermined"}
-    assert found.attrs["sentence_learning"] == "No null to compare with: probe at least two trajectories."
 
 
 def test_without_influence_or_audit() -> None:

@@ -18,6 +18,7 @@ from ._gradients import Loss, example_gradients, gram
 from ._losses import bra_loss as named_loss
 from ._metric import Metric
 from ._normalise import cosine
+from ._permutation import trajectories_needed
 from ._plan import Plan, plan_influence
 from ._provenance import stamp
 from ._sample import Transitions, resolve, sample_for
@@ -66,14 +67,18 @@ def influence(
     Result, dimensions [element, bra_time, bra_trajectory, ket_time, ket_trajectory]: `influence`, `coherence`; `bra_self`, `loss` [element,
     bra_time, bra_trajectory]; `ket_self` [element, ket_time, ket_trajectory]; and per element, over same-transition pairs against the null
     of different trajectories at the same time: `response`, `null` (medians, with quartiles `_low`, `_high`), `excess` (difference, with a
-    bootstrap 95 % interval over trajectories), `kept_rank`, `condition`, `residual` (of the linear systems, where iterated);
-    `response_by_damping` [damping, element] and `null_by_damping` over four decades of damping, for gauss_newton; `control`, the coherence
-    of the group-averaged model of this one, which must be 1 (NaN for interpolated elements).
+    bootstrap 95 % interval over trajectories), `p_value`, `p_holm`, `p_least` (two-sided permutation test, see `learning_words`; attribute
+    `test` says what it can show: a single trajectory has no null, and with few of them no outcome is significant), `kept_rank`,
+    `condition`, `residual` (of the linear systems, where iterated); `response_by_damping` [damping, element] and `null_by_damping` over
+    four decades of damping, for gauss_newton; `control`, the coherence of the group-averaged model of this one, which must be 1 (NaN for
+    interpolated elements).
 
     Gradients run over the whole module through torch.func; no layer is special.
 
     Where it fails: coherence alone says little. Late in training it can vanish for a model that commutes well, early it is high between
-    unrelated states; read `excess` with the equivariance error beside it. An interpolated element moves x and y with its own error.
+    unrelated states; read `excess` with the equivariance error beside it. An excess above 0 says that the step is specific to this state,
+    not that training on copies helps: `coherence_blocks` shows which elements share learning, `transfer_test` what training on copies
+    does. An interpolated element moves x and y with its own error.
 
     Raises `OrbitscopeError` for a model that cannot be probed or differentiated, data without transitions, an unknown metric, a budget
     that is too small.
@@ -112,11 +117,24 @@ def influence(
         pushforward_check=engine.check,
         sketch=sketch or 0,
         plan=str(plan),
+        test=_said(result, len(pairs.trajectories)),
         **rule.settings,
     )
     return stamp(
         result, "influence", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times), **rule.settings
     )
+
+
+def _said(result: xr.Dataset, trajectories: int) -> str:
+    """What the test of the excess is, and what it can show."""
+    tested = int(np.isfinite(result["p_holm"].values).sum())
+    if trajectories == 1:
+        return "none: one trajectory has no other to compare with, so null, excess and p-values are NaN"
+    if not tested:
+        return "none: no element but the identity, or no coherence that is defined"
+    needed = trajectories_needed(tested)
+    can = "" if trajectories >= needed else f"; no outcome can be significant at 5 %, which takes at least {needed} trajectories"
+    return f"two-sided permutation test over {trajectories} trajectories, Holm's correction for {tested} elements{can}"
 
 
 def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, ...]) -> xr.Dataset:

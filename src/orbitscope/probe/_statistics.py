@@ -1,13 +1,13 @@
 """Response, null and excess of a coherence matrix."""
 
-import itertools
-import math
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ._permutation import draws_for, holm, permutation_test
+
 Array = NDArray[np.float64]
+_ENTRIES = 2**22  # numbers of resampled blocks that are held at a time
 
 
 def summarise(coherence: xr.DataArray, seed: int, resamples: int = 1000, identity: str = "e") -> dict[str, xr.DataArray]:
@@ -18,9 +18,9 @@ def summarise(coherence: xr.DataArray, seed: int, resamples: int = 1000, identit
     that a resample makes of one trajectory with itself. With a single trajectory there is no null: NaN. Undefined coherences (a zero
     gradient) are left out.
 
-    `p_value`: one-sided permutation test of "gx answers its own x no more than any other x'": the kets' trajectories are exchanged, all of
-    them if there are few, else 1999 random ones. `p_holm`: after Holm's correction for all elements but the identity, which is
-    no test (its own kets are its bras). n trajectories allow no p below 1 / n!; `p_least` says what is possible.
+    `p_value`: two-sided permutation test of "gx answers its own x as it answers any other x'" (see `permutation_test`); `p_holm`: after
+    Holm's correction for all elements but the identity, which is no test (its own kets are its bras); `p_least`: the smallest p-value that
+    so many trajectories allow, 2 / n! or that of the random draws, whose number grows with the number of elements.
     """
     values = coherence.transpose("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory").values
     same_time = np.stack([values[:, t, :, t, :] for t in range(values.shape[1])], axis=1)  # [element, time, bra, ket]
@@ -36,17 +36,18 @@ def summarise(coherence: xr.DataArray, seed: int, resamples: int = 1000, identit
     }
     columns["excess"] = columns["response"] - columns["null"]
     names = [str(n) for n in coherence["element"].values]
-    p, least = np.array([permutation_test(block, seed) for block in same_time]).T
     tested = np.array([n != identity for n in names])
+    tests = [permutation_test(block, seed, draws_for(int(tested.sum()))) for block in same_time]
+    p, least = np.array([(one.p, one.least) for one in tests]).T
     columns["p_value"], columns["p_holm"], columns["p_least"] = p, np.full(len(p), np.nan), least
     columns["p_holm"][tested] = holm(p[tested])
     words = {
         "response": "median coherence of gx with its own x",
         "null": "median coherence of gx with unrelated x' at the same time",
         "excess": "response minus null; _low and _high: bootstrap 95 % interval over trajectories",
-        "p_value": "permutation test that gx answers its own x more than others; one-sided",
+        "p_value": "permutation test that gx answers its own x more, or less, than others; two-sided",
         "p_holm": "the same after Holm's correction for all elements but the identity",
-        "p_least": "smallest p-value that so many trajectories allow",
+        "p_least": "smallest two-sided p-value that so many trajectories allow, before the correction",
     }
     return {
         name: xr.DataArray(
@@ -67,56 +68,30 @@ def _bootstrap(block: Array, seed: int, resamples: int) -> tuple[float, float]:
     count = block.shape[1]
     if count < 2:
         return float("nan"), float("nan")
-    rng = np.random.default_rng([seed, 0xB007])
-    estimates = []
-    for _ in range(resamples):
-        pick = rng.integers(count, size=count)
-        apart = pick[:, None] != pick[None, :]
-        chosen = block[:, pick][:, :, pick]
-        same, other = _defined(np.diagonal(chosen, axis1=1, axis2=2)), _defined(chosen[:, apart])
-        if same.size and other.size:
-            estimates.append(np.median(same) - np.median(other))
-    if not estimates:
+    picks = np.random.default_rng([seed, 0xB007]).integers(count, size=(resamples, count))
+    some = max(1, _ENTRIES // block.size)
+    estimates = np.concatenate([_resampled(block, picks[k : k + some]) for k in range(0, resamples, some)])
+    estimates = _defined(estimates)
+    if not estimates.size:
         return float("nan"), float("nan")
     low, high = np.quantile(estimates, [0.025, 0.975])
     return float(low), float(high)
 
 
-def permutation_test(block: Array, seed: int, draws: int = 1999) -> tuple[float, float]:
-    """One-sided p-value of median(diagonal) - median(rest) of [time, bra, ket] under exchanged kets, and the least that is possible."""
-    count = block.shape[1]
-    if count < 2 or np.isnan(block).all():
-        return float("nan"), float("nan")
-
-    observed = float(_exchanged(block, np.arange(count)[None])[0])
-    if math.factorial(count) <= draws + 1:
-        orders = np.array(list(itertools.permutations(range(count))))
-        return float(np.mean(_exchanged(block, orders) >= observed - 1e-12)), 1 / len(orders)
-    rng = np.random.default_rng([seed, 0x9E2])
-    orders = np.argsort(rng.random((draws, count)), axis=1)
-    reached = int((_exchanged(block, orders) >= observed - 1e-12).sum())
-    return (1 + reached) / (1 + draws), 1 / (1 + draws)
+def _resampled(block: Array, picks: NDArray[np.int64]) -> Array:
+    """median(diagonal) - median(off-diagonal) for every row of `picks`; NaN where a resample has no pair of one of the two kinds."""
+    count = len(picks)
+    chosen = block[:, picks[:, :, None], picks[:, None, :]]  # [time, R, n, n]
+    same = np.diagonal(chosen, axis1=2, axis2=3).transpose(1, 0, 2).reshape(count, -1)
+    other = np.where(picks[:, :, None] != picks[:, None, :], chosen, np.nan).transpose(1, 0, 2, 3).reshape(count, -1)
+    return _medians(same) - _medians(other)
 
 
-def _exchanged(block: Array, orders: NDArray[np.int64]) -> Array:
-    """median(diagonal) - median(rest) of [time, bra, ket] for every order of the kets, [R]; undefined entries are left out."""
-    count = block.shape[1]
-    rows, apart = np.arange(count), ~np.eye(count, dtype=bool)
-    median = np.nanmedian if np.isnan(block).any() else np.median
-    same = block[:, rows, orders]  # [time, R, n]
-    moved = block[:, rows[:, None], orders[:, None, :]][..., apart]  # [time, R, n (n - 1)]
-    return np.asarray(median(same, axis=(0, 2)) - median(moved, axis=(0, 2)), dtype=np.float64)
-
-
-def holm(p: Array) -> Array:
-    """Holm's step-down correction; NaN stays NaN and does not count."""
-    out = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    running = 0.0
-    for rank, k in enumerate(known[np.argsort(p[known], kind="stable")]):
-        running = max(running, min(1.0, (len(known) - rank) * p[k]))
-        out[k] = running
-    return out
+def _medians(rows: Array) -> Array:
+    """Median of the defined entries of every row; NaN where there are none. (nanmedian warns there, and is slow on short rows.)"""
+    ordered, counts = np.sort(rows, axis=1), (~np.isnan(rows)).sum(1)  # NaN last
+    at = np.arange(len(rows))
+    return (ordered[at, np.maximum(counts - 1, 0) // 2] + ordered[at, np.minimum(counts // 2, rows.shape[1] - 1)]) / 2
 
 
 def _defined(values: Array) -> Array:
