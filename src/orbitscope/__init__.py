@@ -21,6 +21,7 @@ from .probe import (
     Metric,
     ProbeConfig,
     audit,
+    coherence_blocks,
     equivariance,
     influence,
     load_model,
@@ -28,6 +29,7 @@ from .probe import (
     open_probe,
     probe,
     save_probe,
+    transfer_test,
     verdict,
 )
 from .symmetry import (
@@ -73,6 +75,7 @@ __all__ = [
     "__version__",
     "audit",
     "build",
+    "coherence_blocks",
     "cyclic",
     "dihedral",
     "equation",
@@ -102,5 +105,6 @@ __all__ = [
     "symmetrize",
     "train",
     "translations",
+    "transfer_test",
     "verdict",
 ]

@@ -8,7 +8,7 @@ from ._fno import FNO
 from ._loss import relative_l2, smse
 from ._magnitude import MagnitudeResNet, MagnitudeUNet
 from ._matched import equivariant
-from ._moments import second_moments
+from ._moments import kept_optimiser, second_moments
 from ._motion import MotionResNet, MotionUNet
 from ._progress import TrainProgress
 from ._resnet import ResNet
@@ -41,6 +41,7 @@ __all__ = [
     "energy_spectrum",
     "equivariant",
     "ese",
+    "kept_optimiser",
     "load_run",
     "load_runs",
     "models",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from . import _files as files
@@ -29,3 +29,27 @@ def second_moments(path: str | Path) -> tuple[dict[str, Tensor], float]:
         correction = 1.0 - group["betas"][1] ** float(torch.as_tensor(moments["step"]))
         found[name] = moments["exp_avg_sq"].to(parameter.dtype) / correction
     return found, float(group["eps"])
+
+
+def kept_optimiser(path: str | Path, model: nn.Module, *, learning_rate: float | None = None) -> torch.optim.AdamW:
+    """The AdamW of a run over the parameters of `model`, with its moments after the last finished epoch.
+
+    `model`: the last weights of the same run, `load_run(path, "last").model`. `learning_rate`: None takes the one it stopped at, or the
+    run's peak where an annealed schedule has left 0.
+
+    Raises `OrbitscopeError` where the run has no training state, or the model has other parameters.
+    """
+    path = Path(path)
+    run = load_run(path, "last")
+    if not (path / files.STATE).exists():
+        raise OrbitscopeError(f"run: {path} has no {files.STATE}, with the optimiser's moments. Train it again.")
+    state = files.read_state(path / files.STATE)["optimiser"]
+    mine, own = ([(n, tuple(p.shape)) for n, p in m.named_parameters()] for m in (run.model, model))
+    if mine != own:
+        raise OrbitscopeError(f"kept_optimiser: `model` should be the last weights of {path}; it has other parameters.")
+    found = torch.optim.AdamW(model.parameters())
+    found.load_state_dict(state)
+    for group in found.param_groups:
+        if learning_rate is not None or not float(group["lr"]) > 0:
+            group["lr"] = run.config.learning_rate if learning_rate is None else learning_rate
+    return found

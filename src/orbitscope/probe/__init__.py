@@ -1,6 +1,7 @@
 """The instruments: data audit, equivariance error, influence and coherence, verdicts."""
 
 from ._audit import audit
+from ._blocks import coherence_blocks
 from ._commuting import commuting
 from ._correct import correct
 from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
@@ -26,6 +27,7 @@ from ._spectrum import spectrum
 from ._steps import Unrolled, equivariance_by_step, influence_by_step
 from ._steptest import step_test
 from ._subject import check_module, load_model, load_weights
+from ._transfer import transfer_test
 from ._verdict import verdict
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "by_epoch",
     "by_lag",
     "check_module",
+    "coherence_blocks",
     "command",
     "commuting",
     "correct",
@@ -78,5 +81,6 @@ __all__ = [
     "shift_curve",
     "spectrum",
     "step_test",
+    "transfer_test",
     "verdict",
 ]
