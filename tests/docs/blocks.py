@@ -19,6 +19,7 @@ _FENCE = re.compile(r"^```(?P<lang>\w+)?(?: title=\"(?P<title>[^\"]+)\")?[ \t]*\
 _SMALL = {
     "simulate": {"--trajectories": "8", "--resolution": "16", "--frames": "4"},
     "train": {"--epochs": "1"},
+    "transfer": {"--steps": "2"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.probe import Adam, GaussNewtonFull, Kronecker
 from orbitscope.probe._gradients import output_probes
+from orbitscope.probe._kronecker import _Rows, hadamard
 from orbitscope.probe._krylov import solve
 from orbitscope.probe._subject import Subject
 
@@ -97,11 +98,8 @@ def test_the_orbit_span_is_one_restriction_for_all_elements(case: Case) -> None:
     assert (found["kept_rank"] == basis.shape[1]).all()
 
 
-def test_kronecker_is_its_definition(case: Case) -> None:
-    """Blocks written out with np.kron, from the same random signs."""
-    subject, probes = Subject.of(case.model), 3
-    rows = output_probes(subject, case.x, probes, 0, 4).numpy()
-    assert rows.shape == (probes * len(case.x), case.jacobian.shape[1])
+def _kronecker(case: Case, rows: np.ndarray, draws: int) -> np.ndarray:
+    """Blocks written out with np.kron, from these derivatives."""
     blocks, start = [], 0
     for p in case.model.parameters():
         grads = rows[:, start : start + p.numel()].reshape(len(rows), p.shape[0], -1)
@@ -109,14 +107,52 @@ def test_kronecker_is_its_definition(case: Case) -> None:
         u = np.linalg.eigh(np.einsum("kab,kcb->ac", grads, grads))[1]
         v = np.linalg.eigh(np.einsum("kab,kac->bc", grads, grads))[1]
         basis = np.kron(u, v)  # row-major flattening: vec(U^T G V) = kron(U, V)^T vec(G)
-        d = ((grads.reshape(len(rows), -1) @ basis) ** 2).sum(0) / (probes * case.x.numel())
+        d = ((grads.reshape(len(rows), -1) @ basis) ** 2).sum(0) / (draws * case.x.numel())
         blocks.append(basis @ np.diag(1 / (d + DAMPING)) @ basis.T)
     inverse = np.zeros((start, start))
     at = 0
     for b in blocks:
         inverse[at : at + len(b), at : at + len(b)] = b
         at += len(b)
-    case.agree(case.influence(metric=Kronecker(DAMPING, probes=probes)), inverse)
+    return inverse
+
+
+def test_kronecker_is_its_definition(case: Case) -> None:
+    """From the same sign vectors; and with as many as there are outputs, from the dense Jacobian, whatever the seed."""
+    metric, subject = Kronecker(DAMPING, probes=3), Subject.of(case.model)
+    rows = torch.cat(list(_Rows(metric, subject, case.x, 4, 3, 32))).numpy()
+    assert rows.shape == (3 * len(case.x), case.jacobian.shape[1])
+    case.agree(case.influence(metric=metric), _kronecker(case, rows, 3))
+    outputs = case.x[0].numel()
+    for probes in (outputs, 10**6):
+        found = case.influence(metric=Kronecker(DAMPING, probes=probes, seed=probes))
+        case.agree(found, _kronecker(case, case.jacobian * np.sqrt(outputs), outputs))
+        assert float(found["coherence_error"].max()) == 0.0
+
+
+def test_kronecker_probes_are_orthogonal_signs() -> None:
+    """Columns of Sylvester's matrix, against its recursion."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < 16:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    np.testing.assert_array_equal(np.stack([hadamard(16, k) for k in range(16)], 1), matrix)
+    np.testing.assert_array_equal(np.stack([hadamard(11, k) for k in range(16)], 1), matrix[:11])
+
+
+def test_kronecker_knows_its_error(random_data: Make) -> None:
+    """The default is within 0.02 in the median, and the stated error is of the size of the true one."""
+    torch.manual_seed(3)
+    circular = {"padding": 1, "padding_mode": "circular"}
+    model = nn.Sequential(nn.Conv2d(2, 8, 3, **circular), nn.Tanh(), nn.Conv2d(8, 2, 3, **circular)).double()
+    data = random_data(points=8, trajectories=4, times=3)
+    exact, *rest = (osc.influence(model, data, "c4", metric=Kronecker(DAMPING, **o)) for o in ({"probes": 128}, {"probes": 16}, {}))
+    gaps = []
+    for found in rest:
+        gap, said = np.abs(found["coherence"] - exact["coherence"]).values[1:], found["coherence_error"].values[1:]
+        assert 0.5 < np.sqrt((gap**2).mean() / (said**2).mean()) < 2 and np.mean(gap <= 3 * said) > 0.9
+        gaps.append(float(np.median(gap)))
+    assert gaps[1] < 0.02 and gaps[1] < gaps[0] / 1.5
+    assert np.isnan(osc.influence(model, data, "c4", metric=Kronecker(DAMPING, probes=1))["coherence_error"]).all()
 
 
 def test_random_signs_estimate_the_curvature(case: Case) -> None:

@@ -16,7 +16,21 @@ from rich.markup import escape
 from .._errors import OrbitscopeError
 from .._version import __version__
 
-VERBS = ("simulate", "scenarios", "train", "audit", "probe", "epochs", "report", "quickstart", "info", "view", "assemble", "repair")
+VERBS = (
+    "simulate",
+    "scenarios",
+    "train",
+    "audit",
+    "probe",
+    "epochs",
+    "transfer",
+    "report",
+    "quickstart",
+    "info",
+    "view",
+    "assemble",
+    "repair",
+)
 _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
   simulate    make trajectories of a fluid and write them to a file
@@ -25,6 +39,7 @@ _USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tell
   audit       which symmetries do the physics and the file have, and does the file keep its convention?
   probe       which symmetries has a model learnt? (audit, equivariance error, influence, verdict)
   epochs      how symmetry came and went over a training, from its checkpoints
+  transfer    what a few steps on the copies under each element do to all others
   report      one HTML page from one or more probes
   quickstart  all of it on two small data sets
   info        what is in a file or a run folder

@@ -257,6 +257,50 @@ class Epochs:
 
 
 @dataclass
+class Transfer:
+    """What a few steps on the copies under each element do to the loss at all others, against what influence and coherence predict.
+
+    Example: orbitscope transfer runs/unet ns.nc --group d4 --out transfer.nc --picture transfer.png
+    """
+
+    run_folder: Positional[Path]
+    """Folder of one run: its last weights and its optimiser, moments kept."""
+    data: Positional[Path]
+    """The file that it was trained on; steps on its training part, losses on its test part."""
+    out: Path
+    """NetCDF file for the numbers."""
+    picture: Path | None = None
+    """What happened beside what was predicted: .png, .pdf or .svg."""
+    group: str = "d4"
+    """c4, d4, ...; at most 16 elements."""
+    steps: int = 32
+    """Steps on the copies under each element."""
+    batch: int = 16
+    """Transitions per step."""
+    learning_rate: float | None = None
+    """Of the steps; None: where the training stopped, or its peak if that is 0."""
+    trajectories: int = 16
+    """How many of each part."""
+    times: int = 4
+    """Transitions per trajectory."""
+    seed: int = 0
+    """Of the random choices."""
+    load: tuple[str, ...] = ()
+    """How to read the file, as for `orbitscope probe`."""
+    force: bool = False
+    """Replace existing files."""
+
+    def run(self) -> int:
+        from ._transfer import transfer_to_file
+
+        return transfer_to_file(
+            self.run_folder, self.data, self.out, self.group, picture=self.picture, steps=self.steps, batch=self.batch,
+            learning_rate=self.learning_rate, trajectories=self.trajectories, times=self.times, seed=self.seed, force=self.force,
+            options=self.load,
+        )  # fmt: skip
+
+
+@dataclass
 class Report:
     """One HTML page, without any network, from one or more probes.
 

@@ -1,16 +1,18 @@
 """The instruments: data audit, equivariance error, influence and coherence, verdicts."""
 
+from ._applied import Applied
 from ._audit import audit
 from ._blocks import coherence_blocks
 from ._commuting import commuting
 from ._correct import correct
-from ._curvature import Adam, Applied, GaussNewtonFull, Kronecker
+from ._curvature import Adam, GaussNewtonFull
 from ._curves import boost_curve, shift_curve
 from ._epochs import EpochProbe, by_epoch
 from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._gradients import Loss
 from ._influence import influence
+from ._kronecker import Kronecker
 from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._leakage import leakage
 from ._learnt import learnt_subgroup

@@ -14,7 +14,8 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
 from ..symmetry import GridAction, Group, Isometry
-from ._curvature import Applied, Inverse, metric_of
+from ._applied import Applied, Inverse
+from ._curvature import metric_of
 from ._gradients import Loss, example_gradients
 from ._metric import Euclidean, Metric
 from ._provenance import stamp

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..symmetry import GridAction, Isometry
-from ._curvature import Applied
+from ._applied import Applied
 from ._gradients import Loss, check_pushforward, example_gradients, gram, output_probes, pullback, pushforward
+from ._kronecker import Kronecker
 from ._metric import GaussNewton, Metric, Response
 from ._plan import Plan
 from ._sample import Transitions
@@ -172,9 +173,11 @@ class AppliedEngine(ElementEngine):
 
     def __init__(self, task: Task, metric: Applied) -> None:
         super().__init__(task)
-        self.inverse = metric.inverse(task.subject, task.pairs.x, task.plan.chunk)
+        self.inverse, self.folds, self.share = metric.inverses(task.subject, task.pairs.x, task.plan.chunk)
         self.lifted, self.residual = self.inverse(self.kets)
         self.ket_self = _rowwise(self.kets, self.lifted)
+        self.estimated = bool(self.folds) or isinstance(metric, Kronecker)
+        self.of_folds = [fold(self.kets)[0] for fold in self.folds]
 
     def answer(self, bras: Tensor, loss: Tensor) -> Answer:
         if bras is self.kets:
@@ -184,7 +187,21 @@ class AppliedEngine(ElementEngine):
             own = _rowwise(bras, lifted)
         cross = gram(bras, self.lifted)
         worst = max(residual, self.residual)
-        return Answer(Response(cross, own, self.ket_self, len(bras) + len(self.kets), float("nan"), worst), loss)
+        response = Response(cross, own, self.ket_self, len(bras) + len(self.kets), float("nan"), worst)
+        return Answer(response, loss, error=self._error(bras, response) if self.estimated else None)
+
+    def _error(self, bras: Tensor, response: Response) -> Tensor:
+        """Standard error of the coherence: a jackknife over the folds of an estimated metric; 0 where exact, NaN where none is known."""
+        if self.share == 0.0:
+            return torch.zeros_like(response.cross)
+        if len(self.folds) < 2:
+            return torch.full_like(response.cross, float("nan"))
+        found = []
+        for fold, lifted in zip(self.folds, self.of_folds, strict=True):
+            own, ket = _rowwise(bras, fold(bras)[0]), _rowwise(self.kets, lifted)
+            found.append(_coherence(Response(gram(bras, lifted), own, ket, 0, float("nan"))))
+        count, values = len(found), torch.stack(found)
+        return (self.share * (count - 1) / count * (values - values.mean(0)).square().sum(0)).sqrt()
 
 
 class SketchEngine(ElementEngine):

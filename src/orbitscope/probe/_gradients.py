@@ -88,20 +88,24 @@ def output_probes(subject: Subject, x: Tensor, count: int, seed: int, chunk: int
 
     $\sum_{ns} (J_n^\top w_{ns})(J_n^\top w_{ns})^\top / S$ is $J^\top J$ in expectation. Signs of one draw depend on (seed, draw) alone.
     """
+    rows = torch.empty(count * len(x), subject.count, dtype=subject.dtype, device=subject.device)
+    for draw in range(count):
+        signs = random_signs(x.new_empty(subject.answer_shape(x)), seed, draw)
+        rows[draw * len(x) : (draw + 1) * len(x)] = output_rows(subject, x, signs, chunk)
+    return rows
 
-    def one(parameters: Parameters, state: Tensor, signs: Tensor) -> Parameters:
+
+def output_rows(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int) -> Tensor:
+    r"""$J_n^\top w_n$ for one cotangent per example, in the shape of the answers: rows [N, p], `chunk` examples at a time."""
+
+    def one(parameters: Parameters, state: Tensor, cotangent: Tensor) -> Parameters:
         pull = torch.func.vjp(lambda p: subject(p, state[None]), parameters)[1]
-        return pull(signs[None])[0]
+        return pull(cotangent[None])[0]
 
     every = torch.func.vmap(one, in_dims=(None, 0, 0))
-    rows = torch.empty(count * len(x), subject.count, dtype=subject.dtype, device=subject.device)
     with _differentiable(), _explained("reverse-mode derivatives"):
-        for draw in range(count):
-            signs = random_signs(x.new_empty(subject.answer_shape(x)), seed, draw)
-            for start in range(0, len(x), chunk):
-                part = every(subject.parameters, x[start : start + chunk], signs[start : start + chunk])
-                at = draw * len(x) + start
-                rows[at : at + chunk][: len(x) - start] = flatten(part, min(chunk, len(x) - start))
+        parts = zip(x.split(chunk), cotangents.split(chunk), strict=True)
+        rows = torch.cat([flatten(every(subject.parameters, a, w), len(a)) for a, w in parts])
     _require_finite(rows, "reverse-mode derivative")
     return rows
 

@@ -168,7 +168,7 @@ def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, 
     errors = [a.error for a in answers if a.error is not None]
     if len(errors) == len(answers):
         result["coherence_error"] = ((*bra, *ket[1:]), stack(errors, *shape))
-        result["coherence_error"].attrs.update(long_name="standard error of the coherence from the sketch (jackknife)", units="1")
+        result["coherence_error"].attrs.update(long_name="standard error of the coherence from random probes (jackknife)", units="1")
     return result
 
 

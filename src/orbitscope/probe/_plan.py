@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ._curvature import GaussNewtonFull, Kronecker
+from ._curvature import GaussNewtonFull
+from ._kronecker import HELD, Kronecker
 from ._metric import GaussNewton, Metric
 from ._subject import Subject
 
@@ -123,7 +124,9 @@ def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int, sketc
     elif isinstance(metric, GaussNewtonFull):
         extra = 2 * examples * (metric.depth // 2) * p * 8
     elif isinstance(metric, Kronecker):
-        extra = (metric.probes * examples + 3 * examples) * p * size
+        draws = min(metric.probes, subject.outputs(x[:1]))
+        held = draws * examples * p * size
+        extra = (held if held <= HELD else examples * p * size) + 11 * examples * p * size  # kets lifted by the metric and its 8 folds
     return 2 * p * size + gradients + extra
 
 

@@ -12,7 +12,8 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
 from ..symmetry import Group, Isometry
-from ._curvature import Applied, metric_of
+from ._applied import Applied
+from ._curvature import metric_of
 from ._engine import Task
 from ._gradients import Loss, gram, pushforward, unflatten
 from ._losses import bra_loss as named_loss
