@@ -20,7 +20,7 @@ from ._lie import lie_derivative
 from ._lie_layers import lie_layers
 from ._losses import bra_loss
 from ._metric import Euclidean, GaussNewton, Metric, Response
-from ._normalise import normalised
+from ._normalise import normalised, standardised_matrix
 from ._plan import Plan, memory_bytes, plan_influence
 from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
@@ -82,6 +82,7 @@ __all__ = [
     "screen",
     "shift_curve",
     "spectrum",
+    "standardised_matrix",
     "step_test",
     "transfer_test",
     "verdict",

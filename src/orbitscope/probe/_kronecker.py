@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -152,14 +153,14 @@ def _eigenvectors(second: Tensor) -> Tensor:
     return torch.linalg.eigh(second.double())[1].to(second.dtype)
 
 
-def hadamard(rows: int, column: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def hadamard(rows: int, column: int) -> NDArray[np.float64]:
     """The first entries of a column of Sylvester's Hadamard matrix: (-1)^(number of bits that row and column share)."""
     common = np.arange(rows) & column
     parity = np.zeros(rows, dtype=np.int64)
     while common.any():
         parity ^= common & 1
         common >>= 1
-    return 1.0 - 2.0 * parity
+    return np.asarray(1.0 - 2.0 * parity, dtype=np.float64)
 
 
 def _power_of_two(count: int) -> int:

@@ -17,6 +17,7 @@ from ._field_pictures import Picture, field_pictures
 from ._plot import Figure
 from ._relaxed_figures import relaxed_caption, relaxed_figure
 from ._shift_figures import learning_curves, output_curves
+from ._standardised_figures import standardised_caption, standardised_figure
 from ._step_figures import damping_caption, damping_figure, step_caption, step_figure
 from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
 from ._text import count
@@ -126,6 +127,8 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
         figures.append(numbers("In the learning", captions.learning(group), plot))
     if plot := time_figure(group):
         figures.append(numbers("Who helps whom, over time", captions.time(group), plot))
+    if plot := standardised_figure(group):
+        figures.append(numbers("Standardised influence", standardised_caption(group), plot))
     figures += _trust(group, numbers)
     figures += _pictures(case, group, numbers)
     mine = [r for r in rows if r.group == group.title]
