@@ -51,9 +51,9 @@ def test_a_word_needs_the_interval_and_the_corrected_test() -> None:
     words = ["undetermined", "shared", chance, chance, "opposed", chance, chance, "undetermined"]
     assert learning_words(found) == words
     sentence = learning_sentence(NAMES, words, found, D4)
-    assert sentence.startswith("A step on x lowers the loss of gx more than that of unrelated states on {r} (excess coherence 0.30 to 0.30")
+    assert sentence.startswith("A step on x lowers the loss of gx more than that of unrelated states on {r} (excess coherence 0.30")
     assert "no other than that of unrelated states, as far as these trajectories show, on {r2, r3, sr, sr2} (excess" in sentence
-    assert "; less than that of unrelated states on {s} (excess coherence -0.30 to -0.30, coherence -0.10 to -0.10)." in sentence
+    assert "; less than that of unrelated states on {s} (excess coherence -0.30, coherence -0.10)." in sentence
     assert sentence.endswith("Undetermined on {sr3}: a gradient is zero, so that the coherence is not defined.")
     assert "help" not in sentence
 

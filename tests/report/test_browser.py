@@ -31,7 +31,7 @@ def test_every_plot_is_drawn_without_a_network(case, tmp_path, width):
     page = write_report([case(groups=("D4", "Tx32", "Ty32")), damaged], tmp_path / "r.html")
     plots = page.read_text().count('<div class="plot"')
     dom, log = opened(page, tmp_path / "profile", width)
-    assert plots == 11 + 10
+    assert plots == 12 + 11
     assert 'data-plots="drawn"' in dom
     assert len(re.findall(r'<div class="canvas js-plotly-plot"', dom)) == plots
     assert dom.count('class="main-svg"') >= plots

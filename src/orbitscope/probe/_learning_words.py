@@ -74,7 +74,8 @@ def _spans(influence: xr.Dataset, names: list[str]) -> str:
     for name, text in (("excess", "excess coherence"), ("response", "coherence")):
         if name in influence:
             values = influence[name].sel(element=names).values
-            said.append(f"{text} {values.min():.2f} to {values.max():.2f}")
+            low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+            said.append(f"{text} {low}" + (f" to {high}" if high != low else ""))
     return ", ".join(said)
 
 

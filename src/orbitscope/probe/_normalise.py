@@ -54,10 +54,10 @@ def standardised_matrix(result: xr.Dataset, *, batch: int = 1) -> xr.Dataset:
     A mini-batch is `batch` trajectories with all their times; influence is linear in the gradients on both sides, so its value between
     the mean gradients of mini-batches is the mean of the entries. What remains of the trajectories is left out.
 
-    Result [element, mini_batch]: `standardised` (1 = one standard deviation beyond random; positive = a step on the mini-batch lowers
-    the loss of its copy); `uniform` [mini_batch], the mean over elements but the first: what every one of them would be if all shared
-    alike; `uniformity` [mini_batch], 1 minus their range over the largest size of them: 1 = all alike. Source: the standardised influence
-    of Amarel et al., arXiv 2601.20172.
+    Result [element, mini_batch]: `standardised` (1 = as large as one standard deviation between unrelated mini-batches, whose mean is not
+    taken off: unrelated states cohere too; positive = a step on the mini-batch lowers the loss of its copy); `uniform` [mini_batch], the
+    mean over elements but the first: what every one of them would be if all shared alike; `uniformity` [mini_batch], 1 minus their range
+    over the largest size of them: 1 = all alike. Source: the standardised influence of Amarel et al., arXiv 2601.20172.
 
     Raises `OrbitscopeError` for fewer than three mini-batches: two have a single pair in each direction, and no spread to speak of.
     """

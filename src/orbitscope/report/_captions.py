@@ -55,8 +55,8 @@ def learning(group: Group) -> str:
     data = group.part("influence")
     text = (
         "Coherence between the gradient at x and at gx (median and quartiles over transitions) against its null, the same number between "
-        "different trajectories. Excess is the first minus the second with its bootstrap 95 % interval; only an interval above 0 is "
-        "evidence that learning at x is learning at gx."
+        "different trajectories. Excess is the first minus the second with its bootstrap 95 % interval. Shared, an interval above 0 and "
+        "a permutation test corrected for all elements, means specific to this state; it does not mean that training on copies helps."
     )
     if data is None:
         return text

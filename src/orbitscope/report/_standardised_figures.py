@@ -50,8 +50,8 @@ def standardised_caption(group: Group) -> str:
     """What is drawn, and how uniform it is."""
     text = (
         "Influence of each mini-batch (one trajectory with its times) on its own copy under every element, in standard deviations of the "
-        "influence between unrelated mini-batches. If all elements shared alike, every one would lie on the dashed line; "
-        "the dotted line is no influence. The identity may saturate the colours."
+        "influence between unrelated mini-batches (whose mean is not taken off). If all elements shared alike, every one would lie on the "
+        "dashed line; the dotted line is no influence. The identity may saturate the colours."
     )
     found = _matrix(group)
     if found is None:
