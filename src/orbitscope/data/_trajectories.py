@@ -136,11 +136,13 @@ class Trajectories:
     def pairs(
         self, trajectory: Index, time: Index, *, lead: int = 1
     ) -> tuple[Float[Tensor, "pair channel ..."], Float[Tensor, "pair channel ..."]]:
-        """Transitions (x, y): states at (trajectory[k], time[k]) and the states `lead` steps later, each [pair, channel, x, y]."""
+        """Transitions (x, y): states at (trajectory[k], time[k]) and the states `lead` steps later, each [pair, channel, x, y].
+
+        `lead` 0 gives each state twice."""
         i, t = positions(trajectory, self.trajectories, "trajectory"), positions(time, self.times, "time")
         if len(i) != len(t):
             raise OrbitscopeError(f"pairs: `trajectory` and `time` need the same length, got {len(i)} and {len(t)}.")
-        if lead < 1 or (t.size and int(t.max()) + lead >= self.times):
+        if lead < 0 or (t.size and int(t.max()) + lead >= self.times):
             raise OrbitscopeError(f"pairs: with lead {lead}, `time` must lie in 0..{self.times - lead - 1}, got up to {t.max(initial=0)}.")
         if isinstance(self.values, Tensor):
             first, now = torch.from_numpy(i), torch.from_numpy(t)

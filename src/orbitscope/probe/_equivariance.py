@@ -1,6 +1,6 @@
 """How far a model's output is from commuting with a group."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
 from ..symmetry import GridAction, Group, Isometry
+from ._breaking import Copies, as_variables, blocks, field_scale, subgroup_members
 from ._provenance import stamp
-from ._sample import Transitions, resolve, sample_for
+from ._sample import resolve, sample_for
 from ._subject import Subject, doubled
 
 _TINY = 1e-30
@@ -28,6 +29,7 @@ def equivariance(
     times: int | None = 4,
     seed: int = 0,
     batch: int = 32,
+    truth: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     r"""Equivariance error of `model` under each element, per transition and channel.
@@ -40,9 +42,23 @@ def equivariance(
     * `skill`: $\mathrm{SMSE}(y, f(x)) / \mathrm{SMSE}(y, x)$ per transition, the error over that of persistence. A model without skill
       (1 or more) is as wrong on gx as on x: its relative error is near 1 and means nothing. An untrained network shows that.
     * `floor`: what float precision and, for interpolated elements, resampling alone leave of the commutator.
+    * The copies $p_g = g^{-1} f(g x)$, brought back and compared with y and with each other: `copy_error` [element] $|p_g - y|^2$,
+      `copy_gap` [element] $|p_g - f(x)|^2$, and for each subgroup H within the elements (`member` [subgroup, element]) `squared_error`
+      $E_H = \mathrm{mean}_h |p_h - y|^2$ and `breaking` $A_H = \mathrm{mean}_h |p_h - \bar p|^2$, so that averaging over H has the error
+      $|\bar p - y|^2 = E_H - A_H$ exactly. `verdict` makes shares and intervals of them. `copies_step` is
+      $\mathrm{mean}_h |p_h - x|^2$, `answer` $|f(x)|^2$, `step` $|y - x|^2$. Mean squares over space, summed over channels, each field in
+      units of its own mean square over the transitions looked at.
 
-    Dimensions: element, transition, channel. All values are dimensionless. The model should be in evaluation mode. One
+    Dimensions: element, subgroup, transition, channel. All values are dimensionless. The model should be in evaluation mode. One
     that sees several states (its attribute `frames`) has all of them moved, and persistence is the last of them.
+
+    * `model`: maps states [N, C, X, Y] to states of the same shape; with `frames`, [N, frames C, X, Y] to [N, C, X, Y].
+    * `data`: the trajectories whose transitions (x, y) are looked at. `group`: a `Group` or words for `parse_group`.
+    * `elements`: names of the elements to look at; all by default.
+    * `trajectories`, `times`: how many of each, at random by `seed` and evenly spread; None takes all.
+    * `batch`: states given to the model at a time.
+    * `truth`: False looks at states alone, of data that may have a single time: everything that compares with y is NaN.
+    * `progress(done, total)`: called after every element.
 
     Where it fails: interpolated elements are compared on the disc inside the box only; the commutator divides by $\|f(x)\|$, so a
     model with a large mean (a density near 1) looks better than one that predicts the same increments around zero.
@@ -53,47 +69,75 @@ def equivariance(
     if batch < 1:
         raise OrbitscopeError(f"equivariance: `batch` must be at least 1, got {batch}.")
     group, chosen, action = resolve(data, group, elements, subject.frames)
-    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=int(truth))
     plain = _predict(model, pairs.x, batch)
-    rows = {name: [] for name in ("commutator", "commutator_by_channel", "relative_error", "relative_error_by_channel")}
+    persistence = subject.last(pairs.x)
+    y = pairs.y if truth else plain
+    compared = chosen if group.identity in chosen else (group.identity, *chosen)
+    names, members = subgroup_members(group, compared)
+    mask = torch.stack([action.mask(g) for g in compared]).all(0).to(plain.device)
+    copies = Copies(members, field_scale(pairs.y, data.layout), mask)
+    extent = blocks(len(plain), len(compared) * plain[0].numel() * 3 * 8)
+    columns, sums, done = [], [], 0
+    for part in extent:
+        rows, back = [], []
+        for g in compared:
+            answer = _predict(model, action(g, pairs.x[part]), batch)
+            back.append(plain[part] if g == group.identity else action(g.inverse(), answer))
+            if g in chosen:
+                rows.append(_compare(answer, plain[part], y[part], g, action))
+            done += 1
+            if progress is not None:
+                progress(done, len(compared) * len(extent))
+        columns.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        sums.append(copies.sums(back, persistence[part], y[part]))
     floor = _precision_floor(model, pairs.x, plain)
-    floors = []
-    for done, g in enumerate(chosen):
-        for name, value in _compare(model, pairs, plain, g, action, batch).items():
-            rows[name].append(value)
-        floors.append(floor + action.error(g, plain[: min(4, len(plain))]))
-        if progress is not None:
-            progress(done + 1, len(chosen))
-    by_transition, by_channel = ("element", "transition"), ("element", "transition", "channel")
-    result = xr.Dataset(
-        {
-            "commutator": (by_transition, np.stack(rows["commutator"])),
-            "relative_error": (by_transition, np.stack(rows["relative_error"])),
-            "commutator_by_channel": (by_channel, np.stack(rows["commutator_by_channel"])),
-            "relative_error_by_channel": (by_channel, np.stack(rows["relative_error_by_channel"])),
-            "skill": (("transition",), _numpy(smse(plain, pairs.y, "none") / (smse(subject.last(pairs.x), pairs.y, "none") + _TINY))),
-            "floor": (("element",), np.array(floors)),
-        },
-        coords={
-            "element": [g.name for g in chosen],
-            "channel": list(data.layout.channel_names),
-            "trajectory": ("transition", pairs.trajectory_of),
-            "time": ("transition", pairs.time_of),
-        },
+    result = _result(columns, sums, data, compared, chosen, members, names)
+    skill = smse(plain, y, "none") / (smse(persistence, y, "none") + _TINY)
+    result["skill"] = ("transition", _numpy(skill))
+    result["floor"] = ("element", np.array([floor + action.error(g, plain[: min(4, len(plain))]) for g in chosen]))
+    result = result.assign_coords(
+        channel=list(data.layout.channel_names), trajectory=("transition", pairs.trajectory_of), time=("transition", pairs.time_of)
     )
-    for name, words in {
-        "commutator": "||f(gx) - g f(x)|| / ||f(x)||, L2 over channels and space",
-        "relative_error": "SMSE(g y, f(g x)) / SMSE(y, f(x))",
-        "skill": "SMSE(y, f(x)) / SMSE(y, x); below 1 = better than persistence",
-        "floor": "commutator that float precision and resampling alone would show",
-    }.items():
+    if not truth:
+        for name in ("relative_error", "relative_error_by_channel", "skill", "copy_error", "squared_error", "step"):
+            result[name] = result[name] * np.nan
+    for name, words in _WORDS.items():
         result[name].attrs.update(long_name=words, units="1")
+    result.attrs["truth"] = int(truth)
     return stamp(result, "equivariance", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times))
 
 
-def _compare(model: nn.Module, pairs: Transitions, plain: Tensor, g: Isometry, action: GridAction, batch: int) -> dict[str, np.ndarray]:
-    gx, gy = action.pair(g, pairs.x, pairs.y)
-    answer, expected = _predict(model, gx, batch), action(g, plain)
+_WORDS = {
+    "commutator": "||f(gx) - g f(x)|| / ||f(x)||, L2 over channels and space",
+    "relative_error": "SMSE(g y, f(g x)) / SMSE(y, f(x))",
+    "skill": "SMSE(y, f(x)) / SMSE(y, x); below 1 = better than persistence",
+    "floor": "commutator that float precision and resampling alone would show",
+}
+
+
+def _result(
+    columns: list[dict[str, np.ndarray]],
+    sums: list[dict[str, np.ndarray]],
+    data: Trajectories,
+    compared: Sequence[Isometry],
+    chosen: Sequence[Isometry],
+    members: np.ndarray,
+    names: list[str],
+) -> xr.Dataset:
+    """The blocks put together, with the elements that were asked for."""
+    by_element = {
+        name: (("element", "transition", "channel")[: columns[0][name].ndim], np.concatenate([c[name] for c in columns], axis=1))
+        for name in columns[0]
+    }
+    of_copies = xr.Dataset(dict(as_variables(sums)), coords={"element": [g.name for g in compared], "subgroup": names})
+    of_copies["member"] = (("subgroup", "element"), members, {"long_name": "whether the subgroup holds the element"})
+    asked = of_copies.sel(element=[g.name for g in chosen])
+    return asked.assign({name: xr.Variable(*value) for name, value in by_element.items()})
+
+
+def _compare(answer: Tensor, plain: Tensor, y: Tensor, g: Isometry, action: GridAction) -> dict[str, np.ndarray]:
+    expected, gy = action(g, plain), action(g, y)
     mask = action.mask(g).to(answer)
     gap = ((answer - expected) * mask).square().sum((-2, -1))
     size = (expected * mask).square().sum((-2, -1))

@@ -1,120 +1,188 @@
-"""The subgroup that a model has learnt, and how sure one can be of it."""
+"""How much of the error each subgroup's breaking carries, what averaging over it gains, and the subgroup that the model has learnt."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Group
+from ._interval import FEWEST, Interval, by_trajectory, ratio_interval, share_interval
 
-_SURE = 0.975
+EXACT, HOLDS, BROKEN, UNDECIDED = "exact up to rounding", "holds", "broken", "undecided"
+FREE, COSTS = "costs nothing", "costs"
+SKILL = 0.5
+"""Median error over that of persistence above which a model is said to have no skill."""
+MARGIN, TOLERANCE = 0.05, 1.25
+_FLOORS = 10.0  # a commutator within so many floors is exact
+_ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
 
 
-def learnt_subgroup(
-    group: Group,
-    equivariance: xr.Dataset,
-    influence: xr.Dataset | None = None,
-    *,
-    tolerance: float = 1.25,
-    resamples: int = 500,
-    seed: int = 0,
-) -> xr.Dataset:
-    r"""The largest subgroup whose elements hold in the output, and, given the influence, the largest on which the learning holds too.
+def learnt_subgroup(group: Group, equivariance: xr.Dataset, *, margin: float = MARGIN, level: float = 0.95) -> xr.Dataset:
+    r"""The breaking share of every subgroup H, what averaging over H gains, and the largest subgroup that the model has learnt.
 
-    An element holds in the output if its median relative error is at most `tolerance`; in the learning if its excess coherence (median over
-    same transitions minus median over unrelated ones) is above 0 in 97.5 % of resamples. The identity holds in both. Elements that
-    `influence` did not measure do not hold in the learning.
+    With the copies $p_h = h^{-1} f(h x)$ and their mean $\bar p$, sums over the transitions of `equivariance`:
 
-    Uncertainty: trajectories are resampled with replacement, the independent units, `resamples` times, and everything is computed again.
-    Result: `output`, `learning` [element], the share of resamples in which the element's error is within `tolerance`, its excess above 0;
-    `output_subgroup` [candidate], the subgroups of the resamples as words, most frequent first, with `output_subgroup_support`, their
-    shares. Attributes: `output_subgroup`, `learnt_subgroup` (output and learning), found on all the data, their `_order`, and `_support`:
-    the share of resamples that give this very output subgroup; that have all elements of the learnt one hold in both.
+    * `share` [subgroup] $B_H = \sum |p_h - \bar p|^2 / \sum |p_h - y|^2$ in [0, 1]: the part of the squared error over the copies that the
+      breaking carries, and that averaging over H removes exactly.
+    * `gain` [subgroup] $1 - \sum |\bar p - y|^2 / \sum |f(x) - y|^2$: what averaging gains on the originals; negative = it harms them,
+      which can go with a large $B_H$.
+    * both with `_low` and `_high`: the `level` confidence interval, a jackknife over trajectories on log odds and on the logarithm, with
+      Student's t. Fewer than 4 trajectories give no interval but the limits that always hold.
+    * `word` [subgroup]: "exact up to rounding" (every commutator within ten floors of rounding), "holds" (`share_high` at most `margin`),
+      "broken" (`share_low` above `margin`, and above what resampling alone would show), else "undecided".
 
-    Raises `OrbitscopeError` for a `tolerance` below 1 or no resamples.
+    Attributes, all lists of element names: `learnt_subgroup`, the largest that is exact or holds, of a model with skill (median error at
+    most half of persistence's; empty for another: nothing is learnt); `learnt_at_most`, the largest that is not broken;
+    `holding_subgroup` and `exact_subgroup`, without regard to skill; with `_order` their sizes.
+
+    * `group`: the group of the measurement. `equivariance`: a result of `equivariance` with its truth.
+    * `margin`: the largest share of the error that counts as holding. `level`: of the intervals, two-sided.
+
+    Where it fails: a subgroup whose true share is `margin` is admitted in up to 1 run of 40 at the default level; the share says nothing
+    about the size of the error, for which see `skill`. Raises `OrbitscopeError` for a `margin` or `level` outside (0, 1), or for a
+    result of an older version.
     """
-    if tolerance < 1 or resamples < 1:
-        raise OrbitscopeError(f"learnt_subgroup: `tolerance` and `resamples` should be at least 1, got {tolerance} and {resamples}.")
-    names = [str(n) for n in equivariance["element"].values]
-    rng = np.random.default_rng([seed, 0x5B6])
-    error, found = _Errors(equivariance, names), _Subgroups(group, names)
-    excess = _Excess(influence, names) if influence is not None else None
-    own = np.array([n == group.identity.name for n in names])
-    output = np.array([(error.resampled(rng) <= tolerance) | own for _ in range(resamples)])
-    learning = np.array([(excess.resampled(rng) > 0) | own for _ in range(resamples)]) if excess is not None else output
-    whole = (error.all() <= tolerance) | own
-    candidates, counts = np.unique([found(o) for o in output], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    best, learnt = found(whole), found(whole & (learning.mean(0) >= _SURE))
-    members = np.array([n in learnt.split(", ") for n in names])
-    both = (output & learning)[:, members].all(1)
-    return xr.Dataset(
+    if not (0 < margin < 1 and 0 < level < 1):
+        raise OrbitscopeError(f"learnt_subgroup: `margin` and `level` should lie between 0 and 1, got {margin} and {level}.")
+    measured = Measured.of(equivariance)
+    share, gain = measured.subgroup_share(level), measured.subgroup_gain(level)
+    floor = measured.subgroup_floor()
+    word = words(share, floor, measured.subgroup_exact(), margin)
+    member = measured.member
+    names = measured.names
+    skilled = measured.skill <= SKILL
+
+    def largest(allowed: NDArray[np.bool_]) -> list[str]:
+        """Names of the members of the largest subgroup that is allowed, of equal ones that of the smallest share."""
+        best = max(np.flatnonzero(allowed), key=lambda s: (member[s].sum(), -np.nan_to_num(share.value[s])), default=0)
+        return [n for n, inside in zip(names, member[best], strict=True) if inside] if len(member) else []
+
+    trivial = member.sum(1) <= 1
+    holding = trivial | np.isin(word, [EXACT, HOLDS])
+    found = {
+        "learnt_subgroup": largest(holding) if skilled else [],
+        "learnt_at_most": largest(trivial | (word != BROKEN)) if skilled else [],
+        "holding_subgroup": largest(holding),
+        "exact_subgroup": largest(trivial | (word == EXACT)),
+    }
+    result = xr.Dataset(
         {
-            "output": ("element", output.mean(0)),
-            "learning": ("element", learning.mean(0)),
-            "output_subgroup": ("candidate", candidates[order].astype(object)),
-            "output_subgroup_support": ("candidate", counts[order] / resamples),
+            **_columns("share", share, "part of the squared error over the copies that the breaking carries"),
+            **_columns("gain", gain, "1 - squared error of the average over that of the originals; negative = averaging harms them"),
+            "word": ("subgroup", word),
+            "member": (("subgroup", "element"), member),
         },
-        coords={"element": names},
-        attrs={
-            "output_subgroup": best,
-            "output_subgroup_order": best.count(",") + 1,
-            "output_subgroup_support": float(counts[candidates == best].sum() / resamples),
-            "learnt_subgroup": learnt,
-            "learnt_subgroup_order": learnt.count(",") + 1,
-            "learnt_subgroup_support": float(both.mean()),
-            "tolerance": float(tolerance),
-            "resamples": resamples,
-        },
+        coords={"element": names, "subgroup": equivariance["subgroup"].values},
     )
+    for name, members in found.items():
+        result.attrs[name] = ", ".join(members)
+        result.attrs[name.removesuffix("_subgroup") + "_order"] = len(members)
+    result.attrs.update(margin=float(margin), level=float(level), skill=measured.skill, group=group.name)
+    return result
 
 
-class _Errors:
-    """Medians of the relative error, per element, over resampled trajectories."""
-
-    def __init__(self, equivariance: xr.Dataset, names: list[str]) -> None:
-        self.values = equivariance["relative_error"].sel(element=names).transpose("element", "transition").values
-        self.owner = np.unique(equivariance["trajectory"].values, return_inverse=True)[1]
-        self.rows = [np.flatnonzero(self.owner == k) for k in range(self.owner.max() + 1)]
-
-    def all(self) -> np.ndarray:
-        return np.asarray(np.median(self.values, 1), dtype=np.float64)
-
-    def resampled(self, rng: np.random.Generator) -> np.ndarray:
-        picks = rng.integers(len(self.rows), size=len(self.rows))
-        return np.asarray(np.median(self.values[:, np.concatenate([self.rows[k] for k in picks])], 1), dtype=np.float64)
+def words(share: Interval, floor: NDArray[np.float64], exact: NDArray[np.bool_], margin: float) -> NDArray[np.object_]:
+    """The word for each share. `floor`: the share that resampling and rounding alone could show, from which no breaking follows."""
+    found = np.full(share.value.shape, UNDECIDED, dtype=object)
+    found[share.high <= margin] = HOLDS
+    found[share.low > margin + floor] = BROKEN
+    found[exact] = EXACT
+    return found
 
 
-class _Excess:
-    """Medians of same-transition minus unrelated coherence, per element; minus infinity where it was not measured."""
-
-    def __init__(self, influence: xr.Dataset, names: list[str]) -> None:
-        values = influence["coherence"].transpose("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory").values
-        self.blocks = np.stack([values[:, t, :, t, :] for t in range(values.shape[1])], axis=1)  # [element, time, bra, ket]
-        measured = [str(n) for n in influence["element"].values]
-        self.where = [measured.index(n) if n in measured else None for n in names]
-
-    def resampled(self, rng: np.random.Generator) -> np.ndarray:
-        return self._over(rng.integers(self.blocks.shape[2], size=self.blocks.shape[2]))
-
-    def _over(self, picks: np.ndarray) -> np.ndarray:
-        chosen = self.blocks[:, :, picks][:, :, :, picks]
-        same = np.diagonal(chosen, axis1=2, axis2=3).reshape(len(chosen), -1)
-        other = chosen[:, :, picks[:, None] != picks[None, :]].reshape(len(chosen), -1)
-        if not other.shape[1]:
-            return np.full(len(self.where), -np.inf)
-        excess = np.nanmedian(same, 1) - np.nanmedian(other, 1)
-        return np.array([-np.inf if k is None else excess[k] for k in self.where])
+def _columns(name: str, interval: Interval, long_name: str) -> dict[str, tuple]:
+    parts = {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {k: ("subgroup", v, {"long_name": long_name, "units": "1"}) for k, v in parts.items()}
 
 
-class _Subgroups:
-    """The largest subgroup within a set of elements; each set is worked out once."""
+@dataclass(frozen=True)
+class Measured:
+    """The sums per trajectory of a result of `equivariance`, and what follows from them with intervals."""
 
-    def __init__(self, group: Group, names: list[str]) -> None:
-        self.group, self.names, self.known = group, names, dict[bytes, str]()
+    result: xr.Dataset
+    names: list[str]
+    member: NDArray[np.bool_]
+    """Which elements each subgroup holds, [S, G]; subgroups with an element that was not measured are left out upstream."""
 
-    def __call__(self, holds: np.ndarray) -> str:
-        key = holds.tobytes()
-        if key not in self.known:
-            members = [self.group[n] for n, h in zip(self.names, holds, strict=True) if h]
-            self.known[key] = ", ".join(g.name for g in self.group.largest_subgroup(members))
-        return self.known[key]
+    @classmethod
+    def of(cls, result: xr.Dataset) -> "Measured":
+        """Raise for a result without the sums over copies."""
+        if "breaking" not in result or "trajectory" not in result.coords:
+            raise OrbitscopeError("equivariance: this result has no sums over copies; an older version made it. Measure or probe again.")
+        return cls(result, [str(n) for n in result["element"].values], result["member"].values.astype(bool))
+
+    @property
+    def truth(self) -> bool:
+        """Whether the answers were compared with what really follows."""
+        return bool(self.result.attrs.get("truth", 1))
+
+    @property
+    def skill(self) -> float:
+        """Median error over that of persistence."""
+        return float(self.result["skill"].median())
+
+    @property
+    def count(self) -> int:
+        """Number of trajectories."""
+        return len(np.unique(self.result["trajectory"].values))
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are trajectories enough for an interval."""
+        return self.count >= FEWEST
+
+    def sums(self, name: str) -> NDArray[np.float64]:
+        """[..., n] of a variable, summed over the transitions of each trajectory."""
+        values = self.result[name].transpose(..., "transition").values
+        return by_trajectory(values, self.result["trajectory"].values)
+
+    def own(self) -> NDArray[np.float64]:
+        """|f(x) - y|^2 [n]: the trivial subgroup's."""
+        return self.sums("squared_error")[int(self.member.sum(1).argmin())]
+
+    def subgroup_share(self, level: float) -> Interval:
+        """B_H."""
+        return share_interval(self.sums("breaking"), self.sums("squared_error"), level)
+
+    def subgroup_gain(self, level: float) -> Interval:
+        """1 - |mean - y|^2 / |f(x) - y|^2."""
+        left = np.maximum(self.sums("squared_error") - self.sums("breaking"), 0)
+        ratio = ratio_interval(left, np.broadcast_to(self.own(), left.shape), level)
+        return Interval(1 - ratio.value, 1 - ratio.high, 1 - ratio.low)
+
+    def subgroup_step(self, level: float) -> Interval:
+        """Breaking over the model's own step, A_H / mean |p_h - x|^2: needs no truth."""
+        return share_interval(self.sums("breaking"), self.sums("copies_step"), level)
+
+    def element_share(self, level: float) -> Interval:
+        r"""Of {e, g}: |p_g - f(x)|^2 / 2 (|p_g - y|^2 + |f(x) - y|^2)."""
+        gap = self.sums("copy_gap")
+        return share_interval(gap / 4, (self.sums("copy_error") + self.own()) / 2, level)
+
+    def moved_error(self, level: float) -> Interval:
+        """|p_g - y|^2 / |f(x) - y|^2: 1 where moving costs nothing."""
+        error = self.sums("copy_error")
+        return ratio_interval(error, np.broadcast_to(self.own(), error.shape), level)
+
+    def element_exact(self) -> NDArray[np.bool_]:
+        """Commutator within ten floors of rounding, [G]."""
+        floor = self.result["floor"].values
+        return (floor <= _ROUNDING) & (self.result["commutator"].median("transition").values <= _FLOORS * floor)
+
+    def subgroup_exact(self) -> NDArray[np.bool_]:
+        """All members exact, [S]."""
+        return ~(self.member & ~self.element_exact()).any(1)
+
+    def element_floor(self) -> NDArray[np.float64]:
+        """Share that the floor of the commutator alone would make of {e, g}, [G]."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            noise = self.result["floor"].values ** 2 * self.result["answer"].values.sum()
+            return np.nan_to_num(np.minimum(noise / (2 * (self.sums("copy_error").sum(1) + self.own().sum())), 1))
+
+    def subgroup_floor(self) -> NDArray[np.float64]:
+        """Share that the floors of the commutators alone would make of each subgroup, [S]."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = self.member @ self.result["floor"].values ** 2 / self.member.sum(1)
+            return np.nan_to_num(np.minimum(mean * self.result["answer"].values.sum() / self.sums("squared_error").sum(1), 1))

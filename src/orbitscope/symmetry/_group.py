@@ -154,6 +154,31 @@ class Group:
                     stack.append(bigger)
         return tuple(self.elements[i] for i in sorted(best))
 
+    def subgroups(self, within: Iterable[Isometry] | None = None, limit: int = 256) -> tuple[tuple[Isometry, ...], ...]:
+        """All subgroups whose elements lie `within` a set (by default the whole group), smallest first; the trivial one is the first.
+
+        Of a group with more than `limit` subgroups in that set: those that one element generates, and the whole set where it is closed.
+
+        >>> from orbitscope.symmetry import dihedral
+        >>> [len(h) for h in dihedral(2).subgroups()]
+        [1, 2, 2, 2, 4]
+        """
+        passing = frozenset(range(len(self))) if within is None else frozenset(self._index[g] for g in {self.identity, *within})
+        cyclic = dict.fromkeys(self._cyclic[i] for i in sorted(passing) if self._cyclic[i] <= passing)
+        found, stack = dict(cyclic), list(cyclic)
+        while stack and len(found) <= limit:
+            current = stack.pop()
+            for one in cyclic:
+                if one <= current:
+                    continue
+                bigger = self._closed(current | one)
+                if bigger <= passing and bigger not in found:
+                    found[bigger] = None
+                    stack.append(bigger)
+        if len(found) > limit:
+            found = dict(cyclic) | ({passing: None} if self._closed(passing) == passing else {})
+        return tuple(tuple(self.elements[i] for i in sorted(h)) for h in sorted(found, key=lambda h: (len(h), sorted(h))))
+
     @cached_property
     def _cyclic(self) -> list[frozenset[int]]:
         """What every element generates by itself, as indices."""
