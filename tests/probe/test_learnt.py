@@ -1,55 +1,87 @@
-"""The learnt subgroup with its uncertainty, and tests corrected for many elements."""
+"""The learnt subgroup: from each subgroup's own share, of models whose breaking is known."""
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import orbitscope as osc
 from orbitscope.probe import learnt_subgroup
+from orbitscope.symmetry import GridAction
 
 D4 = osc.dihedral(4)
-NAMES = [g.name for g in D4]
 
 
-def _errors(levels: dict[str, float], spread: float, trajectories: int = 8, seed: int = 0) -> xr.Dataset:
-    rng = np.random.default_rng(seed)
-    owner = np.repeat(np.arange(trajectories), 3)
-    shift = rng.normal(size=(len(NAMES), trajectories))[:, owner] * spread
-    values = np.array([levels.get(n, 1.0) for n in NAMES])[:, None] * np.exp(shift)
-    return xr.Dataset(
-        {"relative_error": (("element", "transition"), values)}, coords={"element": NAMES, "trajectory": ("transition", owner)}
-    )
+def planted(kept: tuple[str, ...], share: float, *, trajectories: int = 8, skill: float = 0.1, group: osc.Group = D4) -> xr.Dataset:
+    """A result of `equivariance`: x and y are random, f(x) = y + a symmetric error + a breaking that only `kept` leaves alone.
+
+    The breaking is a fixed field averaged over `kept`, less its average over the group; its share of the squared error is `share`.
+    """
+    rng = torch.Generator().manual_seed(7)
+    layout, grid = osc.Layout.of("u"), osc.Grid.square(8)
+    action = GridAction(layout, grid)
+    field = torch.randn(1, 8, 8, generator=rng, dtype=torch.float64)
+    field = torch.stack([action(group[n], field) for n in kept]).mean(0)
+    field = field - torch.stack([action(g, field) for g in group]).mean(0)
+    field = field / field.square().mean().sqrt() if len(kept) < len(group) else 0 * field
+
+    class Model(torch.nn.Module):
+        """Halves its state: a symmetric error against y = 0; adds the fixed field."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return np.sqrt(skill * (1 - share)) * x + np.sqrt(skill * share) * field
+
+    values = torch.randn(trajectories, 3, 1, 8, 8, generator=rng, dtype=torch.float64)
+    values[trajectories // 2 :] = -values[: trajectories - trajectories // 2]  # products with the fixed field cancel over the pairs
+    values = values / values[:, 0].square().mean().sqrt()
+    values[:, 1:] *= 1e-9
+    return osc.equivariance(Model().double(), osc.Trajectories(values, layout, grid, dt=1.0), group, trajectories=None, times=1)
 
 
-def _coherence(shared: set[str], trajectories: int = 8, seed: int = 1) -> xr.Dataset:
-    rng = np.random.default_rng(seed)
-    values = 0.1 * rng.normal(size=(len(NAMES), 2, trajectories, 2, trajectories))
-    for k, n in enumerate(NAMES):
-        for t in range(2):
-            values[k, t, :, t, :] += 0.8 * np.eye(trajectories) * (n in shared)
-    return xr.Dataset(
-        {"coherence": (("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory"), values)}, coords={"element": NAMES}
-    )
+SUBGROUPS = [("e",), ("e", "r2"), ("e", "s"), ("e", "sr3"), ("e", "r", "r2", "r3"), ("e", "r2", "sr", "sr3"), tuple(g.name for g in D4)]
 
 
-def test_a_clear_case_is_certain() -> None:
-    broken = {n: 80.0 for n in ("r", "r3", "s", "sr2")}
-    found = learnt_subgroup(D4, _errors(broken, 0.05), _coherence({"e", "r2", "sr", "sr3"}))
-    assert found.attrs["output_subgroup"] == found.attrs["learnt_subgroup"] == "e, r2, sr, sr3"
-    assert found.attrs["learnt_subgroup_support"] == found.attrs["output_subgroup_support"] == 1.0
-    assert found["output"].sel(element="r") == 0 and found["output"].sel(element="sr") == 1
+@pytest.mark.parametrize("kept", SUBGROUPS, ids=", ".join)
+@pytest.mark.parametrize("share", [0.3, 0.95])
+def test_the_subgroup_that_was_left_alone_is_found(kept: tuple[str, ...], share: float) -> None:
+    found = learnt_subgroup(D4, planted(kept, share))
+    assert found.attrs["learnt_subgroup"] == found.attrs["holding_subgroup"] == ", ".join(kept) and found.attrs["learnt_order"] == len(kept)
+    assert found.attrs["learnt_at_most"] == ", ".join(kept)
+    whole = found.isel(subgroup=int(found["member"].values.sum(1).argmax()))
+    if len(kept) < 8:
+        assert float(whole["share"]) == pytest.approx(share, rel=1e-6) and str(whole["word"].values) == "broken"
+        # What is purely breaking is gone after averaging, on the originals as on the copies.
+        assert float(whole["gain"]) == pytest.approx(share, rel=1e-6)
+        assert float(whole["gain_low"]) <= float(whole["gain"]) <= float(whole["gain_high"])
+    else:
+        assert set(found["word"].values) == {"exact up to rounding"}
 
 
-def test_a_borderline_element_lowers_the_support_and_the_candidates_add_up() -> None:
-    found = learnt_subgroup(D4, _errors({"r": 1.25, "r3": 1.25, "s": 9.0, "sr": 9.0, "sr2": 9.0, "sr3": 9.0}, 0.3))
-    assert 0.05 < found.attrs["output_subgroup_support"] < 0.999
-    assert float(found["output_subgroup_support"].sum()) == pytest.approx(1.0)
-    assert {"e, r2", "e, r, r2, r3"} <= set(found["output_subgroup"].values)
+def test_a_small_breaking_holds_and_one_at_the_margin_is_left_open() -> None:
+    small, middle = (learnt_subgroup(D4, planted(("e", "r2"), share)) for share in (0.02, 0.05))
+    assert small.attrs["learnt_order"] == 8 and small.attrs["exact_order"] == 2
+    assert middle.attrs["learnt_order"] < 8 and middle.attrs["learnt_at_most_order"] == 8
+    assert learnt_subgroup(D4, planted(("e", "r2"), 0.3), margin=0.5).attrs["learnt_order"] == 8
 
 
-def test_learning_is_asked_too() -> None:
-    found = learnt_subgroup(D4, _errors({}, 0.02), _coherence({"r2"}))
-    assert found.attrs["output_subgroup_order"] == 8 and found.attrs["learnt_subgroup"] == "e, r2"
-    for wrong in ({"tolerance": 0.5}, {"resamples": 0}):
-        with pytest.raises(osc.OrbitscopeError, match="at least 1"):
-            learnt_subgroup(D4, _errors({}, 0.1), **wrong)  # type: ignore[arg-type]
+def test_nothing_is_learnt_without_skill_though_it_may_hold() -> None:
+    """Skill is the error over persistence's; a symmetric error of the size of the step is no knowledge."""
+    found = learnt_subgroup(D4, planted(("e", "r2"), 0.02, skill=0.9))
+    assert found.attrs["learnt_subgroup"] == found.attrs["learnt_at_most"] == "" and found.attrs["learnt_order"] == 0
+    assert found.attrs["holding_order"] == 8 and found.attrs["exact_subgroup"] == "e, r2"
+
+
+@pytest.mark.parametrize("trajectories", [1, 3])
+def test_few_trajectories_decide_nothing_but_what_is_exact(trajectories: int) -> None:
+    found = learnt_subgroup(D4, planted(("e", "r2"), 0.3, trajectories=trajectories))
+    assert found.attrs["learnt_subgroup"] == "e, r2" and found.attrs["learnt_at_most_order"] == 8
+    assert set(found["word"].values) == {"exact up to rounding", "undecided"}
+
+
+def test_wrong_arguments() -> None:
+    measured = planted(("e", "r2"), 0.3)
+    for wrong in ({"margin": 0.0}, {"margin": 1.0}, {"level": 1.5}):
+        with pytest.raises(osc.OrbitscopeError, match="between 0 and 1"):
+            learnt_subgroup(D4, measured, **wrong)
+    with pytest.raises(osc.OrbitscopeError, match="older version made it"):
+        learnt_subgroup(D4, measured.drop_vars("breaking"))

@@ -163,6 +163,7 @@ def _verdict(names: tuple[str, ...], bad: np.ndarray, group: str, swapped: bool)
     columns = {
         "data": np.where(bad, "file contradicts its declared convention", "symmetry of the physics and of the file"),
         "output": np.where(bad, "broken", "holds"),
+        "moving": np.where(bad, "costs", "costs nothing"),
         "learning": np.where(bad, "not shared", "shared"),
     }
     whole = not bad.any()
@@ -174,9 +175,15 @@ def _verdict(names: tuple[str, ...], bad: np.ndarray, group: str, swapped: bool)
         "sentence_learning": "Coherence exceeds its null by 0.2 to 0.4 on every element: learning at x is learning at gx." if whole
         else "Coherence exceeds its null on e, r2, sr, sr3 only.",
         "sentence_next": "Nothing to repair." if whole else "Repair the file first: load it with its components swapped, then probe again.",
-        "learnt_subgroup": ", ".join(kept), "output_tolerance": 0.05,
+        "learnt_subgroup": ", ".join(kept), "learnt_at_most": ", ".join(kept), "margin": 0.05, "tolerance": 1.25,
     }  # fmt: skip
-    return xr.Dataset({k: ("element", v.astype(object)) for k, v in columns.items()}, coords={"element": list(names)}, attrs=attrs)
+    share = np.where(bad, 0.49, 0.02) * (np.arange(len(names)) > 0)
+    numbers = {"share": share, "share_low": 0.8 * share, "share_high": 1.2 * share}
+    numbers |= {k.replace("share", "moved_error"): np.where(bad, 68, 1.0) for k in numbers}
+    return xr.Dataset(
+        {k: ("element", v.astype(object)) for k, v in columns.items()} | {k: ("element", v) for k, v in numbers.items()},
+        coords={"element": list(names)}, attrs=attrs,
+    )  # fmt: skip
 
 
 def _fields(rng: np.random.Generator, equation: str, size: int, swapped: bool) -> xr.Dataset:

@@ -31,7 +31,7 @@ class Copies:
 
     def __init__(self, members: NDArray[np.bool_], scale: Tensor, mask: Tensor) -> None:
         self.members = members.astype(np.float64)
-        self.weight = (mask / mask.sum() / scale.reshape(-1, *[1] * mask.ndim)).sqrt()
+        self.weight = (mask.double() / mask.sum() / scale.reshape(-1, *[1] * mask.ndim)).sqrt()
 
     def sums(self, copies: Sequence[Tensor], x: Tensor, y: Tensor) -> dict[str, Array]:
         r"""Of copies [G] x [N, C, *grid], each a column per transition:

@@ -64,7 +64,7 @@ def shift_curve(
     for k in range(points * parts):
         fraction = Fraction(k, points * parts)
         g = Isometry(eye, tuple(fraction if i == axis else 0 for i in range(data.grid.ndim)))
-        rows.append(_compare(model, pairs, plain, g, action, batch))
+        rows.append(_compare(_predict(model, action(g, pairs.x), batch), plain, pairs.y, g, action))
         floors.append(floor + action.error(g, plain[: min(4, len(plain))]))
         if progress is not None:
             progress(k + 1, points * parts)

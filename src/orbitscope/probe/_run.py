@@ -23,6 +23,7 @@ from ._audit import audit
 from ._curvature import metric_of
 from ._equivariance import equivariance
 from ._influence import influence
+from ._learnt import MARGIN, TOLERANCE
 from ._metric import Metric
 from ._plan import Plan
 from ._provenance import command, machine, versions
@@ -42,7 +43,10 @@ class ProbeConfig:
     times: int = 2
     metric: str | Metric = "gauss_newton"
     damping: float | None = None
-    tolerance: float = 1.25
+    margin: float = MARGIN
+    """Share of the squared error that a breaking may carry and still hold."""
+    tolerance: float = TOLERANCE
+    """Ratio of the error on moved states to that on the originals up to which moving costs nothing."""
     influence_elements: int = 16
     """At most so many elements of a group get an influence, evenly spread; all get an error."""
     control: int = 16
@@ -62,6 +66,8 @@ class ProbeConfig:
         for name in ("trajectories", "times", "influence_elements", "chunk"):
             if getattr(self, name) < 1:
                 raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least 1, got {getattr(self, name)}.")
+        if not 0 < self.margin < 1:
+            raise OrbitscopeError(f"ProbeConfig: `margin` should lie between 0 and 1, a share of the squared error, got {self.margin}.")
         if self.tolerance < 1:
             raise OrbitscopeError(f"ProbeConfig: `tolerance` must be at least 1 (1 = as good as on the original), got {self.tolerance}.")
 
@@ -149,7 +155,7 @@ def _group_nodes(
         f"{node}/equivariance": error,
         f"{node}/influence": shared,
         f"{node}/fields": pictures(model, data, group, error, seed=seed),
-        f"{node}/verdict": verdict(group, error, shared, checked, tolerance=config.tolerance),
+        f"{node}/verdict": verdict(group, error, shared, checked, margin=config.margin, tolerance=config.tolerance),
         node: xr.Dataset(attrs={"group": group.name, "order": len(group)}),
         **_taken(model, data, group, config, some, report),
     }

@@ -1,23 +1,18 @@
 """From numbers to words: what holds in the data, in the output, in the learning, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import xarray as xr
 
-from ..symmetry import Group, Isometry
-from ._audit import CONTRADICTS, NOT, PHYSICS_ONLY
-from ._cures import cures
-from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words
-from ._learnt import learnt_subgroup
+from .._errors import OrbitscopeError
+from ..symmetry import Group
+from ._advice import next_sentence
+from ._audit import CONTRADICTS
+from ._interval import Interval
+from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words, shared_subgroup
+from ._learnt import BROKEN, EXACT, HOLDS, MARGIN, TOLERANCE
 from ._listed import listed
-
-OBEYS, NEARLY, BROKEN = "holds", "approximate", "broken"
-_OF_PHYSICS = "symmetry of the physics"  # all words of the audit that say so begin like this
-_NEARLY_FACTOR = 2.0
-_SKILL = 0.5  # of the error of persistence; above it a relative error near 1 says "equally wrong"
-_FLOORS = 10.0  # a commutator within so many floors is exact, skill or not
-_ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
+from ._output_words import Output, judge, output_sentence
 
 
 def verdict(
@@ -26,79 +21,102 @@ def verdict(
     influence: xr.Dataset | None = None,
     audit: xr.Dataset | None = None,
     *,
-    tolerance: float = 1.25,
+    margin: float = MARGIN,
+    tolerance: float = TOLERANCE,
 ) -> xr.Dataset:
-    """Words per element and sentences per group, from the results of the three instruments.
+    r"""Words per element and sentences per group, from the results of the three instruments.
 
-    * output: median relative error at most `tolerance` = holds; at most twice that = approximate; else broken. A commutator at its
-      floor of rounding holds whatever the error is. A model that is not plainly better than persistence (median `skill` above 0.5)
-      is equally wrong everywhere, which looks like a relative error of 1: undetermined.
-    * learning: the 95 % interval of the excess coherence above 0, and the permutation test significant after Holm's correction for all
-      elements (if so many trajectories allow that at all) = shared; interval below 0 = opposed; else no more than chance.
-    * learnt subgroup: the largest subgroup of elements whose output holds. It rests on the error; the coherence is evidence of mechanism,
-      and where the two disagree the sentence says so. `shared_subgroup` asks for both. `_support` is the share of resampled
-      trajectories that give the same subgroup (see `learnt_subgroup`).
+    With $p_g = g^{-1} f(g x)$, sums over transitions, and 95 % jackknife intervals over trajectories (see `learnt_subgroup`):
+
+    * `output` [element], from the share of the squared error over {x, gx} that the breaking carries,
+      $\sum |p_g - f(x)|^2 / 2 \sum (|p_g - y|^2 + |f(x) - y|^2)$: "exact up to rounding" (the commutator is within ten floors of
+      rounding), "holds" (upper limit at most `margin`), "broken" (lower limit above it), "undecided" (neither, or fewer than 4
+      trajectories). `share`, `share_low`, `share_high` are the numbers.
+    * `moving` [element], from $\sum |p_g - y|^2 / \sum |f(x) - y|^2$: "costs nothing" (upper limit at most `tolerance`), "costs" (lower
+      limit above it: the model favours the orientation of the data), "undecided". `moved_error` with `_low`, `_high` are the numbers. A
+      model that breaks a symmetry with all of its error can cost nothing to move: it is wrong alike everywhere, in different ways.
+    * `learning` [element]: see `influence` for "shared", "no more than chance", "opposed" and "undetermined".
+    * the table of `learnt_subgroup` [subgroup]: `subgroup_share`, `subgroup_gain` (of averaging, on the originals; negative = harm) with
+      their limits, `subgroup_word`, and `member` [subgroup, element].
+
+    Attributes: `learnt_subgroup`, `learnt_at_most` (of a model with skill; empty without), `holding_subgroup`, `exact_subgroup`;
+    `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`. Sentences:
+    `sentence_data`, `sentence_output`, `sentence_learning`, `sentence_next`. `skill` is the median error over that of persistence.
+
+    * `group`: the group of the measurements. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
+    * `margin`: share of the squared error that a breaking may carry and still hold.
+    * `tolerance`: ratio of errors up to which moving a state costs nothing.
+
+    Where it fails: the words are about these transitions and one step. At a breaking of exactly `margin` either word comes in up to 1 run
+    of 40, "undecided" in the others; from twice the margin on and 8 trajectories the calibration in the documentation found no miss.
+    Raises `OrbitscopeError` for a `margin` outside (0, 1), a `tolerance` below 1, or a result of an older version.
     """
-    names = [str(n) for n in equivariance["element"].values]
-    error = equivariance["relative_error"].median("transition").values
-    skill = float(equivariance["skill"].median())
-    output = np.where(error <= tolerance, OBEYS, np.where(error <= _NEARLY_FACTOR * tolerance, NEARLY, BROKEN)).astype(object)
-    if not skill <= _SKILL:
-        output[output != BROKEN] = UNKNOWN
-    floor = equivariance["floor"].values
-    exact = (floor <= _ROUNDING) & (equivariance["commutator"].median("transition").values <= _FLOORS * floor)
-    output[exact] = OBEYS
+    if not tolerance >= 1:
+        raise OrbitscopeError(f"verdict: `tolerance` should be at least 1 (1 = as good as on the original), got {tolerance}.")
+    found = judge(group, equivariance, margin, tolerance)
+    names = found.names
     learning = _per_element(names, influence, learning_words)
     data = _per_element(names, audit, lambda a: [str(v) for v in a["verdict"].values])
-    holding = [group[n] for n, o in zip(names, output, strict=True) if o == OBEYS]
-    learnt = [g.name for g in group.largest_subgroup(holding)]
-    refused = audit is not None and audit.attrs["verdict"] == CONTRADICTS
+    table = found.table
     result = xr.Dataset(
-        {"data": ("element", data), "output": ("element", list(map(str, output))), "learning": ("element", learning)},
-        coords={"element": names},
+        {
+            "data": ("element", data),
+            "output": ("element", [str(w) for w in found.word]),
+            "moving": ("element", [str(w) for w in found.moving]),
+            "learning": ("element", learning),
+            **_limits("share", found.share, "part of the squared error over {x, gx} that the breaking carries"),
+            **_limits("moved_error", found.moved, "squared error on moved states over that on the originals"),
+            **{f"subgroup_{n}": table[n] for n in ("share", "share_low", "share_high", "gain", "gain_low", "gain_high", "word")},
+            "member": table["member"],
+        },
+        coords={"element": names, "subgroup": table["subgroup"]},
     )
+    result["subgroup_word"] = ("subgroup", [str(w) for w in table["word"].values])
     result.attrs.update(
         sentence_data=_data_sentence(names, data, audit),
-        sentence_output=_output_sentence(names, output, error, skill),
-        sentence_learning=learning_sentence(names, learning, influence, group) + _disagreement(names, learning, output, influence, group),
-        sentence_next=_next_sentence(group, names, data, output, audit, refused),
-        learnt_subgroup=", ".join(learnt),
-        **_support(group, equivariance, influence, tolerance, learnt, holding),
-        learnt_order=len(learnt),
-        output_tolerance=float(tolerance),
-        skill=skill,
+        sentence_output=output_sentence(group, found),
+        sentence_learning=learning_sentence(names, learning, influence, group) + _disagreement(learning, found),
+        sentence_next=next_sentence(group, data, found, audit),
+        **{k: v for k, v in table.attrs.items() if k.endswith(("_subgroup", "_order", "_at_most"))},
+        **_shared(group, names, learning, influence, found),
+        margin=float(margin),
+        tolerance=float(tolerance),
+        skill=found.skill,
         group=group.name,
     )
     return result
 
 
-def _per_element(names: list[str], result: xr.Dataset | None, words: object) -> list[str]:
+def _limits(name: str, interval: Interval, long_name: str) -> dict[str, tuple]:
+    parts = {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {k: ("element", v, {"long_name": long_name, "units": "1"}) for k, v in parts.items()}
+
+
+def _per_element(names: list[str], result: xr.Dataset | None, words: Callable[[xr.Dataset], list[str]]) -> list[str]:
     if result is None:
         return [UNKNOWN] * len(names)
-    known = dict(zip((str(n) for n in result["element"].values), words(result), strict=True))  # pyright: ignore[reportCallIssue]
+    known = dict(zip((str(n) for n in result["element"].values), words(result), strict=True))
     return [known.get(n, UNKNOWN) for n in names]
 
 
-def _support(
-    group: Group, equivariance: xr.Dataset, influence: xr.Dataset | None, tolerance: float, learnt: list[str], holding: list[Isometry]
-) -> dict[str, object]:
-    """How often resampled trajectories give the learnt subgroup, and the subgroup on which output and learning both hold."""
-    if "trajectory" not in equivariance.coords or len(holding) < 1:
+def _shared(group: Group, names: list[str], learning: Sequence[str], influence: xr.Dataset | None, found: Output) -> dict[str, object]:
+    """The largest subgroup that shares its learning, of a model that has learnt something."""
+    if influence is None:
         return {}
-    drawn = learnt_subgroup(group, equivariance, influence, tolerance=tolerance, resamples=200)
-    words = [str(w) for w in drawn["output_subgroup"].values]
-    same = words.index(", ".join(learnt)) if ", ".join(learnt) in words else None
-    attributes: dict[str, object] = {"learnt_support": 0.0 if same is None else float(drawn["output_subgroup_support"][same])}
-    if influence is not None:
-        attributes |= {
-            "shared_subgroup": drawn.attrs["learnt_subgroup"], "shared_order": drawn.attrs["learnt_subgroup_order"],
-            "shared_support": drawn.attrs["learnt_subgroup_support"],
-        }  # fmt: skip
-    return attributes
+    members = [g.name for g in shared_subgroup(group, names, learning)] if found.skilled else []
+    return {"shared_subgroup": ", ".join(members), "shared_order": len(members)}
 
 
-def _members(names: list[str], words: Sequence[str], wanted: str) -> list[str]:
-    return [n for n, w in zip(names, words, strict=True) if w == wanted]
+def _disagreement(learning: Sequence[str], found: Output) -> str:
+    """Where the output holds without shared learning, or is broken with it."""
+    apart = [n for n, w, o in zip(found.names, learning, found.word, strict=True) if o == HOLDS and w not in (SHARED, UNKNOWN)]
+    against = [n for n, w, o in zip(found.names, learning, found.word, strict=True) if o == BROKEN and w == SHARED]
+    sentence = ""
+    if apart:
+        sentence += f" On {listed(apart)} the output holds though what is left of the error is not shared with the moved state."
+    if against:
+        sentence += f" On {listed(against)} learning is shared though the output is broken."
+    return sentence
 
 
 def _data_sentence(names: list[str], data: list[str], audit: xr.Dataset | None) -> str:
@@ -107,90 +125,10 @@ def _data_sentence(names: list[str], data: list[str], audit: xr.Dataset | None) 
     if audit.attrs["verdict"] == CONTRADICTS:
         return f"REFUSED: the file contradicts its declared convention; {audit.attrs['convention_fits']} fits. {audit.attrs['explanation']}"
     kinds = [k for k in dict.fromkeys(data) if k != UNKNOWN]
+    mine = {k: [n for n, w in zip(names, data, strict=True) if w == k] for k in kinds}
     if len(kinds) == 1:
-        return f"All {len(_members(names, data, kinds[0]))} elements: {kinds[0]}."
-    return " ".join(f"{listed(_members(names, data, k))}: {k}." for k in kinds)
+        return f"All {len(mine[kinds[0]])} elements: {kinds[0]}."
+    return " ".join(f"{listed(mine[k])}: {k}." for k in kinds) or "Undetermined."
 
 
-def _output_sentence(names: list[str], output: np.ndarray, error: np.ndarray, skill: float) -> str:
-    parts = []
-    for word, text in ((OBEYS, "Holds on"), (NEARLY, "approximate on"), (BROKEN, "broken on"), (UNKNOWN, "undetermined on")):
-        mine = [i for i, o in enumerate(output) if o == word]
-        if mine:
-            low, high = float(error[mine].min()), float(error[mine].max())
-            span = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
-            whole = f"all {len(names)} elements" if len(mine) == len(names) else listed([names[i] for i in mine])
-            parts.append(f"{text} {whole} (relative error {span})")
-    sentence = "; ".join(parts)
-    sentence = sentence[0].upper() + sentence[1:] + "."
-    if UNKNOWN in output:
-        sentence += (
-            f" The model has too little skill to tell: its error is {skill:.2g} of that of persistence, so it is wrong alike everywhere."
-        )
-    return sentence
-
-
-def _disagreement(names: list[str], learning: list[str], output: np.ndarray, influence: xr.Dataset | None, group: Group) -> str:
-    """What to say where the words on the output and on the learning do not go together; empty if they do."""
-    if influence is None:
-        return ""
-    pairs = [(n, w, o) for n, w, o in zip(names, learning, output, strict=True) if n != group.identity.name and w != UNKNOWN]
-    apart = [n for n, word, holds in pairs if holds == OBEYS and word != SHARED]
-    against = [n for n, word, holds in pairs if holds == BROKEN and word == SHARED]
-    sentence = ""
-    if apart:
-        sentence += (
-            f" Output and learning disagree on {listed(apart)}: the output commutes, but what is left of the error is not shared "
-            "along the orbit."
-        )
-    if against:
-        sentence += f" On {listed(against)} learning is shared though the output is broken: more training, or data, may still mend it."
-    return sentence
-
-
-def _next_sentence(group: Group, names: list[str], data: list[str], output: np.ndarray, audit: xr.Dataset | None, refused: bool) -> str:
-    if refused:
-        assert audit is not None
-        return (
-            f"Convert the file ({audit.attrs['convention_fits']}) and train again. A broken element below says nothing about the model: "
-            "under the wrong convention it is no symmetry of these data."
-        )
-    if UNKNOWN in output:
-        return "Train the model to a fraction of the error of persistence first, then probe again."
-    broken = [n for n, o in zip(names, output, strict=True) if o != OBEYS]
-    if not broken:
-        return "Nothing to mend on these transitions. Confirm on longer roll-outs and on other initial conditions."
-    state = dict(zip(names, data, strict=True))
-    absent = [n for n in broken if state[n] == PHYSICS_ONLY]
-    wrong = [n for n in broken if state[n] == NOT]
-    shown = [n for n in broken if state[n].startswith(_OF_PHYSICS) and n not in absent]
-    doubtful = [n for n in broken if n not in (*absent, *wrong, *shown)]
-    advice = []
-    if doubtful:
-        advice.append(f"Whether the physics has {listed(doubtful)} is not known: audit the file with its equation first.")
-    if shown:
-        advice.append(f"Train longer or on more data, which may be enough for {listed(shown)}.")
-    if absent:
-        advice.append(f"The file never shows {listed(absent)} though the physics has it{cures().of_the_kind()}.")
-    if len(broken) > len(wrong):
-        advice.append(cures().sentence(listed([n for n in broken if n not in wrong])))
-    if wrong:
-        advice.append(f"Leave {listed(wrong)}: not a symmetry of these data.")
-    step = _shift_step(names, output)
-    if step:
-        advice.append(
-            f"The output holds for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
-            "or remove the stride."
-        )
-    return " ".join(advice)
-
-
-def _shift_step(names: list[str], output: np.ndarray) -> int:
-    """The step s > 1 if exactly the multiples of s hold among numbered shifts; else 0."""
-    if not all(n.isdigit() for n in names):
-        return 0
-    holding = {int(n) for n, o in zip(names, output, strict=True) if o == OBEYS}
-    for step in range(2, len(names) // 2 + 1):
-        if len(names) % step == 0 and holding == set(range(0, len(names), step)):
-            return step
-    return 0
+__all__ = ["BROKEN", "EXACT", "HOLDS", "verdict"]

@@ -12,7 +12,7 @@ from ._verdict import VerdictRow
 
 
 def headline(rows: Sequence[VerdictRow]) -> list[str]:
-    """Two to four sentences: which files are refused, where the output commutes, where the learning is shared."""
+    """Two to four sentences: which files are refused, where the output holds, where the learning is shared."""
     cases = len({r.case_index for r in rows})
     refused = list(dict.fromkeys(r.case for r in rows if r.warning))
     probed = count(sum(bool(r.group) for r in rows), "verdict")
@@ -23,24 +23,27 @@ def headline(rows: Sequence[VerdictRow]) -> list[str]:
             "so what its rows show is a property of the file before it is one of the model."
         )
     claims = (
-        ("output", "the output commutes with the whole group"),
-        ("learning", "what is learnt at a state is shared with all its copies"),
+        ("output", "the output holds on the whole group (what breaks it carries at most 5 % of the squared error)"),
+        ("learning", "a step on a state lowers the loss of every moved copy of it more than that of unrelated states"),
     )
     for name, claim in claims:
         found = [getattr(r, name) for r in rows if not r.warning and any(getattr(r, name).words)]
         if found:
             whole, open_ = (sum(f.overall == kind for f in found) for kind in ("holds", "unknown"))
             where = " on files that the audit does not refuse" if refused else ""
-            out.append(f"In {whole} of {count(len(found), 'verdict')}{where}, {claim}{f' ({open_} undetermined)' if open_ else ''}.")
+            out.append(f"In {whole} of {count(len(found), 'verdict')}{where}, {claim}{f' ({open_} undecided)' if open_ else ''}.")
     return out
 
 
 def output(groups: Sequence[Group]) -> str:
     """What the error figure shows, with its range."""
     text = (
-        "Median and quartiles over transitions. Relative error: the error of the forecast from the moved state over that from the "
-        "original; 1 (dashed) means that moving the state costs nothing. Commutator: the gap between moving before and after the model, no "
-        "truth involved; the noise floor is the smallest gap that this measurement can see."
+        "Share of the error: the part of the squared error over x and gx that the broken symmetry carries, with its 95 % interval over "
+        "trajectories; an interval below the dashed margin holds, one above it is broken. "
+        "Relative error, median and quartiles over transitions: the error of the forecast from the moved state over that from the "
+        "original; 1 (dashed) means that moving the state costs nothing, which a model that breaks the symmetry with all of its error "
+        "can reach. Commutator: the gap between moving before and after the model, no truth involved; the noise floor is the "
+        "smallest gap that this measurement can see."
     )
     for group in groups:
         data = group.part("equivariance")

@@ -26,13 +26,17 @@ from ._plot import (
     quartiles,
     whiskers,
 )
-from ._text import level
+from ._text import as_float, level
 
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]
 _DOTS = 400  # above this many transitions the single dots would only be a smear
 
 
+SHARE_TITLE = "Share of the squared error that the breaking carries"
+
+
 def output_figure(group: Group) -> Figure | None:
-    """Relative error and commutator per element; None where equivariance was not measured."""
+    """Share of the breaking, relative error and commutator per element; None where equivariance was not measured."""
     data = group.part("equivariance")
     if data is None:
         return None
@@ -42,21 +46,52 @@ def output_figure(group: Group) -> Figure | None:
     floor = array(data, "floor", "element")
     if not _any(error) and not _any(commutator):
         return None
-    figure = panels(["Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"])
-    for panel, (values, least, name) in enumerate(((error, (0.5, 2.0), "relative error"), (commutator, (1e-3, 1e-1), "commutator"))):
+    share = share_bounds(group)
+    titles = [*([SHARE_TITLE] if share else []), "Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"]
+    figure = panels(titles, columns=len(titles))
+    shapes = []
+    if share is not None:
+        figure.traces += _medians(elements, share, verdicts, 0, "share", interval=("95 % low", "95 % high"))
+        share_axis(figure, 0, share)
+        _element_axis(figure, 0, elements)
+        shapes += [line_at(0, margin_of(group)), line_at(0, 0.0, "solid")]
+    first = len(titles) - 2
+    for k, (values, least, name) in enumerate(((error, (0.5, 2.0), "relative error"), (commutator, (1e-3, 1e-1), "commutator"))):
+        panel = first + k
         low, middle, high = quartiles(values, len(elements))
-        shown = [low, high, values if _few(values) else None, floor if panel else None]
+        shown = [low, high, values if _few(values) else None, floor if k else None]
         bottom = log_axis(figure, panel, shown, least=least if _any(values) else (0.1, 10))
         if values is not None and _few(values):
-            figure.traces.append(_dots(elements, values, data, bottom, panel, name))
-        extra = [("noise floor", floor)] if panel and floor is not None else []
+            figure.traces.append(_dots(elements, values, data, bottom, panel, name) | {"showlegend": k == 0})
+        extra = [("noise floor", floor)] if k and floor is not None else []
         figure.traces += _medians(elements, (low, middle, high), verdicts, panel, name, bottom=bottom, extra=extra, legend=panel == 0)
         _element_axis(figure, panel, elements)
     if _any(floor):
         assert floor is not None
-        figure.traces.append(_dash(elements, np.where(floor > 0, floor, math.nan), 1, "noise floor", "noise floor of the measurement"))
-    figure.layout["shapes"] = [line_at(0, 1.0)]
+        figure.traces.append(
+            _dash(elements, np.where(floor > 0, floor, math.nan), first + 1, "noise floor", "noise floor of the measurement")
+        )
+    figure.layout["shapes"] = [*shapes, line_at(first, 1.0)]
     return figure
+
+
+def share_bounds(group: Group) -> Three | None:
+    """Low, middle and high of the breaking's share per element; None where no truth or an older version left none."""
+    part = group.part("verdict")
+    low, middle, high = (array(part, name, "element") for name in ("share_low", "share", "share_high"))
+    return (low, middle, high) if low is not None and middle is not None and high is not None and _any(middle) else None
+
+
+def margin_of(group: Group) -> float:
+    """Share up to which an element holds."""
+    part = group.part("verdict")
+    return as_float(part.attrs.get("margin", 0.05)) if part is not None else 0.05
+
+
+def share_axis(figure: Figure, panel: int, *bounds: Three) -> None:
+    """A linear axis from 0 that shows the margin and every bound."""
+    top = max(float(np.nanmax(np.concatenate([b[2], b[1]]), initial=0.0)) for b in bounds)
+    axis_of(figure, "y", panel).update(range=[-0.03 * max(top, 0.12), 1.06 * max(top, 0.12)], zeroline=False, tickformat=".0%")
 
 
 def learning_figure(group: Group) -> Figure | None:
@@ -146,9 +181,6 @@ def linear_range(figure: Figure, panel: int, takes: list[Summary], *, excess: bo
     merged = merged[np.isfinite(merged)]
     pad = 0.07 * (merged.max() - merged.min())
     axis_of(figure, "y", panel).update(range=[float(merged.min() - pad), float(merged.max() + pad)], zeroline=False)
-
-
-Three = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _medians(

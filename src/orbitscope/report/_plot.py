@@ -22,10 +22,10 @@ DIVERGING = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "
 
 LEVEL_STYLE: dict[Level, tuple[str, str, tuple[str, str]]] = {
     "holds": (BLUE, "circle", ("holds", "shared")),
-    "partly": (ORANGE, "diamond", ("approximate", "partly shared")),
-    "chance": (SOFT, "circle-open", ("undetermined", "no more than chance")),
+    "partly": (ORANGE, "diamond", ("holds in part", "partly shared")),
+    "chance": (SOFT, "circle-open", ("undecided", "no more than chance")),
     "broken": (VERMILLION, "x", ("broken", "not shared")),
-    "unknown": (SOFT, "square-open", ("undetermined", "undetermined")),
+    "unknown": (SOFT, "square-open", ("undecided", "undetermined")),
 }
 """Colour, marker and words (of the output, of the learning) for each level: never the colour alone."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._case import Case, Group, array, labels
-from ._element_figures import linear_range, summary, three
+from ._element_figures import SHARE_TITLE, linear_range, margin_of, share_axis, share_bounds, summary, three
 from ._plot import (
     BLUE,
     GREEN,
@@ -34,17 +34,28 @@ def output_curves(case: Case, groups: Sequence[Group]) -> Figure | None:
     tables = [(g, d) for g in groups if (d := g.part("equivariance")) is not None]
     if not tables:
         return None
-    figure = panels(["Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"])
-    for panel, (name, least) in enumerate((("relative_error", (0.5, 2.0)), ("commutator", (1e-3, 1e-1)))):
+    shares = [share_bounds(g) for g, _ in tables]
+    shown = [b for b in shares if b is not None]
+    titles = [*([SHARE_TITLE] if shown else []), "Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"]
+    figure, first = panels(titles, columns=len(titles)), len(titles) - 2
+    if shown:
+        for (group, data), style, bounds in zip(tables, _cycle(len(tables)), shares, strict=True):
+            if bounds is not None:
+                figure.traces += _curve(group, labels(data), bounds, style, 0, "share", 0)
+        share_axis(figure, 0, *shown)
+        shift_axis(figure, 0, case, [g for g, _ in tables])
+    for k, (name, least) in enumerate((("relative_error", (0.5, 2.0)), ("commutator", (1e-3, 1e-1)))):
+        panel = first + k
         bounds = [quartiles(array(d, name, "element", "transition"), len(labels(d))) for _, d in tables]
-        floors = [array(d, "floor", "element") if panel else None for _, d in tables]
+        floors = [array(d, "floor", "element") if k else None for _, d in tables]
         bottom = log_axis(figure, panel, [*(v for b in bounds for v in (b[0], b[2])), *floors], least=least)
         for (group, data), style, three_values, floor in zip(tables, _cycle(len(tables)), bounds, floors, strict=True):
             figure.traces += _curve(group, labels(data), three_values, style, panel, name.replace("_", " "), bottom, legend=panel == 0)
             if floor is not None and np.isfinite(floor).any():
                 figure.traces.append(_floor(group, labels(data), floor, style[1], panel))
         shift_axis(figure, panel, case, [g for g, _ in tables])
-    figure.layout["shapes"] = [line_at(0, 1.0)]
+    margins = [line_at(0, margin_of(tables[0][0])), line_at(0, 0.0, "solid")] if shown else []
+    figure.layout["shapes"] = [*margins, line_at(first, 1.0)]
     return figure if _visible(figure) else None
 
 

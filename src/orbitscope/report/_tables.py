@@ -31,11 +31,15 @@ def number_table(group: Group) -> TextTable | None:
         values = array(equivariance, name, "element", "transition")
         if values is not None and equivariance is not None:
             columns.append((title, _by_name(elements, labels(equivariance), quartiles(values, len(values))[1])))
+    shares = group.part("verdict")
+    for name, title in (("share", "breaking's share of the squared error"), ("moved_error", "squared error, moved over original")):
+        columns.append((title, _column(elements, shares, name)))
+        columns.append((f"95 % interval of the {'share' if name == 'share' else 'ratio'}", _interval(elements, shares, name)))
     columns.append(("commutator's floor", _column(elements, equivariance, "floor")))
     for name, title in _INFLUENCE:
         columns.append((title, _column(elements, influence, name)))
-    columns.append(("95 % interval of the excess", _interval(elements, influence)))
-    for name, title in (("data", "data"), ("output", "output"), ("learning", "learning")):
+    columns.append(("95 % interval of the excess", _interval(elements, influence, "excess")))
+    for name, title in (("data", "data"), ("output", "output"), ("moving", "moving a state"), ("learning", "learning")):
         columns.append((f"{title}: verdict", [w or MISSING for w in words(group.part("verdict"), name, elements)]))
     columns = [(t, c) for t, c in columns if any(v != MISSING for v in c)]
     if not columns:
@@ -148,8 +152,8 @@ def _column(elements: Sequence[str], data: Any, name: str) -> list[str]:
     return [MISSING] * len(elements) if values is None else _by_name(elements, labels(data), values)
 
 
-def _interval(elements: Sequence[str], data: Any) -> list[str]:
-    low, high = _column(elements, data, "excess_low"), _column(elements, data, "excess_high")
+def _interval(elements: Sequence[str], data: Any, name: str) -> list[str]:
+    low, high = _column(elements, data, f"{name}_low"), _column(elements, data, f"{name}_high")
     return [MISSING if MISSING in (a, b) else f"{a} to {b}" for a, b in zip(low, high, strict=True)]
 
 

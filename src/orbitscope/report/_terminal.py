@@ -48,7 +48,7 @@ def _notes(rows: Sequence[VerdictRow]) -> Text:
 def _cells(row: VerdictRow) -> list[Text]:
     # Text, not markup: a title with square brackets must print as it is.
     found = (_cell(row.data), _cell(row.output), _cell(row.learning, learnt=True))
-    return [Text(f"  {row.group or 'no group'}"), *found, Text(row.learnt_subgroup or "—")]
+    return [Text(f"  {row.group or 'no group'}"), *found, Text(row.learnt_subgroup or "nothing yet")]
 
 
 def _cell(finding: Finding, *, learnt: bool = False) -> Text:

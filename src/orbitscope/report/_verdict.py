@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -78,7 +79,6 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
     data_words = words(verdict, "data", elements)
     if group and not any(data_words):  # an audit alone still says what holds in the data
         data_words = words(group.part("audit"), "verdict", elements)
-    learnt = [name.strip() for name in str(attrs.get("learnt_subgroup") or "").split(",") if name.strip()]
     return VerdictRow(
         case=case.title,
         model=case.text("model"),
@@ -88,11 +88,22 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
         data=_finding(elements, data_words, attrs.get("sentence_data")),
         output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output")),
         learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning")),
-        learnt_subgroup=f"all of {group.title}" if group and elements and len(learnt) == len(elements) else element_list(learnt),
+        learnt_subgroup=_learnt(group, elements, attrs),
         next_step=str(attrs.get("sentence_next") or ""),
         warning=warning_of(case),
         case_index=index,
     )
+
+
+def _learnt(group: Group | None, elements: tuple[str, ...], attrs: dict[str, Any]) -> str:
+    """The learnt subgroup, and how far the measurement leaves room for a larger one; empty where the model has no skill."""
+    least, most = (
+        [name.strip() for name in str(attrs.get(key) or "").split(",") if name.strip()] for key in ("learnt_subgroup", "learnt_at_most")
+    )
+    named = [
+        f"all of {group.title}" if group and elements and len(found) == len(elements) else element_list(found) for found in (least, most)
+    ]
+    return f"{named[0]}; at most {named[1]}" if len(most) > len(least) else named[0]
 
 
 def _learning_words(group: Group | None, verdict: xr.Dataset | None) -> tuple[str, ...]:
