@@ -63,30 +63,30 @@ def read(quickstart: Path) -> dict[str, xr.DataTree]:
 
 
 def d4_figure(cases: dict[str, xr.DataTree]) -> plt.Figure:
-    """Relative error and excess coherence per element, a column per data set."""
+    """Share of the error that the breaking carries and excess coherence per element, a column per data set."""
     columns = _by_data({n: t for n, t in cases.items() if "D4" in t.children})
     figure, axes = plt.subplots(2, len(columns), figsize=(3.5 * len(columns) + 0.6, 5.6), sharex=True, sharey="row", squeeze=False)
     for (title, members), (top, bottom) in zip(columns.items(), axes.T, strict=True):
-        tolerance = 1.25
+        margin = 0.05
         for offset, (name, tree) in zip(_offsets(len(members)), members.items(), strict=True):
             group = tree["D4"]
             names = [str(e) for e in group["equivariance/element"].values]
-            tolerance = float(group["verdict"].attrs["output_tolerance"])
+            verdict = group["verdict"].to_dataset()
+            margin = float(verdict.attrs["margin"])
             label, colour, marker, _ = _style(name)
             where = np.arange(len(names)) + offset
-            low, middle, high = np.quantile(group["equivariance/relative_error"].values, [0.25, 0.5, 0.75], axis=1)
-            _points(top, where, low, middle, high, label, colour, marker)
+            _points(top, where, *(100 * verdict[k].values for k in ("share_low", "share", "share_high")), label, colour, marker)
             shared = group["influence"].to_dataset()
             at = [names.index(str(e)) + offset for e in shared["element"].values]
             _points(bottom, at, *(shared[k].values for k in ("excess_low", "excess", "excess_high")), label, colour, marker)
             top.set_xticks(range(len(names)), names)
-        top.axhspan(1 / tolerance, tolerance, color="#000000", alpha=0.08, lw=0)
-        _reference(top, 1)
+        top.axhspan(0, 100 * margin, color="#000000", alpha=0.08, lw=0)
+        _reference(top, 0)
         _reference(bottom, 0)
-        top.set_yscale("log")
+        top.set_ylim(bottom=-1)
         top.set_title(title, fontsize=10)
         bottom.set_xlabel("element of D4")
-    axes[0, 0].set_ylabel("relative error")
+    axes[0, 0].set_ylabel("share of the squared error that\nthe broken symmetry carries, %")
     axes[1, 0].set_ylabel("excess coherence")
     _legend(figure, axes)
     return figure
@@ -130,6 +130,8 @@ def short_table(cases: dict[str, xr.DataTree]) -> str:
             _audit_word(tree),
             _factor(tree),
             *(_learnt(tree, kind) for kind in ("D4", "Tx", "Ty")),
+            _whole(tree, "D4", "share"),
+            _whole(tree, "D4", "gain"),
             _worst(tree, "D4", "relative_error"),
             _worst(tree, "D4", "commutator"),
         ]
@@ -142,6 +144,8 @@ def short_table(cases: dict[str, xr.DataTree]) -> str:
         "Learnt of D4",
         "of x shifts",
         "of y shifts",
+        "Breaking of D4, share of the squared error",
+        "Averaging over D4 removes of it, on the originals",
         "D4 relative error",
         "D4 commutator",
     ]
@@ -283,11 +287,22 @@ def _learnt(tree: xr.DataTree, kind: str) -> str:
         return "–"
     attrs = node["verdict"].attrs
     names, order = str(attrs["learnt_subgroup"]).split(", "), node["verdict"].sizes["element"]
-    if "undetermined" in node["verdict/output"].values:
-        return "undetermined"
+    if not names[0]:
+        return "nothing yet"
     if len(names) == order:
         return f"all {order}"
     return "{" + ", ".join(names) + "}" if len(names) <= 8 else f"{len(names)} of {order}"
+
+
+def _whole(tree: xr.DataTree, kind: str, variable: str) -> str:
+    """A number of the whole group with its 95 % interval, in per cent."""
+    node = _node(tree, kind)
+    if node is None:
+        return "–"
+    verdict = node["verdict"].to_dataset()
+    k = int(verdict["member"].values.sum(1).argmax())
+    value, low, high = (100 * float(verdict[f"subgroup_{variable}{end}"][k]) for end in ("", "_low", "_high"))
+    return f"{value:.2g} % ({low:.2g} to {high:.2g})".replace("-", "−")
 
 
 def _worst(tree: xr.DataTree, kind: str, variable: str) -> str:

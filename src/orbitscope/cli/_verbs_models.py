@@ -170,8 +170,10 @@ class Probe:
     """For the influence; the equivariance error takes four times as many."""
     times: int = 2
     """Transitions per trajectory, evenly spread."""
+    margin: float = 0.05
+    """Share of the squared error that a broken symmetry may carry and still hold."""
     tolerance: float = 1.25
-    """Relative error up to which an element holds."""
+    """Squared error on moved states over that on the originals up to which moving costs nothing."""
     influence_elements: int = 16
     """At most so many elements of a group get an influence; all get an error."""
     law: str | None = None
@@ -193,7 +195,8 @@ class Probe:
         from ._actions import probe_to_file
 
         config = ProbeConfig(
-            trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, tolerance=self.tolerance,
+            trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, margin=self.margin,
+            tolerance=self.tolerance,
             influence_elements=self.influence_elements, seed=self.seed, bra_loss=None if self.bra_loss == "smse" else self.bra_loss,
             sketch=self.sketch, memory=self.memory, steps=self.steps,
         )  # fmt: skip

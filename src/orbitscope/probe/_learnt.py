@@ -173,7 +173,7 @@ class Measured:
 
     def subgroup_exact(self) -> NDArray[np.bool_]:
         """All members exact, [S]."""
-        return ~(self.member & ~self.element_exact()).any(1)
+        return np.asarray(~(self.member & ~self.element_exact()).any(1))
 
     def element_floor(self) -> NDArray[np.float64]:
         """Share that the floor of the commutator alone would make of {e, g}, [G]."""
