@@ -9,7 +9,7 @@ from ..symmetry import Group
 from ._audit import CONTRADICTS, NOT, PHYSICS_ONLY
 from ._cures import cures
 from ._interval import FEWEST
-from ._learnt import BROKEN, COSTS, EXACT, HOLDS, UNDECIDED
+from ._learnt import BROKEN, COSTS, EXACT, GAIN, HOLDS, UNDECIDED
 from ._listed import listed
 from ._output_words import Output, percent, title
 
@@ -53,7 +53,7 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
     allowed = [s for s in np.argsort(-member.sum(1), kind="stable") if member[s].sum() > 1 and not (member[s] & wrong).any()]
     if not allowed:
         return []
-    gaining = [s for s in allowed if float(table["gain_low"][s]) > 0 and str(table["word"].values[s]) != EXACT]
+    gaining = [s for s in allowed if float(table["gain_low"][s]) > GAIN and str(table["word"].values[s]) != EXACT]
     if gaining:
         row = table.isel(subgroup=gaining[0])
         gain, low, high = (percent(float(row[k])) for k in ("gain", "gain_low", "gain_high"))
@@ -63,7 +63,7 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
             "symmetry, or training on moved copies, would spare that price; what it gains, training must show."
         ]
     row = table.isel(subgroup=allowed[0])
-    if float(row["gain_high"]) < 0:
+    if float(row["gain_high"]) < -GAIN:
         times, least = 1 - float(row["gain"]), 1 - float(row["gain_high"])
         return [
             f"Do not average the finished model over {title(group, row)}: the squared error on the originals would be {times:.2g} times "
