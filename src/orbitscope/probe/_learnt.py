@@ -16,7 +16,7 @@ SKILL = 0.5
 """Median error over that of persistence above which a model is said to have no skill."""
 MARGIN, TOLERANCE = 0.05, 1.25
 GAIN = 1e-3
-"""Change of the squared error on the originals below which averaging is said neither to gain nor to harm: less than that may be rounding."""
+"""Change of the squared error on the originals below which averaging neither gains nor harms: less may be rounding."""
 _FLOORS = 10.0  # a commutator within so many floors is exact
 _ROUNDING = 1e-3  # a floor above it is no rounding but resampling, and then "within the floor" may be far from exact
 
