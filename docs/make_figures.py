@@ -286,9 +286,14 @@ def _learnt(tree: xr.DataTree, kind: str) -> str:
     if node is None:
         return "–"
     attrs = node["verdict"].attrs
-    names, order = str(attrs["learnt_subgroup"]).split(", "), node["verdict"].sizes["element"]
-    if not names[0]:
+    least, most = (str(attrs[key]).split(", ") for key in ("learnt_subgroup", "learnt_at_most"))
+    if not least[0]:
         return "nothing yet"
+    said = _members(least, node["verdict"].sizes["element"])
+    return f"at least {said}, at most {_members(most, node['verdict'].sizes['element'])}" if len(most) > len(least) else said
+
+
+def _members(names: list[str], order: int) -> str:
     if len(names) == order:
         return f"all {order}"
     return "{" + ", ".join(names) + "}" if len(names) <= 8 else f"{len(names)} of {order}"
