@@ -175,8 +175,8 @@ broken that is not; "averaging gains on the originals" or "harms" (beyond 0.1 %)
 
 ## What was not tested
 
-One equation, one grid, one step; breakings of one kind at a time; symmetric errors of two kinds; independent trajectories; float64. A trained network's errors are rarer and larger:
-at 4 to 8 trajectories its limits may err somewhat more often than those of planted models.
+One equation, one grid, one step; breakings of one kind at a time; symmetric errors of two kinds; independent trajectories; float64. Trained networks,
+whose errors are rarer and larger, were not counted.
 
 Made by `python docs/make_calibration.py`; {where}.
 """
