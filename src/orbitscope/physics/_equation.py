@@ -1,6 +1,7 @@
 """What every equation offers, and the list of those that exist."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any, ClassVar
 
@@ -55,16 +56,51 @@ class Equation(ABC):
         """Where states of that resolution live: here the periodic, cell-centred unit box with `resolution` points per axis."""
         return Grid.square(resolution, ndim=self.layout.ndim)
 
+    def rescaled(self, length: float) -> "tuple[Equation, tuple[float, ...]]":
+        r"""(equation, units): how flows in a box `length` times as large are solved in the own one, with the same time.
+
+        With $x = \ell x'$ and t = t', a state there is `units` (a number per channel) times a state of `equation` here. Exact for every
+        equation that overrides this; one that does not knows its own box only.
+
+        Raises `OrbitscopeError` where the equation does not say how it changes with the size of its box.
+        """
+        if length == 1.0:
+            return self, (1.0,) * self.layout.channels
+        raise OrbitscopeError(f"{self.name or type(self).__name__} does not say how it changes with the size of its box")
+
+    def on(self, grid: Grid) -> "tuple[Equation, tuple[float, ...]]":
+        """(equation, units) as `rescaled` gives them, for the box of `grid`: $S(x) = u S'(x / u)$ with the units u and the solver S' of
+        that equation.
+
+        Raises `OrbitscopeError`, with the reason alone, where the solver has other walls, another number of points between them, or a box
+        of another shape.
+        """
+        if grid.ndim != self.layout.ndim:
+            raise OrbitscopeError(f"the solver works in {self.layout.ndim} dimensions, the grid has {grid.ndim}")
+        own = [self.grid(n) for n in dict.fromkeys((min(grid.shape), max(grid.shape)))]
+        walls = next((g for g in own if g.boundary == grid.boundary), None)
+        if walls is None:
+            raise OrbitscopeError(f"the solver's box is {'/'.join(own[0].boundary)}, the file's {'/'.join(grid.boundary)}")
+        if not walls.periodic:
+            walls = next((g for g in own if g.shape == grid.shape), None)
+            if walls is None:
+                raise OrbitscopeError(f"between walls the solver has a grid of {_by(own[0].shape)} points, the file one of {_by(grid.shape)}")
+        lengths = [theirs / mine for theirs, mine in zip(grid.extent, walls.extent, strict=True)]
+        if max(lengths) > (1 + 1e-6) * min(lengths):
+            raise OrbitscopeError(f"the solver's box has sides in the ratio {_by(walls.extent)}, the file's {_by(grid.extent)}")
+        return self.rescaled(1.0 if abs(lengths[0] - 1) < 1e-6 else lengths[0])
+
     def groups(self, resolution: int) -> tuple[Group, ...]:
         """The declared symmetry groups, translations by whole cells of `grid(resolution)`."""
         return tuple(parse_group(words, points=self.grid(resolution).shape) for words in self.symmetries)
 
-    def step(self, state: Tensor, dt: float) -> Tensor:
+    def step(self, state: Tensor, dt: float, grid: Grid | None = None) -> Tensor:
         """Evolve [B, C, *grid] by the physical time `dt` >= 0, same shape; substeps follow each trajectory's own CFL condition.
 
-        Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU.
+        Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU. `grid` is where the state lives,
+        if that is not the equation's own box; a box of another size is rescaled exactly (see `rescaled`).
 
-        Raises `OrbitscopeError` for a wrong shape, dtype or `dt`, and its subclass `SolverError` (with `.item` and `.time`) if a
+        Raises `OrbitscopeError` for a wrong shape, dtype, `dt` or a box that the solver cannot take, and its subclass `SolverError` (with `.item` and `.time`) if a
         trajectory leaves the physical states (NaN, infinite, negative density or pressure).
         """
         self.layout.check(state, f"{self.name}.step: `state`")
@@ -78,6 +114,15 @@ class Equation(ABC):
             raise OrbitscopeError(f"{self.name}.step: `state` should be float32 or float64, got {state.dtype}. Convert it first.")
         if not 0.0 <= dt < float("inf"):
             raise OrbitscopeError(f"{self.name}.step: `dt` should be finite and not negative, got {dt}.")
+        if grid is not None:
+            grid.check(state, f"{self.name}.step: `state`")
+            try:
+                inner, units = self.on(grid)
+            except OrbitscopeError as error:
+                raise OrbitscopeError(f"{self.name}.step: `grid`: {error}.") from error
+            if any(u != 1 for u in units) or inner is not self:
+                unit = torch.tensor(units, dtype=state.dtype, device=state.device).reshape(-1, *[1] * self.layout.ndim)
+                return inner.step(state / unit, dt) * unit
         return self._evolve(state, float(dt)) if len(state) else state.clone()
 
     @abstractmethod
@@ -122,6 +167,10 @@ class Equation(ABC):
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(f'{k}={v}' for k, v in self.parameters.items())})"
+
+
+def _by(numbers: Iterable[float]) -> str:
+    return " x ".join(f"{n:g}" for n in numbers)
 
 
 def equations() -> tuple[str, ...]:

@@ -131,6 +131,10 @@ class Euler(Equation):
             )
         return result
 
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """Momentum scales as lengths, energy as their square, density not at all."""
+        return self, (1.0, length, length, length**2)
+
     def rate(self, state: Tensor) -> Tensor:
         """Minus the divergence of the HLLC fluxes, [B, 4, X, Y], in eager torch on any device."""
         self.layout.check(state, "euler.rate: `state`")

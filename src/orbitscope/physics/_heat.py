@@ -1,7 +1,7 @@
 """The heat equation in the plane, solved exactly on its Fourier modes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -34,6 +34,10 @@ class Heat(Equation):
     def __post_init__(self) -> None:
         if not 0.0 <= self.diffusivity < math.inf:
             raise OrbitscopeError(f"heat: `diffusivity` should be a number >= 0, got {self.diffusivity}.")
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """The diffusivity scales as the square of lengths."""
+        return (replace(self, diffusivity=self.diffusivity / length**2) if length != 1 else self), (1.0,)
 
     def _rates(self, state: Tensor) -> Tensor:
         kx, ky = modes((state.shape[-2], state.shape[-1]), state.device, state.dtype)

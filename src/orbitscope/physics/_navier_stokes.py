@@ -1,7 +1,7 @@
 """Incompressible Navier-Stokes in the plane, pseudo-spectral."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
@@ -92,6 +92,11 @@ class NavierStokes(Equation):
         vorticity = (spectrum[:, 1] * table.kx - spectrum[:, 0] * table.ky) * table.rotate
         change = tendency(vorticity, mean, table)[0] - table.decay * vorticity
         return fluid_velocity(change, torch.zeros_like(mean), table)
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """Velocities scale as lengths, an ordinary viscosity as their square; spectral viscosity, a rate per mode number, not at all."""
+        scaled = None if self.viscosity is None else self.viscosity / length**2
+        return replace(self, viscosity=scaled) if length != 1 else self, (length,) * 2
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
         """The same modes on a grid with `factor` times fewer points per axis: cut, not averaged, so it stays divergence-free."""

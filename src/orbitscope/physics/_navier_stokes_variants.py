@@ -1,7 +1,7 @@
 """Navier-Stokes with a steady Kolmogorov force, and with a passive scalar."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from ..symmetry import Layout
+from ._equation import Equation
 from ._navier_stokes import NavierStokes, Table, integrate, tendency, tracer_fields
 from ._parallel import share
 
@@ -38,6 +39,11 @@ class KolmogorovFlow(NavierStokes):
             raise OrbitscopeError(f"kolmogorov: `amplitude` should be finite, got {self.amplitude}.")
         if int(self.wave) != self.wave or self.wave < 1:
             raise OrbitscopeError(f"kolmogorov: `wave` should be a positive whole number of waves along y, got {self.wave}.")
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """As `NavierStokes`; the amplitude of the force scales as lengths, its mode number not at all."""
+        scaled = None if self.viscosity is None else self.viscosity / length**2
+        return (replace(self, viscosity=scaled, amplitude=self.amplitude / length) if length != 1 else self), (length,) * 2
 
     def _table(self, state: Tensor) -> Table:
         table = super()._table(state)
@@ -70,6 +76,11 @@ class NavierStokesTracer(NavierStokes):
         super().__post_init__()
         if self.diffusivity is not None and not 0.0 <= self.diffusivity < math.inf:
             raise OrbitscopeError(f"navier-stokes-tracer: `diffusivity` should be None or a number >= 0, got {self.diffusivity}.")
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """As `NavierStokes`; a diffusivity scales as a viscosity, the tracer not at all."""
+        viscosity, diffusivity = (None if v is None else v / length**2 for v in (self.viscosity, self.diffusivity))
+        return (replace(self, viscosity=viscosity, diffusivity=diffusivity) if length != 1 else self), (length, length, 1.0)
 
     def _table(self, state: Tensor) -> Table:
         table = super()._table(state)

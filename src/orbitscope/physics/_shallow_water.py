@@ -1,7 +1,7 @@
 """Rotating shallow water in the plane, pseudo-spectral, with the Coriolis parameter in the state."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
@@ -101,6 +101,12 @@ class ShallowWater(Equation):
         spectra = torch.fft.rfft2(state[:, :3]) * table.mask
         change = torch.fft.irfft2(_tendency(spectra, state[:, 3], table)[0] - table.decay * spectra, s=table.shape)
         return torch.cat([change, torch.zeros_like(state[:, 3:])], 1)
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """Velocities scale as lengths, gravity and an ordinary viscosity as their square; height and the rate of rotation not at all."""
+        viscosity = None if self.viscosity is None else self.viscosity / length**2
+        here = replace(self, gravity=self.gravity / length**2, viscosity=viscosity) if length != 1 else self
+        return here, (1.0, length, length, 1.0)
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
         """The same modes on a grid with `factor` times fewer points per axis: cut, not averaged."""

@@ -1,7 +1,7 @@
 """A buoyant smoke plume in a closed box; what breaks its symmetry is part of the state."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -75,6 +75,10 @@ class Smoke(Equation):
     def grid(self, resolution: int) -> Grid:
         """The square box of length `side` with walls, `resolution` cells per axis."""
         return Grid.square(resolution, extent=self.side, boundary="wall")
+
+    def rescaled(self, length: float) -> tuple[Equation, tuple[float, ...]]:
+        """The same equation with another `side`: nothing in it has a length of its own."""
+        return (replace(self, side=self.side * length) if length != 1 else self), (1.0,) * 6
 
     def _evolve(self, state: Tensor, dt: float) -> Tensor:
         n = state.shape[-1]

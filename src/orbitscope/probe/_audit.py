@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,17 +9,23 @@ import xarray as xr
 
 from .._errors import OrbitscopeError
 from ..data import Trajectories
-from ..physics import Equation, equation
-from ..symmetry import Grid, GridAction, Group, Isometry
-from ._conventions import CONTRADICTS, UNDETERMINED, check_conventions, solver_residual
+from ..physics import Equation
+from ..symmetry import Group, GridAction, Isometry
+from ._census import Census, census, mending, with_census
+from ._checks import solver_residual
+from ._conventions import ConventionReport, check_conventions
+from ._decide import BREAKS, CONSISTENT, CONTRADICTS, UNDETERMINED, Words
+from ._distribution import Distribution, distribution_of
+from ._law import law_of
 from ._provenance import stamp
 from ._sample import resolve, sample_transitions
-from ._twosample import can_reject, holm, invariance_p_value, sample_states
+from ._twosample import sample_states
 
 HOLDS = "symmetry of the physics and of the file"
 PHYSICS_ONLY = "symmetry of the physics, not of this file's distribution"
 UNTESTED = "symmetry of the physics; too few trajectories to test the file"
 NOT = "not a symmetry"
+NOT_OF_FILE = "not a symmetry of this file's distribution; physics unchecked"
 UNCHECKED = "not contradicted by the file; physics unchecked"
 
 
@@ -68,40 +73,64 @@ def audit(
     if not 0 < alpha < 1:
         raise OrbitscopeError(f"audit: `alpha` must lie between 0 and 1, got {alpha}.")
     group, chosen, action = resolve(data, group, elements)
-    law = _law(data, law)
+    known = law_of(data, law)
     pairs = sample_transitions(data, trajectories=transitions, times=2, seed=seed, dtype=torch.float64)
     picked = _alternating(len(pairs.trajectories), len(pairs.times))[:transitions]
     x, y = pairs.x[picked], pairs.y[picked]
-    report = check_conventions(x, y, data.layout, data.grid, data.dt, law)
+    report = check_conventions(x, y, data.layout, data.grid, data.dt, known.equation)
+    looked = census(data, report, known.equation, samples)
+    words = with_census(report.words, looked, known.equation)
+    if known.note:
+        words = Words(words.verdict, words.fits, f"{words.explanation} Note: {known.note}.")
     states = sample_states(data, samples, 2, seed)
-    permutations = permutations or max(999, int(4 * len(chosen) / alpha))
-    testable = can_reject(len(states), len(chosen), alpha)
-    residual, raw = [], []
-    for done, g in enumerate(chosen):
-        residual.append(_residual(law, g, action, x, y, data.dt))
-        identity = g == group.identity
-        if identity or not testable:
-            raw.append(1.0 if identity else float("nan"))
-        else:
-            raw.append(invariance_p_value(states, g, action, seed=seed, permutations=permutations))
-        if progress is not None:
-            progress(done + 1, len(chosen))
-    raw, residual = np.array(raw), np.array(residual)
-    corrected = np.ones_like(raw)
-    others = np.array([g != group.identity for g in chosen], dtype=bool)
-    corrected[others] = holm(raw[others]) if testable else np.nan
-    floor = _residual(law, group.identity, action, x, y, data.dt)
-    verdicts = [_verdict(report.verdict, r, floor, p, alpha, g, law) for r, p, g in zip(residual, corrected, chosen, strict=True)]
+    residual = np.array([_residual(known.equation, g, action, x, y, data.dt) for g in chosen])
+    floor = _residual(known.equation, group.identity, action, x, y, data.dt)
+    file = distribution_of(
+        states, group, chosen, action, alpha=alpha, permutations=permutations, seed=seed, progress=progress
+    )
+    verdicts = [_verdict(words.verdict, r, floor, p, alpha, known.equation) for r, p in zip(residual, file.p_value, strict=True)]
+    result = _dataset(report, looked, chosen, residual, floor, file, verdicts, data)
+    result.attrs.update(
+        verdict=words.verdict,
+        convention_declared=_declared(data.grid.ndim),
+        convention_fits=words.fits,
+        explanation=words.explanation,
+        margin=report.margin,
+        ambiguous=int(report.ambiguous),
+        fixes=json.dumps([reading.to_dict() for reading in report.fixes] if words.verdict == CONTRADICTS else []),
+        readings=mending(looked, report),
+        share=looked.share,
+        law=str(known.equation) if known.equation else "unknown",
+        law_note=known.note,
+        distribution_note=file.note,
+        alpha=alpha,
+    )
+    return stamp(result, "audit", group, data, None, seed=seed, transitions=len(x), samples=len(states), permutations=file.permutations)
+
+
+def _dataset(
+    report: ConventionReport,
+    looked: Census,
+    chosen: tuple[Isometry, ...],
+    residual: np.ndarray,
+    floor: float,
+    file: Distribution,
+    verdicts: list[str],
+    data: Trajectories,
+) -> xr.Dataset:
     result = xr.Dataset(
         {
             "score": (("convention", "check"), report.scores),
             "overall": ("convention", report.overall),
             "rank": ("convention", report.ranks),
             "equivalent": ("convention", ["; ".join(names) for names in report.equivalent]),
+            "violation": (("trajectory", "check"), looked.scores),
+            "keeps": (("trajectory", "convention"), looked.keeps),
+            "reading": ("trajectory", np.array(looked.reading, dtype=str)),
             "residual": ("element", residual),
             "residual_floor": floor,
-            "p_value": ("element", corrected),
-            "p_value_raw": ("element", raw),
+            "p_value": ("element", file.p_value),
+            "p_value_raw": ("element", file.raw),
             "verdict": ("element", verdicts),
             "determinant": ("element", [round(float(np.linalg.det(g.matrix))) for g in chosen]),
             "shift": (("element", "axis"), [[float(s) for s in g.shift] for g in chosen]),
@@ -110,26 +139,21 @@ def audit(
             "element": [g.name for g in chosen],
             "convention": list(report.conventions),
             "check": list(report.checks),
+            "trajectory": looked.trajectories,
             "axis": list("xyz"[: data.grid.ndim]),
         },
     )
-    result["residual"].attrs.update(long_name="||S(gx) - gy|| / ||y - x||, median over transitions", units="1")
-    result["p_value"].attrs.update(long_name="p-value that x and gx have one distribution, Holm-corrected", units="1")
-    result["score"].attrs.update(long_name="violation of the laws under each reading of the components; lower fits better", units="1")
-    result["overall"].attrs.update(long_name="geometric mean of the scores; lower fits better", units="1")
-    result["shift"].attrs.update(long_name="shift in fractions of the period", units="1")
-    result.attrs.update(
-        verdict=report.verdict,
-        convention_declared=_declared(data.grid.ndim),
-        convention_fits=report.fits,
-        explanation=report.explanation,
-        margin=report.margin,
-        ambiguous=int(report.ambiguous),
-        fixes=json.dumps([reading.to_dict() for reading in report.fixes]),
-        law=str(law) if law else "unknown",
-        alpha=alpha,
-    )
-    return stamp(result, "audit", group, data, None, seed=seed, transitions=len(x), samples=len(states), permutations=permutations)
+    for name, (said, units) in {
+        "residual": ("||S(gx) - gy|| / ||y - x||, median over transitions", "1"),
+        "p_value": ("p-value that x and gx have one distribution, corrected over the cyclic subgroups", "1"),
+        "score": ("violation of the laws under each reading of the components; lower fits better", "1"),
+        "overall": ("geometric mean of the scores; lower fits better", "1"),
+        "violation": ("violation of the laws by each trajectory, as the reading that fits the file has it", "1"),
+        "keeps": ("whether a trajectory keeps the laws under a reading: 1, 0, NaN not asked", "1"),
+        "shift": ("shift in fractions of the period", "1"),
+    }.items():
+        result[name].attrs.update(long_name=said, units=units)
+    return result
 
 
 def _declared(ndim: int) -> str:
@@ -146,45 +170,19 @@ def _alternating(trajectories: int, times: int) -> list[int]:
     return turn + [k for k in range(trajectories * times) if k not in set(turn)]
 
 
-def _law(data: Trajectories, law: Equation | str | None) -> Equation | None:
-    if isinstance(law, Equation):
-        found = law
-    elif law is not None:
-        found = equation(law)
-    else:
-        known: Any = data.provenance.get("equation")
-        if not known:
-            return None
-        try:
-            found = equation(str(known), **dict(data.provenance.get("parameters") or {}))
-        except (OrbitscopeError, TypeError, ValueError):
-            return None  # a file of somebody else's equation: audited without a solver
-    if found.layout.channels != data.layout.channels or found.layout.ndim != data.grid.ndim or not _lives_on(found, data.grid):
-        return None
-    return found
-
-
-def _lives_on(law: Equation, grid: Grid) -> bool:
-    """Whether the law's own grid has these walls, this shape and this extent."""
-    for resolution in (min(grid.shape), max(grid.shape)):
-        own = law.grid(resolution)
-        if own.boundary == grid.boundary and (own.periodic or (own.shape == grid.shape and np.allclose(own.extent, grid.extent))):
-            return True
-    return False
-
-
 def _residual(law: Equation | None, g: Isometry, action: GridAction, x: torch.Tensor, y: torch.Tensor, dt: float) -> float:
     if law is None or not g.is_lattice:
         return float("nan")
-    return float(solver_residual(law, *action.pair(g, x, y), dt).median())
+    return float(solver_residual(law, *action.pair(g, x, y), dt, action.grid).median())
 
 
-def _verdict(file: str, residual: float, floor: float, p: float, alpha: float, g: Isometry, law: Equation | None) -> str:
-    if file == CONTRADICTS:
-        return CONTRADICTS
+def _verdict(file: str, residual: float, floor: float, p: float, alpha: float, law: Equation | None) -> str:
+    if file in (CONTRADICTS, BREAKS):
+        return CONTRADICTS if file == CONTRADICTS else UNDETERMINED
     invariant = not p < alpha
     if law is None or np.isnan(residual):
-        return NOT if not invariant else UNCHECKED if law is None and not np.isnan(p) else UNDETERMINED
+        # Without a solver a distribution that differs is the file's own: a right flow started in one corner differs under every shift.
+        return NOT_OF_FILE if not invariant else UNCHECKED if law is None and not np.isnan(p) else UNDETERMINED
     if not floor < 0.5:
         return UNDETERMINED
     # The solver repeats a file of its own to rounding; 1e-3 of a step's change is far below any broken symmetry's.
@@ -193,4 +191,6 @@ def _verdict(file: str, residual: float, floor: float, p: float, alpha: float, g
     return NOT
 
 
-__all__ = ["CONTRADICTS", "HOLDS", "NOT", "PHYSICS_ONLY", "UNCHECKED", "UNDETERMINED", "UNTESTED", "audit"]
+__all__ = [
+    "BREAKS", "CONSISTENT", "CONTRADICTS", "HOLDS", "NOT", "NOT_OF_FILE", "PHYSICS_ONLY", "UNCHECKED", "UNDETERMINED", "UNTESTED", "audit",
+]  # fmt: skip

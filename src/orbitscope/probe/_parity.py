@@ -10,6 +10,7 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from ..physics import Equation, SolverError
 from ..symmetry import Grid, GridAction, Isometry, Layout, parse_group, representation
+from ._checks import stepped
 from ._snapshot_laws import derivative
 
 _OTHERS = {"scalar": ("pseudoscalar", "vertical"), "pseudoscalar": ("scalar",), "vertical": ("scalar",)}
@@ -97,7 +98,7 @@ def _worst(x: Tensor, y: Tensor, law: Equation, layout: Layout, grid: Grid, dt: 
     for g in moves:
         try:
             a, b = action.pair(g, x, y)
-            residual = (law.step(a, dt) - b).flatten(1).norm(dim=1) / ((b - a).flatten(1).norm(dim=1) + 1e-300)
+            residual = (stepped(law, a, dt, grid) - b).flatten(1).norm(dim=1) / ((b - a).flatten(1).norm(dim=1) + 1e-300)
         except SolverError:
             return float("inf")
         except OrbitscopeError:  # a "vertical" field and a turn: that layout cannot be moved by g

@@ -16,6 +16,7 @@ from ..symmetry import Grid, GridAction, Isometry, Layout, Representation, parse
 from ..symmetry._interpolate import fourier_shift
 
 Matrix = tuple[tuple[int, ...], ...]
+_CELLS = (0, 0.5, -0.5, 1, -1, 2, -2)
 _UNMIXED = ("scalar", "pseudoscalar", "vertical")
 
 
@@ -25,7 +26,10 @@ class Reading:
 
     `components` is the signed permutation that the components of every vector undergo, `axes` that of the grid (components left in
     place). `reverse`: the frames are in the wrong order. `factor`: the true time between frames over the declared one. `faces`: +1 where
-    component i is sampled half a cell above the centre along axis i, -1 below. `representations`: (field, true representation).
+    component i is sampled half a cell above the centre along axis i, -1 below. `displaced`: (component, axis, cells) by which one
+    component of the vectors lies too far up that axis. `length`: the true sides of the box over the declared ones.
+    `uncertainty`: of `factor` or `length`, relative; `representations`: (field, true
+    representation).
     """
 
     name: str
@@ -34,12 +38,31 @@ class Reading:
     reverse: bool = False
     factor: float = 1.0
     faces: int = 0
+    displaced: tuple[tuple[int, int, float], ...] = ()
+    length: float = 1.0
+    uncertainty: float = 0.0
     representations: tuple[tuple[str, str], ...] = ()
 
     @property
     def changes(self) -> int:
         """How many things are wrong under this reading: the fewer, the likelier."""
-        return sum((bool(self.components), bool(self.axes), self.reverse, self.factor != 1, self.faces != 0, len(self.representations)))
+        moved = self.faces != 0 or bool(self.displaced)
+        scaled = self.factor != 1 or self.length != 1
+        return sum((bool(self.components), bool(self.axes), self.reverse, scaled, moved, len(self.representations)))
+
+    @property
+    def timed(self) -> bool:
+        """Whether only laws in time can tell this reading from the one without it."""
+        return self.factor != 1 or self.length != 1 or self.reverse
+
+    def box(self, grid: Grid) -> Grid:
+        """The grid with the true sides."""
+        return replace(grid, extent=tuple(self.length * e for e in grid.extent)) if self.length != 1 else grid
+
+    @property
+    def resampled(self) -> bool:
+        """Whether values are moved by parts of a cell, so that it takes more than an exchange of numbers to undo."""
+        return self.faces != 0 or bool(self.displaced)
 
     def states(self, state: Tensor, layout: Layout, grid: Grid) -> Tensor:
         """[..., channel, *grid] as it should have been stored; time is not touched."""
@@ -50,6 +73,8 @@ class Reading:
             state = _mixed(torch.as_tensor(mixing(layout, np.array(self.components)), dtype=state.dtype), state, layout.ndim)
         if self.faces:
             state = _centred(state, layout, grid, self.faces)
+        for component, axis, cells in self.displaced:
+            state = _moved_back(state, layout, grid, component, axis, cells)
         return state
 
     def pair(self, x: Tensor, y: Tensor, layout: Layout, grid: Grid) -> tuple[Tensor, Tensor]:
@@ -72,8 +97,9 @@ class Reading:
         try:
             rows = {k: tuple(tuple(int(v) for v in row) for row in data.get(k, ())) for k in ("components", "axes")}
             pairs = tuple((str(a), str(b)) for a, b in data.get("representations", ()))
-            plain = {k: data[k] for k in ("reverse", "factor", "faces") if k in data}
-            return cls(str(data["name"]), **rows, **plain, representations=pairs)  # pyright: ignore[reportArgumentType]
+            plain = {k: data[k] for k in ("reverse", "factor", "faces", "length", "uncertainty") if k in data}
+            displaced = tuple((int(c), int(a), float(n)) for c, a, n in data.get("displaced", ()))
+            return cls(str(data["name"]), **rows, **plain, displaced=displaced, representations=pairs)  # pyright: ignore[reportArgumentType]
         except (KeyError, TypeError, ValueError) as error:
             raise OrbitscopeError(f"reading: not the description of a reading ({error!r}): {data!r}.") from error
 
@@ -139,6 +165,33 @@ def _centred(state: Tensor, layout: Layout, grid: Grid, side: int) -> Tensor:
             one = part.select(-layout.ndim - 1, i)
             parts.append(fourier_shift(one, 0.5 * side / grid.shape[i], one.ndim - layout.ndim + i).unsqueeze(-layout.ndim - 1))
     return torch.cat(parts, dim=-layout.ndim - 1)
+
+
+def _moved_back(state: Tensor, layout: Layout, grid: Grid, component: int, axis: int, cells: float) -> Tensor:
+    """One component of every vector moved down an axis."""
+    state, start = state.clone(), 0
+    for f, size in zip(layout.fields, layout.sizes, strict=True):
+        if f.representation.name in ("vector", "pseudovector"):
+            one = state.select(-layout.ndim - 1, start + component)
+            one.copy_(fourier_shift(one.clone(), -cells / grid.shape[axis], one.ndim - layout.ndim + axis))
+        start += size
+    return state
+
+
+def displacements(layout: Layout, grid: Grid) -> tuple[Reading, ...]:
+    """One component of the vectors up to two cells away from where it is said to be, along either or both axes; none but in a plane
+    periodic box with one vector."""
+    if layout.ndim != 2 or not grid.periodic or not layout.fields_with("vector"):
+        return ()
+    # With nothing but the vector in the file, only how far its components are apart can be told.
+    components = (0,) if len(layout.fields) == 1 else (0, 1)
+    found = []
+    for component, a, b in itertools.product(components, _CELLS, _CELLS):
+        moves = tuple((component, axis, float(n)) for axis, n in ((0, a), (1, b)) if n)
+        if moves:
+            told = " and ".join(f"{n:g} cell{'s' if abs(n) > 1 else ''} along {'xy'[axis]}" for _, axis, n in moves)
+            found.append(Reading(f"component {'xy'[component]} displaced by {told}", displaced=moves))
+    return tuple(found)
 
 
 def signed_permutations(ndim: int) -> list[NDArray[np.int64]]:
@@ -245,4 +298,4 @@ def _class_of(reading: Reading, layout: Layout, symmetries: list[NDArray[np.int6
     return min(images)
 
 
-__all__ = ["Reading", "mixing", "readings", "signed_permutations"]
+__all__ = ["Reading", "displacements", "mixing", "readings", "signed_permutations"]

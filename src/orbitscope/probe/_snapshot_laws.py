@@ -6,29 +6,33 @@ from torch import Tensor
 
 from ..physics import Equation
 from ..symmetry import Grid, Layout
+from ._weak_laws import weak_continuity, weak_divergence, weak_transport
 
 _LARGE_SCALE = 2  # highest mode number per axis that two snapshots are asked about
 _FLUX = {("density", "momentum"): False, ("density", "velocity"): True, ("height", "velocity"): True}
 
 
 def snapshot_residuals(x: Tensor, y: Tensor, dt: float, layout: Layout, grid: Grid, law: Equation | None) -> dict[str, Tensor]:
-    """Residuals [N] of the laws that can be asked of this layout; none where there is no plane periodic vector field.
+    """Residuals [N] of the laws that can be asked of this layout; none where there is no plane vector field.
 
     A density (or height) and its flux obey continuity (`mass`); a lone vector field is asked whether it is an incompressible flow:
-    `divergence` and `transport`. Under a known equation only the incompressible one adds to what the equation itself checks.
+    `divergence` and `transport`; in a box with walls or open sides on its interior (see `_weak_laws`). Under a known equation only the incompressible one adds to what the equation itself checks.
     """
     vectors = layout.fields_with("vector")
-    if len(vectors) != 1 or layout.ndim != 2 or not grid.periodic:
+    if len(vectors) != 1 or layout.ndim != 2:
         return {}
     u, v = (state[:, layout.slice(vectors[0].name)] for state in (x, y))
     if law is not None:
         return {"transport": transport(u, v, dt, grid)} if law.name == "navier-stokes" else {}
+    balance, divergent, carried = (
+        (continuity, divergence, transport) if grid.periodic else (weak_continuity, weak_divergence, weak_transport)
+    )
     known = {f.name for f in layout.fields if f.representation.name == "scalar"}
     for (density, flux), times_density in _FLUX.items():
         if density in known and flux == vectors[0].name:
             a, b = x[:, layout.slice(density)], y[:, layout.slice(density)]
-            return {"mass": continuity(a, b, a * u if times_density else u, b * v if times_density else v, dt, grid)}
-    return {"divergence": divergence(torch.stack([u, v], 1), grid), "transport": transport(u, v, dt, grid)}
+            return {"mass": balance(a, b, a * u if times_density else u, b * v if times_density else v, dt, grid)}
+    return {"divergence": divergent(torch.stack([u, v], 1), grid), "transport": carried(u, v, dt, grid)}
 
 
 def derivative(field: Tensor, axis: int, grid: Grid) -> Tensor:

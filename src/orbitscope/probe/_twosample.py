@@ -1,6 +1,7 @@
 """Is a set of states distributed as its moved copy? A two-sample permutation test per element."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,8 +19,11 @@ _POOL, _SLOPE_POOL = 4, 8
 _BLOCK = 4096  # relabellings at a time, so that memory does not grow with their number
 
 
-def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *, seed: int = 0, permutations: int = 1999) -> float:
-    r"""p-value of "x and gx have one distribution", from independent samples `states` [n, time, C, X, Y].
+def invariance_p_value(
+    states: Tensor, element: Isometry | Sequence[Isometry], action: GridAction, *, seed: int = 0, permutations: int = 1999
+) -> float:
+    r"""p-value of "x and gx have one distribution", from independent samples `states` [n, time, C, X, Y]; of several elements each
+    sample is moved by one, drawn at random.
 
     The sample is cut into halves A and B at random; A is compared with gB by the energy distance
     $2 E|a - gb| - E|a - a'| - E|gb - gb'|$ between vectors of statistics (see `features`), against random relabellings. Under
@@ -30,7 +34,7 @@ def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *,
     order = torch.from_numpy(rng.permutation(len(states)))
     half = len(states) // 2
     first, second = states[order[:half]], states[order[half:]]
-    pooled = features(torch.cat([first, action(element, second)]))  # scaled by both together, or relabelling would not be exact
+    pooled = features(torch.cat([first, _moved(second, element, action, rng)]))  # scaled by both together, or relabelling would not be exact
     spread = pooled.std(0)
     varies = spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)
     pooled = pooled[:, varies] / spread[varies]
@@ -43,6 +47,16 @@ def invariance_p_value(states: Tensor, element: Isometry, action: GridAction, *,
         labels = rng.permuted(np.broadcast_to(label, (min(_BLOCK, permutations - start), len(label))), axis=1)
         as_large += int((_energy(distance, labels) >= observed * (1 - 1e-12)).sum())
     return (1 + as_large) / (1 + permutations)
+
+
+def _moved(states: Tensor, element: Isometry | Sequence[Isometry], action: GridAction, rng: np.random.Generator) -> Tensor:
+    elements = [element] if isinstance(element, Isometry) else list(element)
+    if len(elements) == 1:
+        return action(elements[0], states)
+    drawn, moved = rng.integers(len(elements), size=len(states)), states.clone()
+    for k in np.unique(drawn):
+        moved[drawn == k] = action(elements[k], states[drawn == k]).to(moved.dtype)
+    return moved
 
 
 def features(states: Tensor) -> Array:
