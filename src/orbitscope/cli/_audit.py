@@ -14,6 +14,8 @@ from ..data import Normalisation, Trajectories
 from ..emulators import load_runs, smse
 from ..emulators._files import SIDECAR
 from ..probe import KIND, audit, command, commuting, correct, leakage, save_probe, screen
+from ..probe._law import law_of
+from ..probe._sample import resolve
 from ._progress import stages
 from ._words import load_words
 
@@ -35,7 +37,8 @@ def audit_file(
     fix: Path | None = None,
     choose: str | None = None,
 ) -> int:
-    """Print the audit of a file; 1 if it contradicts its convention or shares states with another part of its split.
+    """Print the audit of a file; 1 if it contradicts its convention, breaks its laws, holds NaN or infinite values, or shares states with
+    another part of its split.
 
     `splits`: files of the other parts, or the folder of a run, whose split of this file is checked. `fix`: write a corrected copy.
     """
@@ -48,6 +51,9 @@ def audit_file(
             raise OrbitscopeError(f"{flag}: {target} exists. Give another --{flag}, or --force to replace it.")
     if fix is not None and fix.resolve() == path.resolve():
         raise OrbitscopeError(f"fix: {fix} is the file that is audited. Write the corrected copy beside it.")
+    for words in groups:  # mistyped words are found before the file is read
+        resolve(trajectories, words, None)
+    law_of(trajectories, law)
     nodes: dict[str, xr.Dataset] = {}
     if screening:  # before the audit, which stops at the first value that is not finite
         nodes["/screen"] = screen(trajectories)
@@ -60,12 +66,23 @@ def audit_file(
             )
             results[result.attrs["group"]] = result
     first = next(iter(results.values()))
-    refused = first.attrs["verdict"] not in ("consistent", "undetermined")
+    broken = np.flatnonzero(nodes["/screen"]["nonfinite"].values > 0).tolist() if screening else []
+    refused = first.attrs["verdict"] not in ("consistent", "undetermined") or bool(broken)
+    said, why = first.attrs["verdict"], first.attrs["explanation"]
+    if broken:
+        why = (
+            f"Trajectories {_few(broken)} hold NaN or infinite values, so the file as a whole passes nothing. Of the states that were "
+            f"sampled: {said}. {why}"
+        )
+        said = "not finite"
     console.print(
-        f"{path}: [bold {'red' if refused else 'green'}]{first.attrs['verdict']}[/]. {first.attrs['explanation']}",
-        highlight=False,
-        soft_wrap=True,
-    )
+        f"{path}: [bold {'red' if refused else 'yellow' if said == 'undetermined' else 'green'}]{said}[/]. {why}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    _by_trajectory(console, first)
+    for result in results.values():
+        if result.attrs["distribution_note"]:
+            console.print(f"{result.attrs['group']}: {result.attrs['distribution_note']}", highlight=False, soft_wrap=True)
     for name, result in results.items():
         console.print(_audit_table(name, result))
     leaks = False
@@ -83,6 +100,22 @@ def audit_file(
     if fix is not None:
         print(correct(trajectories, first, fix, choose=choose, force=force))
     return 1 if refused or leaks else 0
+
+
+def _by_trajectory(console: Console, found: xr.Dataset) -> None:
+    """How many trajectories keep the laws under the file's reading, and which others there are."""
+    readings = found["reading"].values.astype(str)
+    known = readings[readings != "not looked at"]
+    if known.size:
+        parts = [f"{name} {int((known == name).sum())}" for name in dict.fromkeys(known.tolist())]
+        console.print(f"trajectories one by one, {len(known)} in all: {'; '.join(parts)}", highlight=False, soft_wrap=True, markup=False)
+        for name in dict.fromkeys(known.tolist()):
+            if len(parts) > 1 and (known == name).sum() <= len(known) / 2:
+                console.print(f"  {name}: {_few(np.flatnonzero(readings == name).tolist())}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _few(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:20])) + (f", ... ({len(numbers)} in all)" if len(numbers) > 20 else "")
 
 
 def _leakage(

@@ -93,7 +93,7 @@ class Train:
 @dataclass
 class Audit:
     """Which symmetries have the physics and the file, does the file keep its declared convention, and what in it deserves a second look?
-    Exit code 1 if it does not, or if it shares states with another part of its split.
+    Exit code 1 if it does not, if it holds NaN or infinite values, or if it shares states with another part of its split.
 
     Example: orbitscope audit ns.nc --group d4 tx
     """
@@ -103,7 +103,8 @@ class Audit:
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     law: str | None = None
-    """Equation (navier-stokes, euler); None: what the file says it is."""
+    """Equation, with parameters if need be: euler, navier-stokes:viscosity=2e-3, shallow-water:gravity=9.8,viscosity=0; None: what the
+    file says it is."""
     samples: int = 128
     """Trajectories for the two-sample test."""
     seed: int = 0
@@ -177,7 +178,7 @@ class Probe:
     influence_elements: int = 16
     """At most so many elements of a group get an influence; all get an error."""
     law: str | None = None
-    """Equation (navier-stokes, euler) for the audit; None: what the file says it is."""
+    """Equation for the audit, with parameters if need be (navier-stokes:viscosity=2e-3); None: what the file says it is."""
     title: str | None = None
     """Name of this case in the report."""
     seed: int = 0

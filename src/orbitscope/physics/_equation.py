@@ -84,7 +84,9 @@ class Equation(ABC):
         if not walls.periodic:
             walls = next((g for g in own if g.shape == grid.shape), None)
             if walls is None:
-                raise OrbitscopeError(f"between walls the solver has a grid of {_by(own[0].shape)} points, the file one of {_by(grid.shape)}")
+                raise OrbitscopeError(
+                    f"between walls the solver has a grid of {_by(own[0].shape)} points, the file one of {_by(grid.shape)}"
+                )
         lengths = [theirs / mine for theirs, mine in zip(grid.extent, walls.extent, strict=True)]
         if max(lengths) > (1 + 1e-6) * min(lengths):
             raise OrbitscopeError(f"the solver's box has sides in the ratio {_by(walls.extent)}, the file's {_by(grid.extent)}")
@@ -100,8 +102,8 @@ class Equation(ABC):
         Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU. `grid` is where the state lives,
         if that is not the equation's own box; a box of another size is rescaled exactly (see `rescaled`).
 
-        Raises `OrbitscopeError` for a wrong shape, dtype, `dt` or a box that the solver cannot take, and its subclass `SolverError` (with `.item` and `.time`) if a
-        trajectory leaves the physical states (NaN, infinite, negative density or pressure).
+        Raises `OrbitscopeError` for a wrong shape, dtype, `dt` or a box that the solver cannot take, and its subclass `SolverError` (with
+        `.item` and `.time`) if a trajectory leaves the physical states (NaN, infinite, negative density or pressure).
         """
         self.layout.check(state, f"{self.name}.step: `state`")
         if state.ndim != 2 + self.layout.ndim or min(state.shape[2:]) < 4:

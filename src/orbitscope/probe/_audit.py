@@ -10,7 +10,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..physics import Equation
-from ..symmetry import Group, GridAction, Isometry
+from ..symmetry import GridAction, Group, Isometry
 from ._census import Census, census, mending, with_census
 from ._checks import solver_residual
 from ._conventions import ConventionReport, check_conventions
@@ -45,27 +45,38 @@ def audit(
     r"""Which elements are symmetries of the physics and of this file, and does the file keep its declared convention?
 
     * `score` [convention, check]: how badly each reading of the file breaks the laws of the equation (dimensionless; divergence or
-      mass residual, transport of vorticity between snapshots, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$). Read otherwise are
-      components, axes, the direction of time, faces for centres, and where a doubt remains the time step. `overall` [convention] is
-      the geometric mean over the checks, `rank` [convention] its order, `equivalent` [convention] names the readings that no physics
-      can tell from that one. Attributes `verdict`, `convention_fits`, `margin` (second best overall over best), `explanation` draw the
-      conclusion; `fixes` are what `correct` can do. Fields that transform otherwise than declared are found too.
+      mass residual, transport of vorticity between snapshots, and `solver`: $\|S_{dt}(x) - y\| / \|y - x\|$, on the box of the file's
+      grid). Read otherwise are components, axes, the direction of time, faces for centres, and where a doubt remains one component
+      displaced, the time step and the size of the box. `overall` [convention] is the geometric mean over the checks, `rank`
+      [convention] its order, `equivalent` [convention] names the readings that no physics can tell from that one. Attributes `verdict`,
+      `convention_fits`, `margin` (second best overall over best), `explanation` draw the conclusion; `fixes` are what `correct` can do.
+      Fields that transform otherwise than declared are found too.
+    * `violation` [trajectory, check], `keeps` [trajectory, convention], `reading` [trajectory]: every trajectory by itself, one transition
+      each: by the laws of two snapshots, and `samples` of them by the solver. A file whose trajectories do not share one reading
+      contradicts its convention, and the sentence names them; the attribute `share` is that of those that keep the laws.
     * `residual` [element]: the median of $\|S_{dt}(g x) - g y\| / \|y - x\|$: does g map solutions to solutions *as stored*? NaN
       without a solver and for interpolated elements, which no periodic box obeys.
-    * `p_value` [element]: two-sample test of the invariance of the file's distribution under g (see `invariance_p_value`),
-      Holm-corrected over the elements; NaN where the file has too few trajectories for any outcome to be significant; `p_value_raw`
-      before the correction; 1 for the identity by definition.
+    * `p_value` [element]: two-sample test of the invariance of the file's distribution under the powers of g, corrected over the
+      cyclic subgroups (see `distribution_of`); NaN where the file has too few trajectories for any outcome to be significant;
+      `p_value_raw` before the correction; 1 for the identity by definition. Where the elements that do not differ form no
+      subgroup, the attribute `distribution_note` says so.
     * `verdict` [element]: "symmetry of the physics and of the file"; "symmetry of the physics, not of this file's distribution" (a
       shear layer has a direction though its equation has none); "symmetry of the physics; too few trajectories to test the file"; "not
-      a symmetry"; "file contradicts its declared convention"; "not contradicted by
-      the file; physics unchecked" where no solver is known; "undetermined".
+      a symmetry", which the solver alone can say; "not a symmetry of this file's distribution; physics unchecked" and "not contradicted
+      by the file; physics unchecked" where no solver is known; "file contradicts its declared convention"; "undetermined".
 
-    `law` is the equation; by default the one that the file's provenance names, if any. `alpha` is the level of the two-sample test.
+    The verdict on the file: "consistent"; "file contradicts its declared convention" where another reading fits it or some of its
+    trajectories; "file breaks its laws" where its equation is known and one law is kept and another is not under any reading;
+    "undetermined".
+
+    `law` is the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); by default the one that the file's provenance
+    names, if any. `samples` is the number of trajectories for the solver and for the two-sample test, `alpha` the level of the latter.
 
     Where it fails: a test that finds nothing proves nothing; with few trajectories its power is small. A file made with other solver
-    parameters than the known ones leaves a residual at the identity, and then only factors beyond it count.
+    parameters than the known ones leaves a residual at the identity, and then only factors beyond it count. A fault within a trajectory,
+    between its first and last transition, is not looked for. Values outside the sampled states are not read: `screen` finds NaN there.
 
-    Raises `OrbitscopeError` for data that cannot be read, or that the group cannot act on.
+    Raises `OrbitscopeError` for data that cannot be read, that the group cannot act on, or that are not of the equation asked for.
     """
     for name, value in (("transitions", transitions), ("samples", samples), ("permutations", 1 if permutations is None else permutations)):
         if value < 1:
@@ -85,9 +96,7 @@ def audit(
     states = sample_states(data, samples, 2, seed)
     residual = np.array([_residual(known.equation, g, action, x, y, data.dt) for g in chosen])
     floor = _residual(known.equation, group.identity, action, x, y, data.dt)
-    file = distribution_of(
-        states, group, chosen, action, alpha=alpha, permutations=permutations, seed=seed, progress=progress
-    )
+    file = distribution_of(states, group, chosen, action, alpha=alpha, permutations=permutations, seed=seed, progress=progress)
     verdicts = [_verdict(words.verdict, r, floor, p, alpha, known.equation) for r, p in zip(residual, file.p_value, strict=True)]
     result = _dataset(report, looked, chosen, residual, floor, file, verdicts, data)
     result.attrs.update(

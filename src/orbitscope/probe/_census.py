@@ -53,7 +53,8 @@ def census(data: Trajectories, report: ConventionReport, law: Equation | None, s
     """All trajectories by the laws of two snapshots, and the first `solved` of a regular choice by the solver too.
 
     Of each its first or last transition is taken, whichever changes more. A trajectory fails where a check is above its limit and
-    `_CLEAR` times that of the file's better quarter; then it is read in every other way, and the reading that keeps the laws and is that much better fits.
+    `_CLEAR` times that of the file's better quarter; then it is read in every other way, and the reading that keeps the laws and is
+    that much better fits.
     """
     everyone, home = np.arange(data.trajectories), report.best
     others = (home, *(r for r in report.readings if r.name != home.name))

@@ -15,15 +15,13 @@ from ._decide import CONTRADICTS, UNDETERMINED, Words, decide
 from ._parity import ParityReport, check_parity, words
 from ._readings import Reading, displacements, readings
 from ._snapshot_laws import snapshot_residuals
-from ._timing import timed_by_snapshots, timed_by_solver
+from ._timing import WRITABLE, timed_by_snapshots, timed_by_solver
 
 _MARGIN = 2.0
 _TIE = 1.05  # overall scores closer than this do not tell two readings apart
 _SMALLEST, _LARGEST = 1e-9, 1e3
 _DISTURBED = 1e-3  # a constraint's residual above which a displaced component is looked for
 _LOOKED_AT, _TRIED = 4, 3  # transitions by which displacements are ranked, and how many of them are then scored
-#: The widest relative margin with which a number may be written into a file.
-WRITABLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def check_conventions(x: Tensor, y: Tensor, layout: Layout, grid: Grid, dt: floa
     said, fixes, parity = _with_parity(said, fixes, tried[best], x, y, layout, grid, dt, law)
     order = np.sort(overall)
     margin = float(order[1] / order[0]) if len(order) > 1 and checks else 1.0
-    writable = tuple(f for f in fixes if f.uncertainty <= WRITABLE) if all(f.uncertainty <= WRITABLE for f in fixes) else ()
+    writable = tuple(fixes) if all(f.uncertainty <= WRITABLE for f in fixes) else ()
     return ConventionReport(tried, checks, scores, said, overall, margin, equivalent, tried[best], writable, parity)
 
 
@@ -186,7 +184,7 @@ def _boxed(timed: Sequence[Reading], x: Tensor, y: Tensor, layout: Layout, grid:
     """Another size of the box where that fits clearly better than another time step: without viscosity or gravity the two are one."""
 
     def solver(reading: Reading) -> float:
-        return medians(residuals(reading, x, y, layout, grid, dt, law))["solver"]
+        return medians(residuals(reading, x[:_LOOKED_AT], y[:_LOOKED_AT], layout, grid, dt, law))["solver"]
 
     found = []
     for reading in timed:
@@ -207,4 +205,4 @@ def _takes(law: Equation, grid: Grid) -> bool:
     return True
 
 
-__all__ = ["WRITABLE", "ConventionReport", "better", "check_conventions"]
+__all__ = ["ConventionReport", "better", "check_conventions"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ..symmetry import Group, GridAction, Isometry
+from ..symmetry import GridAction, Group, Isometry
 from ._twosample import can_reject, holm, invariance_p_value
 
 Array = NDArray[np.float64]
@@ -37,10 +37,10 @@ def distribution_of(
 ) -> Distribution:
     r"""p-values of "x and gx have one distribution" per element, corrected for all that are tested.
 
-    A distribution that g leaves as it is, every power of g leaves as it is: the hypotheses are those of the cyclic subgroups, and an element
-    differs as soon as one of its powers does. So each cyclic subgroup is tested once, with copies moved by its generators drawn at random
-    (any draw that does not look at the states keeps the test exact), the p-values go through Holm's correction over the subgroups, and
-    an element takes the smallest corrected p-value among the subgroups that it contains. The chance of a single false
+    A distribution that g leaves as it is, every power of g leaves as it is: the hypotheses are those of the cyclic subgroups, and an
+    element differs as soon as one of its powers does. So each cyclic subgroup is tested once, with copies moved by its generators drawn
+    at random (any draw that does not look at the states keeps the test exact), the p-values go through Holm's correction over the
+    subgroups, and an element takes the smallest corrected p-value among the subgroups that it contains. The chance of a single false
     "differs" stays below `alpha`.
 
     NaN where the trajectories are too few for any outcome to be significant; 1 for the identity.

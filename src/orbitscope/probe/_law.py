@@ -39,8 +39,8 @@ def law_of(data: Trajectories, law: Equation | str | None) -> Law:
         periodic = found.grid(min(data.grid.shape)).boundary == data.grid.boundary
         if asked and not periodic:
             raise OrbitscopeError(
-                f"law: {found.name} cannot be solved on the file's grid ({data.grid}, extent {data.grid.extent}): {error}. Declare the right "
-                "walls (--load boundary=...), or leave `law` out: the laws of two snapshots are then asked on the interior."
+                f"law: {found.name} cannot be solved on the file's grid ({data.grid}, extent {data.grid.extent}): {error}. Declare "
+                "the right walls (--load boundary=...), or leave `law` out: the laws of two snapshots are then asked on the interior."
             ) from error
         return Law(note=f"the solver of {found.name} was not used: {error}")
     return Law(found)

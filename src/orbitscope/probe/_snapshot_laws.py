@@ -16,7 +16,8 @@ def snapshot_residuals(x: Tensor, y: Tensor, dt: float, layout: Layout, grid: Gr
     """Residuals [N] of the laws that can be asked of this layout; none where there is no plane vector field.
 
     A density (or height) and its flux obey continuity (`mass`); a lone vector field is asked whether it is an incompressible flow:
-    `divergence` and `transport`; in a box with walls or open sides on its interior (see `_weak_laws`). Under a known equation only the incompressible one adds to what the equation itself checks.
+    `divergence` and `transport`; in a box with walls or open sides on its interior (see `_weak_laws`). Under a known equation only the
+    incompressible one adds to what the equation itself checks.
     """
     vectors = layout.fields_with("vector")
     if len(vectors) != 1 or layout.ndim != 2:

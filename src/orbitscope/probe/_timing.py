@@ -11,13 +11,15 @@ from torch import Tensor
 
 from ..physics import Equation, SolverError
 from ..symmetry import Grid, Layout
-from ._checks import stepped
+from ._checks import SOLVED, stepped
 from ._readings import Reading
 
 _FACTORS = (1e-3, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.5, 7.5, 10.0)
 _NICE = sorted({*range(1, 21), *(1 / k for k in range(1, 21)), 24, 25, 30, 50, 60, 100, 1000, 1 / 24, 1 / 25, 1 / 50, 1 / 60, 0.01, 0.001})
 _LIKELY = (1e-3, 0.01, 0.1, 0.2, 0.25, 1 / 3, 0.5, 2, 3, 4, 5, 10, 100, 1000)
 _TRANSITIONS, _MARCHED, _SHORT = 4, 3, 0.02
+WRITABLE = 0.1
+"""The widest relative margin with which a number may be written into a file."""
 _SAME = 0.05  # factors closer to 1 than this are left alone: a solver of another order may run that much ahead
 
 
@@ -43,6 +45,8 @@ def timed_by_solver(
     found = []
     for reading in best:
         factor, residual = _marched(law, *reading.pair(x, y, layout, grid), dt, grid)
+        if factor < 2 * _FACTORS[0] / 10 or residual >= SOLVED:  # the end of the search, or nothing found: no number
+            continue
         # A solver that misses the file by so much fixes the factor no better than by some share of that.
         found.append(with_factor(reading, factor, min(max(0.015, 0.3 * residual), 0.15)))
     return found
@@ -74,12 +78,17 @@ def null_width(residual: float) -> float:
 
 
 def with_factor(reading: Reading, factor: float, tolerance: float) -> Reading:
-    """The reading with the factor rounded to a likely one (2, 1/3, 60) within a relative `tolerance`, which it carries as its
-    `uncertainty`; unchanged near 1."""
+    """The reading with that factor, which is good to a relative `tolerance`; unchanged near 1.
+
+    Where the tolerance is small the factor is rounded to a likely one (2, 1/3, 60) within it; the margin that the reading carries then
+    still covers the estimate's own.
+    """
     if abs(math.log(factor)) < max(_SAME, tolerance):
         return reading
     near = min(_NICE if tolerance < 0.04 else _LIKELY, key=lambda n: abs(math.log(n / factor)))
-    factor = near if abs(math.log(near / factor)) < tolerance else factor
+    off = abs(math.log(near / factor))
+    if off < tolerance <= WRITABLE:
+        factor, tolerance = near, tolerance + off
     start = "" if reading.name == "declared" else f"{reading.name}, "
     return replace(reading, name=f"{start}dt x {factor:.4g}", factor=factor, uncertainty=tolerance)
 
@@ -124,8 +133,8 @@ def _marched(law: Equation, x: Tensor, y: Tensor, dt: float, grid: Grid) -> tupl
             return float("inf")
         return float(((moved - y).flatten(1).norm(dim=1) / change).median())
 
-    found = minimize_scalar(residual, bounds=(math.log(low), math.log(high)), method="bounded", options={"xatol": 1e-4, "maxiter": 25})
+    found = minimize_scalar(residual, bounds=(math.log(low), math.log(high)), method="bounded", options={"xatol": 1e-4, "maxiter": 18})
     return math.exp(float(found.x)), float(residual(float(found.x)))
 
 
-__all__ = ["timed_by_snapshots", "timed_by_solver", "with_factor"]
+__all__ = ["WRITABLE", "timed_by_snapshots", "timed_by_solver", "with_factor"]

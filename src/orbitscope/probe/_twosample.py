@@ -34,7 +34,9 @@ def invariance_p_value(
     order = torch.from_numpy(rng.permutation(len(states)))
     half = len(states) // 2
     first, second = states[order[:half]], states[order[half:]]
-    pooled = features(torch.cat([first, _moved(second, element, action, rng)]))  # scaled by both together, or relabelling would not be exact
+    pooled = features(
+        torch.cat([first, _moved(second, element, action, rng)])
+    )  # scaled by both together, or relabelling would not be exact
     spread = pooled.std(0)
     varies = spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)
     pooled = pooled[:, varies] / spread[varies]

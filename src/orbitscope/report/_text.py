@@ -35,6 +35,8 @@ _LEVELS: dict[str, Level] = {
     "not shared": "broken",
     "not learnt": "broken",
     "not a symmetry": "broken",
+    "not a symmetry of this file's distribution; physics unchecked": "chance",
+    "file breaks its laws": "broken",
     CONTRADICTS: "broken",
 }
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
