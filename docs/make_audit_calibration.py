@@ -1,11 +1,12 @@
-"""How often is the audit right? Plants every fault on the list in several scenarios and seeds, with and without a law, and writes the counts
-into docs/how-to/audit.md.
+"""How often is the audit right? Plants every fault on the list in several scenarios and seeds, with and without a law, and writes the
+counts into docs/how-to/audit.md.
 
     python docs/make_audit_calibration.py [--seeds 2] [--resolution 32]
 
 A word is *right* where it names the fault (up to a symmetry of the law) or calls a right file consistent, *cautious* where it claims
-nothing (undetermined, or breaks its laws without a cause), *wrong* otherwise: a fault called consistent, a right file refused, another
-fault named, an interval that does not hold the true factor, or a number written into a copy that is not the true one.
+nothing (undetermined, or breaks its laws without a cause) or says itself that this fault would not show, *wrong* otherwise: a fault
+called consistent, a right file refused, another fault named, an interval that does not hold the true factor, or a number written into a
+copy that is not the true one.
 """
 
 import argparse
@@ -146,7 +147,8 @@ def judge(fault: Fault, found: object) -> str:
     if verdict in ("undetermined", "file breaks its laws"):
         return "cautious" if fault.words != "consistent" or verdict == "undetermined" else "wrong"
     if verdict == "consistent":
-        return "right" if fault.words == "consistent" else "wrong"
+        blind = "displaced" in fault.words and "displaced by a cell or two would not show" in str(attrs["explanation"])
+        return "right" if fault.words == "consistent" else "cautious" if blind else "wrong"
     if not re.match(fault.words, fits):
         return "wrong"
     if fault.factor != 1:
@@ -197,7 +199,8 @@ def table(rows: dict[tuple[str, bool], Counter[str]], files: int, count: int, wo
     lines = [
         START, "",
         f"{files} right files ({', '.join(SCENARIOS)}; {args.seeds} seeds; {args.trajectories} trajectories of {FRAMES} frames at "
-        f"{args.resolution} x {args.resolution}), each fault planted in each: right / cautious / wrong words.", "",
+        f"{args.resolution} x {args.resolution}), each fault planted in each. Counted are right / cautious / wrong words: right "
+        "names the fault or calls a right file consistent; cautious claims nothing, or says itself that such a fault would not show.", "",
         "| planted | law known | no law |", "|---|---|---|",
     ]  # fmt: skip
     for fault in FAULTS:
@@ -206,8 +209,8 @@ def table(rows: dict[tuple[str, bool], Counter[str]], files: int, count: int, wo
     total = sum(rows.values(), Counter())
     lines += [
         f"| **together** | {total['right']} right, {total['cautious']} cautious | **{total['wrong']} wrong** |", "",
-        f"The null of the time step: {count} sets of right snapshots whose laws hold (residual below 0.25 at the best factor). The logarithm of "
-        f"the factor that fits best is at most {worst:.2f} of the margin inside which nobody is accused, 0.01 + 2.5 times that residual.",
+        f"The null of the time step: {count} sets of right snapshots whose laws hold (residual below 0.25 at best). The logarithm "
+        f"of the factor that fits best is at most {worst:.2f} of the margin inside which nobody is accused, 0.01 + 2.5 residuals.",
         "", END,
     ]  # fmt: skip
     return "\n".join(lines)

@@ -94,9 +94,13 @@ def audit(
     if known.note:
         words = Words(words.verdict, words.fits, f"{words.explanation} Note: {known.note}.")
     states = sample_states(data, samples, 2, seed)
-    residual = np.array([_residual(known.equation, g, action, x, y, data.dt) for g in chosen])
     floor = _residual(known.equation, group.identity, action, x, y, data.dt)
-    file = distribution_of(states, group, chosen, action, alpha=alpha, permutations=permutations, seed=seed, progress=progress)
+    file = distribution_of(states, group, chosen, action, alpha=alpha, permutations=permutations, seed=seed)
+    residual = np.zeros(len(chosen))
+    for done, g in enumerate(chosen):
+        residual[done] = _residual(known.equation, g, action, x, y, data.dt)
+        if progress is not None:
+            progress(done + 1, len(chosen))
     verdicts = [_verdict(words.verdict, r, floor, p, alpha, known.equation) for r, p in zip(residual, file.p_value, strict=True)]
     result = _dataset(report, looked, chosen, residual, floor, file, verdicts, data)
     result.attrs.update(

@@ -104,13 +104,13 @@ def _reread(
     for k, other in enumerate(others[1:], start=1):
         tables[:, k] = _table(other, x, y, data, law, checks, solver=False)
         static = np.array([c not in DYNAMIC for c in checks])
-        chance = ~_over(checks, tables[:, k])[:, static].any(1)
+        chance = np.asarray(~_over(checks, tables[:, k])[:, static].any(1))
         if solver and law is not None:
             tables[:, k, checks.index("solver")] = np.inf
             if chance.any():
                 tables[chance, k] = _table(other, x[chance], y[chance], data, law, checks, solver=True)
     for i, table in zip(mine, tables, strict=True):
-        asked = ~np.isnan(table).any(0)
+        asked = np.asarray(~np.isnan(table).any(0))
         seen = tuple(c for c, a in zip(checks, asked, strict=True) if a)
         fit = [k for k in better(others, seen, table[:, asked], _CLEAR) if not _over(seen, table[k, asked]).any()]
         keeps[i] = 0.0
@@ -162,7 +162,7 @@ def _fails(checks: tuple[str, ...], scores: NDArray[np.float64], typical: NDArra
         # Snapshots too far apart for their laws prove nothing against what the solver repeats.
         dynamic = np.array([c in DYNAMIC and c != "solver" for c in checks])
         over[np.ix_(solver < SURE, dynamic)] = False
-    return over.any(1)
+    return np.asarray(over.any(1))
 
 
 def _over(checks: tuple[str, ...], scores: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -108,6 +108,7 @@ def _without_law(tried: tuple[Reading, ...], rows: list[dict[str, float]], faile
         rest = f" It cannot be told from: {'; '.join(doubtful)}." if doubtful else ""
         unseen = [f.name for f in layout.fields if f.name not in _seen(declared, layout)]
         rest += f" No check looked at: {', '.join(unseen)}." if unseen else ""
+        rest += " Only the largest scales were asked: a component displaced by a cell or two would not show." if "mass" in declared else ""
         what = "divergence-free as declared" if "divergence" in declared else "in balance with the density as declared"
         return Words(CONSISTENT, "declared", f"The vector field is {what} ({said}) and under no other reading.{rest}")
     why = f"The laws hold as declared ({said}), and no better than under another reading ({'; '.join(doubtful)})."

@@ -1,6 +1,5 @@
 """Which elements leave the file's distribution as it is: one test per cyclic subgroup, so that the words are closed under powers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +32,6 @@ def distribution_of(
     alpha: float,
     permutations: int | None,
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Distribution:
     r"""p-values of "x and gx have one distribution" per element, corrected for all that are tested.
 
@@ -53,11 +51,9 @@ def distribution_of(
         return Distribution(values, values.copy(), "")
     permutations = permutations or max(999, int(4 * len(tested) / alpha))
     raw = []
-    for done, members in enumerate(tested):
+    for members in tested:
         generators = [g for g in group if g in members and _cyclic(group, g) == members]
         raw.append(invariance_p_value(states, generators, action, seed=seed, permutations=permutations))
-        if progress is not None:
-            progress(done + 1, len(tested))
     corrected = holm(np.array(raw))
     below = [min(p for p, other in zip(corrected, tested, strict=True) if other <= members) for members in tested]
     index = {members: k for k, members in enumerate(tested)}
