@@ -108,7 +108,8 @@ def _reread(
         if solver and law is not None:
             tables[:, k, checks.index("solver")] = np.inf
             if chance.any():
-                tables[chance, k] = _table(other, x[chance], y[chance], data, law, checks, solver=True)
+                hope = torch.from_numpy(chance)
+                tables[chance, k] = _table(other, x[hope], y[hope], data, law, checks, solver=True)
     for i, table in zip(mine, tables, strict=True):
         asked = np.asarray(~np.isnan(table).any(0))
         seen = tuple(c for c, a in zip(checks, asked, strict=True) if a)
