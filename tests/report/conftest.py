@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import orbitscope as osc
+from orbitscope.probe._provenance import element_coordinates
+
 D4 = ("e", "r", "r2", "r3", "s", "sr", "sr2", "sr3")
 V4 = {"e", "r2", "sr", "sr3"}
 LAYOUTS = {
@@ -55,10 +58,18 @@ def make_case(
             "influence": lambda n=names, b=bad: _influence(rng, n, b, ripple),
             "verdict": lambda n=names, b=bad, g=group: _verdict(n, b, g, swapped),
         }
-        nodes |= {f"/{group}/{part}": make() for part, make in makers.items() if part in parts}
+        nodes |= {f"/{group}/{part}": _placed(make(), group, names) for part, make in makers.items() if part in parts}
         if "fields" in parts and group == "D4":
             nodes[f"/{group}/fields"] = _fields(rng, equation, size, swapped)
     return xr.DataTree.from_dict(nodes)
+
+
+def _placed(data: xr.Dataset, group: str, names: tuple[str, ...]) -> xr.Dataset:
+    """With what every element is, as the instruments say it; a group that the library does not know has none of that."""
+    try:
+        return data.assign_coords(element_coordinates(osc.parse_group(group), list(names)))
+    except osc.OrbitscopeError:
+        return data
 
 
 def _attrs(title: str, model: str, equation: str, swapped: bool, size: int) -> dict:
@@ -177,11 +188,13 @@ def _verdict(names: tuple[str, ...], bad: np.ndarray, group: str, swapped: bool)
         "sentence_next": "Nothing to repair." if whole else "Repair the file first: load it with its components swapped, then probe again.",
         "learnt_subgroup": ", ".join(kept), "learnt_at_most": ", ".join(kept), "margin": 0.05, "tolerance": 1.25,
     }  # fmt: skip
+    learnt = ("element", ~bad)
     share = np.where(bad, 0.49, 0.02) * (np.arange(len(names)) > 0)
     numbers = {"share": share, "share_low": 0.8 * share, "share_high": 1.2 * share}
     numbers |= {k.replace("share", "moved_error"): np.where(bad, 68, 1.0) for k in numbers}
     return xr.Dataset(
-        {k: ("element", v.astype(object)) for k, v in columns.items()} | {k: ("element", v) for k, v in numbers.items()},
+        {k: ("element", v.astype(object)) for k, v in columns.items()} | {k: ("element", v) for k, v in numbers.items()}
+        | {"in_learnt": learnt, "in_learnt_at_most": learnt},
         coords={"element": list(names)}, attrs=attrs,
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Da
     undecided = [n for n, w in zip(found.names, found.word, strict=True) if w == UNDECIDED]
     if undecided:
         advice.append(f"Whether {listed(undecided)} hold is not decided: probe more trajectories than {found.trajectories}.")
-    step = _shift_step(found)
+    step = _shift_step(group, found)
     if step:
         advice.append(
             f"The output commutes for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
@@ -106,12 +106,16 @@ def _mending(data: Sequence[str], found: Output) -> list[str]:
     return advice
 
 
-def _shift_step(found: Output) -> int:
-    """The step s > 1 if the output commutes or holds for exactly the multiples of s among numbered shifts; else 0."""
-    if not all(n.isdigit() for n in found.names):
+def _shift_step(group: Group, found: Output) -> int:
+    """The step s > 1 if the output commutes or holds for exactly every s-th of equal shifts along one axis; else 0."""
+    elements = [group[n] for n in found.names]
+    count = len(elements)
+    if count != len(group) or not all(g.is_translation for g in elements):
         return 0
-    holding = {int(n) for n, w in zip(found.names, found.word, strict=True) if w in (EXACT, HOLDS)}
-    for step in range(2, len(found.names) // 2 + 1):
-        if len(found.names) % step == 0 and holding == set(range(0, len(found.names), step)):
-            return step
-    return 0
+    shifts = np.array([[float(s) for s in g.shift] for g in elements])
+    along = shifts.max(1)
+    if (shifts > 0).any(0).sum() != 1 or not np.allclose(np.sort(along), np.arange(count) / count):
+        return 0
+    holding = {round(count * a) for a, w in zip(along, found.word, strict=True) if w in (EXACT, HOLDS)}
+    steps = (s for s in range(2, count // 2 + 1) if count % s == 0 and holding == set(range(0, count, s)))
+    return next(steps, 0)

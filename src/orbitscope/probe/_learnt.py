@@ -35,9 +35,10 @@ def learnt_subgroup(group: Group, equivariance: xr.Dataset, *, margin: float = M
     * `word` [subgroup]: "exact up to rounding" (every commutator within ten floors of rounding), "holds" (`share_high` at most `margin`),
       "broken" (`share_low` above `margin`, and above what resampling alone would show), else "undecided".
 
-    Attributes, all lists of element names: `learnt_subgroup`, the largest that is exact or holds, of a model with skill (median error at
-    most half of persistence's; empty for another: nothing is learnt); `learnt_at_most`, the largest that is not broken;
-    `holding_subgroup` and `exact_subgroup`, without regard to skill; with `_order` their sizes.
+    Attributes, lists of element names, and as booleans [element] `in_learnt`, `in_learnt_at_most`, `in_holding`, `in_exact`:
+    `learnt_subgroup`, the largest that is exact or holds, of a model with skill (median error at most half of persistence's; empty for
+    another: nothing is learnt); `learnt_at_most`, the largest that is not broken; `holding_subgroup` and `exact_subgroup`, without regard
+    to skill; with `_order` their sizes.
 
     * `group`: the group of the measurement. `equivariance`: a result of `equivariance` with its truth.
     * `margin`: the largest share of the error that counts as holding. `level`: of the intervals, two-sided.
@@ -79,6 +80,7 @@ def learnt_subgroup(group: Group, equivariance: xr.Dataset, *, margin: float = M
         coords={"element": names, "subgroup": equivariance["subgroup"].values},
     )
     for name, members in found.items():
+        result[f"in_{name.removesuffix('_subgroup')}"] = ("element", [n in members for n in names])
         result.attrs[name] = ", ".join(members)
         result.attrs[name.removesuffix("_subgroup") + "_order"] = len(members)
     result.attrs.update(margin=float(margin), level=float(level), skill=measured.skill, group=group.name)

@@ -60,7 +60,7 @@ def judge(group: Group, equivariance: xr.Dataset, margin: float, tolerance: floa
     measured = Measured.of(equivariance)
     exact = measured.element_exact()
     share, moved = measured.element_share(_LEVEL), measured.moved_error(_LEVEL)
-    own = np.array([n == group.identity.name for n in measured.names])
+    own = np.array([group[n].is_identity for n in measured.names])
     word = words(share, measured.element_floor(), exact | own, margin)
     moving = np.full(len(own), UNDECIDED, dtype=object)
     moving[moved.high <= tolerance] = FREE
@@ -85,7 +85,7 @@ def output_sentence(group: Group, found: Output) -> str:
         (UNDECIDED, "not decided on", "the breaking carries between {low} and {high} of the squared error"),
     ):
         mine = [i for i, w in enumerate(found.word) if w == word]
-        if mine and (len(mine) > 1 or found.names[mine[0]] != group.identity.name or len(found.names) == 1):
+        if mine and (len(mine) > 1 or not group[found.names[mine[0]]].is_identity or len(found.names) == 1):
             told = f" ({limit.format(**_numbers(found, mine))})" if limit and found.enough else ""
             parts.append(f"{text} {_where(found.names, mine)}{told}")
     sentences = ["; ".join(parts) + "."]

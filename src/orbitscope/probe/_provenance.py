@@ -6,9 +6,11 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -19,7 +21,10 @@ from ._subject import Subject
 
 
 def stamp(result: xr.Dataset, kind: str, group: Group | None, data: Trajectories, subject: Subject | None, **settings: Any) -> xr.Dataset:
-    """The same dataset with settings, versions and conventions in its attributes; `group` None for what is not about a finite group."""
+    """The same dataset with settings, versions and conventions in its attributes, and what its elements are in its coordinates.
+
+    `group` is None for what is not about a finite group.
+    """
     result.attrs.update({} if group is None else {"group": group.name, "order": len(group)})
     result.attrs.update(
         kind=kind,
@@ -29,11 +34,25 @@ def stamp(result: xr.Dataset, kind: str, group: Group | None, data: Trajectories
         settings=json.dumps(settings, default=str),
         **versions(),
     )
+    if group is not None and "element" in result.dims:
+        result = result.assign_coords(element_coordinates(group, [str(n) for n in result["element"].values]))
     if subject is not None:
         result.attrs.update(
             parameters=subject.count, frames=subject.frames, dtype=str(subject.dtype).removeprefix("torch."), device=str(subject.device)
         )
     return result
+
+
+def element_coordinates(group: Group, names: Sequence[str]) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """What every element is, so that nobody guesses from a name: identity, translation, shift in periods, angle in degrees, determinant."""
+    elements = [group[n] for n in names]
+    return {
+        "element_identity": (("element",), np.array([g.is_identity for g in elements])),
+        "element_translation": (("element",), np.array([g.is_translation for g in elements])),
+        "element_shift": (("element", "axis"), np.array([[float(s) for s in g.shift] for g in elements])),
+        "element_angle": (("element",), np.array([g.angle for g in elements])),
+        "element_determinant": (("element",), np.array([round(float(np.linalg.det(g.matrix))) for g in elements])),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -199,7 +199,7 @@ def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Datas
     subject = Subject.of(model)
     group, _, action = resolve(data, group, None, subject.frames)
     pair = sample_for(subject, data, trajectories=1, times=1, seed=seed)
-    others = [n for n in range(error.sizes["element"]) if str(error["element"].values[n]) != group.identity.name]
+    others = [n for n in range(error.sizes["element"]) if not group[str(error["element"].values[n])].is_identity]
     ranked = sorted(others, key=lambda n: float(error["relative_error"][n].median()))
     picks = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int))] if ranked else []
     chosen = [group[str(error["element"].values[n])] for n in picks] or [group.identity]

@@ -13,6 +13,7 @@ from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words,
 from ._learnt import BROKEN, EXACT, HOLDS, MARGIN, TOLERANCE
 from ._listed import listed
 from ._output_words import Output, judge, output_sentence
+from ._provenance import element_coordinates
 
 
 def verdict(
@@ -67,9 +68,9 @@ def verdict(
             **_limits("share", found.share, "part of the squared error over {x, gx} that the breaking carries"),
             **_limits("moved_error", found.moved, "squared error on moved states over that on the originals"),
             **{f"subgroup_{n}": table[n] for n in ("share", "share_low", "share_high", "gain", "gain_low", "gain_high", "word")},
-            "member": table["member"],
+            **{n: table[n] for n in ("member", "in_learnt", "in_learnt_at_most", "in_holding", "in_exact")},
         },
-        coords={"element": names, "subgroup": table["subgroup"]},
+        coords={"element": names, "subgroup": table["subgroup"], **element_coordinates(group, names)},
     )
     result["subgroup_word"] = ("subgroup", [str(w) for w in table["word"].values])
     result.attrs.update(

@@ -28,7 +28,7 @@ from ._plot import (
     panels,
     plain,
 )
-from ._shift_figures import axis_name, shift_axis, shift_numbers
+from ._shift_figures import axis_name, shift_axis
 from ._text import Level, as_float, level, number
 
 _CHECKS = ((BLUE, "circle"), (VERMILLION, "diamond"), (GREEN, "square"), (PURPLE, "cross"), (ORANGE, "triangle-up"), (SKY, "star"))
@@ -131,7 +131,7 @@ def training_figure(case: Case) -> Figure | None:
 def _floor(tables: Sequence[tuple[Group, xr.Dataset]], floor: float) -> Trace:
     group, data = max(tables, key=lambda table: len(labels(table[1])))
     elements = labels(data)
-    xs = shift_numbers(elements) if group.translations else [plain(e) for e in elements]
+    xs = group.positions(elements) if group.translations else [plain(e) for e in elements]
     text = [f"solver's own floor: {number(floor)}"] * len(xs)
     return {
         "type": "scatter", "mode": "lines", "x": xs, "y": [floor] * len(xs), "name": "solver's own floor (at the identity)", "text": text,
@@ -152,7 +152,7 @@ def _points(group: Group, data: xr.Dataset, values: np.ndarray, panel: int, name
         dash, colour = (("solid", BLUE), ("dash", VERMILLION), ("dot", GREEN))[index % 3]
         shape = ("circle", "diamond", "square")[index % 3]
         return [{
-            "type": "scatter", "mode": "lines+markers", "x": shift_numbers(elements), "y": lifted(values, bottom), "text": hover(rows),
+            "type": "scatter", "mode": "lines+markers", "x": group.positions(elements), "y": lifted(values, bottom), "text": hover(rows),
             "hoverinfo": "text", "line": {"color": colour, "dash": dash, "width": 1.4}, "marker": {"symbol": shape, "size": 6},
             "name": axis_name(group), "legendgroup": group.key, "showlegend": panel == 0, **on(panel),
         }]  # fmt: skip

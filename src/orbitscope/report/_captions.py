@@ -48,7 +48,7 @@ def output(groups: Sequence[Group]) -> str:
     for group in groups:
         data = group.part("equivariance")
         if data is not None:
-            error, commutator = (_range_of_medians(data, n) for n in ("relative_error", "commutator"))
+            error, commutator = (_range_of_medians(group, data, n) for n in ("relative_error", "commutator"))
             text += f" {group.title}, medians apart from the identity: relative error {error}, commutator {commutator}."
     return text
 
@@ -136,12 +136,12 @@ def missing(group: Group) -> str:
     return f"Not measured for this group: {' and '.join(absent)}." if absent else ""
 
 
-def _range_of_medians(data, name: str) -> str:
+def _range_of_medians(group: Group, data, name: str) -> str:
     values = array(data, name, "element", "transition")
     if values is None:
         return MISSING
     names, middle = labels(data), quartiles(values, len(values))[1]
-    others = [i for i, e in enumerate(names) if e not in ("e", "0")] or list(range(len(names)))
+    others = [i for i, e in enumerate(names) if e not in group.identity] or list(range(len(names)))
     if not np.isfinite(middle[others]).any():
         return MISSING
     worst = others[int(np.nanargmax(middle[others]))]

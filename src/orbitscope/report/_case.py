@@ -34,15 +34,43 @@ class Group:
         lists = [tuple(map(str, np.atleast_1d(d["element"].values))) for d in self.parts.values() if "element" in d.variables]
         return max(lists, key=len, default=())
 
+    def about(self, name: str) -> np.ndarray | None:
+        """What every element is, by the coordinate `name` of the results, in the order of `elements`; None where no result says so."""
+        for d in self.parts.values():
+            if name in d.variables and tuple(labels(d)) == self.elements:
+                return np.asarray(d[name].values)
+        return None
+
+    @property
+    def identity(self) -> frozenset[str]:
+        """Names of the elements that do nothing."""
+        flags = self.about("element_identity")
+        return frozenset() if flags is None else frozenset(e for e, f in zip(self.elements, flags, strict=True) if f)
+
+    @property
+    def shifts(self) -> np.ndarray | None:
+        """Shifts in fractions of the periods [element, axis] of a group of shifts along one axis; None for any other."""
+        shift, translation = self.about("element_shift"), self.about("element_translation")
+        if shift is None or translation is None or len(self.elements) < 2 or not translation.all():
+            return None
+        return shift if (shift > 0).any(0).sum() == 1 else None
+
+    def positions(self, elements: Sequence[str]) -> list[float]:
+        """Where these elements stand on an axis of shifts, in steps of the group; their index in any other group."""
+        if self.shifts is None:
+            return [float(i) for i in range(len(elements))]
+        known = dict(zip(self.elements, self.shifts.max(1) * len(self.elements), strict=True))
+        return [round(float(known[e]), 9) for e in elements]
+
     @property
     def translations(self) -> bool:
-        """Whether the elements are numbered shifts along one axis: they are drawn as curves."""
-        return len(self.elements) > 1 and all(n.isdigit() for n in self.elements)
+        """Whether the elements are shifts along one axis: they are drawn as curves."""
+        return self.shifts is not None
 
     @property
     def axis(self) -> str:
-        """The axis that a translation group moves along, as far as its name says."""
-        return next((a for a in "xyz" if self.title.lower().startswith(f"t{a}")), "")
+        """The axis that a group of shifts moves along."""
+        return "" if self.shifts is None else "xyz"[int((self.shifts > 0).any(0).argmax())]
 
 
 @dataclass(frozen=True)

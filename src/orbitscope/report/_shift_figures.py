@@ -70,7 +70,7 @@ def learning_curves(case: Case, groups: Sequence[Group]) -> Figure | None:
     takes = [t for _, _, t in tables]
     for column, ((group, data, take), style) in enumerate(zip(tables, _cycle(len(tables)), strict=True)):
         elements, below = labels(data), column + len(tables)
-        xs, (low, middle, high) = _shifts(elements), three(take, "null", len(elements))
+        xs, (low, middle, high) = group.positions(elements), three(take, "null", len(elements))
         figure.traces.append(band(xs, low, high, SOFT, column, "null: other trajectories, quartiles", 0.25) | _once("null band", column))
         figure.traces.append(_line(xs, middle, SOFT, "dot", column, "null, median", hover_rows(group, elements, "null", middle)))
         figure.traces[-1] |= _once("null", column)
@@ -108,19 +108,14 @@ def hover_rows(group: Group, elements: Sequence[str], name: str, values: Any) ->
     return hover([[("", f"{axis_name(group)}: {e}"), (name, v)] for e, v in zip(elements, values, strict=True)])
 
 
-def shift_numbers(elements: Sequence[str]) -> list[float]:
-    """Positions along a shift axis: the names where they are numbers, the index otherwise."""
-    return _shifts(elements)
-
-
 def _curve(
     group: Group, elements: Sequence[str], bounds: tuple[Any, Any, Any], style: tuple[str, str, str], panel: int, name: str, bottom: float,
     *, legend: bool = True,
 ) -> list[Trace]:  # fmt: skip
     low, middle, high = bounds
     colour, dash, symbol = style
-    xs = _shifts(elements)
-    first, third = ("95 % low", "95 % high") if name == "excess" else ("first quartile", "third quartile")
+    xs = group.positions(elements)
+    first, third = ("95 % low", "95 % high") if name in ("excess", "share") else ("first quartile", "third quartile")
     rows = [
         [("", f"{axis_name(group)}: {e}"), (name, m), (first, a), (third, b)]
         for e, a, m, b in zip(elements, low, middle, high, strict=True)
@@ -150,13 +145,15 @@ def _line(xs: Any, ys: Any, colour: str, dash: str, panel: int, name: str, text:
 
 def _floor(group: Group, elements: Sequence[str], floor: np.ndarray, dash: str, panel: int) -> Trace:
     text = hover_rows(group, elements, "noise floor", floor)
-    trace = _line(_shifts(elements), np.where(floor > 0, floor, np.nan), SOFT, dash, panel, f"noise floor, {axis_name(group)}", text)
+    trace = _line(
+        group.positions(elements), np.where(floor > 0, floor, np.nan), SOFT, dash, panel, f"noise floor, {axis_name(group)}", text
+    )
     return trace | {"line": {"color": SOFT, "dash": dash, "width": 1.3}, "legendgroup": "floor" + group.key}
 
 
 def _control(group: Group, elements: Sequence[str], values: np.ndarray, panel: int) -> Trace:
     return {
-        "type": "scatter", "mode": "markers", "x": _shifts(elements), "y": values, "name": "control: group-averaged model",
+        "type": "scatter", "mode": "markers", "x": group.positions(elements), "y": values, "name": "control: group-averaged model",
         "marker": {"symbol": "diamond-open", "size": 7, "color": GREEN, "line": {"width": 1.4}},
         "text": hover_rows(group, elements, "group-averaged model", values), "hoverinfo": "text", **on(panel),
     }  # fmt: skip
@@ -164,10 +161,6 @@ def _control(group: Group, elements: Sequence[str], values: np.ndarray, panel: i
 
 def _once(name: str, column: int) -> dict[str, Any]:
     return {"legendgroup": name, "showlegend": column == 0}
-
-
-def _shifts(elements: Sequence[str]) -> list[float]:
-    return [float(e) for e in elements] if all(e.isdigit() for e in elements) else [float(i) for i in range(len(elements))]
 
 
 def _cycle(size: int) -> list[tuple[str, str, str]]:

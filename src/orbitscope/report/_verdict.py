@@ -1,9 +1,8 @@
 """The verdict rows: what holds in the data, in the output, in the learning, for each case and group."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -73,7 +72,7 @@ def warning_of(case: Case) -> str:
 
 
 def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
-    elements = group.elements if group else ()
+    elements, identity = (group.elements, group.identity) if group else ((), frozenset())
     verdict = group.part("verdict") if group else None
     attrs = verdict.attrs if verdict is not None else {}
     data_words = words(verdict, "data", elements)
@@ -85,24 +84,23 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
         data_description=case.text("data_description"),
         group=group.title if group else "",
         elements=elements,
-        data=_finding(elements, data_words, attrs.get("sentence_data")),
-        output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output")),
-        learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning")),
-        learnt_subgroup=_learnt(group, elements, attrs),
+        data=_finding(elements, data_words, attrs.get("sentence_data"), identity),
+        output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output"), identity),
+        learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning"), identity),
+        learnt_subgroup=_learnt(group, elements, verdict),
         next_step=str(attrs.get("sentence_next") or ""),
         warning=warning_of(case),
         case_index=index,
     )
 
 
-def _learnt(group: Group | None, elements: tuple[str, ...], attrs: dict[str, Any]) -> str:
+def _learnt(group: Group | None, elements: tuple[str, ...], verdict: xr.Dataset | None) -> str:
     """The learnt subgroup, and how far the measurement leaves room for a larger one; empty where the model has no skill."""
-    least, most = (
-        [name.strip() for name in str(attrs.get(key) or "").split(",") if name.strip()] for key in ("learnt_subgroup", "learnt_at_most")
-    )
-    named = [
-        f"all of {group.title}" if group and elements and len(found) == len(elements) else element_list(found) for found in (least, most)
-    ]
+    if group is None or verdict is None or "in_learnt" not in verdict.variables:
+        return ""
+    names = labels(verdict)
+    least, most = ([n for n, m in zip(names, verdict[key].values, strict=True) if m] for key in ("in_learnt", "in_learnt_at_most"))
+    named = [f"all of {group.title}" if len(found) == len(elements) else element_list(found) for found in (least, most)]
     return f"{named[0]}; at most {named[1]}" if len(most) > len(least) else named[0]
 
 
@@ -117,14 +115,17 @@ def _learning_words(group: Group | None, verdict: xr.Dataset | None) -> tuple[st
     return tuple(word if e in measured else "" for e, word in zip(group.elements, found, strict=True))
 
 
-def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object) -> Finding:
+def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object, identity: Set[str]) -> Finding:
     levels: tuple[Level, ...] = tuple(level(word) for word in verdicts)
-    summary = _summary(elements, verdicts)
-    return Finding(str(sentence or "") or summary.capitalize() + ".", summary, elements, verdicts, levels, _overall(elements, verdicts))
+    identity = identity if len(elements) > 1 else frozenset()
+    summary = _summary(elements, verdicts, identity)
+    return Finding(
+        str(sentence or "") or summary.capitalize() + ".", summary, elements, verdicts, levels, _overall(elements, verdicts, identity)
+    )
 
 
-def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
-    counted = {e: w for e, w in zip(elements, verdicts, strict=True) if w and not _is_identity(e, elements)}
+def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...], identity: Set[str]) -> str:
+    counted = {e: w for e, w in zip(elements, verdicts, strict=True) if w and e not in identity}
     if not counted:
         return NOT_MEASURED
     kinds = list(dict.fromkeys(counted.values()))
@@ -133,16 +134,12 @@ def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> str:
     return "; ".join(f"{kind}: {element_list(e for e, w in counted.items() if w == kind)}" for kind in kinds)
 
 
-def _overall(elements: tuple[str, ...], verdicts: tuple[str, ...]) -> Level:
+def _overall(elements: tuple[str, ...], verdicts: tuple[str, ...], identity: Set[str]) -> Level:
     pairs = zip(elements, verdicts, strict=True)
-    kinds: set[Level] = {level(word) for e, word in pairs if word and not _is_identity(e, elements)}
+    kinds: set[Level] = {level(word) for e, word in pairs if word and e not in identity}
     if len(kinds) == 1:
         return kinds.pop()
     if kinds & {"holds", "partly"}:
         return "partly"
     # Chance and opposed together are an absence of evidence, not a broken symmetry.
     return "chance" if "chance" in kinds else "broken" if "broken" in kinds else "unknown"
-
-
-def _is_identity(element: str, elements: tuple[str, ...]) -> bool:
-    return len(elements) > 1 and element in ("e", "0")

@@ -205,5 +205,18 @@ class Group:
         """The elements with these names."""
         return tuple(self[n] for n in names)
 
+    def __eq__(self, other: object) -> bool:
+        """Groups are values: equal if their names are, and their elements in name, motion and order."""
+        if not isinstance(other, Group):
+            return NotImplemented
+        return self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @cached_property
+    def _value(self) -> tuple[str, tuple[tuple[str, Isometry], ...]]:
+        return self.name, tuple((g.name, g) for g in self.elements)
+
     def __repr__(self) -> str:
         return f"{self.name} ({len(self)} elements)"

@@ -115,7 +115,8 @@ def octahedral(*, reflections: bool = True) -> Group:
 def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | None = None) -> Group:
     """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, and products such as d4*tx8*ty8.
 
-    In three dimensions (`ndim`, or three `points`): oh, o, tx, ty, tz. `points` is one number or one per axis.
+    In three dimensions (`ndim`, or three `points`): oh, o, tx, ty, tz. `points` is one number or one per axis. The name of every group
+    that comes with the library parses back to it, "SO(2)/16" and "D4*Tx8*Ty8" too.
 
     >>> parse_group("D4"), parse_group("tx", points=8), parse_group("so2/8")
     (D4 (8 elements), Tx8 (8 elements), SO(2)/8 (8 elements))
@@ -125,7 +126,8 @@ def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | Non
     if ndim is None:
         ndim = 2 if isinstance(points, int) else len(points)
     per_axis = (points,) * ndim if isinstance(points, int) else tuple(points)
-    factors = [_parse_factor(word.strip().lower(), words, per_axis) for word in words.split("*")]
+    plain = words.translate(str.maketrans("", "", "()"))  # as printed: SO(2)/16, O(2)/8
+    factors = [_parse_factor(word.strip().lower(), words, per_axis) for word in plain.split("*")]
     group = factors[-1]
     for factor in reversed(factors[:-1]):
         group = product(factor, group)

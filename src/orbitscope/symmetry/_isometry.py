@@ -1,5 +1,6 @@
 """Elements: rigid motions of a box, rotations and reflections about its centre followed by shifts."""
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -54,6 +55,22 @@ class Isometry:
     def is_translation(self) -> bool:
         """Whether the linear part is the identity."""
         return bool(np.array_equal(self.matrix, np.eye(self.ndim)))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether this is the motion that does nothing, whatever it is called."""
+        return self.is_translation and not any(self.shift)
+
+    @property
+    def angle(self) -> float:
+        """The angle of a rotation of the plane in degrees, counter-clockwise, in (-180, 180]; NaN for reflections and in other dimensions.
+
+        >>> Isometry(((0, -1), (1, 0))).angle
+        90.0
+        """
+        if self.ndim != 2 or self.matrix[0, 0] * self.matrix[1, 1] - self.matrix[0, 1] * self.matrix[1, 0] < 0:
+            return math.nan
+        return math.degrees(math.atan2(self.matrix[1, 0], self.matrix[0, 0]))
 
     @cached_property
     def key(self) -> tuple[float, ...]:
