@@ -102,9 +102,12 @@ def test_d4_against_the_definition(layout, grid):
         assert torch.allclose(action(g, x), slow_action(g, layout, grid, x), atol=1e-14)
 
 
+_CRYSTAL = product(D4, product(translations(6, 0), translations(6, 1)))  # made once: 288 elements
+
+
 @given(data=st.data())
 def test_products_with_translations_act(data):
-    group = product(D4, product(translations(6, 0), translations(6, 1)))
+    group = _CRYSTAL
     layout, grid = LAYOUTS[5], Grid.square(6, centring=data.draw(st.sampled_from(["cell", "node"])))
     a, b = (data.draw(st.sampled_from(group.elements)) for _ in range(2))
     action, x = GridAction(layout, grid), random_state(layout, grid)

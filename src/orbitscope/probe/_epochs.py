@@ -84,7 +84,7 @@ class EpochProbe:
                 model, self.data, self.group, metric=self.metric, damping=self.damping, elements=self.elements,
                 trajectories=self.trajectories, times=self.times, seed=self.seed, chunk=self.chunk,
             )  # fmt: skip
-            found = found.merge(response[[name for name in _COHERENCE if name in response]], combine_attrs="override")
+            found = found.merge(response[[name for name in _COHERENCE if name in response]], compat="override", combine_attrs="override")
             found["loss"] = response["loss"].median(("bra_time", "bra_trajectory"))
             found["loss"].attrs.update(long_name="loss at gx, median over transitions", units="unit of the loss", sign="larger is worse")
         return found
