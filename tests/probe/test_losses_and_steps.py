@@ -129,3 +129,15 @@ def test_step_test_refuses_what_it_cannot_do() -> None:
     for options, word in (({"relative": 0.0}, "relative"), ({"kets": 0}, "kets")):
         with pytest.raises(osc.OrbitscopeError, match=word):
             step_test(model, data, "d4", **options)  # type: ignore[arg-type]
+
+
+def test_the_residual_sees_the_box_of_the_data() -> None:
+    """The same flow in a box twice as large, velocities too: exactly the solver's there, and not in a box that was told wrongly."""
+    flow = _flow(16)
+    x, y = (v.double() for v in flow.pairs([0], [0]))
+    boxes = {}
+    for length in (2.0, 1.0):
+        grid = osc.Grid(flow.grid.shape, (length, length), flow.grid.boundary)
+        loss = bra_loss("residual", osc.Trajectories(2 * flow.tensor(), flow.layout, grid, flow.dt, provenance=flow.provenance))
+        boxes[length] = float(loss(2 * y, loss.targets(2 * x, 2 * y)))  # type: ignore[attr-defined]
+    assert boxes[2.0] < 1e-6 < 1e-3 < boxes[1.0]

@@ -194,6 +194,14 @@ def test_a_refused_file_comes_before_the_model() -> None:
     assert set(found["data"].values) == {CONTRADICTS} and found.attrs["learnt_subgroup"] == "e, r2, sr, sr3"
 
 
+def test_a_file_that_breaks_its_laws_comes_first_too() -> None:
+    """No reading mends it, so there is nothing to convert; and nothing to say of the model."""
+    broken = audited("undetermined", verdict="file breaks its laws", fits="unknown")
+    found = osc.verdict(D4, errors(0.3), None, broken)
+    assert found.attrs["sentence_data"] == "REFUSED: the file breaks the laws of its equation. The laws fail as declared."
+    assert found.attrs["sentence_next"].startswith("Find out first why the file breaks the laws of its equation")
+
+
 def test_without_skill_nothing_is_learnt() -> None:
     """The share is what it is; it is a share of a large error."""
     found = osc.verdict(D4, errors(0.01, skill=0.9), shared([0.3] * 8))

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Group
-from ._audit import CONTRADICTS, NOT, PHYSICS_ONLY
+from ._audit import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY
 from ._cures import cures
 from ._interval import FEWEST
 from ._learnt import BROKEN, COSTS, EXACT, GAIN, HOLDS, UNDECIDED
@@ -22,6 +22,11 @@ def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Da
         return (
             f"Convert the file ({audit.attrs['convention_fits']}) and train again. A broken element below says nothing about the model: "
             "under the wrong convention it is no symmetry of these data."
+        )
+    if audit is not None and audit.attrs["verdict"] == BREAKS:
+        return (
+            "Find out first why the file breaks the laws of its equation (another equation, other parameters, changed values): until "
+            "then nothing below tells a fault of the model from one of the file."
         )
     if all(w == EXACT for w in found.word):
         skill = "" if found.skilled or not found.truth else " Its error is another matter: train it further."

@@ -10,7 +10,7 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import smse
 from ..physics import Equation, equation
-from ..symmetry import Layout
+from ..symmetry import Grid, Layout
 from ._gradients import Loss
 
 _TINY = 1e-30
@@ -69,13 +69,13 @@ class Divergence:
 class Residual:
     r"""SMSE between the prediction and what the equation's own solver makes of the state: $\mathrm{SMSE}(\hat y, S_{dt}(x))$."""
 
-    def __init__(self, law: Equation, dt: float) -> None:
-        self.__name__, self.law, self.dt = "residual", law, dt
+    def __init__(self, law: Equation, dt: float, grid: Grid | None = None) -> None:
+        self.__name__, self.law, self.dt, self.grid = "residual", law, dt, grid
 
     def targets(self, x: Tensor, y: Tensor) -> Tensor:
         """The solver's answers; it runs once per set of states, without derivatives."""
         with torch.no_grad():
-            return self.law.step(x, self.dt)
+            return self.law.step(x, self.dt, self.grid)
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Of one example; `target` is the solver's."""
@@ -97,7 +97,7 @@ def bra_loss(loss: str | Loss, data: Trajectories) -> Loss:
         name = data.provenance.get("equation")
         if not name:
             raise OrbitscopeError("bra_loss: 'residual' needs the equation, and the data's provenance names none. Pass your own callable.")
-        return Residual(equation(str(name), **(data.provenance.get("parameters") or {})), data.dt)
+        return Residual(equation(str(name), **(data.provenance.get("parameters") or {})), data.dt, data.grid)
     if loss == "divergence":
         if not data.grid.periodic:
             raise OrbitscopeError(f"bra_loss: 'divergence' takes spectral derivatives, so the grid should be periodic, got {data.grid}.")

@@ -7,7 +7,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 from ..symmetry import Group
 from ._advice import next_sentence
-from ._audit import CONTRADICTS
+from ._audit import BREAKS, CONTRADICTS
 from ._interval import Interval
 from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words, shared_subgroup
 from ._learnt import BROKEN, EXACT, HOLDS, MARGIN, TOLERANCE
@@ -125,6 +125,8 @@ def _data_sentence(names: list[str], data: list[str], audit: xr.Dataset | None) 
         return "Not audited."
     if audit.attrs["verdict"] == CONTRADICTS:
         return f"REFUSED: the file contradicts its declared convention; {audit.attrs['convention_fits']} fits. {audit.attrs['explanation']}"
+    if audit.attrs["verdict"] == BREAKS:
+        return f"REFUSED: the file breaks the laws of its equation. {audit.attrs['explanation']}"
     kinds = [k for k in dict.fromkeys(data) if k != UNKNOWN]
     mine = {k: [n for n, w in zip(names, data, strict=True) if w == k] for k in kinds}
     if len(kinds) == 1:

@@ -12,6 +12,8 @@ Level: TypeAlias = Literal["holds", "partly", "chance", "broken", "unknown"]
 MISSING = "not available"
 CONTRADICTS = "file contradicts its declared convention"
 """The audit's verdict that makes everything downstream doubtful."""
+BREAKS = "file breaks its laws"
+"""The audit's verdict on a file that obeys its equation under no reading."""
 
 _LEVELS: dict[str, Level] = {
     "holds": "holds",

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from ._case import Case, Group, labels, read_cases, words
-from ._text import CONTRADICTS, Level, element_list, level
+from ._text import BREAKS, CONTRADICTS, Level, element_list, level
 
 NOT_MEASURED = "not measured"
 
@@ -64,6 +64,9 @@ def warning_of(case: Case) -> str:
     attrs = case.audit.attrs if case.audit is not None else {}
     if level(str(attrs.get("verdict", ""))) != "broken" and str(attrs.get("verdict", "")) != CONTRADICTS:
         return ""
+    if str(attrs.get("verdict", "")) == BREAKS:
+        text = "The audit refuses its blessing: the file breaks the laws of its equation, and no other reading of it mends that."
+        return f"{text} {attrs.get('explanation') or ''}".strip()
     declared, fits = str(attrs.get("convention_declared") or ""), str(attrs.get("convention_fits") or "")
     text = "The audit refuses its blessing: this file contradicts the convention it declares"
     text += f" (“{declared}”)." if declared and declared != "declared" else "."
