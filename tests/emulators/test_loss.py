@@ -35,6 +35,21 @@ def test_smse_is_the_formula():
     torch.testing.assert_close(smse(prediction, target, "channel").mean(1), expected, rtol=1e-12, atol=0)
 
 
+def test_smse_per_field_is_the_formula():
+    """One root mean square over the cells and components of a field, those of the vector together."""
+    prediction, target = pair()
+    fields, start, expected = [], 0, torch.zeros(2, dtype=torch.float64)
+    for size in LAYOUT.sizes:
+        fields.append(range(start, start + size))
+        start += size
+    for b in range(2):
+        for channels in fields:
+            rms = math.sqrt(sum(float(v) ** 2 for c in channels for v in target[b, c].flatten()) / (16 * len(channels)))
+            expected[b] += sum(float((prediction[b, c] - target[b, c]).square().sum()) for c in channels) / (rms + 1e-6) / 48
+    assert max(map(len, fields)) > 1
+    torch.testing.assert_close(smse(prediction, target, "none", per="field", layout=LAYOUT), expected, rtol=1e-12, atol=0)
+
+
 def test_smse_is_invariant_under_d4_and_per_field_under_any_rotation():
     prediction, target = pair()
     action = GridAction(LAYOUT, Grid.square(4))

@@ -77,6 +77,18 @@ def test_spectrum_error() -> None:
     assert spectrum_error(truth, torch.zeros_like(truth), grid) > 0  # finite where the truth is at rest
 
 
+def test_spectrum_error_against_its_definition() -> None:
+    """Spectra mode by mode, their mean over the times, the logarithms of shells 0 to the Nyquist number of the coarsest axis."""
+    shape, extent = (6, 4), (2.0, 1.0)
+    found, true = torch.randn(2, 2, 3, 2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    squares = []
+    for b in range(2):
+        mean = [[np.mean([slow_spectrum(u.numpy(), extent)[j] for u in flow[b]]) for j in range(4)] for flow in (found, true)]
+        squares += [(math.log10(p) - math.log10(t)) ** 2 for p, t in zip(*mean, strict=True)]
+    grid = Grid(shape, extent, ("periodic", "periodic"))  # over the longest side: 3 waves along x, 4 along y
+    assert spectrum_error(found, true, grid) == pytest.approx(math.sqrt(np.mean(squares)), rel=1e-6)
+
+
 def slow_ese(prediction: np.ndarray, target: np.ndarray) -> float:
     """The published recipe, written out cell by cell."""
     profiles = []

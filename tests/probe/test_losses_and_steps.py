@@ -43,6 +43,29 @@ def test_drifts_are_their_formulas() -> None:
     assert float(bra_loss("energy", flow)(1.1 * b, b, a)) == pytest.approx((kinetic[0] / kinetic[1] - 1) ** 2, rel=1e-10)
 
 
+@pytest.mark.parametrize(("shape", "extent"), [((6,), (2.0,)), ((6, 5), (1.0, 3.0)), ((4, 5, 3), (1.0, 2.0, 0.5))])
+def test_divergence_is_its_formula(shape: tuple[int, ...], extent: tuple[float, ...]) -> None:
+    """Against dense derivative matrices, made from cosines and sines mode by mode, in one to three dimensions."""
+    d, rng = len(shape), np.random.default_rng(0)
+    guess, truth = rng.normal(size=(2, d, *shape))
+
+    def slope(field: np.ndarray, axis: int) -> np.ndarray:
+        n, matrix = shape[axis], np.zeros((shape[axis], shape[axis]))
+        for m in range(1, (n + 1) // 2):  # the derivative of cos is -k sin, of sin k cos; the mode n/2 has none on the cells
+            k, phase = 2 * np.pi * m / extent[axis], 2 * np.pi * m * np.arange(n) / n
+            matrix += 2 / n * k * (np.outer(np.cos(phase), np.sin(phase)) - np.outer(np.sin(phase), np.cos(phase)))
+        return np.moveaxis(np.tensordot(matrix, field, (1, axis)), 0, axis)
+
+    above = np.mean(sum(slope(guess[i], i) for i in range(d)) ** 2)
+    below = np.mean(sum(slope(truth[j], i) ** 2 for i in range(d) for j in range(d)))
+    state = torch.as_tensor(np.concatenate([np.ones((1, *shape)), truth]))[None]
+    data = osc.Trajectories(
+        state[:, None], osc.Layout.of("density", "velocity:vector", ndim=d), osc.Grid(shape, extent, ("periodic",) * d), 1.0
+    )
+    other = torch.cat([state[:, :1], torch.as_tensor(guess)[None]], 1)
+    assert float(bra_loss("divergence", data)(other, state)) == pytest.approx(above / below, rel=1e-10)
+
+
 def test_divergence_and_residual_vanish_for_the_truth_and_not_for_a_swapped_field() -> None:
     flow = _flow(16)
     x, y = (v.double() for v in flow.pairs([0], [0]))

@@ -27,7 +27,9 @@ class StateLoss(Protocol):
 class Drift:
     r"""Squared relative drift of a conserved quantity over one prediction, $|Q(\hat y) - Q(x)|^2 / s(x)^2$.
 
-    Q is a mean over the cells, s its size. Invariant under every isometry that permutes the cells.
+    Q is a mean over the cells: $\langle \rho \rangle$ (mass), $\langle m \rangle$ (momentum, or velocity), $\langle E \rangle$ or
+    $\tfrac12 \langle |u|^2 \rangle$ (energy). s is Q itself, but $\langle |m|^2 \rangle^{1/2}$ for momentum, whose mean may be 0.
+    Dimensionless. Invariant under every isometry that permutes the cells.
     """
 
     needs_state = True
@@ -42,7 +44,11 @@ class Drift:
 
 
 class Divergence:
-    r"""$\mathrm{mean} (\nabla \cdot u)^2 / \mathrm{mean} |\nabla u|^2_{target}$ of the prediction; spectral derivatives."""
+    r"""$\langle (\nabla \cdot \hat u)^2 \rangle / \langle |\nabla u|^2 \rangle$, of the prediction $\hat u$ over the target u.
+
+    $|\nabla u|^2 = \sum_{ij} (\partial_i u_j)^2$, means over the cells, spectral derivatives (the highest mode of an even axis counts as
+    none). Dimensionless: for a prediction with the target's gradients 0 is divergence-free and the number of axes is the most.
+    """
 
     def __init__(self, channels: slice, extent: tuple[float, ...]) -> None:
         self.__name__, self.channels, self.extent = "divergence", channels, extent
@@ -51,7 +57,7 @@ class Divergence:
         """Of one example, both [1, C, *grid]."""
         slopes, scale = self._slopes(prediction[:, self.channels]), self._slopes(target[:, self.channels])
         trace = sum(slopes[i][:, i] for i in range(len(slopes)))
-        size = sum(s.square().mean() for s in scale)
+        size = sum(s.square().sum(1).mean() for s in scale)  # over components a sum, over cells a mean
         return trace.square().mean() / (size + _TINY)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _slopes(self, field: Tensor) -> list[Tensor]:
