@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from harness import Tables, collect
+from judgement import SKILL, side
 from scipy.stats import spearmanr
 from study import RELAXED, Place, runs
 
@@ -128,12 +129,21 @@ def pointing(frame: pd.DataFrame, value: str) -> float:
 
 
 def compared(errors: pd.DataFrame, a: str, b: str) -> tuple[str, float]:
-    """Which of two models is better on every seed ("a", "b" or ""), and the median ratio of a's error to b's; rows of one set and part."""
+    """Which of two models is better ("" for neither), and the median ratio of a's error to b's; rows of one set and part.
+
+    Better: the 95 % interval over seeds of the logarithm of the ratio lies on its side of 0, and the better one has skill.
+    """
     wide = errors.pivot_table(index="seed", columns="model", values="rmse")
     if a not in wide or b not in wide:
         return "", float("nan")
     ratio = (wide[a] / wide[b]).dropna()
     if ratio.empty:
         return "", float("nan")
-    word = a if (ratio < 1).all() else b if (ratio > 1).all() else ""
-    return word, float(ratio.median())
+    word = {-1: a, 1: b, 0: ""}[side(ratio.to_numpy())]
+    return (word if word and has_skill(errors, word) else ""), float(ratio.median())
+
+
+def has_skill(errors: pd.DataFrame, model: str) -> bool:
+    """Whether the median over seeds of the squared error is at most half of persistence's; rows of one set and part."""
+    own = errors[errors.model == model]
+    return bool(((own.rmse / own.persistence) ** 2).median() <= SKILL)

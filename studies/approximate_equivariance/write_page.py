@@ -8,6 +8,7 @@ import figures
 import pandas as pd
 from findings import errors, findings, interval, number, published_tracking, tracking_rows, zero_rows
 from harness import Tables, table, took, versions
+from judgement import FEWEST
 from study import DATA, MODELS
 from tables import KEY, by_element, own, pointing, true_breaking
 
@@ -82,7 +83,7 @@ def _found(t: Tables) -> str:
     text = "## What was asked, and what was found\n\nError: RMSE of the velocity, with its root, over all steps of a forecast. "
     text += "*Departure* of a law or a network under g: root mean square of $g^{-1} f(g x) - f(x)$ over what one step changes, on states of unseen tasks; the law is the solver with the force of the side that the moved plume comes from. "
     seeds = len(set(t["runs"].seed)) if len(t["runs"]) else 0
-    text += f'"On every seed" is {seeds} seed{"s" if seeds != 1 else ""} here{", too few to say so" if seeds < 3 else ""}.'
+    text += f'{seeds} seed{"s" if seeds != 1 else ""} here{", too few for an interval" if seeds < FEWEST else ""}; "undetermined" does not say that two errors are equal.'
     return text + "\n\n" + table(["question", "rule", "here"], rows)
 
 

@@ -7,6 +7,7 @@ import figures
 import numpy as np
 import pandas as pd
 from harness import Tables, table, took, versions
+from judgement import NOT_JUDGED, SKILL, UNDETERMINED, side
 from quoted import quoted
 from study import NETWORKS, TREATMENTS
 from tables import COUPLINGS, LABEL, OUTCOMES, TOLERANCE, correlations, missing, outcomes, span
@@ -16,7 +17,6 @@ from orbitscope.probe._cures import TOLERANCE as LIMIT
 from orbitscope.probe._cures import Cures
 
 PAGE = "cure.md"
-SKILL = 0.5  # of the verdict
 EXCESS = 0.05  # less than this is called none
 
 
@@ -93,7 +93,7 @@ def _summary(t: Tables, found: pd.DataFrame) -> str:
             f"**The control.** {t.meta['settings']['data']['more'] / t.meta['settings']['data']['train']:g} times as much data of the same kind changes the error on the original by a factor {_each(control, 'original_ratio')} and lowers the moved error by a factor {_each(control, 'moved_lower')}: "
             + ("it helps in every run." if helps else f"it is no cure (rule: lower by more than {LIMIT:g} in every run).")
         )
-    text.append(_verdict_on_trade_off(correlations(found)))
+    text.append(_verdict_on_trade_off(correlations(_skilled(found))))
     return "\n\n".join(text)
 
 
@@ -234,7 +234,7 @@ def _reached(values: pd.Series) -> str:
 
 
 def _trade_off(found: pd.DataFrame) -> str:
-    frame = correlations(found)
+    frame = correlations(_skilled(found))
     rows = [
         [
             str(r.models),
@@ -250,11 +250,15 @@ def _trade_off(found: pd.DataFrame) -> str:
         for r in frame.itertuples()
     ]
     return (
-        "## The trade-off\n\nAmarel et al., arXiv 2601.20172: coupling that is uniform over the orbit generalises, free coupling optimises faster. Rank correlation over trained networks and seeds, ranks within each network; the 95 % interval resamples treatments (all seeds of one together), the independent units. *Shown* if the interval lies on the stated side of 0: negative for the error, positive for the steps. The intervals are not corrected for their number. A network that is symmetric by construction has coherence 1 and the same error everywhere by construction too, so the second half of the table, without them, is the one that could surprise.\n\n"
+        "## The trade-off\n\nAmarel et al., arXiv 2601.20172: coupling that is uniform over the orbit generalises, free coupling optimises faster. Rank correlation over trained networks with skill (error on the original at most half of persistence's) and seeds, ranks within each network; the 95 % interval resamples treatments (all seeds of one together), the independent units. *Shown* if the interval lies on the stated side of 0: negative for the error, positive for the steps. The intervals are not corrected for their number. A network that is symmetric by construction has coherence 1 and the same error everywhere by construction too, so the second half of the table, without them, is the one that could surprise.\n\n"
         + table(["networks", "coupling", "outcome", "rank correlation", "95 % interval", "the statement"], rows)
         + "\n\n"
         + _pairs(found)
     )
+
+
+def _skilled(found: pd.DataFrame) -> pd.DataFrame:
+    return found[found.original <= SKILL]
 
 
 def _found(row: object) -> str:
@@ -308,20 +312,19 @@ def _pairs(found: pd.DataFrame) -> str:
                 continue
             plain = found[(found.network == net) & (found.treatment == "plain")].set_index("seed").reach_validation
             own, other = b.reach_validation.to_numpy(), plain.loc[b.seed].to_numpy()
-            speed = (
-                "slower"
-                if (own > other).all()
-                else "faster"
-                if (own < other).all()
-                else "not reached"
-                if np.isinf(own).all()
-                else "either way"
-            )
-            ratio = pd.Series((own / other)[np.isfinite(own) & np.isfinite(other)], dtype=float)
-            error = "lower" if b.moved_lower.min() > 1 else "higher" if b.moved_lower.max() < 1 else "either way"
+            known = np.isfinite(own) & np.isfinite(other)
+            ratio = pd.Series((own / other)[known], dtype=float)
+            speed = {-1: "faster", 1: "slower", 0: UNDETERMINED}[side(ratio.to_numpy()) if known.all() else 0]
+            speed = "not reached" if np.isinf(own).all() else speed
+            error = {-1: "higher", 1: "lower", 0: UNDETERMINED}[side(b.moved_lower.to_numpy())]
+            if not b.original.median() <= SKILL:
+                error = speed = f"{NOT_JUDGED} (no skill)"
             rows.append([NETWORKS[net], TREATMENTS[name].title, error, span(b.moved_lower), speed, span(ratio, 2)])
     head = ["network", "treatment", "moved error than plain", "times lower", "to the stated error than plain", "steps, ratio"]
-    return "Directly, against the plain network of the same seed (a word only where all seeds agree):\n\n" + table(head, rows)
+    return (
+        "Directly, against the plain network of the same seed (a word where the 95 % interval over seeds of the logarithm of the ratio excludes 0, Student's t, and the network has skill on the original: median error at most half of persistence's):\n\n"
+        + table(head, rows)
+    )
 
 
 def _report(t: Tables) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from harness import Tables, collect
+from judgement import side
 from study import OWN, Place, runs
 
 from orbitscope._whole import write_whole
@@ -68,10 +69,8 @@ class Ratio:
 
     @property
     def sign(self) -> int:
-        """-1: smaller at every seed; 1: larger at every seed; 0: neither (or fewer than 3 seeds)."""
-        if len(self.values) < 3:
-            return 0
-        return -1 if max(self.values) < 1 else 1 if min(self.values) > 1 else 0
+        """-1: smaller, 1: larger, by the 95 % interval of the logarithm over seeds; 0: neither (or fewer than 3 seeds)."""
+        return side(self.values)
 
     def __str__(self) -> str:
         if not self.values:

@@ -8,6 +8,7 @@ import figures
 import pandas as pd
 from figures import present
 from harness import Tables, table, took, versions
+from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED
 from published import OCEAN, SOURCE
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
 from tables import Ratio, ratio, read_tables
@@ -15,7 +16,7 @@ from tables import Ratio, ratio, read_tables
 from orbitscope._whole import write_whole
 
 PAGE = "equivariant-net.md"
-WORD = {-1: "lower", 0: "not different", 1: "higher"}
+WORD = {-1: "lower", 0: UNDETERMINED, 1: "higher"}
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -96,18 +97,19 @@ def _answers(t: Tables, dataset: str) -> str:
                 said["augment"] += [f"{net} on {test}"] * (learnt.sign == -1)
                 said["builtin"] += [f"{net} on {test}"] * (learnt.sign == 1)
     seeds = len(set(tests.seed))
-    few = f" With {seeds} seed{'s' * (seeds > 1)} here nothing can be called so." if seeds < 3 else ""
+    few = f" With {seeds} seed{'s' * (seeds > 1)} here nothing can be called so." if seeds < FEWEST else ""
     words = {key: _list(names) for key, names in said.items()}
     judged = sum((b, s) not in idle for b, s in ((_code(r[0], BACKBONES), _code(r[1], SHORT)) for r in rows))
     unfit = _list([f"{SHORT[s]} {BACKBONES[b]}" for b, s in sorted(idle)])
     return f"""## What was found
 
-Rule: an error is *lower* or *higher* than another where it is so at every seed, and there are at least three; all else is *not different*.{few} A network *without skill* (median validation SMSE of one step above half of persistence's) is near persistence on every set and not judged: {unfit}.
+Rule: an error is *lower* or *higher* than another where the 95 % interval over seeds of the logarithm of their ratio (Student's t, at least {FEWEST} seeds) lies on that side of 0; all else is *{UNDETERMINED}*, which does not say that they are equal.{few} A network *without skill* (median validation SMSE of one step above half of persistence's) is near persistence on every set and not judged: {unfit}.
+{_baseline(t)}
 Of {judged} pairs of a judged network and a test set of its symmetry:
 
 * **Building the symmetry in helps on its own set** (RMSE below the plain network's) in {len(said["helps"])}: {words["helps"]}. It hurts in {len(said["hurts"])}: {words["hurts"]}.
 * **On the original set it costs** (RMSE above the plain network's) for {words["cost"]}; it gains for {words["gain"]}.
-* **Training on transformed data does better than building in** in {len(said["augment"])}: {words["augment"]}; worse in {len(said["builtin"])}: {words["builtin"]}; else they do not differ by the rule.
+* **Training on transformed data does better than building in** in {len(said["augment"])}: {words["augment"]}; worse in {len(said["builtin"])}: {words["builtin"]}; the rest is {UNDETERMINED}.
 
 {table(["backbone", "network", "test set", "RMSE there / plain", "RMSE on original / plain", "augmented / built in, there"], rows)}
 
@@ -123,7 +125,18 @@ def _without_skill(t: Tables, dataset: str) -> set[tuple[str, str]]:
     frame = t["runs"]
     frame = frame[(frame.dataset == dataset) & frame.variant.isin(list(SYMMETRIES))]
     share = (frame.validation / frame.persistence).groupby([frame.backbone, frame.variant]).median()
-    return {(str(b), str(v)) for (b, v), value in share.items() if not value <= 0.5}
+    return {(str(b), str(v)) for (b, v), value in share.items() if not value <= SKILL}
+
+
+def _baseline(t: Tables) -> str:
+    """What persistence does not use."""
+    frames = t.meta["settings"]["frames"]
+    if frames < 2:
+        return ""
+    return (
+        f"Persistence keeps the last state, but the networks see {frames}: repeating the last increment would cost nothing either, and these tables do not have that forecast. "
+        "So skill here means better than standing still, and no more.\n"
+    )
 
 
 def _code(word: str, words: dict[str, str]) -> str:
@@ -317,6 +330,7 @@ def _published(t: Tables, dataset: str) -> str:
     rows = []
     if dataset == "heat":
         return ""
+    idle = _without_skill(t, dataset)
     for backbone in BACKBONES:
         for symmetry in SYMMETRIES:
             for column, here in (("rmse", "rmse"), ("ese", "ese")):
@@ -327,10 +341,7 @@ def _published(t: Tables, dataset: str) -> str:
                     if not r.values:
                         continue
                     theirs = OCEAN[backbone][symmetry][f"{column} {test}"] / OCEAN[backbone]["plain"][f"{column} {test}"]
-                    agrees = (
-                        "yes" if (r.sign < 0 and theirs < 1) or (r.sign > 0 and theirs > 1) else "no" if r.sign else "not different here"
-                    )
-                    cells += [f"{theirs:.2f}", str(r), agrees]
+                    cells += [f"{theirs:.2f}", str(r), _beside(r, theirs, (backbone, symmetry) in idle)]
                 if len(cells) == 6:
                     rows.append([BACKBONES[backbone], SHORT[symmetry], column.upper(), *cells])
     if not rows:
@@ -342,9 +353,17 @@ def _published(t: Tables, dataset: str) -> str:
     )
     return f"""## Beside the published numbers
 
-The one table that its authors publish with their code ({SOURCE}).{other} Ratios to the plain network of the same table; *agrees*: here lower (or higher) at every seed, and there too.
+The one table that its authors publish with their code ({SOURCE}).{other} Ratios to the plain network of the same table; *agrees*: here lower (or higher) by the rule above, and there too; *contradicts*: the other way round; *{UNDETERMINED}*: the rule finds neither here. The published ratios have no interval.
 
-{table(["backbone", "network", "measure", "future: published", "here", "agrees", "new domain: published", "here", "agrees"], rows)}"""
+{table(["backbone", "network", "measure", "future: published", "here", "word", "new domain: published", "here", "word"], rows)}"""
+
+
+def _beside(r: Ratio, theirs: float, idle: bool) -> str:
+    if idle:
+        return f"{NOT_JUDGED} (no skill)"
+    if len(r.values) < FEWEST:
+        return NOT_JUDGED
+    return UNDETERMINED if not r.sign else AGREES if (r.sign < 0) == (theirs < 1) else CONTRADICTS
 
 
 def _limits(t: Tables) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from comparison import NS, Line, compare, number
 from harness import Tables, table, took, versions
+from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED
 from study import CLASSES, DATASETS, MODELS, SCHEDULES, SPLIT, SWAPPED, TITLES
 from tables import LABEL, early_and_late, equal_error, metric_ranks, spearman
 
@@ -69,18 +70,20 @@ arXiv 2601.20172, and of its companion on time, arXiv 2509.00024, with data that
 
 def _summary(t: Tables) -> str:
     lines = compare(t)
-    yes, no = [x for x in lines if x.agrees], [x for x in lines if x.agrees is False]
-    unknown = [x for x in lines if x.agrees is None]
-    text = ["## Where we agree, where not, and what the axis convention explains", ""]
-    text += [f"Of {len(lines)} published statements, {len(yes)} hold here in kind and {len(no)} do not" +
-             (f"; {len(unknown)} could not be judged (not measured, too few points, or a model without skill: more than half of persistence's error)." if unknown else ".") +
-             " The Navier-Stokes ones count twice, once for each reading of the components."]  # fmt: skip
-    text += [
+    said = {word: [x.what for x in lines if x.judged.word == word] for word in (AGREES, CONTRADICTS, UNDETERMINED, NOT_JUDGED)}
+    idle = [x.what for x in lines if x.judged.why == "no skill"]
+    text = [
+        "## Where we agree, where not, and what the axis convention explains",
         "",
-        f"**Agree:** {'; '.join(x.what for x in yes) or 'none'}.",
+        f"Of {len(lines)} published statements the runs here agree in kind with {len(said[AGREES])} and contradict {len(said[CONTRADICTS])}; "
+        f"{len(said[UNDETERMINED])} they leave undetermined, and {len(said[NOT_JUDGED])} are not judged"
+        + (f" ({len(idle)} because no network of theirs has skill)" if idle else "")
+        + ". The Navier-Stokes ones count twice, once for each reading of the components.",
         "",
-        f"**Do not agree:** {'; '.join(x.what for x in no) or 'none'}.",
+        f"Every rule asks for one number per run. *Agrees*: for each network the 95 % interval over its runs (Student's t) lies where the statement puts it. *Contradicts*: for one of them the interval lies elsewhere (corrected for the number of parts). *Undetermined*: an interval reaches across. *Not judged*: fewer than {FEWEST} runs, or networks without skill (median error on the probed transitions above {SKILL:g} of persistence's), which are left out.",
     ]
+    for word, title in ((AGREES, "Agree"), (CONTRADICTS, "Contradict"), (UNDETERMINED, "Undetermined"), (NOT_JUDGED, "Not judged")):
+        text += ["", f"**{title}:** {'; '.join(said[word]) or 'none'}."]
     return "\n".join([*text, "", _convention(lines)])
 
 
@@ -91,14 +94,14 @@ def _convention(lines: list[Line]) -> str:
              if by.get(f"{NS}-{k}") is not None and by.get(f"{SWAPPED}-{k}") is not None]  # fmt: skip
     if not kinds:
         return "The two readings of the Navier-Stokes components were not both measured."
-    explained = [w for k, w in kinds if by[f"{SWAPPED}-{k}"].agrees and not by[f"{NS}-{k}"].agrees]
+    explained = [w for k, w in kinds if by[f"{SWAPPED}-{k}"].agrees and by[f"{NS}-{k}"].judged.word == CONTRADICTS]
     other = [w for k, w in kinds if w not in explained]
     text = "**The axis convention.** The same states were used twice: as simulated, and with the two velocity components exchanged, which "
     text += "leaves the action of V4 unchanged and makes every other element of D4 map solutions to states that are none. "
     if explained:
-        text += f"The published pattern of {', '.join(explained)} appears with exchanged components and not with the right ones: the convention alone produces it. "
+        text += f"The published pattern of {' and of '.join(explained)} appears with exchanged components and not with the right ones: the convention alone produces it. "
     if other:
-        text += f"For {', '.join(other)} the published pattern does not appear with exchanged components alone: see the table. "
+        text += f"For {' and '.join(other)} the runs do not show that the published pattern appears with exchanged components alone: see the table. "
     text += "Whether the published files are stored this way we could not check."
     return text
 
@@ -122,11 +125,12 @@ def _files(t: Tables) -> str:
 
 
 def _comparison(t: Tables) -> str:
-    rows = [[x.what, x.published, x.rule, x.here, x.word] for x in compare(t)]
+    rows = [[x.what, x.published, x.rule, x.here, x.judged.intervals or "–", x.word] for x in compare(t)]
     main = SCHEDULES[t.meta["settings"]["main_schedule"]]
     return (
         f"## Side by side\n\nHere: {main}, Gauss-Newton metric at damping 1e-6, medians over seeds, from least to largest over models and "
-        "elements (or shifts).\n\n" + table(["experiment", "published", "agrees in kind if", "here", "agrees"], rows)
+        "elements (or shifts); then what the rule takes from each run, as its interval over the runs of a network.\n\n"
+        + table(["experiment", "published", "agrees in kind if", "here", "95 % interval over runs", "word"], rows)
     )
 
 
@@ -331,6 +335,6 @@ def _limits(t: Tables) -> str:
 * Data of our own solvers and our reading of the published initial conditions, not the published files.
 * The null of a coherence needs other trajectories: {3 * s["probe"]["per_class"]} are few, and its interval is wide.
 * Elements of one run are not independent; intervals over runs are the ones to read.
-* "Agrees in kind" is a rule with a threshold, not a test.
+* "Agrees in kind" is a rule with a threshold. Its intervals over {count} seeds are wide, and hold for other seeds on the same data: the split is the same for all.
 
 Settings: `{json.dumps(s["models"])}`. Tables and coherences: `studies/symmetry_influence/results/{s["name"]}/`."""

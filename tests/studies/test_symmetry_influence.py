@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,11 +48,22 @@ def test_page_figures_and_tables(study):
     assert "trained" in said
 
 
-def test_untrained_models_get_no_verdict_on_their_error(study):
-    """Two epochs leave a model without skill, whose relative error is near 1 whatever it learnt: that is no agreement."""
+def test_untrained_models_are_not_judged(study):
+    """Two epochs leave models without skill, whose errors and coherences say nothing: no line of the comparison is an agreement."""
     page = (study[0] / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
-    lines = [line for line in page.splitlines() if line.startswith("| ") and "D4" in line and "relative error |" in line]
-    assert len(lines) == 3 and all(line.endswith("| not judged |") for line in lines)
+    table = page.split("## Side by side")[1].split("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(lines) == 21 and all(re.search(r"\| not judged \((no skill|not measured)\) \|$", line) for line in lines), lines
+    assert "**Agree:** none." in page and "**Contradict:** none." in page
+
+
+def test_the_page_is_what_the_committed_results_say(tmp_path):
+    """And not what somebody wrote into it."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--config", "small.toml", "--page-only", "--docs", str(tmp_path)], check=True, capture_output=True
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "symmetry-influence.md").read_bytes() == (ROOT / "docs" / "studies" / "symmetry-influence.md").read_bytes()
 
 
 def test_a_second_start_recomputes_nothing(study):
