@@ -2,9 +2,10 @@
 
 import importlib.util
 import os
+import re
 
 import pytest
-from blocks import NOT_RUN, PAGES, ROOT, blocks, run
+from blocks import NOT_RUN, PAGES, ROOT, blocks, commands, run
 
 _RUNNABLE = [p for p in PAGES if p.name != "README.md" and any(b.language in ("python", "bash") for b in blocks(p))]
 
@@ -25,6 +26,22 @@ def test_blocks_that_do_not_run_say_why():
             if block.text.startswith(NOT_RUN):
                 reason = block.text.splitlines()[0].removeprefix(NOT_RUN)
                 assert len(reason.split()) > 3, f"{page.name}:{block.line}: give the reason"
+
+
+def test_pages_followed_in_one_folder_do_not_meet() -> None:
+    """Nothing is overwritten without --force, so a file that two how-to pages write must come from the same command."""
+    makers: dict[str, set[str]] = {}
+    for page in (ROOT / "docs" / "formats.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))):
+        for block in blocks(page):
+            if block.language == "python":
+                for name in re.findall(r"""(?:save|save_probe|save_well|train)\([^()]*"([^"]+\.(?:nc|h5)|runs/[^"]+)\"""", block.text):
+                    makers.setdefault(name, set()).add(page.name)
+            for words in commands(block) if block.language == "bash" else []:
+                if "--out" in words:
+                    made = " ".join(words).replace(" --seed 0", "")  # the default
+                    makers.setdefault(words[words.index("--out") + 1], set()).add(made)
+    assert len(makers) > 15 and {"mine.nc", "probe.nc", "ns.nc", "runs/mine"} <= set(makers)
+    assert {name: made for name, made in makers.items() if len(made) > 1} == {}
 
 
 @pytest.mark.parametrize(
