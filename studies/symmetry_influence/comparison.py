@@ -201,7 +201,7 @@ def _training(t: Tables) -> list[Line]:
 
         def told(part: pd.DataFrame = part) -> str:
             gap = _gaps(part)
-            return f"{gap.get(0, np.nan):.2f} before; {spread(gap.drop(0, errors='ignore'))} later"
+            return f"{number(gap.get(0, np.nan))} before; {spread(gap.drop(0, errors='ignore'))} later"
 
         out.append(
             _line(t, name, f"{name}-training", f"Navier-Stokes, over training, {words}: coherence on V4 without e minus that on D4 without V4",
