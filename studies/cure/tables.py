@@ -110,8 +110,8 @@ def correlations(found: pd.DataFrame) -> pd.DataFrame:
     Seeds of one treatment are no independent evidence on a treatment: the bootstrap resamples treatments, all their seeds together. A level
     that is never reached ranks behind all that are.
     """
-    trained = found[[TREATMENTS[t].trained for t in found.treatment]].replace(np.inf, 1e9)
-    free = trained[[not TREATMENTS[t].strict for t in trained.treatment]]
+    trained = found[np.array([TREATMENTS[t].trained for t in found.treatment], bool)].replace(np.inf, 1e9)
+    free = trained[np.array([not TREATMENTS[t].strict for t in trained.treatment], bool)]
     rows = []
     for which, frame in (("all", trained), ("not symmetric by construction", free)):
         for coupling in COUPLINGS:

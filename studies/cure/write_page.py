@@ -313,7 +313,7 @@ def _pairs(found: pd.DataFrame) -> str:
             plain = found[(found.network == net) & (found.treatment == "plain")].set_index("seed").reach_validation
             own, other = b.reach_validation.to_numpy(), plain.loc[b.seed].to_numpy()
             known = np.isfinite(own) & np.isfinite(other)
-            ratio = pd.Series((own / other)[known], dtype=float)
+            ratio = pd.Series(own[known] / other[known], dtype=float)
             speed = {-1: "faster", 1: "slower", 0: UNDETERMINED}[side(ratio.to_numpy()) if known.all() else 0]
             speed = "not reached" if np.isinf(own).all() else speed
             error = {-1: "higher", 1: "lower", 0: UNDETERMINED}[side(b.moved_lower.to_numpy())]

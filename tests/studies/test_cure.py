@@ -150,3 +150,5 @@ def test_correlations_compare_within_networks_only(modules):
     assert error["rank"] == pytest.approx(-1) and error.high < -0.9
     assert steps["rank"] > 0.95
     assert np.isnan(found.loc[("all", "uniformity", "reach_train"), "rank"])
+    none = tables.correlations(pd.DataFrame(rows).iloc[:0])  # no network has skill
+    assert len(none) == len(found) and none["rank"].isna().all()
