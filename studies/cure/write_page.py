@@ -125,7 +125,7 @@ def _failing(t: Tables, found: pd.DataFrame) -> str:
                 span(block.moved),
                 span(block.relative_error),
                 span(block.commutator),
-                f"{{{groups.index[0]}}} in {groups.iloc[0]} of {len(words)}",
+                f"{{{groups.index[0]}}} in {groups.iloc[0]} of {len(words)}" if len(groups) else f"none in {len(words)} of {len(words)}",
             ]
         )
     head = ["network", "error, original", "error, moved", "relative error", "commutator", "learnt subgroup (verdict)"]
