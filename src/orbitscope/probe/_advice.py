@@ -47,7 +47,7 @@ def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Da
             f"The output commutes for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
             "or remove the stride."
         )
-    return " ".join(advice) or "Nothing to mend on these transitions. Confirm on longer roll-outs and on other initial conditions."
+    return " ".join(advice) or "No element of this group is a symmetry of these data, so nothing follows for the model."
 
 
 def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
