@@ -162,7 +162,8 @@ False alarms are "broken" at a share of at most {100 * MARGIN:g} %, misses are "
 
 ## The learnt subgroup
 
-The largest subgroup whose own upper limit is within the margin. *Admitted*: one whose true share is above the margin. *Right*: the order of the largest that truly holds.
+The largest subgroup whose own upper limit is within the margin. *Admitted*: one whose true share is above the margin. *Right*: the order of the largest that truly holds. `learnt_support` says 97.5 %: what is
+admitted truly holds in 100 % less the first column.
 
 {_subgroup_table(cells)}
 

@@ -69,6 +69,7 @@ def test_nothing_is_learnt_without_skill_though_it_may_hold() -> None:
     found = learnt_subgroup(D4, planted(("e", "r2"), 0.02, skill=0.9))
     assert found.attrs["learnt_subgroup"] == found.attrs["learnt_at_most"] == "" and found.attrs["learnt_order"] == 0
     assert found.attrs["holding_order"] == 8 and found.attrs["exact_subgroup"] == "e, r2"
+    assert found.attrs["learnt_support"] == 0 and learnt_subgroup(D4, planted(("e",), 0.3)).attrs["learnt_support"] == pytest.approx(0.975)
 
 
 @pytest.mark.parametrize("trajectories", [1, 3])

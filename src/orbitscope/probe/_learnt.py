@@ -38,7 +38,8 @@ def learnt_subgroup(group: Group, equivariance: xr.Dataset, *, margin: float = M
     Attributes, lists of element names, and as booleans [element] `in_learnt`, `in_learnt_at_most`, `in_holding`, `in_exact`:
     `learnt_subgroup`, the largest that is exact or holds, of a model with skill (median error at most half of persistence's; empty for
     another: nothing is learnt); `learnt_at_most`, the largest that is not broken; `holding_subgroup` and `exact_subgroup`, without regard
-    to skill; with `_order` their sizes.
+    to skill; with `_order` their sizes. `learnt_support` is the confidence that the learnt subgroup's true share is within the margin, one
+    side of the interval, (1 + `level`) / 2, and 0 where nothing is learnt; how often that comes true is measured in the calibration.
 
     * `group`: the group of the measurement. `equivariance`: a result of `equivariance` with its truth.
     * `margin`: the largest share of the error that counts as holding. `level`: of the intervals, two-sided.
@@ -83,6 +84,7 @@ def learnt_subgroup(group: Group, equivariance: xr.Dataset, *, margin: float = M
         result[f"in_{name.removesuffix('_subgroup')}"] = ("element", [n in members for n in names])
         result.attrs[name] = ", ".join(members)
         result.attrs[name.removesuffix("_subgroup") + "_order"] = len(members)
+    result.attrs["learnt_support"] = (1 + level) / 2 if found["learnt_subgroup"] else 0.0
     result.attrs.update(margin=float(margin), level=float(level), skill=measured.skill, group=group.name)
     return result
 

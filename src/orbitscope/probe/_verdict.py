@@ -41,7 +41,7 @@ def verdict(
       their limits, `subgroup_word`, and `member` [subgroup, element].
 
     Attributes: `learnt_subgroup`, `learnt_at_most` (of a model with skill; empty without), `holding_subgroup`, `exact_subgroup`;
-    `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`. Sentences:
+    `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`; `learnt_support`, the confidence that the learnt subgroup holds. Sentences:
     `sentence_data`, `sentence_output`, `sentence_learning`, `sentence_next`. `skill` is the median error over that of persistence.
 
     * `group`: the group of the measurements. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
@@ -78,7 +78,7 @@ def verdict(
         sentence_output=output_sentence(group, found),
         sentence_learning=learning_sentence(names, learning, influence, group) + _disagreement(learning, found),
         sentence_next=next_sentence(group, data, found, audit),
-        **{k: v for k, v in table.attrs.items() if k.endswith(("_subgroup", "_order", "_at_most"))},
+        **{k: v for k, v in table.attrs.items() if k.endswith(("_subgroup", "_order", "_at_most", "_support"))},
         **_shared(group, names, learning, influence, found),
         margin=float(margin),
         tolerance=float(tolerance),
