@@ -41,8 +41,9 @@ def verdict(
       their limits, `subgroup_word`, and `member` [subgroup, element].
 
     Attributes: `learnt_subgroup`, `learnt_at_most` (of a model with skill; empty without), `holding_subgroup`, `exact_subgroup`;
-    `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`; `learnt_support`, the confidence that the learnt subgroup holds. Sentences:
-    `sentence_data`, `sentence_output`, `sentence_learning`, `sentence_next`. `skill` is the median error over that of persistence.
+    `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`;
+    `learnt_support`, the confidence that the learnt subgroup holds. Sentences: `sentence_data`, `sentence_output`, `sentence_learning`,
+    `sentence_next`. `skill` is the median error over that of persistence.
 
     * `group`: the group of the measurements. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
     * `margin`: share of the squared error that a breaking may carry and still hold.
