@@ -316,7 +316,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = options.root / "benchmarks" / "results" / "built_in.json"
     if not options.table_only:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
+        kept.write_text(json.dumps(measure(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     found = json.loads(kept.read_text(encoding="utf-8"))
     write_between(options.root / "README.md", table(found))
     print(table(found))

@@ -293,7 +293,7 @@ def main() -> None:
             print(name, json.dumps(table[name], indent=1), flush=True)
             if options.write:
                 options.write.parent.mkdir(parents=True, exist_ok=True)
-                options.write.write_text(json.dumps(table, indent=1) + "\n")
+                options.write.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     show(result)
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        options.write.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0
 
 

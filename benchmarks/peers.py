@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = table(result)
     print(text)
     if options.write:
-        write(options.root / "benchmarks" / "results" / "peers.json", json.dumps(result, indent=1) + "\n")
+        write(options.root / "benchmarks" / "results" / "peers.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
         write_between(options.root / "docs" / "solvers.md", text)
     return 0
 

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for section in [] if options.page else [s for s in SECTIONS if options.only is None or s.name in options.only]:
         print(f"{section.name} ... ", end="", flush=True)
         record = measure(section, run)
-        write(docs / "proofs" / f"{section.name}.json", json.dumps(record, indent=1) + "\n")
+        write(docs / "proofs" / f"{section.name}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
         print(f"{record['seconds']:.1f} s")
     write(docs / "proofs.md", page(docs / "proofs"))
     return 0

@@ -1,8 +1,6 @@
 """Training: exact resume, whole files, seeds, devices, wrong inputs."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -285,6 +283,59 @@ def test_other_files_in_out_are_left_alone(tmp_path):
         quiet(toy(), TINY, tmp_path / "thesis.txt")
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_one_bad_value_anywhere_is_refused_before_anything_happens(tmp_path, part, force):
+    """Named by trajectory, time, channel and cell of the data as given; what is in `out` stays, with `force` too."""
+    data = toy()
+    quiet(data, TINY.replace(epochs=1), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    index = load_run(tmp_path).split[part][-1]
+    data.values[index, 3, 1, 2, 5] = float("inf")
+    words = rf"velocity_y' is inf at trajectory {index}, time 3, cell \(2, 5\).*Leave the trajectory out"
+    with pytest.raises(OrbitscopeError, match=words):
+        quiet(data, TINY.replace(epochs=2), tmp_path, force=force)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+class Brittle(torch.nn.Conv2d):
+    """Fine while it is trained, infinite when it is looked at."""
+
+    def __init__(self, channels_in):
+        super().__init__(channels_in, channels_in, 1)
+
+    def forward(self, x):
+        return super().forward(x) * (1.0 if self.training else float("inf"))
+
+
+@pytest.mark.parametrize("split", [(0.6, 0.2, 0.2), (0.6, 0.0, 0.4)])
+def test_a_validation_or_test_loss_that_is_not_finite_is_an_error(tmp_path, monkeypatch, split):
+    part = "validation" if split[1] else "test"
+    with pytest.raises(OrbitscopeError, match=rf"the {part} loss is (nan|inf) after epoch \d.*is kept in"):
+        quiet(toy(), own(monkeypatch, Brittle).replace(split=split), tmp_path)
+    kept = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+    assert not kept["finished"] and kept["epoch"] == (0 if split[1] else 2)
+
+
+def test_files_hold_json_that_every_reader_reads(tmp_path):
+    """A channel that is 0 throughout has no relative error, and somebody's provenance a NaN: no bare NaN comes of it."""
+    data = toy(layout=("velocity:vector", "tracer"))
+    data.values[:, :, 2] = 0.0
+    data = data.replace(provenance={"viscosity": float("nan"), "spots": [1.0, float("-inf")]})
+    out = quiet(data, TINY.replace(epochs=1), tmp_path / "run")
+    kept = json.loads((out / "run.json").read_text(), parse_constant=pytest.fail)
+    assert kept["data"]["provenance"] == {"viscosity": "nan", "spots": [1.0, "-inf"]}
+    relative = load_run(out).metrics["test"]["relative_l2_per_channel"]
+    assert relative[2] is None and all(0 < r < 10 for r in relative[:2])
+    with pytest.raises(OrbitscopeError, match=r"x.json: a.1.b is nan, and JSON has no such number"):
+        from orbitscope.emulators._files import write_json
+
+        write_json(tmp_path / "x.json", {"a": [1.0, {"b": float("nan")}]})
+    assert not (tmp_path / "x.json").exists()
+    path = save(data.replace(values=data.values + 1.0), tmp_path / "own.nc")
+    assert load(path).provenance["viscosity"] == "nan"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -338,45 +389,3 @@ def test_emulator_checks():
     with pytest.raises(OrbitscopeError, match="velocity.*components"):
         uneven.check_symmetry_safe(Layout.of("velocity:vector"))
     uneven.check_symmetry_safe(Layout.of("a", "b"))
-
-
-PAIR = TINY.replace(epochs=2, batch=5, precision="64")
-SCRIPT = """
-from orbitscope.data import load
-from orbitscope.emulators import TrainConfig, train
-config = TrainConfig.from_dict(CONFIG).replace(devices=2)
-seen = []
-train(load("toy.nc")[[9, 2, 3, 4, 5, 6, 7]], config, "two", progress=seen.append, tensorboard=False)
-print(len(seen), "steps seen")
-"""
-
-
-def test_two_processes_give_the_gradient_of_one(tmp_path):
-    """From a script without a __main__ guard, on data that stay in their file; float64, so that only the order of sums differs."""
-    save(toy(dtype=torch.float64), tmp_path / "toy.nc")
-    (tmp_path / "script.py").write_text(SCRIPT.replace("CONFIG", repr(PAIR.to_dict())))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    quiet(load(tmp_path / "toy.nc")[[9, 2, 3, 4, 5, 6, 7]], PAIR, tmp_path / "one")
-    one, two = load_run(tmp_path / "one"), load_run(tmp_path / "two")
-    assert f"{2 * -(-3 * len(one.split['train']) // 5)} steps seen" in done.stdout
-    for name, value in weights(tmp_path / "one").items():
-        torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-6, atol=1e-9, msg=name)
-    assert two.metrics["test"]["smse"] == pytest.approx(one.metrics["test"]["smse"], rel=1e-6)
-    assert [h["train"] for h in two.history] == pytest.approx([h["train"] for h in one.history], rel=1e-6)
-    assert not list(tmp_path.glob(".launch-*"))
-
-
-def test_an_error_in_a_process_comes_back(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "failing_model.py").write_text(
-        "import torch\nclass Fails(torch.nn.Conv2d):\n    def __init__(self, channels_in):\n"
-        "        super().__init__(channels_in, channels_in, 1)\n"
-        "    def forward(self, x):\n        return super().forward(x) * float('inf')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    config = TrainConfig(model="failing_model:Fails", epochs=1, batch=4, devices=2)
-    with pytest.raises(OrbitscopeError, match=r"epoch 1, step 1"):
-        quiet(toy(), config, tmp_path / "run")

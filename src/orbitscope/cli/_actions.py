@@ -1,6 +1,5 @@
 """What the verbs do, on files."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import xarray as xr
 from rich.console import Console
 
 from .._errors import OrbitscopeError
+from .._json import json_text
 from ..data import Shard, Trajectories, Writer
 from ..data._many import folder_files, is_pattern
 from ..data._trajectories import KEPT, kept
@@ -218,7 +218,7 @@ def run_case(run: Run) -> dict[str, Any]:
         "model_path": str(run.path),
         "training": training_curves(run),
         "training_seed": run.seed,
-        "training_config": json.dumps(run.config.to_dict()),
+        "training_config": json_text(run.config.to_dict(), what="training_config"),
     }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
+from .._json import finite_json, json_text
 from ..data import Normalisation, Trajectories
 from ..emulators import load_runs, smse
 from ..emulators._files import SIDECAR
@@ -92,7 +93,7 @@ def audit_file(
     if out is not None:
         about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
         # Beside `audit` stand only groups: the report takes every other node for one. So the rest is kept as attributes.
-        about |= {name.strip("/"): json.dumps(json.loads(node.attrs["findings"])) for name, node in nodes.items()}
+        about |= {name.strip("/"): json_text(finite_json(json.loads(node.attrs["findings"])), what=name) for name, node in nodes.items()}
         tree = {"/": xr.Dataset(attrs=about), "/audit": first[["score"]].assign_attrs(first.attrs)}
         tree |= {f"/{name.replace('/', '-')}/audit": result for name, result in results.items()}
         save_probe(xr.DataTree.from_dict(tree), out, force=force)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import OrbitscopeError
+from .._json import json_text
 from .._whole import write_whole
 from ._cases import Case, default_workers, run_all
 
@@ -142,7 +143,7 @@ _INTRO = (
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1)))
+    write_whole(path, lambda part: part.write_text(json_text(content, what=str(path), indent=1)))
 
 
 def _remove(folder: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
+from .._json import finite_json, json_text
 from ..symmetry import Grid, Layout
 from ._hdf5 import Handle, dataset, text
 from ._trajectories import Trajectories
@@ -142,20 +143,20 @@ def frame_checksums(arrays: Iterable[NDArray[Any]]) -> NDArray[np.uint32]:
 
 
 def to_json(data: Any) -> str:
-    """JSON of plain data and numpy numbers; anything else is refused."""
+    """JSON of plain data and numpy numbers, NaN and infinity as text; anything else is refused."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, np.generic):
-            return value.item()
+            return finite_json(value.item())
         if isinstance(value, np.ndarray):
-            return value.tolist()
+            return finite_json(value.tolist())
         if isinstance(value, Path):
             return str(value)
         raise OrbitscopeError(
             f"provenance: {value!r} ({type(value).__name__}) cannot be written as JSON. Use numbers, strings, lists, dicts."
         )
 
-    return json.dumps(data, default=plain, sort_keys=True)
+    return json_text(finite_json(data), what="provenance", default=plain, sort_keys=True)
 
 
 def package_version() -> str:
@@ -169,8 +170,8 @@ def package_version() -> str:
 def write_attributes(file: h5py.File, spec: FileSpec) -> None:
     """Attributes from which the file can be read without guessing."""
     file.attrs["orbitscope_version"] = package_version()
-    file.attrs["orbitscope_layout"] = json.dumps(spec.layout.to_dict())
-    file.attrs["orbitscope_grid"] = json.dumps(spec.grid.to_dict())
+    file.attrs["orbitscope_layout"] = json_text(spec.layout.to_dict(), what="layout")
+    file.attrs["orbitscope_grid"] = json_text(spec.grid.to_dict(), what="grid")
     file.attrs["orbitscope_dt"] = spec.dt
     file.attrs["orbitscope_axes"] = AXES
     file.attrs["orbitscope_provenance"] = to_json(spec.provenance)

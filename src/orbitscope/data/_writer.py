@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._json import json_text
 from ..symmetry import Grid, Layout
 from ._format import FileSpec, put_stored
 from ._formats import format_for
@@ -201,7 +202,7 @@ class Writer:
             # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
             with h5py.File(self.part, "w", libver=("v108", "v108")) as file:
                 self.format.create(file, self.spec)
-                file.attrs[_SETTINGS] = json.dumps(self._settings())
+                file.attrs[_SETTINGS] = json_text(self._settings(), what="settings")
                 file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
             reserve(self.part, self.part.stat().st_size)
             return h5py.File(self.part, "r+")
@@ -223,7 +224,7 @@ class Writer:
         if _SETTINGS not in file.attrs or COMPLETE not in file:
             file.close()
             raise OrbitscopeError(f"path: {self.part} exists and was not written by orbitscope. Move it away, or use force=True (--force).")
-        old, new = json.loads(text(file.attrs[_SETTINGS])), json.loads(json.dumps(self._settings()))
+        old, new = json.loads(text(file.attrs[_SETTINGS])), json.loads(json_text(self._settings(), what="settings"))
         if old != new:
             file.close()
             changed = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in {**old, **new} if old.get(k) != new.get(k))

@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._json import finite_json, json_text
 from .._whole import write_whole
 
 SIDECAR, BEST, LAST, STATE = "run.json", "model.safetensors", "last.safetensors", "state.pt"
@@ -28,8 +29,8 @@ Metadata = dict[str, Any]
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """JSON, whole or not at all."""
-    content = json.dumps(data, indent=2) + "\n"
+    """JSON, whole or not at all; raises `OrbitscopeError` where a number is not finite, naming the entry."""
+    content = json_text(data, what=str(path), indent=2) + "\n"
     write_whole(path, lambda part: part.write_text(content, encoding="utf-8"))
 
 
@@ -47,7 +48,8 @@ def write_weights(path: Path, model: nn.Module, metadata: Metadata) -> None:
     """All parameters and buffers as safetensors; same weights, same bytes."""
     # One metadata entry: safetensors writes several in an order that changes from call to call.
     content = save(
-        {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, {"orbitscope": json.dumps(metadata)}
+        {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
+        {"orbitscope": json_text(metadata, what=str(path))},
     )
     write_whole(path, lambda part: part.write_bytes(content))
 
@@ -98,9 +100,9 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Numbers, words, lists and dicts; anything else as its text."""
+    """Finite numbers, words, lists and dicts; anything else as its text."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    return finite_json(value) if value is None or isinstance(value, bool | int | float | str) else str(value)

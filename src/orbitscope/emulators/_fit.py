@@ -1,7 +1,6 @@
 """The training loop of one seed."""
 
-import importlib.metadata
-import platform
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,11 +13,13 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ..nn import relaxation_penalty
 from . import _files as files
-from ._emulator import Emulator
+from . import _pulse as pulse
 from ._loss import relative_l2, smse
+from ._peers import Peers
 from ._prepare import PARTS, Prepared, Transitions
 from ._progress import TrainProgress
 from ._seed import derive
+from ._trainable import channels_last, check_trainable, versions
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -67,7 +68,7 @@ class Trainer:
         on_epoch: "OnEpoch | None" = None,
     ) -> None:
         self.fabric, self.prepared, self.config, self.seed, self.out, self.report = fabric, prepared, prepared.config, seed, out, report
-        self.on_epoch = on_epoch
+        self.on_epoch, self.peers = on_epoch, Peers(fabric)
         config = self.config
         self.emulator = channels_last(prepared.model(seed))
         self.parameters = sum(p.numel() for p in self.emulator.parameters())
@@ -92,8 +93,7 @@ class Trainer:
         """Train to the last epoch from wherever the folder stands, then measure on the test split."""
         check_trainable(self.emulator)
         self._resume()
-        if not (self.out / files.SIDECAR).exists():  # a folder with anything of a run in it always says which run
-            self._main(lambda: files.write_json(self.out / files.SIDECAR, self._sidecar(None)))
+        self._main(self._introduce)
         if self.at.epoch == 0 and self.config.keep == "all":
             self._main(lambda: files.write_weights(self._checkpoint(0), self.emulator, self._metadata()))
         if self.at.epoch == 0:
@@ -106,6 +106,11 @@ class Trainer:
                 self._log(writer)
             self.report(last)
         self._finish()
+
+    def _introduce(self) -> None:
+        """A folder with anything of a run in it always says which run."""
+        if not (self.out / files.SIDECAR).exists():
+            files.write_json(self.out / files.SIDECAR, self._sidecar(None))
 
     def _show(self) -> None:
         """Let the caller look at the model, in evaluation mode and with random numbers of its own: training goes on as if it had not."""
@@ -132,8 +137,9 @@ class Trainer:
                 total += loss * len(index)
                 if step < steps:
                     self.report(TrainProgress(self.seed, epoch, self.config.epochs, step, steps, loss, None, time.perf_counter() - started))
-        mean = self._sum(torch.tensor([total / len(training)], dtype=torch.float64))[0].item() / self.fabric.world_size
-        validation = self.measure("validation")["smse"] if "validation" in self.parts else mean
+        share = torch.tensor([total / len(training)], dtype=torch.float64)
+        mean = self.peers.sum(share, f"epoch {epoch}, its loss")[0].item() / self.fabric.world_size
+        validation = self.measure("validation", epoch)["smse"] if "validation" in self.parts else mean
         seconds = time.perf_counter() - started
         rate = self.config.rate(epoch * steps - 1, self.config.epochs * steps)
         self.at.epoch = epoch
@@ -154,6 +160,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
+        pulse.beat(place := f"epoch {epoch}, step {step}")
         errors = smse(self.model(x), y, "none")  # several steps are so many more channels: their mean
         # A device without a share still takes part, with weight 0: the gradient exchange waits for everybody.
         loss = errors.sum() * (world / len(index) if rank < len(index) else 0.0)
@@ -161,54 +168,56 @@ class Trainer:
         if self.config.relaxation is not None:
             # The same on every device, and the mean over devices is taken: it counts once.
             loss = loss + relaxation_penalty(self.emulator, self.config.relaxation)
-        if value - value != 0:
+        if self.peers.any(not math.isfinite(value), place):  # all stop, or all go on to exchange gradients
+            where = "" if not math.isfinite(value) else " on another device"
             raise OrbitscopeError(
-                f"train: the loss is {value} at epoch {epoch}, step {step} (learning rate {rate:.1e}, seed {self.seed}). The state after "
-                f"epoch {epoch - 1} is kept in {self.out}. Lower `learning_rate`, set `clip`, or look for NaN "
-                "in the data: data.check_finite()."
+                f"train: the loss is {'not finite' if where else value}{where} at epoch {epoch}, step {step} (learning rate {rate:.1e}, "
+                f"seed {self.seed}). The state after epoch {epoch - 1} is kept in {self.out}. Lower `learning_rate` or set `clip`."
             )
-        self.fabric.backward(loss)
+        with pulse.waiting(place, pulse.COMPUTES):
+            self.fabric.backward(loss)
         if self.config.clip:
             self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.config.clip, error_if_nonfinite=False)
         self.optimiser.step()
         return value
 
     @torch.no_grad()
-    def measure(self, part: str) -> dict[str, Any]:
-        """SMSE and relative L2 of one step on a split, and those of persistence (prediction = input), each the mean over transitions."""
+    def measure(self, part: str, epoch: int) -> dict[str, Any]:
+        """SMSE and relative L2 of one step on a split, and those of persistence (prediction = input), each the mean over transitions.
+
+        A relative L2 that does not exist, because a target is 0 throughout, is None. Raises where an SMSE is not finite.
+        """
         transitions, rank, world = self.parts[part], self.fabric.global_rank, self.fabric.world_size
         self.model.eval()
         sums = torch.zeros(4, self.prepared.data.channels, dtype=torch.float64)
         shares = [own for index in transitions.ordered(self.config.batch) if len(own := index[rank::world])]
-        for x, y in transitions.read(shares):
+        for number, (x, y) in enumerate(transitions.read(shares), start=1):
+            pulse.beat(f"the {part} error after epoch {epoch}, batch {number}")
             last = x[:, -self.prepared.data.channels :]
             # The bare module: the data-parallel wrapper would wait for devices that have no share of this batch.
             with self.fabric.autocast():
                 prediction = self.emulator(x).to(y.dtype)
             rows = (smse(prediction, y, "channel"), smse(last, y, "channel"), relative_l2(prediction, y), relative_l2(last, y))
             sums += torch.stack([r.double().sum(0) for r in rows]).cpu()
-        means = self._sum(sums) / len(transitions)
+        means = self.peers.sum(sums, f"the {part} error after epoch {epoch}") / len(transitions)
+        if not means[:2].isfinite().all():
+            raise OrbitscopeError(
+                f"train: the {part} loss is {means[0].mean().item()} after epoch {epoch} (seed {self.seed}): the model gives NaN or "
+                f"infinity, or values too large to square, on states that it was not trained on. What was saved before is kept in "
+                f"{self.out}. Lower `learning_rate` or set `clip`."
+            )
         return {
             "smse": means[0].mean().item(),
             "smse_persistence": means[1].mean().item(),
             "smse_per_channel": means[0].tolist(),
             "smse_persistence_per_channel": means[1].tolist(),
-            "relative_l2_per_channel": means[2].tolist(),
-            "relative_l2_persistence_per_channel": means[3].tolist(),
+            "relative_l2_per_channel": _where_finite(means[2]),
+            "relative_l2_persistence_per_channel": _where_finite(means[3]),
             "transitions": len(transitions),
         }
 
-    def _sum(self, value: Tensor) -> Tensor:
-        if self.fabric.world_size == 1:
-            return value
-        total = self.fabric.all_reduce(value.to(self.fabric.device), reduce_op="sum")
-        assert isinstance(total, Tensor)
-        return total.cpu()
-
     def _main(self, write: Callable[[], None]) -> None:
-        if self.fabric.is_global_zero:
-            write()
-        self.fabric.barrier()
+        self.peers.decide(write, f"writing files after epoch {self.at.epoch}")
 
     def _save(self) -> None:
         """Weights first, then the state that a resume trusts, then the sidecar: a kill in between repeats the epoch, bit for bit."""
@@ -239,7 +248,7 @@ class Trainer:
         }
 
     def _resume(self) -> None:
-        if not (self.out / files.STATE).exists():
+        if not self.peers.decide(lambda: (self.out / files.STATE).exists(), "looking for a state to go on from"):
             return
         state = files.read_state(self.out / files.STATE)
         files.load_weights(self.emulator, state["model"], str(self.out / files.STATE))
@@ -251,7 +260,7 @@ class Trainer:
             raise OrbitscopeError(f"train: no epoch had a finite validation error. Lower `learning_rate`. The run is in {self.out}.")
         weights, _ = files.read_weights(self.out / files.BEST)
         files.load_weights(self.emulator, weights, str(self.out / files.BEST))
-        metrics = {part: self.measure(part) for part in self.parts if part != "train"}
+        metrics = {part: self.measure(part, self.at.best_epoch) for part in self.parts if part != "train"}
         self._main(lambda: files.write_json(self.out / files.SIDECAR, self._sidecar(metrics)))
 
     def _checkpoint(self, epoch: int) -> Path:
@@ -289,28 +298,5 @@ class Trainer:
         writer.flush()
 
 
-def channels_last(model: Emulator) -> Emulator:
-    """The same model with its convolution weights in the memory order that convolutions are fastest in, in place.
-
-    `Module.to(memory_format=...)` would also try the five-dimensional weights of spectral layers, and fail.
-    """
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.ndim == 4:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
-    return model
-
-
-def versions() -> dict[str, str]:
-    """What the numbers depend on beside the config."""
-    packages = {name: importlib.metadata.version(name) for name in ("orbitscope", "torch", "numpy", "lightning-fabric")}
-    return {"python": platform.python_version(), "machine": platform.platform(), "threads": str(torch.get_num_threads()), **packages}
-
-
-def check_trainable(model: nn.Module) -> None:
-    """Raise for layers whose state leaks between transitions of a batch."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            raise OrbitscopeError(
-                f"train: the model has a BatchNorm ({name}): its output depends on the other transitions of the batch, and per-example "
-                "gradients do not exist. Use GroupNorm or LayerNorm."
-            )
+def _where_finite(values: Tensor) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]

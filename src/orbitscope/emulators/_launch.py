@@ -9,12 +9,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -24,12 +23,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from .._errors import OrbitscopeError
+from .._json import json_text
 from ..data import LazyArray, Trajectories, load
 from ..symmetry import Grid, Layout
 from . import _files as files
+from . import _pulse as pulse
 from ._build import built_in
 from ._config import TrainConfig
 from ._progress import ProgressOption, Reporter, TrainProgress
+from ._watch import Watch, stop
 
 _MARK = "@orbitscope "
 
@@ -48,17 +50,20 @@ def launch(data: Trajectories, config: TrainConfig, out: Path, seeds: list[int],
         files.write_json(folder / "job.json", {**job, "data": _pack(data, folder)})
         title = f"{config.model} {config.preset} on {config.devices} devices"
         with Reporter(progress, title) as reporter, _processes(folder, config.devices) as processes:
-            threading.Thread(target=_watch, args=(processes,), daemon=True).start()
+            watch = Watch(processes, folder, pulse.PATIENCE)
+            watch.start()
             _listen(processes[0].stdout, reporter)
             codes = [process.wait() for process in processes]
-        if any(codes):
-            raise OrbitscopeError(_failure(folder, codes))
+            watch.join()
+        if watch.silent or any(codes):
+            raise OrbitscopeError(_silence(watch, config, out) if watch.silent else _failure(folder, codes))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def work(folder: Path, rank: int) -> int:
     """One process of a launch; returns its exit code."""
+    pulse.start(folder, rank)
     job = files.read_json(folder / "job.json")
     sys.path[:] = [*sys.path, *(p for p in job["path"] if p not in sys.path)]
     from ._train import Prepared, run_seeds  # the two modules need each other
@@ -67,6 +72,7 @@ def work(folder: Path, rank: int) -> int:
     if not torch.cuda.is_available() or config.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // config.devices))
     try:
+        pulse.beat("reading the data")
         run_seeds(Prepared.of(_unpack(job["data"], folder), config), Path(job["out"]), job["seeds"], _tell, job["tensorboard"])
     except OrbitscopeError as error:
         (folder / f"error-{rank}.txt").write_text(str(error), encoding="utf-8")
@@ -121,31 +127,14 @@ def _processes(folder: Path, count: int) -> Iterator[list["subprocess.Popen[str]
                 started.append(subprocess.Popen([*command, str(rank)], env=environment, stdout=output, stderr=log, text=True))
             yield started
     finally:
+        stop(started)
         for process in started:
-            if process.poll() is None:
-                process.terminate()
-        for process in started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10)
-            if process.poll() is None:
-                process.kill()
             with process:  # closes its pipe and collects its exit code
                 pass
 
 
-def _watch(processes: list["subprocess.Popen[str]"]) -> None:
-    """Stop all as soon as one has failed: the others may wait for it for ever."""
-    while any(process.poll() is None for process in processes):
-        if any(process.poll() for process in processes):
-            time.sleep(5)  # time to fail by themselves, with their own message
-            for process in processes:
-                process.terminate()
-            return
-        time.sleep(0.5)
-
-
 def _tell(progress: TrainProgress) -> None:
-    print(_MARK + json.dumps(progress.__dict__), flush=True)
+    print(_MARK + json_text(progress.__dict__, what="progress"), flush=True)
 
 
 def _listen(stream: IO[str] | None, reporter: Reporter) -> None:
@@ -158,6 +147,18 @@ def _failure(folder: Path, codes: list[int]) -> str:
     for rank in range(len(codes)):
         with contextlib.suppress(OSError):
             return (folder / f"error-{rank}.txt").read_text(encoding="utf-8")
-    rank = next(i for i, code in enumerate(codes) if code)
-    lines = (folder / f"log-{rank}.txt").read_text(errors="replace").strip().splitlines()
-    return f"train: process {rank} of {len(codes)} ended with code {codes[rank]}: {' | '.join(lines[-5:])}"
+    logs = [(folder / f"log-{rank}.txt").read_text(errors="replace").strip() for rank in range(len(codes))]
+    failed = [rank for rank, code in enumerate(codes) if code]
+    # Not who lost its peer, and not who was stopped for it (-SIGTERM), but who began.
+    rank = min(failed, key=lambda r: (codes[r] == -signal.SIGTERM, "closed by peer" in logs[r] or "reset by peer" in logs[r], r))
+    how = f"was killed by signal {-codes[rank]}" if codes[rank] < 0 else f"ended with code {codes[rank]}"
+    return f"train: process {rank} of {len(codes)} {how}: {' | '.join(logs[rank].splitlines()[-5:])}"
+
+
+def _silence(watch: Watch, config: TrainConfig, out: Path) -> str:
+    who = "; ".join(f"process {rank} at {words}" for rank, words in watch.silent.items())
+    return (
+        f"train: of {config.devices} processes no sign of life for {watch.judge.patience:g} s: {who}. All were stopped; the state after the last "
+        f"whole epoch is in {out}, and the same command goes on from there. A disk that does not answer, a machine out of memory or a "
+        "model that waits for something may be the cause; devices=1 needs no other process."
+    )

@@ -38,7 +38,7 @@ class Prepared:
 
     @classmethod
     def of(cls, data: Trajectories, config: TrainConfig) -> "Prepared":
-        """Split the data and fit the normalisation on the training part; raises for data that cannot be trained on."""
+        """Split the data and fit the normalisation on the training part; raises for data that cannot be trained on, and names a NaN."""
         if data.grid.ndim != 2:
             raise OrbitscopeError(f"train: `data` has {data.grid.ndim} space dimensions; the emulators here take 2.")
         if data.times < config.frames + config.rollout:
@@ -53,7 +53,8 @@ class Prepared:
         if not split["train"]:
             raise OrbitscopeError(f"train: `split` {config.split} leaves no trajectory to train on out of {data.trajectories}.")
         augmentation = Augmentation.of(config.augment, data.layout, data.grid) if config.augment else None
-        training = data[split["train"]]
+        # All of it: a NaN in the last part would be found by the last number of the training only.
+        training = data.check_finite()[split["train"]]
         return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data), augmentation)
 
     def model(self, seed: int) -> Emulator:

@@ -14,6 +14,7 @@ from . import _files as files
 from ._config import TrainConfig
 from ._fit import OnEpoch, Trainer
 from ._launch import launch
+from ._peers import Peers
 from ._prepare import Prepared
 from ._progress import ProgressOption, Reporter
 
@@ -42,7 +43,9 @@ def train(
     model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
 
     Raises `OrbitscopeError` for an `out` that holds another training or other files (unless `force`, which removes that training), data
-    that the model cannot take, and a loss that is not finite; what was saved stays.
+    that the model cannot take or that hold a NaN (named by its place, before anything is removed), a loss that is not finite, in a step
+    or on the validation or test part, and, with several devices, a process that gives no sign of life for a minute. What was saved
+    stays.
     """
     config = config or TrainConfig()
     out = Path(out)
@@ -52,15 +55,14 @@ def train(
             "and look at the checkpoints afterwards (by_epoch)."
         )
     folders = _folders(config, out)
-    if force:
-        for folder in folders.values():
-            _clear(folder)
-    _check_out(config, out, folders)
-    prepared = Prepared.of(data, config)
-    unfinished = [seed for seed, folder in folders.items() if not _finished(folder, config.replace(seeds=(seed,)), prepared.fingerprint)]
+    ours = config.devices == 1 or "LOCAL_RANK" not in os.environ  # else another launcher has started this, as one of several
+    peers = Peers(None if ours else _fabric(config))
+    peers.decide(lambda: _check_out(config, out, folders), "looking at `out`")
+    prepared = Prepared.of(data, config)  # before anything is removed
+    unfinished = peers.decide(lambda: _unfinished(config, folders, prepared.fingerprint, force), "looking for what is finished")
     if unfinished:
         prepared.model(unfinished[0])  # raises here, before any process or file, where the model does not fit the data
-        if config.devices > 1 and "LOCAL_RANK" not in os.environ:
+        if config.devices > 1 and ours:
             launch(data, config, out, unfinished, progress, tensorboard)
             for seed in unfinished:
                 Reporter(progress, "").say(_summary(_title(config, seed), folders[seed]))
@@ -124,6 +126,14 @@ def _check_out(config: TrainConfig, out: Path, folders: dict[int, Path]) -> None
         raise OrbitscopeError(f"out: {out} holds other files ({', '.join(foreign[:3])}); give a folder of its own.")
     if len(folders) > 1 and (out / files.SIDECAR).exists():
         raise OrbitscopeError(f"out: {out} holds the run of one seed; several `seeds` need another folder.")
+
+
+def _unfinished(config: TrainConfig, folders: dict[int, Path], fingerprint: str, force: bool) -> list[int]:
+    """The seeds that are still to be trained; with `force` all, and what is there of this training is removed."""
+    if force:
+        for folder in folders.values():
+            _clear(folder)
+    return [seed for seed, folder in folders.items() if not _finished(folder, config.replace(seeds=(seed,)), fingerprint)]
 
 
 def _finished(folder: Path, config: TrainConfig, fingerprint: str) -> bool:
