@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-long test-well lint docs benchmarks clean
+.PHONY: quickstart test test-long test-bits test-well lint docs benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
@@ -15,6 +15,13 @@ test: .venv/installed-dev lint
 # Proofs at full size (convection, convergence on fine grids, ...): some minutes each.
 test-long: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long
+
+# What must hold on every processor: the narrow and the wide vector units of torch, and other random draws of the property tests than CI's.
+PROPERTY := $(shell grep -rlE 'from hypothesis|import hypothesis' tests --include='*.py')
+test-bits: .venv/installed-dev
+	for width in default avx2 avx512; do ATEN_CPU_CAPABILITY=$$width MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 \
+	  $(BIN)/pytest -n 2 --dist worksteal tests/physics tests/nn tests/symmetry || exit 1; done
+	for seed in $$(seq 1 20); do env -u CI OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --hypothesis-seed=$$seed $(PROPERTY) || exit 1; done
 
 # The Well's own loader on our files. It has an environment of its own: the package pins an old fsspec, which ours must not follow.
 test-well: .venv/installed-dev .venv-well/installed
