@@ -307,7 +307,8 @@ def _whole(tree: xr.DataTree, kind: str, variable: str) -> str:
     verdict = node["verdict"].to_dataset()
     k = int(verdict["member"].values.sum(1).argmax())
     value, low, high = (100 * float(verdict[f"subgroup_{variable}{end}"][k]) for end in ("", "_low", "_high"))
-    return f"{value:.2g} % ({low:.2g} to {high:.2g})".replace("-", "−")
+    said = [f"{v:.0f}" if abs(v) >= 10 else f"{v:.2g}" for v in (value, low, high)]
+    return f"{said[0]} % ({said[1]} to {said[2]})".replace("-", "−")
 
 
 def _worst(tree: xr.DataTree, kind: str, variable: str) -> str:

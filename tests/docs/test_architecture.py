@@ -68,5 +68,5 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path):
 
 def test_the_order_is_the_one_in_contributing():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    places = [text.index(f"| `{room}` |") for room in ORDER[3:]]
+    places = [text.index(f"| `{room}` |") for room in ORDER if not room.startswith("_")]
     assert places == sorted(places)

@@ -13,6 +13,7 @@ from orbitscope.emulators import Emulator, TrainConfig, load_run, load_runs, sms
 from orbitscope.symmetry import Grid, Layout
 
 TINY = TrainConfig(model="unet", overrides={"width": 4, "kernels": (3, 3), "heads": 0}, epochs=3, batch=4, learning_rate=3e-3)
+PAIR = TINY.replace(epochs=2, batch=5, precision="64")
 
 
 def toy(trajectories=10, times=4, size=8, layout=("velocity:vector",), dtype=torch.float32):

@@ -158,7 +158,7 @@ def _failure(folder: Path, codes: list[int]) -> str:
 def _silence(watch: Watch, config: TrainConfig, out: Path) -> str:
     who = "; ".join(f"process {rank} at {words}" for rank, words in watch.silent.items())
     return (
-        f"train: of {config.devices} processes no sign of life for {watch.judge.patience:g} s: {who}. All were stopped; the state after the last "
-        f"whole epoch is in {out}, and the same command goes on from there. A disk that does not answer, a machine out of memory or a "
-        "model that waits for something may be the cause; devices=1 needs no other process."
+        f"train: of {config.devices} processes no sign of life for {watch.judge.patience:g} s: {who}. All were stopped; the state after "
+        f"the last whole epoch is in {out}, and the same command goes on from there. A disk that does not answer, a machine out of "
+        "memory or a model that waits for something may be the cause; devices=1 needs no other process."
     )

@@ -44,7 +44,7 @@ def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Da
     step = _shift_step(group, found)
     if step:
         advice.append(
-            f"The output commutes for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
+            f"The output holds for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
             "or remove the stride."
         )
     return " ".join(advice) or "No element of this group is a symmetry of these data, so nothing follows for the model."
@@ -61,6 +61,8 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
     gaining = [s for s in allowed if float(table["gain_low"][s]) > GAIN and str(table["word"].values[s]) != EXACT]
     if gaining:
         row = table.isel(subgroup=gaining[0])
+        if str(row["word"].values) == HOLDS:
+            return [_little(group, row)]
         gain, low, high = (percent(float(row[k])) for k in ("gain", "gain_low", "gain_high"))
         return [
             f"Average over {title(group, row)} (`osc.symmetrize`): on these transitions the squared error falls by {gain} "
@@ -75,14 +77,18 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
             f"what it is (at least {least:.2g}), since the model is good on their orientation only."
         ]
     if str(row["word"].values) in (HOLDS, EXACT):
-        return [
-            f"Little to gain from this symmetry: averaging over {title(group, row)} would remove at most "
-            f"{percent(float(row['share_high']))} of the squared error over the copies."
-        ]
+        return [_little(group, row)]
     return [
         f"Averaging over {title(group, row)} changes the squared error on the originals by {_signed(-float(row['gain_high']))} to "
         f"{_signed(-float(row['gain_low']))}: not decided; probe more trajectories."
     ]
+
+
+def _little(group: Group, row: xr.Dataset) -> str:
+    removed = (
+        f"averaging over {title(group, row)} would remove at most {percent(float(row['share_high']))} of the squared error over the copies"
+    )
+    return f"Little to gain from this symmetry: {removed}, at {int(row['member'].sum())} times the arithmetic of a step."
 
 
 def _signed(change: float) -> str:
@@ -122,5 +128,7 @@ def _shift_step(group: Group, found: Output) -> int:
     if (shifts > 0).any(0).sum() != 1 or not np.allclose(np.sort(along), np.arange(count) / count):
         return 0
     holding = {round(count * a) for a, w in zip(along, found.word, strict=True) if w in (EXACT, HOLDS)}
-    steps = (s for s in range(2, count // 2 + 1) if count % s == 0 and holding == set(range(0, count, s)))
+    exact = all(w in (EXACT, BROKEN, UNDECIDED) for w in found.word)
+    largest = count // (2 if exact else 4)  # that half a period holds too may be the data's doing
+    steps = (s for s in range(2, largest + 1) if count % s == 0 and holding == set(range(0, count, s)))
     return next(steps, 0)
