@@ -83,9 +83,9 @@ def d4_figure(cases: dict[str, xr.DataTree]) -> plt.Figure:
         top.axhspan(0, 100 * margin, color="#000000", alpha=0.08, lw=0)
         _reference(top, 0)
         _reference(bottom, 0)
-        top.set_ylim(bottom=-1)
         top.set_title(title, fontsize=10)
         bottom.set_xlabel("element of D4")
+    axes[0, 0].set_ylim(bottom=-1)  # after everything is drawn: it ends the search for limits
     axes[0, 0].set_ylabel("share of the squared error that\nthe broken symmetry carries, %")
     axes[1, 0].set_ylabel("excess coherence")
     _legend(figure, axes)
