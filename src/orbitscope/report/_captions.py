@@ -42,8 +42,8 @@ def output(groups: Sequence[Group]) -> str:
         "trajectories; an interval below the dashed margin holds, one above it is broken. "
         "Relative error, median and quartiles over transitions: the error of the forecast from the moved state over that from the "
         "original; 1 (dashed) means that moving the state costs nothing, which a model that breaks the symmetry with all of its error "
-        "can reach. Commutator: the gap between moving before and after the model, no truth involved; the noise floor is the "
-        "smallest gap that this measurement can see."
+        "can reach. Commutator, ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖: the gap between moving before and after the model, no truth "
+        "involved; the noise floor is the smallest gap that this measurement can see."
     )
     for group in groups:
         data = group.part("equivariance")

@@ -32,7 +32,7 @@ Three = tuple[np.ndarray, np.ndarray, np.ndarray]
 _DOTS = 400  # above this many transitions the single dots would only be a smear
 
 
-SHARE_TITLE = "Share of the squared error that the breaking carries"
+SHARE_TITLE = "Share of the error"
 
 
 def output_figure(group: Group) -> Figure | None:
@@ -47,7 +47,7 @@ def output_figure(group: Group) -> Figure | None:
     if not _any(error) and not _any(commutator):
         return None
     share = share_bounds(group)
-    titles = [*([SHARE_TITLE] if share else []), "Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"]
+    titles = [*([SHARE_TITLE] if share else []), "Relative error", "Commutator"]
     figure = panels(titles, columns=len(titles))
     shapes = []
     if share is not None:

@@ -36,7 +36,7 @@ def output_curves(case: Case, groups: Sequence[Group]) -> Figure | None:
         return None
     shares = [share_bounds(g) for g, _ in tables]
     shown = [b for b in shares if b is not None]
-    titles = [*([SHARE_TITLE] if shown else []), "Relative error against the truth", "Commutator ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖"]
+    titles = [*([SHARE_TITLE] if shown else []), "Relative error", "Commutator"]
     figure, first = panels(titles, columns=len(titles)), len(titles) - 2
     if shown:
         for (group, data), style, bounds in zip(tables, _cycle(len(tables)), shares, strict=True):
