@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 import orbitscope as osc
-from orbitscope.probe._snapshot_laws import snapshot_residuals
-from orbitscope.probe._timing import null_width
+from orbitscope.probe.data._snapshot_laws import snapshot_residuals
+from orbitscope.probe.data._timing import null_width
 from orbitscope.symmetry import Grid
 
 PAGE = Path(__file__).parent / "how-to" / "audit.md"

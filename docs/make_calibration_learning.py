@@ -27,9 +27,9 @@ from torch import nn
 
 import orbitscope as osc
 from orbitscope.probe import Kronecker, machine
-from orbitscope.probe._learning_words import learning_words
-from orbitscope.probe._permutation import trajectories_needed
-from orbitscope.probe._statistics import summarise
+from orbitscope.probe.learning._permutation import trajectories_needed
+from orbitscope.probe.learning._statistics import summarise
+from orbitscope.probe.verdicts._learning_words import learning_words
 
 BEGIN, END = "<!-- learning:begin -->", "<!-- learning:end -->"
 KRONECKER = "<!-- kronecker:begin -->", "<!-- kronecker:end -->"

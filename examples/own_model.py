@@ -45,7 +45,8 @@ def main(trajectories: int = 32, steps: int = 150, out: str = "own_model.html") 
         osc.smse(model(x[pick]), y[pick]).backward()
         optimiser.step()
 
-    tree = osc.probe(model.eval(), test, ["d4", "tx"], osc.ProbeConfig(trajectories=6), audit_data=data, title="Navier-Stokes, my network")
+    config = osc.ProbeConfig(trajectories=6)
+    tree = osc.examine(model.eval(), test, ["d4", "tx"], config, audit_data=data, title="Navier-Stokes, my network")
     for group in ("D4", "Tx16"):
         words = tree[f"{group}/verdict"].attrs
         print(group, *(words[f"sentence_{k}"] for k in ("data", "output", "learning", "next")), sep="\n  ")

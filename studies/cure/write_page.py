@@ -13,8 +13,8 @@ from study import NETWORKS, TREATMENTS
 from tables import COUPLINGS, LABEL, OUTCOMES, TOLERANCE, correlations, missing, outcomes, span
 
 from orbitscope._whole import write_whole
-from orbitscope.probe._cures import TOLERANCE as LIMIT
-from orbitscope.probe._cures import Cures
+from orbitscope.probe.verdicts._cures import TOLERANCE as LIMIT
+from orbitscope.probe.verdicts._cures import Cures
 
 PAGE = "cure.md"
 EXCESS = 0.05  # less than this is called none

@@ -8,8 +8,8 @@ import torch
 
 from orbitscope import OrbitscopeError, load
 from orbitscope.cli import main
-from orbitscope.cli._repair import repair_file
 from orbitscope.cli._words import parse_words, to_words
+from orbitscope.data import repair_file
 from orbitscope.physics import Scenario, scenario, scenarios, simulate
 from orbitscope.physics import _simulate as registry
 from orbitscope.physics._heat import Heat

@@ -9,8 +9,7 @@ import torch
 
 from orbitscope import OrbitscopeError
 from orbitscope.cli import main
-from orbitscope.cli._repair import repair_file
-from orbitscope.data import Trajectories, check, load, save
+from orbitscope.data import Trajectories, check, load, repair_file, save
 from orbitscope.symmetry import Grid, Layout
 
 SIZE = ["--trajectories", "5", "--resolution", "16", "--frames", "3", "--t-end", "0.1", "--seed", "3"]

@@ -66,6 +66,40 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path):
     assert not wrong, f"{path.relative_to(PACKAGE)} imports from {sorted(w or 'orbitscope itself' for w in wrong)}"
 
 
+def private_imports(source: str, package: tuple[str, ...]) -> list[str]:
+    """Modules with a leading underscore that a file of `package` takes from another room."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            base = ["orbitscope", *package][: len(package) + 2 - node.level] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            if (
+                len(module) > 2
+                and module[0] == "orbitscope"
+                and module[1] != package[0]
+                and any(part.startswith("_") for part in module[2:])
+            ):
+                found.append(".".join(module))
+    return found
+
+
+def test_the_reader_of_private_imports():
+    assert private_imports("from ..symmetry._grid import Grid", ("data",)) == ["orbitscope.symmetry._grid"]
+    assert private_imports("from ...symmetry._grid import Grid", ("probe", "data")) == ["orbitscope.symmetry._grid"]
+    assert private_imports("from .._grid import Grid\nfrom .._errors import E\nfrom ..symmetry import Grid", ("data",)) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_private_module_is_imported_from_another_room(path: Path):
+    found = private_imports(path.read_text(encoding="utf-8"), path.parent.relative_to(PACKAGE).parts)
+    assert not found, f"{path.relative_to(PACKAGE)} imports {found}; export what it needs in the room's __init__.py"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_file_is_longer_than_350_lines(path: Path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, f"{path.relative_to(PACKAGE)}: split it by concept"
+
+
 def test_the_order_is_the_one_in_contributing():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     places = [text.index(f"| `{room}` |") for room in ORDER if not room.startswith("_")]

@@ -32,7 +32,7 @@ def repository(tmp_path):
     model = osc.build("resnet", channels_in=2, width=4, depth=1).eval()
     cases = {"navier-stokes-unet": ("Navier-Stokes, UNet", right), "navier-stokes-swapped-unet": ("Swapped, UNet", right.swap_components())}
     for name, (title, data) in cases.items():
-        tree = osc.probe(model, data, ["d4", "tx4"], config, title=title, training=training)
+        tree = osc.examine(model, data, ["d4", "tx4"], config, title=title, training=training)
         osc.save_probe(tree, tmp_path / "quickstart" / "probes" / f"{name}.nc")
     (tmp_path / "quickstart" / "timing.json").write_text('{"seconds": 120.0}')
     (tmp_path / "docs").mkdir()

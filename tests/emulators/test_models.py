@@ -7,7 +7,7 @@ from torch.func import functional_call, grad, jvp, vmap
 
 from orbitscope import OrbitscopeError
 from orbitscope.emulators import build, models, register
-from orbitscope.emulators._wrap import wrap
+from orbitscope.nn import wrap
 
 SIZE = 16
 NAMES = ("unet", "vit", "resnet", "fno")

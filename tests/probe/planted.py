@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import orbitscope as osc
-from orbitscope.probe._interval import ratio_interval, share_interval
-from orbitscope.probe._learnt import BROKEN, GAIN, HOLDS, Measured, words
+from orbitscope.probe.verdicts._interval import ratio_interval, share_interval
+from orbitscope.probe.verdicts._learnt import BROKEN, GAIN, HOLDS, Measured, words
 from orbitscope.symmetry import GridAction
 
 D4 = osc.dihedral(4)

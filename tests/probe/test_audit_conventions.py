@@ -12,8 +12,8 @@ from torch import Tensor
 
 import orbitscope as osc
 from orbitscope.physics import Equation
-from orbitscope.probe._readings import Reading, readings, signed_permutations
-from orbitscope.probe._snapshot_laws import derivative, divergence
+from orbitscope.probe.data._readings import Reading, readings, signed_permutations
+from orbitscope.probe.data._snapshot_laws import derivative, divergence
 from orbitscope.symmetry._interpolate import fourier_shift
 
 Make = Callable[..., osc.Trajectories]

@@ -15,11 +15,11 @@ from torch import Tensor
 import orbitscope as osc
 from orbitscope.cli import main
 from orbitscope.probe import correct
-from orbitscope.probe._distribution import distribution_of
-from orbitscope.probe._law import parse_law
-from orbitscope.probe._readings import Reading
-from orbitscope.probe._timing import timed_by_snapshots
-from orbitscope.probe._weak_laws import weak_continuity, weak_divergence, weak_transport, windowed
+from orbitscope.probe.data._distribution import distribution_of
+from orbitscope.probe.data._law import parse_law
+from orbitscope.probe.data._readings import Reading
+from orbitscope.probe.data._timing import timed_by_snapshots
+from orbitscope.probe.data._weak_laws import weak_continuity, weak_divergence, weak_transport, windowed
 from orbitscope.symmetry._interpolate import fourier_shift
 
 Make = Callable[..., osc.Trajectories]
@@ -261,7 +261,7 @@ def test_the_level_over_all_elements_is_kept() -> None:
 
 def test_a_set_that_is_no_subgroup_is_said_to_be_suspicious() -> None:
     """A handed and directed field: two mirrors are each too weak to be found, their product is not."""
-    from orbitscope.probe._distribution import _note
+    from orbitscope.probe.data._distribution import _note
 
     group = osc.dihedral(2)
     product = np.array([g.name == "r" for g in group])

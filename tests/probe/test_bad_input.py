@@ -67,7 +67,7 @@ BAD_MODELS: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", list(BAD_MODELS))
-@pytest.mark.parametrize("instrument", [osc.equivariance, osc.influence, osc.probe])
+@pytest.mark.parametrize("instrument", [osc.equivariance, osc.influence, osc.examine])
 def test_models_that_cannot_be_probed(random_data: Make, kind: str, instrument: Callable[..., Any]) -> None:
     """Each instrument says the same before it computes anything."""
     make, message = BAD_MODELS[kind]
@@ -227,13 +227,13 @@ def test_normalisations(random_data: Make) -> None:
 def test_twice_the_same_group(random_data: Make) -> None:
     """Also under two spellings."""
     with pytest.raises(osc.OrbitscopeError, match="names C2 twice"):
-        osc.probe(Model(), random_data(), ["c2", "C2"])
+        osc.examine(Model(), random_data(), ["c2", "C2"])
 
 
 @pytest.mark.parametrize("metric", ["euclidean", osc.Euclidean(), osc.GaussNewton(1e-4)], ids=str)
 def test_a_damping_without_its_metric_is_refused(metric: object) -> None:
     """In silence it would be ignored, and the result would carry no trace of it."""
-    from orbitscope.probe._curvature import metric_of
+    from orbitscope.probe.learning._curvature import metric_of
 
     with pytest.raises(osc.OrbitscopeError, match="damping"):
         metric_of(metric, 1e-4)  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ def test_blocks_of_transitions_change_nothing(monkeypatch: pytest.MonkeyPatch) -
     data, model, seen = some_data(), Mixed(3).double().eval(), []
     whole = osc.equivariance(model, data, "d4", trajectories=None, times=None)
     slices: Callable[..., list[slice]] = _breaking.blocks
-    module = importlib.import_module("orbitscope.probe._equivariance")  # the verb of that name hides it
+    module = importlib.import_module("orbitscope.probe.output._equivariance")  # the verb of that name hides it
     monkeypatch.setattr(module, "blocks", lambda n, size: slices(n, size, budget=4 * size))
     parts = osc.equivariance(model, data, "d4", trajectories=None, times=None, progress=lambda *p: seen.append(p))
     for name in whole.data_vars:

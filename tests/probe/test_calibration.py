@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import orbitscope as osc
-from orbitscope.probe._learnt import GAIN
+from orbitscope.probe.verdicts._learnt import GAIN
 
 _SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).parent / "planted.py")
 assert _SPEC is not None and _SPEC.loader is not None

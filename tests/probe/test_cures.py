@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orbitscope.probe._cures import Cures, cures
+from orbitscope.probe.verdicts._cures import Cures, cures
 
 
 def cure(name: str, lower: tuple[float, float, float], original: float = 1.0, **changes: Any) -> dict[str, Any]:

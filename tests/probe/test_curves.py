@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import orbitscope as osc
 from orbitscope.physics import NavierStokes
-from orbitscope.probe._curves import boost_curve, dominant, periodicity, rms_speed, shift_curve
-from orbitscope.probe._lie import lie_derivative
+from orbitscope.probe.output._curves import boost_curve, dominant, periodicity, rms_speed, shift_curve
+from orbitscope.probe.output._lie import lie_derivative
 
 Make = Callable[..., osc.Trajectories]
 

@@ -109,7 +109,7 @@ def test_the_whole_probe_and_its_file(random_data: Make, tmp_path: Path) -> None
     """One call, one file."""
     torch.manual_seed(0)
     data = random_data(points=8, trajectories=10, dtype=torch.float32)
-    tree = osc.probe(Wavelike(2, 8), data, ["c4", "tx4"], osc.ProbeConfig(trajectories=2, times=1), title="foreign")
+    tree = osc.examine(Wavelike(2, 8), data, ["c4", "tx4"], osc.ProbeConfig(trajectories=2, times=1), title="foreign")
     again = osc.open_probe(osc.save_probe(tree, tmp_path / "probe.nc"))
     assert again.attrs["title"] == "foreign" and again.attrs["model"] == "Wavelike"
     assert {"C4", "Tx4", "audit"} <= set(again.children)

@@ -355,7 +355,7 @@ def test_the_group_average_of_such_a_model(random_data: Make) -> None:
 
 def test_the_whole_probe(random_data: Make, tmp_path: Path) -> None:
     data = random_data(points=8, trajectories=10, times=6)
-    tree = osc.probe(equivariant(3), data, "d4", osc.ProbeConfig(trajectories=2, times=2, control=0))
+    tree = osc.examine(equivariant(3), data, "d4", osc.ProbeConfig(trajectories=2, times=2, control=0))
     again = osc.open_probe(osc.save_probe(tree, tmp_path / "p.nc"))
     assert again.attrs["model_frames"] == 3 and again["D4/fields"]["gx"].sizes["channel"] == 2
     assert (again["D4/verdict"]["output"] == "exact up to rounding").all() and "steps" in again["D4"].children

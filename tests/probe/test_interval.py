@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from orbitscope.probe._interval import by_trajectory, ratio_interval, share_interval
+from orbitscope.probe.verdicts._interval import by_trajectory, ratio_interval, share_interval
 
 
 def test_share_and_ratio_follow_their_formulas() -> None:

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 import orbitscope as osc
-from orbitscope.probe._learning_words import learning_sentence, learning_words, shared_subgroup
-from orbitscope.probe._statistics import summarise
+from orbitscope.probe.learning._statistics import summarise
+from orbitscope.probe.verdicts._learning_words import learning_sentence, learning_words, shared_subgroup
 
 D4 = osc.dihedral(4)
 NAMES = [g.name for g in D4]

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.physics import NavierStokes
 from orbitscope.physics._spectral import gradient, solenoidal
-from orbitscope.probe._generators import Generator, derivative, generator
-from orbitscope.probe._lie import lie_derivative
-from orbitscope.probe._lie_layers import lie_layers
+from orbitscope.probe.output._generators import Generator, derivative, generator
+from orbitscope.probe.output._lie import lie_derivative
+from orbitscope.probe.output._lie_layers import lie_layers
 from orbitscope.symmetry import Boost
 
 Make = Callable[..., osc.Trajectories]

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.probe import Adam, GaussNewtonFull, Kronecker
 from orbitscope.probe._gradients import output_probes
-from orbitscope.probe._kronecker import _Rows, hadamard
-from orbitscope.probe._krylov import solve
 from orbitscope.probe._subject import Subject
+from orbitscope.probe.learning._kronecker import _Rows, hadamard
+from orbitscope.probe.learning._krylov import solve
 
 Make = Callable[..., osc.Trajectories]
 DAMPING = 1e-4

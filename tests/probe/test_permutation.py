@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from orbitscope.probe._permutation import draws_for, exchanged, holm, permutation_test, trajectories_needed
+from orbitscope.probe.learning._permutation import draws_for, exchanged, holm, permutation_test, trajectories_needed
 
 
 def slow(block: np.ndarray, order: tuple[int, ...]) -> float:

@@ -43,7 +43,7 @@ def tree(random_data: Make) -> xr.DataTree:
     """A result with everything in it."""
     training = xr.Dataset({"train_loss": ("epoch", [1.0, 0.5])}, attrs={"test_smse": 0.1})
     data = random_data(trajectories=10)
-    return osc.probe(conv(), data, ["c4", osc.translations(4)], CONFIG, title="a case", model="conv", training=training)
+    return osc.examine(conv(), data, ["c4", osc.translations(4)], CONFIG, title="a case", model="conv", training=training)
 
 
 def test_the_tree_has_what_the_report_reads(tree: xr.DataTree) -> None:
@@ -231,7 +231,7 @@ def test_files_of_others_are_refused(tree: xr.DataTree, tmp_path: Path) -> None:
 def test_large_groups_get_an_influence_for_some_elements_and_an_error_for_all(random_data: Make) -> None:
     """The first half of them next to each other, where strides show."""
     config = osc.ProbeConfig(trajectories=2, times=1, influence_elements=4, control=4, metric="euclidean")
-    tree = osc.probe(conv(), random_data(points=8), "tx", config)
+    tree = osc.examine(conv(), random_data(points=8), "tx", config)
     assert tree["Tx8/equivariance"].sizes["element"] == 8
     assert tree["Tx8/influence"]["element"].values.tolist() == ["0", "1", "4", "7"]
     assert "control" not in tree["Tx8/influence"]
@@ -240,14 +240,14 @@ def test_large_groups_get_an_influence_for_some_elements_and_an_error_for_all(ra
 
 def test_sampled_groups_can_be_probed(random_data: Make) -> None:
     """SO(2): interpolated elements have no control, everything else has."""
-    tree = osc.probe(conv(), random_data(points=8, trajectories=10), "so2/8", CONFIG)
+    tree = osc.examine(conv(), random_data(points=8, trajectories=10), "so2/8", CONFIG)
     assert np.isnan(tree["SO(2)-8/influence"]["control"]).sum() == 4
     assert tree["SO(2)-8"].attrs["group"] == "SO(2)/8"
 
 
 def test_one_trajectory_gives_no_word_on_learning(random_data: Make) -> None:
     """And no warning."""
-    tree = osc.probe(conv(), random_data(trajectories=1), "c2", CONFIG)
+    tree = osc.examine(conv(), random_data(trajectories=1), "c2", CONFIG)
     sentence = "Undetermined on {r}: one trajectory has no other to compare with; at least 5 are needed for one element."
     assert tree["C2/verdict"].attrs["sentence_learning"] == sentence
     assert tree["C2/influence"].attrs["test"].startswith("none: one trajectory")
@@ -257,13 +257,13 @@ def test_one_trajectory_gives_no_word_on_learning(random_data: Make) -> None:
 def test_no_group_is_a_mistake(random_data: Make) -> None:
     """An empty list would give an empty result."""
     with pytest.raises(osc.OrbitscopeError, match="`groups` is empty"):
-        osc.probe(conv(), random_data(), [], CONFIG)
+        osc.examine(conv(), random_data(), [], CONFIG)
 
 
 def test_progress_names_stages(random_data: Make) -> None:
     """Three stages per group, each to its end."""
     seen: list[tuple[str, int, int]] = []
-    osc.probe(conv(), random_data(), "c2", CONFIG, progress=lambda *step: seen.append(step))
+    osc.examine(conv(), random_data(), "c2", CONFIG, progress=lambda *step: seen.append(step))
     assert seen == [(f"C2 {stage}", done, 2) for stage in ("audit", "equivariance", "influence", "step test") for done in (1, 2)]
 
 
@@ -282,3 +282,12 @@ def test_a_perfect_model_on_a_right_and_on_a_swapped_file(simulated: Make) -> No
     assert wrong.attrs["learnt_subgroup"] == "e, r2, sr, sr3" and wrong.attrs["sentence_data"].startswith("REFUSED")
     assert error["relative_error"].median("transition").sel(element="r").item() > 10
     assert wrong.attrs["sentence_next"].startswith("Convert the file (components swapped)")
+
+
+def test_the_old_name_of_the_verb_warns_and_still_works():
+    with pytest.warns(DeprecationWarning, match="examine"):
+        tree = osc.probe(conv(), random_data(points=8), "c2", CONFIG)  # pyright: ignore[reportCallIssue]  # a package that can be called
+    assert tree.attrs["kind"] == osc.examine(conv(), random_data(points=8), "c2", CONFIG).attrs["kind"]
+    import orbitscope.probe as instruments
+
+    assert instruments.shift_curve is osc.probe.shift_curve

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import orbitscope as osc
-from orbitscope.probe._spectrum import spectrum
+from orbitscope.probe.learning._spectrum import spectrum
 
 Make = Callable[..., osc.Trajectories]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from orbitscope.probe._statistics import summarise
+from orbitscope.probe.learning._statistics import summarise
 
 DIMS = ("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory")
 

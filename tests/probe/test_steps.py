@@ -10,9 +10,9 @@ import xarray as xr
 from torch import Tensor, nn
 
 import orbitscope as osc
+from orbitscope.probe import Unrolled, equivariance_by_step, influence_by_step
 from orbitscope.probe._epochs import EpochProbe, by_epoch
-from orbitscope.probe._lags import by_class, by_lag, join_classes, lag_correlation, spearman
-from orbitscope.probe._steps import Unrolled, equivariance_by_step, influence_by_step
+from orbitscope.probe.learning._lags import by_class, by_lag, join_classes, lag_correlation, spearman
 
 Make = Callable[..., osc.Trajectories]
 

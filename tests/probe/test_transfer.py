@@ -13,8 +13,8 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.emulators import kept_optimiser
 from orbitscope.probe import Adam
-from orbitscope.probe._blocks import clustered
-from orbitscope.probe._transfer import correlations
+from orbitscope.probe.learning._blocks import clustered
+from orbitscope.probe.learning._transfer import correlations
 
 Make = Callable[..., osc.Trajectories]
 NAMES = ("e", "r", "s")

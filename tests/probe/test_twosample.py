@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import orbitscope as osc
-from orbitscope.probe._twosample import _energy, features, holm, invariance_p_value
+from orbitscope.probe.data._twosample import _energy, features, holm, invariance_p_value
 
 VECTOR, SCALAR = osc.Layout.of("velocity:vector"), osc.Layout.of("density")
 GRID = osc.Grid.square(8)
@@ -98,7 +98,7 @@ def test_it_is_reproducible_and_memory_is_in_blocks(monkeypatch: pytest.MonkeyPa
     action = osc.GridAction(VECTOR, GRID)
     first = invariance_p_value(noise(16, 2, 0), D4["r"], action, seed=3, permutations=250)
     assert first == invariance_p_value(noise(16, 2, 0), D4["r"], action, seed=3, permutations=250)
-    monkeypatch.setattr(importlib.import_module("orbitscope.probe._twosample"), "_BLOCK", 100)
+    monkeypatch.setattr(importlib.import_module("orbitscope.probe.data._twosample"), "_BLOCK", 100)
     assert first == invariance_p_value(noise(16, 2, 0), D4["r"], action, seed=3, permutations=250)
     assert round(first * 251) == pytest.approx(first * 251)
 

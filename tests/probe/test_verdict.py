@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import orbitscope as osc
-from orbitscope.probe._cures import cures
+from orbitscope.probe.verdicts._cures import cures
 
 D4 = osc.dihedral(4)
 NAMES = [g.name for g in D4]

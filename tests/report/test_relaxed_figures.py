@@ -52,10 +52,10 @@ def test_the_probe_keeps_it_and_the_page_shows_it(model):
     values = torch.randn(3, 3, 2, 8, 8)
     data = osc.Trajectories(values, osc.Layout.of("v:vector"), osc.Grid.square(8), dt=0.1)
     config = osc.ProbeConfig(trajectories=2, times=1, steps=0, control=0)
-    tree = osc.probe(model, data, "c2", config)
+    tree = osc.examine(model, data, "c2", config)
     xr.testing.assert_identical(tree["/relaxation"].to_dataset(), relaxation(model))
     (view,) = build(read_cases([tree]))["cases"]
     assert view.relaxed is not None and [s.title for s in view.sections] == ["Group C2"]
     plain = nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")
-    assert "/relaxation" not in osc.probe(plain, data, "c2", config).groups
-    assert build(read_cases([osc.probe(plain, data, "c2", config)]))["cases"][0].relaxed is None
+    assert "/relaxation" not in osc.examine(plain, data, "c2", config).groups
+    assert build(read_cases([osc.examine(plain, data, "c2", config)]))["cases"][0].relaxed is None

@@ -12,16 +12,13 @@ from rich.console import Console
 
 from .._errors import OrbitscopeError
 from .._json import json_text
-from ..data import Shard, Trajectories, Writer
-from ..data._many import folder_files, is_pattern
-from ..data._trajectories import KEPT, kept
-from ..emulators import Run, load_run, load_runs
-from ..emulators._files import SIDECAR
-from ..physics import Scenario, scenario, scenarios, simulate
-from ..probe import Adam, ProbeConfig, command, load_model, open_probe, probe, save_probe
+from ..data import KEPT, Shard, Trajectories, Writer, folder_files, is_pattern, kept
+from ..emulators import SIDECAR, Run, load_run, load_runs
+from ..physics import Scenario, planned, scenario, scenarios, simulate
+from ..probe import Adam, ProbeConfig, command, examine, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
-from ._words import load_words, planned
+from ._words import load_words
 
 
 def simulate_to_file(
@@ -123,7 +120,7 @@ def probe_to_file(
         if config.metric == "adam":
             module, mine = _with_optimiser(str(about.get("model_path", model)), config, place)
         with stages() as bars:
-            tree = probe(
+            tree = examine(
                 module, tested, list(groups), mine, audit_data=trajectories, law=law, progress=bars,
                 planned=lambda plan: Console(stderr=True).print(f"memory: {plan}", highlight=False, soft_wrap=True), **about,
             )  # fmt: skip

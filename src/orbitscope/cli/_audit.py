@@ -12,11 +12,9 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from .._json import finite_json, json_text
 from ..data import Normalisation, Trajectories
-from ..emulators import load_runs, smse
-from ..emulators._files import SIDECAR
-from ..probe import KIND, audit, command, commuting, correct, leakage, save_probe, screen
-from ..probe._law import law_of
-from ..probe._sample import resolve
+from ..emulators import SIDECAR, load_runs, smse
+from ..probe import KIND, audit, command, commuting, correct, leakage, resolve, save_probe, screen
+from ..probe.data import law_of
 from ._progress import stages
 from ._words import load_words
 

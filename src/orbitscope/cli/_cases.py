@@ -100,7 +100,7 @@ def _audit(case: Case) -> "dict[str, xr.Dataset]":
 
 def _train_and_probe(case: Case) -> None:
     from .. import ProbeConfig, TrainConfig, load, load_run, parse_group, train
-    from ..probe import open_probe, probe, save_probe
+    from ..probe import examine, open_probe, save_probe
     from ._actions import run_case, tested_on
 
     data = load(case.data)
@@ -112,7 +112,7 @@ def _train_and_probe(case: Case) -> None:
     run = load_run(case.run, device=case.device)
     # The audit does not depend on the model. It comes first in the queue, so the file is there unless something went wrong with it.
     audits = {k: v["audit"].to_dataset() for k, v in open_probe(case.audit).children.items()} if case.audit.exists() else _audit(case)
-    tree = probe(
+    tree = examine(
         run.model,
         tested_on(run, data),
         [parse_group(words, points=data.grid.shape) for words in case.groups],

@@ -129,11 +129,10 @@ class Info:
         print(describe(self.path, self.load))
         if not self.check:
             return 0
-        from ..data import check
-        from ..data._many import several
+        from ..data import check, files_of
 
         damaged = False
-        for path in several(self.path) or [self.path]:
+        for path in files_of(self.path) or [self.path]:
             with stages() as bars:
                 found = check(path, lambda done, total: bars("check", done, total))
             print(found if path == self.path else f"{path}\n{found}")
@@ -158,8 +157,8 @@ class Repair:
     """Where to compute, which should be where the file was made; auto: the CPU."""
 
     def run(self) -> int:
+        from ..data import repair_file
         from ._progress import stages
-        from ._repair import repair_file
 
         with stages() as bars:
             mended = repair_file(self.data, accept=self.accept, device="cpu" if self.device == "auto" else self.device, progress=bars)

@@ -3,16 +3,19 @@
 from ._check import FileCheck, check
 from ._lazy import LazyArray, Source
 from ._load import load
+from ._many import files_of, folder_files, is_pattern
 from ._normalisation import Normalisation
+from ._repair import repair_file
 from ._save import save
 from ._shard import Shard, assemble
 from ._split import split_indices
-from ._stream import Stream
-from ._trajectories import Trajectories
+from ._stream import Stream, read_batches
+from ._trajectories import KEPT, Trajectories, kept
 from ._well_folder import save_well
 from ._writer import Writer
 
 __all__ = [
+    "KEPT",
     "FileCheck",
     "LazyArray",
     "Normalisation",
@@ -23,7 +26,13 @@ __all__ = [
     "Writer",
     "assemble",
     "check",
+    "files_of",
+    "folder_files",
+    "is_pattern",
+    "kept",
     "load",
+    "read_batches",
+    "repair_file",
     "save",
     "save_well",
     "split_indices",

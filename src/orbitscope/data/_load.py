@@ -8,7 +8,7 @@ from ..symmetry import Grid, Layout
 from ._format import Declared
 from ._formats import FORMATS, PDEGYM
 from ._hdf5 import Handle, contents, dataset
-from ._many import joined, several
+from ._many import files_of, joined
 from ._npz import SUFFIX, read_npz
 from ._trajectories import Trajectories
 from ._writer import COMPLETE
@@ -49,7 +49,7 @@ def load(
     channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
     """
     declared = Declared(layout, grid, dt, variable, tracer, depth, land, box)
-    files = several(path)
+    files = files_of(path)
     if files is not None:
         return joined([(file, _one(file, declared)) for file in files])
     return _one(Path(path).expanduser(), declared)  # pyright: ignore[reportArgumentType]

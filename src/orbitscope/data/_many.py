@@ -22,7 +22,7 @@ SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5", ".hdf", ".npz", ".
 Parts = list[tuple[Path, Trajectories]]
 
 
-def several(path: str | Path | Sequence[str | Path]) -> list[Path] | None:
+def files_of(path: str | Path | Sequence[str | Path]) -> list[Path] | None:
     """The files of a list, a folder or a pattern, numbers in their natural order; None for a single file.
 
     Raises `OrbitscopeError` where there are none.

@@ -4,6 +4,7 @@ from ._build import build, models, register
 from ._config import TrainConfig
 from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
+from ._files import SIDECAR
 from ._fno import FNO
 from ._loss import relative_l2, smse
 from ._magnitude import MagnitudeResNet, MagnitudeUNet
@@ -22,6 +23,7 @@ from ._vit import ViT
 
 __all__ = [
     "FNO",
+    "SIDECAR",
     "Emulator",
     "EquivariantResNet",
     "EquivariantUNet",

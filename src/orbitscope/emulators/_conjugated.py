@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..nn._surround import Surround, Surrounds
+from ..nn import Surround, Surrounds
 from ..symmetry import Grid, Layout
 from ._emulator import Emulator
 from ._layers import Attention, Image, ImageNorm, check_channels, check_divisible, check_positive

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..nn import Activation, EquivariantConv, Features, FieldNorm, Pool, Upsample, restrict
-from ..nn._pad import boundaries_of
+from ..nn import Activation, EquivariantConv, Features, FieldNorm, Pool, Upsample, boundaries_of, restrict
 from ..symmetry import Grid, Group, Layout
 from ._layers import Image, check_channels, check_divisible, check_positive
 

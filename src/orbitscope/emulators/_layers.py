@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ._wrap import wrap
+from ..nn import wrap
 
 Image = Float[Tensor, "batch channel x y"]
 Tokens = Float[Tensor, "batch token channel"]

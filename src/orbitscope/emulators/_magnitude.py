@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..nn import MagnitudeConv
-from ..nn._magnitude import _over, _root
-from ..nn._surround import Surrounds
+from ..nn import MagnitudeConv, Surrounds, divided, root
 from ..symmetry import Grid, Layout
 from ._conjugated import ROOT, ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_in, surrounds_of
 from ._emulator import Emulator
@@ -102,8 +100,8 @@ class _MagnitudeFrame(Frame):
     def inside(self, x: Tensor) -> tuple[Tensor, Tensor]:
         carried, rest = self._parts(x)
         largest = carried.detach().flatten(1).abs().amax(1).reshape(-1, 1, 1, 1)
-        sigma = _root(_over(carried, largest).square().mean(1, keepdim=True)) * largest
-        return self._whole(_over(carried, sigma), rest), sigma
+        sigma = root(divided(carried, largest).square().mean(1, keepdim=True)) * largest
+        return self._whole(divided(carried, sigma), rest), sigma
 
     def outside(self, y: Tensor, frame: Tensor) -> Tensor:
         carried, rest = self._parts(y)

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..nn import MotionConv
-from ..nn._surround import Surrounds
+from ..nn import MotionConv, Surrounds
 from ..symmetry import Grid, Layout
 from ._conjugated import ConjugatedResNet, ConjugatedUNet, Ends, Frame, frames_in, surrounds_of
 from ._emulator import Emulator

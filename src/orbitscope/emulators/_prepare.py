@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ..data import Normalisation, Trajectories, split_indices
-from ..data._stream import read_batches
-from ..nn._relaxed import relaxed_layers
+from ..data import Normalisation, Trajectories, read_batches, split_indices
+from ..nn import relaxed_layers
 from ..symmetry import Layout
 from ._augment import Augmentation
 from ._build import build

@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from ..nn import relax
-from ..nn._relax import Kind
+from ..nn import RelaxationKind, relax
 from ..symmetry import Grid, Group, Layout
 from ._equivariant import EquivariantResNet, EquivariantUNet
 
@@ -19,13 +18,13 @@ def relaxed_unet(
     width: int = 4,
     kernels: tuple[int, ...] = (5, 3, 3),
     heads: int = 4,
-    kind: Kind = "group",
+    kind: RelaxationKind = "group",
     banks: int = 2,
 ) -> nn.Module:
     """`EquivariantUNet` with relaxed convolutions (`nn.relax`, `keep=False`: `kind`, `banks`), exactly equivariant before the first step.
 
-    `TrainConfig.relaxation` is the weight of the penalty on leaving it, `nn.relaxation(model)` says afterwards what was left. Kind
-    "translation" needs `resolution` and is tied to it.
+    `TrainConfig.relaxation` is the weight of the penalty on leaving it, `nn.relaxation(model)` says afterwards what was left.
+    Kind "translation" needs `resolution` and is tied to it.
     """
     made = EquivariantUNet(channels_in, channels_out, layout, grid, group, width, kernels, heads)
     return relax(made, kind, banks=banks, example=_example(channels_in, resolution), keep=False)
@@ -41,7 +40,7 @@ def relaxed_resnet(
     width: int = 8,
     depth: int = 4,
     kernel: int = 5,
-    kind: Kind = "group",
+    kind: RelaxationKind = "group",
     banks: int = 2,
 ) -> nn.Module:
     """`EquivariantResNet` with relaxed convolutions; see `relaxed_unet`."""

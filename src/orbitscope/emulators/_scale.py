@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from ..nn import ScaleConv, ScaleLift, ScaleProject
-from ..symmetry import Grid, Layout
-from ..symmetry._moving import DIMENSIONS
+from ..symmetry import DIMENSIONS, Grid, Layout
 from ._conjugated import ROOT, frames_in
 from ._emulator import Emulator
 from ._layers import Image, check_channels, check_divisible, check_positive

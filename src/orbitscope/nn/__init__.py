@@ -7,16 +7,18 @@ from ._features import Features, FieldType, restrict
 from ._field_norm import FieldNorm
 from ._frames import FrameAveraged
 from ._galilean import Galilean
-from ._magnitude import Magnitude, MagnitudeConv
+from ._magnitude import Magnitude, MagnitudeConv, divided, root
 from ._motion import MotionBlock, MotionConv
-from ._pad import Pad
+from ._pad import Pad, boundaries_of
 from ._past import frames_of
-from ._relax import relax
-from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, strict
+from ._relax import RelaxationKind, relax
+from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, relaxed_layers, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
 from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
+from ._surround import Surround, Surrounds
 from ._symmetrize import Symmetrized, symmetrize
+from ._wrap import wrap
 
 __all__ = [
     "Activation",
@@ -44,7 +46,15 @@ __all__ = [
     "ScaleConv",
     "ScaleLift",
     "ScaleProject",
+    "RelaxationKind",
+    "Surround",
+    "Surrounds",
     "Symmetrized",
+    "boundaries_of",
+    "divided",
+    "relaxed_layers",
+    "root",
+    "wrap",
     "Upsample",
     "export",
     "frames_of",

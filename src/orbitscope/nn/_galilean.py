@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import Boost, Grid, Layout
-from ..symmetry._moving import _meanings
+from ..symmetry import Boost, Grid, Layout, field_meanings
 
 
 class Galilean(nn.Module):
@@ -34,7 +33,7 @@ class Galilean(nn.Module):
         super().__init__()
         roles = dict(roles or {})
         Boost(layout, grid, (0.0,) * grid.ndim, roles)  # raises for fields whose change is not known
-        self.meanings = _meanings("Galilean", layout, roles)
+        self.meanings = field_meanings("Galilean", layout, roles)
         if not {"velocity", "momentum"} & set(self.meanings.values()):
             raise OrbitscopeError(f"Galilean: {layout} has no velocity and no momentum; name it with `roles`, e.g. {{'u': 'velocity'}}.")
         if not (math.isfinite(dt) and dt > 0) or frames < 1:

@@ -60,9 +60,9 @@ class MagnitudeConv(nn.Module):
         pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self.ndim - 1]
         # The largest modulus is taken out before squaring, so that tiny and huge flows do not under- or overflow.
         largest = wide[:, : self.scaled_in].detach().abs().flatten(1).amax(1).reshape(-1, *[1] * (self.ndim + 1))
-        power = pool(_over(wide[:, : self.scaled_in], largest).square().mean(1, keepdim=True), self.kernel, self.stride)
-        sigma = _root(power) * largest
-        out = _over(convolve(wide[:, : self.scaled_in], self.weight[:, : self.scaled_in], None, self.stride), sigma)
+        power = pool(divided(wide[:, : self.scaled_in], largest).square().mean(1, keepdim=True), self.kernel, self.stride)
+        sigma = root(power) * largest
+        out = divided(convolve(wide[:, : self.scaled_in], self.weight[:, : self.scaled_in], None, self.stride), sigma)
         if self.scaled_in < self.channels_in:
             out = out + convolve(wide[:, self.scaled_in :], self.weight[:, self.scaled_in :], None, self.stride)
         out = out + self.bias.reshape(-1, *[1] * self.ndim)
@@ -92,22 +92,22 @@ class Magnitude(nn.Module):
         mask[slice(None) if self.scaled is None else self.scaled] = True
         carried = state * mask.reshape(-1, *[1] * (state.ndim - 2))
         largest = carried.detach().flatten(1).abs().amax(1).reshape(-1, *[1] * (state.ndim - 1))
-        power = _over(carried, largest).flatten(1).square().sum(1) / (mask.sum() * state[0, 0].numel())
-        sigma = _root(power).reshape(largest.shape) * largest
+        power = divided(carried, largest).flatten(1).square().sum(1) / (mask.sum() * state[0, 0].numel())
+        sigma = root(power).reshape(largest.shape) * largest
         mask = mask.reshape(-1, *[1] * (state.ndim - 2))
-        out = self.model(torch.where(mask, _over(state, sigma), state))
+        out = self.model(torch.where(mask, divided(state, sigma), state))
         if out.shape[1] != state.shape[1]:
             raise OrbitscopeError(f"Magnitude: the model turns {state.shape[1]} channels into {out.shape[1]}; it must keep them.")
         return torch.where(mask, out * sigma, out)
 
 
-def _over(value: Tensor, scale: Tensor) -> Tensor:
+def divided(value: Tensor, scale: Tensor) -> Tensor:
     """value / scale, and 0 where scale is 0."""
     good = scale > 0
     return torch.where(good, value, torch.zeros_like(value)) / torch.where(good, scale, torch.ones_like(scale))
 
 
-def _root(power: Tensor) -> Tensor:
+def root(power: Tensor) -> Tensor:
     """Square root with derivative 0 at 0."""
     good = power > 0
     return torch.where(good, torch.where(good, power, torch.ones_like(power)).sqrt(), torch.zeros_like(power))

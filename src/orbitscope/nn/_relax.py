@@ -19,10 +19,10 @@ from ._relaxed_conv import (
     _has_regular,
 )
 
-Kind = Literal["group", "steerable", "translation", "residual"]
+RelaxationKind = Literal["group", "steerable", "translation", "residual"]
 
 
-def relax(model: Model, kind: Kind = "group", *, banks: int = 2, example: Tensor | None = None, keep: bool = True) -> Model:
+def relax(model: Model, kind: RelaxationKind = "group", *, banks: int = 2, example: Tensor | None = None, keep: bool = True) -> Model:
     r"""A copy of an equivariant model whose every `EquivariantConv` is a relaxed one: the same function, still exactly equivariant.
 
     $$f_{relaxed}(x) = f(x) \text{ at the start: } \sum_l w_l K_l \text{ with } w = (1, 0, \dots, 0),\; K_1 \text{ the model's own}$$
@@ -38,8 +38,8 @@ def relax(model: Model, kind: Kind = "group", *, banks: int = 2, example: Tensor
 
     Raises `OrbitscopeError` for a model without such layers, an unknown `kind`, or "translation" without `example`.
     """
-    if kind not in get_args(Kind):
-        raise OrbitscopeError(f"relax: `kind` must be one of {', '.join(get_args(Kind))}, got {kind!r}.")
+    if kind not in get_args(RelaxationKind):
+        raise OrbitscopeError(f"relax: `kind` must be one of {', '.join(get_args(RelaxationKind))}, got {kind!r}.")
     made = copy.deepcopy(model)
     found = _strict_layers(made)
     if not found:
@@ -67,7 +67,7 @@ def _strict_layers(model: nn.Module) -> dict[str, EquivariantConv]:
     return {name: layer for name, layer in listed if type(layer) is EquivariantConv and not (inside and name.startswith(inside))}
 
 
-def _relaxed(layer: EquivariantConv, kind: Kind, banks: int, shape: tuple[int, ...] | None, keep: bool) -> nn.Module:
+def _relaxed(layer: EquivariantConv, kind: RelaxationKind, banks: int, shape: tuple[int, ...] | None, keep: bool) -> nn.Module:
     into, out = layer.into, layer.out
     if kind == "group" and not (_has_regular(into) or _has_regular(out)):
         kind = "steerable"
@@ -100,7 +100,7 @@ def _start(layer: _Banked, keep: bool) -> None:
 
 
 def _make(
-    kind: Kind, into: Features, out: Features, kernel: int, banks: int, shape: tuple[int, ...] | None, options: dict[str, Any]
+    kind: RelaxationKind, into: Features, out: Features, kernel: int, banks: int, shape: tuple[int, ...] | None, options: dict[str, Any]
 ) -> EquivariantConv:
     if kind == "residual":
         return RelaxedResidualConv(into, out, kernel, **options)

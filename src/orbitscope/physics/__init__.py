@@ -6,12 +6,15 @@ from ._euler import Euler
 from ._initial import Initial, euler_riemann, navier_stokes_gauss, navier_stokes_sines
 from ._navier_stokes import NavierStokes
 from ._navier_stokes_3d import NavierStokes3D
+from ._planned import fitted, planned
 from ._rayleigh_benard import RayleighBenard
 from ._shallow_water import ShallowWater
 from ._simulate import Scenario, initial_condition, register_scenario, scenario, scenarios, simulate
 from ._smoke import Smoke
 
 __all__ = [
+    "fitted",
+    "planned",
     "Equation",
     "Euler",
     "Initial",

@@ -1,12 +1,11 @@
 """The compiled CPU kernel of the Euler solver: rows of one trajectory through one stage, and one trajectory through one interval.
 
-Same arithmetic as `_euler_torch.py`, expression by expression. Written so that LLVM vectorises along y: no branch in the inner
-loops (limiter, weights and HLLC are selections), ghost cells instead of wrapped indices, constants of the array's own type. No
-`fastmath`: the compiler may not reorder, so results do not depend on the machine's vector width, on the number of threads or on
-which rows are computed together, and the mirrored expressions below keep reflections exact to the last bit.
-
-All compiled code is in this one file: numba's cache on disk notices a change of the file that holds a function, not of the files
-that it calls. The module imports numba and is therefore itself imported only when a CPU step runs.
+Same arithmetic as `_euler_torch.py`, expression by expression. Written so that LLVM vectorises along y: no branch in the inner loops
+(limiter, weights and HLLC are selections), ghost cells in place of wrapped indices, constants of the array's type. No `fastmath`: the
+compiler may not reorder, so results do not depend on the machine's vector width, on the number of threads or on which rows are
+computed together, and the mirrored expressions below keep reflections exact to the last bit.
+All compiled code is in this one file: numba's cache on disk notices a change of the file that holds a function, not of those it calls.
+The module imports numba and is therefore itself imported only when a CPU step runs.
 """
 
 from collections.abc import Callable

@@ -1,36 +1,59 @@
-"""The instruments: data audit, equivariance error, influence and coherence, verdicts."""
+"""The instruments, on shelves by the question: `data`, `output`, `learning`, `verdicts`; `examine` is all of them at once.
 
-from ._applied import Applied
-from ._audit import audit
-from ._blocks import coherence_blocks
-from ._commuting import commuting
-from ._correct import correct
-from ._curvature import Adam, GaussNewtonFull
-from ._curves import boost_curve, shift_curve
+`orbitscope.probe(...)`, a call of this package, is the old name of `orbitscope.examine` and goes with version 0.3.
+"""
+
+import sys
+import types
+import warnings
+
+import xarray as xr
+
 from ._epochs import EpochProbe, by_epoch
-from ._equivariance import equivariance
-from ._generators import Generator, generator
 from ._gradients import Loss
-from ._influence import influence
-from ._kronecker import Kronecker
-from ._lags import by_class, by_lag, join_classes, lag_correlation
-from ._leakage import leakage
-from ._learnt import learnt_subgroup
-from ._lie import lie_derivative
-from ._lie_layers import lie_layers
-from ._losses import bra_loss
-from ._metric import Euclidean, GaussNewton, Metric, Response
-from ._normalise import normalised, standardised_matrix
-from ._plan import Plan, memory_bytes, plan_influence
 from ._provenance import command, machine
-from ._run import KIND, ProbeConfig, open_probe, probe, save_probe
-from ._screen import screen
-from ._spectrum import spectrum
-from ._steps import Unrolled, equivariance_by_step, influence_by_step
-from ._steptest import step_test
+from ._run import KIND, ProbeConfig, examine, open_probe, save_probe
+from ._sample import resolve
 from ._subject import check_module, load_model, load_weights
-from ._transfer import transfer_test
-from ._verdict import verdict
+from .data import audit, commuting, correct, leakage, screen
+from .learning import (
+    Adam,
+    Applied,
+    Euclidean,
+    GaussNewton,
+    GaussNewtonFull,
+    Kronecker,
+    Metric,
+    Plan,
+    Response,
+    bra_loss,
+    by_class,
+    by_lag,
+    coherence_blocks,
+    influence,
+    influence_by_step,
+    join_classes,
+    lag_correlation,
+    memory_bytes,
+    normalised,
+    plan_influence,
+    spectrum,
+    standardised_matrix,
+    step_test,
+    transfer_test,
+)
+from .output import (
+    Generator,
+    Unrolled,
+    boost_curve,
+    equivariance,
+    equivariance_by_step,
+    generator,
+    lie_derivative,
+    lie_layers,
+    shift_curve,
+)
+from .verdicts import learnt_subgroup, verdict
 
 __all__ = [
     "KIND",
@@ -61,6 +84,7 @@ __all__ = [
     "correct",
     "equivariance",
     "equivariance_by_step",
+    "examine",
     "generator",
     "influence",
     "influence_by_step",
@@ -77,7 +101,7 @@ __all__ = [
     "normalised",
     "open_probe",
     "plan_influence",
-    "probe",
+    "resolve",
     "save_probe",
     "screen",
     "shift_curve",
@@ -87,3 +111,22 @@ __all__ = [
     "transfer_test",
     "verdict",
 ]
+
+
+def probe(*args: object, **settings: object) -> xr.DataTree:
+    """The old name of `examine`."""
+    warnings.warn("orbitscope.probe(...) is called orbitscope.examine(...) now; the old name goes with version 0.3.", DeprecationWarning, 2)
+    return examine(*args, **settings)  # pyright: ignore[reportArgumentType]
+
+
+class _Callable(types.ModuleType):
+    """This package can be called, because its name was that of the verb."""
+
+    def __call__(self, *args: object, **settings: object) -> xr.DataTree:
+        warnings.warn(
+            "orbitscope.probe(...) is called orbitscope.examine(...) now; the old name goes with version 0.3.", DeprecationWarning, 2
+        )
+        return examine(*args, **settings)  # pyright: ignore[reportArgumentType]
+
+
+sys.modules[__name__].__class__ = _Callable

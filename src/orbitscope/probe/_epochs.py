@@ -12,9 +12,9 @@ from .._errors import OrbitscopeError
 from ..data import Trajectories
 from ..emulators import load_run, load_runs
 from ..symmetry import Group
-from ._equivariance import equivariance
-from ._influence import influence
-from ._metric import Metric
+from .learning._influence import influence
+from .learning._metric import Metric
+from .output._equivariance import equivariance
 
 _COHERENCE = (
     "response", "response_low", "response_high", "null", "null_low", "null_high", "excess", "excess_low", "excess_high",

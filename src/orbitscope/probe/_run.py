@@ -15,22 +15,21 @@ from torch import nn
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Trajectories
-from ..nn import relaxation
-from ..nn._relaxed import RelaxedConv
+from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
 from ..symmetry import Group
-from ._audit import audit
-from ._curvature import metric_of
-from ._equivariance import equivariance
-from ._influence import influence
-from ._learnt import MARGIN, TOLERANCE
-from ._metric import Metric
-from ._plan import Plan
 from ._provenance import command, machine, versions
 from ._sample import resolve, sample_for
-from ._steptest import can_step, step_test
 from ._subject import Subject
-from ._verdict import verdict
+from .data._audit import audit
+from .learning._curvature import metric_of
+from .learning._influence import influence
+from .learning._metric import Metric
+from .learning._plan import Plan
+from .learning._steptest import can_step, step_test
+from .output._equivariance import equivariance
+from .verdicts._learnt import MARGIN, TOLERANCE
+from .verdicts._verdict import verdict
 
 KIND = "orbitscope probe"
 
@@ -72,7 +71,7 @@ class ProbeConfig:
             raise OrbitscopeError(f"ProbeConfig: `tolerance` must be at least 1 (1 = as good as on the original), got {self.tolerance}.")
 
 
-def probe(
+def examine(
     model: nn.Module,
     data: Trajectories,
     groups: Group | str | Sequence[Group | str],
@@ -102,14 +101,14 @@ def probe(
     for words in [groups] if isinstance(groups, Group | str) else groups:
         group, _, _ = resolve(data, words, None)
         if f"{_node(group)}/equivariance" in nodes:
-            raise OrbitscopeError(f"probe: `groups` names {group.name} twice.")
+            raise OrbitscopeError(f"examine: `groups` names {group.name} twice.")
         report = _reporter(progress, group)
         checked = (audits or {}).get(group.name)
         if checked is None:
             checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
         nodes |= _group_nodes(model, data, group, config, checked, report, planned)
     if not nodes:
-        raise OrbitscopeError("probe: `groups` is empty; name at least one, such as 'd4'.")
+        raise OrbitscopeError("examine: `groups` is empty; name at least one, such as 'd4'.")
     first = next(d for name, d in nodes.items() if name.endswith("/audit"))
     nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
     if any(isinstance(layer, RelaxedConv) for layer in model.modules()):
@@ -251,7 +250,7 @@ def _about(subject: Subject, data: Trajectories, config: ProbeConfig, about: dic
 
 
 def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> Path:
-    """Write a tree of `probe` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`."""
+    """Write a tree of `examine` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`."""
     path = Path(path)
     if path.exists() and not force:
         raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")

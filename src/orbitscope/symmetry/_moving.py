@@ -106,7 +106,7 @@ class Boost(PairSymmetry):
                 raise OrbitscopeError(
                     f"Boost: `velocity` along axis {axis}, whose boundary is {boundary!r}: only a periodic axis looks the same in motion."
                 )
-        meanings = _meanings("Boost", self.layout, self.roles)
+        meanings = field_meanings("Boost", self.layout, self.roles)
         for f in self.layout.fields:
             known = meanings[f.name] in ("velocity", "momentum") and f.representation.name == "vector"
             if not known and f.representation.name not in ("scalar", "pseudoscalar", "vertical"):
@@ -135,10 +135,10 @@ class Boost(PairSymmetry):
         self.grid.check(state, "Boost: `state`")
         c = torch.tensor(self.velocity, dtype=state.dtype, device=state.device).reshape(-1, *[1] * self.grid.ndim)
         parts = {f.name: _part(state, self.layout, f.name) for f in self.layout.fields}
-        named = {meaning: parts[name] for name, meaning in self._meanings.items()}
+        named = {meaning: parts[name] for name, meaning in self._roles.items()}
         moved = []
         for f in self.layout.fields:
-            value, meaning = parts[f.name], self._meanings[f.name]
+            value, meaning = parts[f.name], self._roles[f.name]
             if meaning == "velocity":
                 value = value + c
             elif meaning == "momentum":
@@ -167,8 +167,8 @@ class Boost(PairSymmetry):
         return float((back - state).norm() / (state.norm() + torch.finfo(state.dtype).tiny))
 
     @cached_property
-    def _meanings(self) -> dict[str, str]:
-        return _meanings("Boost", self.layout, self.roles)
+    def _roles(self) -> dict[str, str]:
+        return field_meanings("Boost", self.layout, self.roles)
 
     @cached_property
     def _action(self) -> GridAction:
@@ -218,7 +218,7 @@ class Scaling(PairSymmetry):
             raise OrbitscopeError(f"Scaling: `copies` should be a whole number from 1 up, else the box is not periodic; got {self.copies}.")
         if self.copies > 1 and not self.grid.periodic:
             raise OrbitscopeError(f"Scaling: `copies` = {self.copies} of a box with walls do not make a larger one: {self.grid}.")
-        for name, meaning in _meanings("Scaling", self.layout, self.roles).items():
+        for name, meaning in field_meanings("Scaling", self.layout, self.roles).items():
             if meaning not in DIMENSIONS:
                 raise OrbitscopeError(
                     f"Scaling: the dimension of the field {name!r} is not known. Say what it is with `roles`: {', '.join(DIMENSIONS)}."
@@ -245,7 +245,7 @@ class Scaling(PairSymmetry):
     @cached_property
     def factors(self) -> Tensor:
         """What each channel is multiplied by, float64 [channel]."""
-        meanings = _meanings("Scaling", self.layout, self.roles)
+        meanings = field_meanings("Scaling", self.layout, self.roles)
         per_field = [self._factor(DIMENSIONS[meanings[f.name]]) for f in self.layout.fields]
         return torch.tensor([per_field[i] for i in self.layout.field_of_channel], dtype=torch.float64)
 
@@ -294,7 +294,7 @@ class Scaling(PairSymmetry):
         return self.density ** powers[0] * self.velocity ** powers[1] * float(self.copies) ** powers[2]
 
 
-def _meanings(who: str, layout: Layout, roles: Mapping[str, str]) -> dict[str, str]:
+def field_meanings(who: str, layout: Layout, roles: Mapping[str, str]) -> dict[str, str]:
     """What each field means: its role if one is given, else its own name."""
     names = [f.name for f in layout.fields]
     if unknown := sorted(set(roles) - set(names)):

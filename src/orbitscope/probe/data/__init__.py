@@ -1,0 +1,18 @@
+"""What the data say: laws, conventions, distribution, leakage, and which trajectories should not be there."""
+
+from ._audit import audit
+from ._commuting import commuting
+from ._correct import correct
+from ._law import law_of, parse_law
+from ._leakage import leakage
+from ._screen import screen
+
+__all__ = [
+    "audit",
+    "commuting",
+    "correct",
+    "law_of",
+    "leakage",
+    "parse_law",
+    "screen",
+]

@@ -1,0 +1,43 @@
+"""What the learning shares: influence and coherence in any metric, and the tests of what they predict."""
+
+from ._applied import Applied
+from ._blocks import coherence_blocks
+from ._curvature import Adam, GaussNewtonFull
+from ._influence import influence
+from ._kronecker import Kronecker
+from ._lags import by_class, by_lag, join_classes, lag_correlation
+from ._losses import bra_loss
+from ._metric import Euclidean, GaussNewton, Metric, Response
+from ._normalise import normalised, standardised_matrix
+from ._plan import Plan, memory_bytes, plan_influence
+from ._spectrum import spectrum
+from ._steps import influence_by_step
+from ._steptest import step_test
+from ._transfer import transfer_test
+
+__all__ = [
+    "Adam",
+    "Applied",
+    "Euclidean",
+    "GaussNewton",
+    "GaussNewtonFull",
+    "Kronecker",
+    "Metric",
+    "Plan",
+    "Response",
+    "bra_loss",
+    "by_class",
+    "by_lag",
+    "coherence_blocks",
+    "influence",
+    "influence_by_step",
+    "join_classes",
+    "lag_correlation",
+    "memory_bytes",
+    "normalised",
+    "plan_influence",
+    "spectrum",
+    "standardised_matrix",
+    "step_test",
+    "transfer_test",
+]

@@ -1,0 +1,219 @@
+"""Influence: how much a gradient step on a state lowers the loss at its symmetric copy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from ..._errors import OrbitscopeError
+from ...data import Trajectories
+from ...emulators import smse
+from ...nn import symmetrize
+from ...symmetry import GridAction, Group, Isometry
+from .._gradients import Loss, example_gradients, gram
+from .._provenance import stamp
+from .._sample import Transitions, resolve, sample_for
+from .._subject import Subject
+from ._curvature import metric_of
+from ._engine import Answer, Task, make_engine
+from ._losses import bra_loss as named_loss
+from ._metric import Metric
+from ._normalise import cosine
+from ._permutation import trajectories_needed
+from ._plan import Plan, plan_influence
+from ._statistics import summarise
+
+
+def influence(
+    model: nn.Module,
+    data: Trajectories,
+    group: Group | str,
+    *,
+    metric: str | Metric = "gauss_newton",
+    damping: float | None = None,
+    elements: list[str] | None = None,
+    trajectories: int | None = 8,
+    times: int | None = 3,
+    loss: Loss = smse,
+    bra_loss: str | Loss | None = None,
+    sketch: int | None = None,
+    lead: int = 1,
+    seed: int = 0,
+    chunk: int = 8,
+    memory: str | int | None = None,
+    control: bool = False,
+    planned: Callable[[Plan], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    r"""Influence of each ket x on each bra gx, for every element, in one metric:
+
+    $$I(g x_b, x_k) = (\partial_\mu C_{g x_b})\, \chi^{\mu\nu}\, (\partial_\nu C_{x_k}), \qquad C_x = \mathrm{loss}(f_\theta(x), y)$$
+
+    Sign: positive = a small step on the ket (x_k, y_k) lowers the loss of the bra (g x_b, g y_b). Unit: loss squared per metric, so
+    there is no canonical scale; `coherence` is $I(gx, x') / \sqrt{I(gx, gx)\, I(x', x')}$ in [-1, 1], and `normalised` offers others.
+
+    * `metric`: euclidean, gauss_newton, gauss_newton_full, kronecker, or a `Metric` (see each; `Adam.from_run` for the optimiser's own).
+      It is taken over the untransformed kets.
+    * `bra_loss`: another loss on the bra's side (mass, momentum, energy, divergence, residual, or a callable; see `bra_loss`): does a step
+      on the data loss also help there?
+    * `sketch`: probes per example, for large groups with gauss_newton: the curvature between bras is estimated from random output probes
+      drawn once for all elements (`SketchEngine`), with `coherence_error`, a standard error per entry.
+    * `lead`: how many stored times after the last state that the model sees its answer is due, for one that leaps (`Unrolled`).
+    * `memory`: a budget such as "4GiB", from which the batch sizes follow; `planned` gets the plan before the work begins. Without it
+      gradients go `chunk` examples at a time. Neither changes a number beyond rounding.
+
+    Result, dimensions [element, bra_time, bra_trajectory, ket_time, ket_trajectory]: `influence`, `coherence`; `bra_self`, `loss` [element,
+    bra_time, bra_trajectory]; `ket_self` [element, ket_time, ket_trajectory]; and per element, over same-transition pairs against the null
+    of different trajectories at the same time: `response`, `null` (medians, with quartiles `_low`, `_high`), `excess` (difference, with a
+    bootstrap 95 % interval over trajectories), `p_value`, `p_holm`, `p_least` (two-sided permutation test, see `learning_words`; attribute
+    `test` says what it can show: a single trajectory has no null, and with few of them no outcome is significant), `kept_rank`,
+    `condition`, `residual` (of the linear systems, where iterated); `response_by_damping` [damping, element] and `null_by_damping` over
+    four decades of damping, for gauss_newton; `control`, the coherence of the group-averaged model of this one, which must be 1 (NaN for
+    interpolated elements).
+
+    Gradients run over the whole module through torch.func; no layer is special.
+
+    Where it fails: coherence alone says little. Late in training it can vanish for a model that commutes well, early it is high between
+    unrelated states; read `excess` with the equivariance error beside it. An excess above 0 says that the step is specific to this state,
+    not that training on copies helps: `coherence_blocks` shows which elements share learning, `transfer_test` what training on copies
+    does. An interpolated element moves x and y with its own error.
+
+    Raises `OrbitscopeError` for a model that cannot be probed or differentiated, data without transitions, an unknown metric, a budget
+    that is too small.
+    """
+    subject = Subject.of(model)
+    if not subject.parameters:
+        raise OrbitscopeError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
+    for name, value in (("chunk", chunk), ("lead", lead)):
+        if value < 1:
+            raise OrbitscopeError(f"influence: `{name}` must be at least 1, got {value}.")
+    rule = metric_of(metric, damping)
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    other = loss if bra_loss is None else named_loss(bra_loss, data.replace(dt=lead * data.dt))
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
+    plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), sketch=sketch, memory=memory, chunk=chunk)
+    if planned is not None:
+        planned(plan)
+    engine = make_engine(Task(subject, pairs, loss, other, action, plan), rule, sketch)
+    answers = []
+    for done, answer in enumerate(engine.run(chosen), 1):
+        answers.append(answer)
+        if progress is not None:
+            progress(done, len(chosen))
+    result = _dataset(answers, pairs, chosen)
+    result = result.merge(_sweep(rule, answers, len(pairs.x), subject.dtype, chosen, pairs))
+    if control:
+        result["control"] = ("element", _control(model, pairs, group, chosen, action, loss))
+        result["control"].attrs.update(long_name="coherence of the group-averaged model with itself; 1 if all is right", units="1")
+    for name, value in summarise(result["coherence"], seed, identity=group.identity.name).items():
+        result[name] = value
+    names = [getattr(one, "__name__", type(one).__name__) for one in (loss, other)]
+    result.attrs.update(
+        sign="positive = a step on the ket lowers the bra's loss",
+        loss=names[0],
+        bra_loss=names[1],
+        pushforward_check=engine.check,
+        sketch=sketch or 0,
+        plan=str(plan),
+        test=_said(result, len(pairs.trajectories)),
+        **rule.settings,
+    )
+    return stamp(
+        result, "influence", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times), **rule.settings
+    )
+
+
+def _said(result: xr.Dataset, trajectories: int) -> str:
+    """What the test of the excess is, and what it can show."""
+    tested = int(np.isfinite(result["p_holm"].values).sum())
+    if trajectories == 1:
+        return "none: one trajectory has no other to compare with, so null, excess and p-values are NaN"
+    if not tested:
+        return "none: no element but the identity, or no coherence that is defined"
+    needed = trajectories_needed(tested)
+    can = "" if trajectories >= needed else f"; no outcome can be significant at 5 %, which takes at least {needed} trajectories"
+    return f"two-sided permutation test over {trajectories} trajectories, Holm's correction for {tested} elements{can}"
+
+
+def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, ...]) -> xr.Dataset:
+    shape = (len(pairs.times), len(pairs.trajectories))
+    bra, ket = ("element", "bra_time", "bra_trajectory"), ("element", "ket_time", "ket_trajectory")
+
+    def stack(values: list[Tensor], *tail: int) -> np.ndarray:
+        return torch.stack(values).double().cpu().numpy().reshape(len(values), *shape, *tail)
+
+    result = xr.Dataset(
+        {
+            "influence": ((*bra, *ket[1:]), stack([a.response.cross for a in answers], *shape)),
+            "bra_self": (bra, stack([a.response.bra for a in answers])),
+            "ket_self": (ket, stack([a.response.ket for a in answers])),
+            "loss": (bra, stack([a.loss for a in answers])),
+            "kept_rank": ("element", [a.response.rank for a in answers]),
+            "condition": ("element", [a.response.condition for a in answers]),
+            "residual": ("element", [a.response.residual for a in answers]),
+        },
+        coords={
+            "element": [g.name for g in chosen],
+            **{f"{side}_time": list(pairs.times) for side in ("bra", "ket")},
+            **{f"{side}_trajectory": list(pairs.trajectories) for side in ("bra", "ket")},
+        },
+    )
+    result["influence"].attrs.update(
+        long_name="influence, bra . chi^-1 . ket; positive = a step on the ket lowers the bra's loss", units="loss^2"
+    )
+    result["coherence"] = cosine(result)
+    result["coherence"].attrs.update(long_name="cosine-normalised influence", units="1")
+    errors = [a.error for a in answers if a.error is not None]
+    if len(errors) == len(answers):
+        result["coherence_error"] = ((*bra, *ket[1:]), stack(errors, *shape))
+        result["coherence_error"].attrs.update(long_name="standard error of the coherence from random probes (jackknife)", units="1")
+    return result
+
+
+def _sweep(
+    rule: Metric, answers: list[Answer], kets: int, dtype: torch.dtype, chosen: tuple[Isometry, ...], pairs: Transitions
+) -> xr.Dataset:
+    """Medians of same-transition and unrelated coherence for other dampings, from the matrices at hand: does a conclusion hang on it?"""
+    rules = rule.sweep()
+    if not rules or any(a.gram is None for a in answers):
+        return xr.Dataset()
+    same_time = torch.as_tensor(pairs.time_of[:, None] == pairs.time_of[None, :])
+    apart = (same_time & ~torch.eye(kets, dtype=torch.bool)).numpy()
+    response, null = np.full((2, len(rules), len(answers)), np.nan)
+    for i, one in enumerate(rules):
+        for j, a in enumerate(answers):
+            assert a.gram is not None
+            r = one.response(a.gram, a.pushed, kets, dtype)
+            coherence = (r.cross / (r.bra[:, None] * r.ket[None, :]).sqrt()).cpu().numpy()
+            response[i, j] = np.nanmedian(coherence.diagonal())
+            if apart.any():
+                null[i, j] = np.nanmedian(coherence[apart])
+    dims = ("damping", "element")
+    about = {"units": "1", "long_name": "median coherence at another damping, same transition and unrelated"}
+    return xr.Dataset(
+        {"response_by_damping": (dims, response, about), "null_by_damping": (dims, null, about)},
+        coords={"damping": [one.damping for one in rules], "element": [g.name for g in chosen]},  # pyright: ignore[reportAttributeAccessIssue]
+    )
+
+
+def _control(
+    model: nn.Module, pairs: Transitions, group: Group, chosen: tuple[Isometry, ...], action: GridAction, loss: Loss
+) -> np.ndarray:
+    """Coherence, on one transition, of the group average with itself: its loss at gx and at x is one function of the parameters.
+
+    The average runs over the elements that act without resampling, a subgroup; the others have no exact average, so NaN.
+    """
+    exact = Group(group.name, [g for g in group if action.is_exact(g)])
+    subject = Subject.of(symmetrize(model, exact, action))
+    x, y = pairs.x[:1], pairs.y[:1]
+    ket = example_gradients(subject, loss, x, y, 1)[0]
+    values = []
+    for g in chosen:
+        if g not in exact:
+            values.append(float("nan"))
+            continue
+        bra = example_gradients(subject, loss, *action.pair(g, x, y), 1)[0]
+        values.append(float(gram(bra, ket) / (gram(bra, bra) * gram(ket, ket)).sqrt()))
+    return np.array(values)

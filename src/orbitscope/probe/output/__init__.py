@@ -1,0 +1,20 @@
+"""What the output says: equivariance errors over groups, curves, small moves and roll-outs."""
+
+from ._curves import boost_curve, shift_curve
+from ._equivariance import equivariance
+from ._generators import Generator, generator
+from ._lie import lie_derivative
+from ._lie_layers import lie_layers
+from ._steps import Unrolled, equivariance_by_step
+
+__all__ = [
+    "Generator",
+    "Unrolled",
+    "boost_curve",
+    "equivariance",
+    "equivariance_by_step",
+    "generator",
+    "lie_derivative",
+    "lie_layers",
+    "shift_curve",
+]

@@ -1,0 +1,171 @@
+"""How far a model's output is from commuting with a group."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from ..._errors import OrbitscopeError
+from ...data import Trajectories
+from ...emulators import smse
+from ...symmetry import GridAction, Group, Isometry
+from .._provenance import stamp
+from .._sample import resolve, sample_for
+from .._subject import Subject, doubled
+from ._breaking import Copies, as_variables, blocks, field_scale, subgroup_members
+
+_TINY = 1e-30
+
+
+def equivariance(
+    model: nn.Module,
+    data: Trajectories,
+    group: Group | str,
+    *,
+    elements: list[str] | None = None,
+    trajectories: int | None = 16,
+    times: int | None = 4,
+    seed: int = 0,
+    batch: int = 32,
+    truth: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    r"""Equivariance error of `model` under each element, per transition and channel.
+
+    * `commutator`: $\|f(g x) - g f(x)\| / \|f(x)\|$, L2 over channels and space; 0 for an equivariant model, whatever the truth is.
+    * `relative_error`: $\mathrm{SMSE}(g y, f(g x)) / \mathrm{SMSE}(y, f(x))$ (Amarel et al., arXiv 2601.20172); 1 if the model is as
+      good on
+      the moved transition as on the original. It can be 1 for a model that does not commute, and above 1 for data that does not obey g.
+    * both `_by_channel`: the same with numerator and denominator restricted to one channel of the *moved* state.
+    * `skill`: $\mathrm{SMSE}(y, f(x)) / \mathrm{SMSE}(y, x)$ per transition, the error over that of persistence. A model without skill
+      (1 or more) is as wrong on gx as on x: its relative error is near 1 and means nothing. An untrained network shows that.
+    * `floor`: what float precision and, for interpolated elements, resampling alone leave of the commutator.
+    * The copies $p_g = g^{-1} f(g x)$, brought back and compared with y and with each other: `copy_error` [element] $|p_g - y|^2$,
+      `copy_gap` [element] $|p_g - f(x)|^2$, and for each subgroup H within the elements (`member` [subgroup, element]) `squared_error`
+      $E_H = \mathrm{mean}_h |p_h - y|^2$ and `breaking` $A_H = \mathrm{mean}_h |p_h - \bar p|^2$, so that averaging over H has the error
+      $|\bar p - y|^2 = E_H - A_H$ exactly. `verdict` makes shares and intervals of them. `copies_step` is
+      $\mathrm{mean}_h |p_h - x|^2$, `answer` $|f(x)|^2$, `step` $|y - x|^2$. Mean squares over space, summed over channels, each field in
+      units of its own mean square over the transitions looked at.
+
+    Dimensions: element, subgroup, transition, channel. All values are dimensionless. The model should be in evaluation mode. One
+    that sees several states (its attribute `frames`) has all of them moved, and persistence is the last of them.
+
+    * `model`: maps states [N, C, X, Y] to states of the same shape; with `frames`, [N, frames C, X, Y] to [N, C, X, Y].
+    * `data`: the trajectories whose transitions (x, y) are looked at. `group`: a `Group` or words for `parse_group`.
+    * `elements`: names of the elements to look at; all by default.
+    * `trajectories`, `times`: how many of each, at random by `seed` and evenly spread; None takes all.
+    * `batch`: states given to the model at a time.
+    * `truth`: False looks at states alone, of data that may have a single time: everything that compares with y is NaN.
+    * `progress(done, total)`: called after every element.
+
+    Where it fails: interpolated elements are compared on the disc inside the box only; the commutator divides by $\|f(x)\|$, so a
+    model with a large mean (a density near 1) looks better than one that predicts the same increments around zero.
+
+    Raises `OrbitscopeError` for a model or data that cannot be probed (see `check_module`, `sample_transitions`, `GridAction`).
+    """
+    subject = Subject.of(model)
+    if batch < 1:
+        raise OrbitscopeError(f"equivariance: `batch` must be at least 1, got {batch}.")
+    group, chosen, action = resolve(data, group, elements, subject.frames)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=int(truth))
+    plain = _predict(model, pairs.x, batch)
+    persistence = subject.last(pairs.x)
+    y = pairs.y if truth else plain
+    compared = chosen if group.identity in chosen else (group.identity, *chosen)
+    names, members = subgroup_members(group, compared)
+    mask = torch.stack([action.mask(g) for g in compared]).all(0).to(plain.device)
+    copies = Copies(members, field_scale(pairs.y, data.layout), mask)
+    extent = blocks(len(plain), len(compared) * plain[0].numel() * 3 * 8)
+    columns, sums, done = [], [], 0
+    for part in extent:
+        rows, back = [], []
+        for g in compared:
+            answer = _predict(model, action(g, pairs.x[part]), batch)
+            back.append(plain[part] if g == group.identity else action(g.inverse(), answer))
+            if g in chosen:
+                rows.append(_compare(answer, plain[part], y[part], g, action))
+            done += 1
+            if progress is not None:
+                progress(done, len(compared) * len(extent))
+        columns.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        sums.append(copies.sums(back, persistence[part], y[part]))
+    floor = _precision_floor(model, pairs.x, plain)
+    result = _result(columns, sums, data, compared, chosen, members, names)
+    skill = smse(plain, y, "none") / (smse(persistence, y, "none") + _TINY)
+    result["skill"] = ("transition", _numpy(skill))
+    result["floor"] = ("element", np.array([floor + action.error(g, plain[: min(4, len(plain))]) for g in chosen]))
+    result = result.assign_coords(
+        channel=list(data.layout.channel_names), trajectory=("transition", pairs.trajectory_of), time=("transition", pairs.time_of)
+    )
+    if not truth:
+        for name in ("relative_error", "relative_error_by_channel", "skill", "copy_error", "squared_error", "step"):
+            result[name] = result[name] * np.nan
+    for name, words in _WORDS.items():
+        result[name].attrs.update(long_name=words, units="1")
+    result.attrs["truth"] = int(truth)
+    return stamp(result, "equivariance", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times))
+
+
+_WORDS = {
+    "commutator": "||f(gx) - g f(x)|| / ||f(x)||, L2 over channels and space",
+    "relative_error": "SMSE(g y, f(g x)) / SMSE(y, f(x))",
+    "skill": "SMSE(y, f(x)) / SMSE(y, x); below 1 = better than persistence",
+    "floor": "commutator that float precision and resampling alone would show",
+}
+
+
+def _result(
+    columns: list[dict[str, np.ndarray]],
+    sums: list[dict[str, np.ndarray]],
+    data: Trajectories,
+    compared: Sequence[Isometry],
+    chosen: Sequence[Isometry],
+    members: np.ndarray,
+    names: list[str],
+) -> xr.Dataset:
+    """The blocks put together, with the elements that were asked for."""
+    by_element = {
+        name: (("element", "transition", "channel")[: columns[0][name].ndim], np.concatenate([c[name] for c in columns], axis=1))
+        for name in columns[0]
+    }
+    of_copies = xr.Dataset(dict(as_variables(sums)), coords={"element": [g.name for g in compared], "subgroup": names})
+    of_copies["member"] = (("subgroup", "element"), members, {"long_name": "whether the subgroup holds the element"})
+    asked = of_copies.sel(element=[g.name for g in chosen])
+    return asked.assign({name: xr.Variable(*value) for name, value in by_element.items()})
+
+
+def _compare(answer: Tensor, plain: Tensor, y: Tensor, g: Isometry, action: GridAction) -> dict[str, np.ndarray]:
+    expected, gy = action(g, plain), action(g, y)
+    mask = action.mask(g).to(answer)
+    gap = ((answer - expected) * mask).square().sum((-2, -1))
+    size = (expected * mask).square().sum((-2, -1))
+    moved = smse(answer * mask, gy * mask, "channel")
+    original = smse(expected * mask, gy * mask, "channel")  # the error of g f(x) on g y: that of f(x) on y, in the moved channels
+    return {
+        "commutator": _numpy((gap.sum(1) / (size.sum(1) + _TINY)).sqrt()),
+        "commutator_by_channel": _numpy((gap / (size + _TINY)).sqrt()),
+        "relative_error": _numpy(moved.mean(1) / (original.mean(1) + _TINY)),
+        "relative_error_by_channel": _numpy(moved / (original + _TINY)),
+    }
+
+
+def _predict(model: nn.Module, states: Tensor, batch: int) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([model(part) for part in states.split(batch)])
+
+
+def _precision_floor(model: nn.Module, x: Tensor, plain: Tensor, sample: int = 4) -> float:
+    """Relative distance of the output to the same model's in float64; a model that cannot be converted gets ten rounding units."""
+    if plain.dtype == torch.float64:
+        return 10 * torch.finfo(torch.float64).eps
+    try:
+        exact = _predict(doubled(model), x[:sample].double(), sample)
+    except (RuntimeError, TypeError, NotImplementedError):
+        return 10 * torch.finfo(plain.dtype).eps
+    return float((plain[:sample].double() - exact).norm() / (exact.norm() + _TINY))
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    return values.double().cpu().numpy()
