@@ -284,7 +284,7 @@ def test_a_perfect_model_on_a_right_and_on_a_swapped_file(simulated: Make) -> No
     assert wrong.attrs["sentence_next"].startswith("Convert the file (components swapped)")
 
 
-def test_the_old_name_of_the_verb_warns_and_still_works():
+def test_the_old_name_of_the_verb_warns_and_still_works(random_data):
     with pytest.warns(DeprecationWarning, match="examine"):
         tree = osc.probe(conv(), random_data(points=8), "c2", CONFIG)  # pyright: ignore[reportCallIssue]  # a package that can be called
     assert tree.attrs["kind"] == osc.examine(conv(), random_data(points=8), "c2", CONFIG).attrs["kind"]
