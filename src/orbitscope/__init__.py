@@ -11,7 +11,7 @@ True
 
 from ._errors import OrbitscopeError
 from ._version import __version__
-from .data import Normalisation, Trajectories, Writer, load, save
+from .data import Examples, Normalisation, Trajectories, Writer, load, save
 from .emulators import Emulator, Run, TrainConfig, build, load_run, load_runs, register, rollout, smse, train
 from .nn import symmetrize
 from .physics import Equation, equation, scenarios, simulate
@@ -34,12 +34,18 @@ from .probe import (
 )
 from .symmetry import (
     Field,
+    FieldAction,
     Grid,
     GridAction,
     Group,
+    Invariant,
     Isometry,
     Layout,
+    PartsAction,
+    Points,
     Representation,
+    Symmetry,
+    Values,
     cyclic,
     dihedral,
     octahedral,
@@ -56,21 +62,28 @@ __all__ = [
     "Emulator",
     "Equation",
     "Euclidean",
+    "Examples",
     "Field",
+    "FieldAction",
     "GaussNewton",
     "Grid",
     "GridAction",
     "Group",
+    "Invariant",
     "Isometry",
     "Layout",
     "Metric",
     "Normalisation",
     "OrbitscopeError",
+    "PartsAction",
+    "Points",
     "ProbeConfig",
     "Representation",
     "Run",
+    "Symmetry",
     "TrainConfig",
     "Trajectories",
+    "Values",
     "Writer",
     "__version__",
     "audit",

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import orbitscope as osc
-from orbitscope.probe import _breaking, learnt_subgroup
+from orbitscope.probe import learnt_subgroup
+from orbitscope.probe.output import _breaking
 from orbitscope.symmetry import GridAction
 
 

@@ -1,6 +1,7 @@
 """Trajectories in memory and on disk: reading, writing, splitting and normalising them without breaking a symmetry."""
 
 from ._check import FileCheck, check
+from ._examples import Examples
 from ._lazy import LazyArray, Source
 from ._load import load
 from ._many import files_of, folder_files, is_pattern
@@ -16,6 +17,7 @@ from ._writer import Writer
 
 __all__ = [
     "KEPT",
+    "Examples",
     "FileCheck",
     "LazyArray",
     "Normalisation",

@@ -1,11 +1,12 @@
 """Group averaging: any module made equivariant at the price of one evaluation per element."""
 
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import GridAction, Group, Isometry, parse_group
+from ..symmetry import GridAction, Group, Symmetry, parse_group
 from ._past import frames_of
 
 
@@ -18,14 +19,18 @@ class Symmetrized(nn.Module):
 
     - `model`: [batch, channel, *grid] -> the same shape.
     - `group`: a group, or words as `parse_group` reads them; words such as "tx" mean all shifts of the grid of `action`.
-    - `action`: how an element moves a state (`GridAction`).
+    - `action`: how an element moves a state (`GridAction`), or a `Symmetry`, whose input and output may differ; means of its answers
+      must make sense (fields and vectors have them, classes and poses have not).
 
     Raises `OrbitscopeError` if the grid cannot represent an element.
     """
 
-    def __init__(self, model: nn.Module, group: Group | str, action: GridAction) -> None:
+    def __init__(self, model: nn.Module, group: Group | str, action: GridAction | Symmetry) -> None:
         super().__init__()
-        group = parse_group(group, points=action.grid.shape) if isinstance(group, str) else group
+        if isinstance(group, str):
+            group = parse_group(group, points=action.grid.shape) if isinstance(action, GridAction) else parse_group(group)
+        if isinstance(action, Symmetry) and not action.output.linear:
+            raise OrbitscopeError(f"symmetrize: answers such as {action.output.channels[:2]} cannot be averaged; average in front of them.")
         for g in group:
             action.require(g)
         if group.sampled:
@@ -36,8 +41,12 @@ class Symmetrized(nn.Module):
         self.model = model
         self.group = group
         # A model that sees several states has them moved one by one; what it returns is one.
-        self.frames = max(frames_of(model), action.frames)
-        self.action = replace(action, frames=self.frames)
+        self.frames = frames_of(model)
+        if isinstance(action, GridAction):
+            self.frames = max(self.frames, action.frames)
+            self.input = self.output = replace(action, frames=self.frames)
+        else:
+            self.input, self.output = action.input, action.output
 
     def forward(self, state: Tensor) -> Tensor:
         """The mean over the orbit, moved back."""
@@ -47,10 +56,10 @@ class Symmetrized(nn.Module):
             total = total + self._term(g, state)
         return total / len(self.group)
 
-    def _term(self, g: Isometry, state: Tensor) -> Tensor:
-        return self.action(self.group.inverse(g), self.model(self.action(g, state)))
+    def _term(self, g: Any, state: Tensor) -> Tensor:
+        return self.output(self.group.inverse(g), self.model(self.input(g, state)))
 
 
-def symmetrize(model: nn.Module, group: Group | str, action: GridAction) -> Symmetrized:
+def symmetrize(model: nn.Module, group: Group | str, action: GridAction | Symmetry) -> Symmetrized:
     """The group average of `model` over a group, or over the one that words such as "d4*tx" name: see `Symmetrized`."""
     return Symmetrized(model, group, action)

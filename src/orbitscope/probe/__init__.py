@@ -11,10 +11,11 @@ import xarray as xr
 
 from ._epochs import EpochProbe, by_epoch
 from ._gradients import Loss
+from ._loading import load_model, load_weights
 from ._provenance import command, machine
 from ._run import KIND, ProbeConfig, examine, open_probe, save_probe
 from ._sample import resolve
-from ._subject import check_module, load_model, load_weights
+from ._subject import check_module
 from .data import audit, commuting, correct, leakage, screen
 from .learning import (
     Adam,

@@ -196,7 +196,7 @@ def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Datas
     Of a model that sees several states, x is the last of them.
     """
     subject = Subject.of(model)
-    group, _, action = resolve(data, group, None, subject.frames)
+    group, _, symmetry = resolve(data, group, None, subject.frames)
     pair = sample_for(subject, data, trajectories=1, times=1, seed=seed)
     others = [n for n in range(error.sizes["element"]) if not group[str(error["element"].values[n])].is_identity]
     ranked = sorted(others, key=lambda n: float(error["relative_error"][n].median()))
@@ -204,9 +204,9 @@ def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Datas
     chosen = [group[str(error["element"].values[n])] for n in picks] or [group.identity]
     with torch.no_grad():
         plain = model(pair.x)
-        gx = torch.cat([action(g, pair.x) for g in chosen])
+        gx = torch.cat([symmetry.input(g, pair.x) for g in chosen])
         f_gx = torch.cat([model(x[None]) for x in gx])
-        g_fx = torch.cat([action(g, plain) for g in chosen])
+        g_fx = torch.cat([symmetry.output(g, plain) for g in chosen])
     dims = ("element", "channel", "x", "y")
 
     def numpy(values: torch.Tensor) -> np.ndarray:

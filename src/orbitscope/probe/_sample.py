@@ -1,6 +1,7 @@
 """Which transitions a probe looks at."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ..data import Trajectories
-from ..symmetry import GridAction, Group, Isometry, parse_group
+from ..data import Examples, Trajectories
+from ..symmetry import GridAction, Group, Isometry, Symmetry
+from ._packing import packed_pairs, packed_symmetry
 from ._subject import Subject, check_module
 
 Index = NDArray[np.int64]
+Source = Trajectories | Examples
+"""What an instrument takes."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,36 @@ def windows(data: Trajectories, trajectory: Index, time: Index, frames: int, lea
     return (torch.cat([*past, x], 1) if past else x), y
 
 
-def sample_for(
-    subject: Subject, data: Trajectories, *, trajectories: int | None, times: int | None, seed: int, lead: int = 1
+def sample_examples(
+    data: Examples, *, trajectories: int | None = None, times: int | None = None, seed: int = 0, like: Tensor
 ) -> Transitions:
-    """What `sample_transitions` gives for this model: its frames, precision and device. Raises if the model cannot be probed on them."""
+    """`trajectories` units at random (by `seed`) and `times` slots evenly spread; None takes all. Packed, in the precision of `like`."""
+    for name, value in (("trajectories", trajectories), ("times", times)):
+        if value is not None and value < 1:
+            raise OrbitscopeError(f"`{name}` must be at least 1, got {value}.")
+    units, slots = data.units, data.slots
+    if len(data) != len(units) * len(slots):
+        raise OrbitscopeError(
+            f"data: {len(units)} units and {len(slots)} slots should make {len(units) * len(slots)} examples, got {len(data)}. "
+            "`Examples.complete()` leaves out the units that miss a slot."
+        )
+    rng = np.random.default_rng([seed, 0x5A4D])
+    chosen = np.sort(rng.permutation(units)[: min(trajectories or len(units), len(units))])
+    at = slots[np.unique(np.linspace(0, len(slots) - 1, min(times or len(slots), len(slots))).round().astype(int))]
+    place = {(int(u), int(s)): n for n, (u, s) in enumerate(zip(data.unit, data.slot, strict=True))}
+    index = [place[int(u), int(s)] for s in at for u in chosen]
+    x, y = packed_pairs(data, index, like)
+    return Transitions(x, y, tuple(int(s) for s in at), tuple(int(u) for u in chosen))
+
+
+def sample_for(subject: Subject, data: Source, *, trajectories: int | None, times: int | None, seed: int, lead: int = 1) -> Transitions:
+    """What `sample_transitions` or `sample_examples` gives for this model: its frames, precision and device. Raises if the model cannot be
+    probed on them."""
+    if isinstance(data, Examples):
+        like = torch.empty((), dtype=subject.dtype, device=subject.device)
+        pairs = sample_examples(data, trajectories=trajectories, times=times, seed=seed, like=like)
+        check_module(subject.module, pairs.x[:2], subject.answer)
+        return pairs
     pairs = sample_transitions(
         data, trajectories=trajectories, times=times, seed=seed, dtype=subject.dtype, device=subject.device, frames=subject.frames,
         lead=lead,
@@ -101,19 +131,30 @@ def sample_for(
     return pairs
 
 
-def resolve(
-    data: Trajectories, group: Group | str, elements: list[str] | tuple[str, ...] | None, frames: int = 1
+def resolve_grid(
+    data: Trajectories, group: Group | str, elements: list[str] | tuple[str, ...] | None
 ) -> tuple[Group, tuple[Isometry, ...], GridAction]:
-    """The group (from words if need be), the elements asked for (all by default), the action on this data; raise if it cannot act.
+    """`resolve` for what is about fields on a grid alone: the third is their action."""
+    group, chosen, symmetry = resolve(data, group, elements)
+    assert isinstance(symmetry.output, GridAction)
+    return group, chosen, symmetry.output
 
-    The action also moves stacks of `frames` states.
+
+def resolve(
+    data: Source, group: Symmetry | Group | str, elements: list[str] | tuple[str, ...] | None, frames: int = 1
+) -> tuple[Group, tuple[Any, ...], Symmetry]:
+    """The group (from words if need be), the elements asked for (all by default), the symmetry on this data; raise if it cannot act.
+
+    The actions also move stacks of `frames` states. Of an infinite group the elements are its `probes`.
     """
     if elements is not None and not elements:
         raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")
-    if isinstance(group, str):
-        group = parse_group(group, points=data.grid.shape)
-    action = GridAction(data.layout, data.grid, frames=frames)
-    chosen = group.elements if elements is None else group.subset(elements)
-    for g in chosen:
-        action.require(g)
-    return group, chosen, action
+    if isinstance(group, Symmetry):
+        symmetry = packed_symmetry(group, data) if isinstance(data, Examples) else group
+    elif isinstance(data, Examples):
+        raise OrbitscopeError(
+            f"group: examples do not say how an element moves them. Give a Symmetry(group, input, output) in place of {group!r}."
+        )
+    else:
+        symmetry = Symmetry.of(data, group, frames=frames)
+    return symmetry.group, symmetry.elements(elements), symmetry

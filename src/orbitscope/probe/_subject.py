@@ -1,22 +1,18 @@
 """The model under test: any module, checked, and as a pure function of its parameters."""
 
 import copy
-import importlib
-import json
+import math
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..emulators import load_run
+from ..data import Examples, Trajectories
 from ..nn import frames_of
+from ._packing import packed_model
 
 Parameters = dict[str, Tensor]
 
@@ -34,15 +30,24 @@ class Subject:
     buffers: dict[str, Tensor]
     complex: frozenset[str] = frozenset()
     frames: int = 1
+    answer: tuple[int, ...] | None = None
+    """Shape of the answer to one example; None: a state like those that went in, one for each stack."""
 
     @classmethod
-    def of(cls, module: nn.Module) -> "Subject":
-        """All real and complex parameters count, also frozen ones: the question is what the weights share, not what was trained."""
+    def of(cls, module: nn.Module, data: Trajectories | Examples | None = None) -> "Subject":
+        """Of a module that maps states to states, or, with `data` that are `Examples`, whatever x is to whatever y is.
+
+        States of several parts are packed into one vector per example, so that everything that follows sees one tensor.
+
+        All real and complex parameters count, also frozen ones: the question is what the weights share, not what was trained."""
         if not isinstance(module, nn.Module):
             raise OrbitscopeError(
                 f"`model` should be a torch.nn.Module, got {type(module).__name__}. Wrap a function in a module, or name a run folder, "
                 "a .pt2 file or 'package.module:callable' for `load_model`."
             )
+        answer = None
+        if isinstance(data, Examples):
+            module, answer = packed_model(module, data)
         # Copied to plain strides: torch 2.13's forward-mode group norm fails on what channels-last weights make of an activation.
         tensors = {
             k: p.detach().clone(memory_format=torch.contiguous_format)
@@ -51,7 +56,7 @@ class Subject:
         }
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
-        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module))
+        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), answer)
 
     @property
     def count(self) -> int:
@@ -69,16 +74,18 @@ class Subject:
         return next((p.device for p in self.parameters.values()), torch.device("cpu"))
 
     def last(self, x: Tensor) -> Tensor:
-        """The newest state [N, C, *grid] of each stack [N, frames C, *grid]."""
+        """The newest state [N, C, *grid] of each stack [N, frames C, *grid]; of examples that are no stack, all of x."""
         return x if self.frames == 1 else x[:, -(x.shape[1] // self.frames) :]
 
     def answer_shape(self, x: Tensor) -> tuple[int, ...]:
         """Of the answers to `x`: one state for each stack."""
+        if self.answer is not None:
+            return (len(x), *self.answer)
         return (len(x), x.shape[1] // self.frames, *x.shape[2:])
 
     def outputs(self, x: Tensor) -> int:
         """Numbers in the answers to `x`."""
-        return x.numel() // self.frames
+        return math.prod(self.answer_shape(x))
 
     def __call__(self, parameters: Parameters, state: Tensor) -> Tensor:
         """The model at other parameters, states [B, C, X, Y]."""
@@ -87,12 +94,12 @@ class Subject:
         return torch.func.functional_call(self.module, (parameters, self.buffers), (state,))
 
 
-def check_module(module: nn.Module, state: Tensor) -> None:
+def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | None = None) -> None:
     """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
     shape, whatever else is in the batch, and the input left alone. A model that sees several states (`nn.frames_of`) gets them stacked
-    along channels, [B, frames C, X, Y], and answers with one."""
+    along channels, [B, frames C, X, Y], and answers with one. `answer`: the shape of one answer where it is no state."""
     frames = frames_of(module)
-    expected = (len(state), state.shape[1] // frames, *state.shape[2:])
+    expected = (len(state), state.shape[1] // frames, *state.shape[2:]) if answer is None else (len(state), *answer)
     for name, part in module.named_modules():
         label = f"{name or 'the model'} ({type(part).__name__})"
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or not part.track_running_stats):
@@ -161,84 +168,3 @@ def doubled(module: nn.Module) -> nn.Module:
     if frames_of(found) != frames_of(module):
         found.frames = frames_of(module)  # pyright: ignore[reportArgumentType]  # a copy of an exported module has lost what was set on it
     return found
-
-
-def load_model(
-    source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu", frames: int | None = None
-) -> nn.Module:
-    """A module in evaluation mode from a run folder, a `torch.export` file (.pt2), or `"package.module:callable"` with safetensors weights.
-
-    The callable is called without arguments and returns the module. `frames`: how many past states the model sees, stacked along
-    channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). Raises `OrbitscopeError` if nothing fits, naming the
-    tensors of `weights` that do not, and for `frames` that contradict the model.
-    """
-    model = _load(source, weights, device)
-    if frames is None:
-        return model
-    if frames < 1:
-        raise OrbitscopeError(f"frames: should be a number of states, at least 1, got {frames}.")
-    if hasattr(model, "frames") and frames_of(model) != frames:
-        raise OrbitscopeError(f"frames: {source} sees {frames_of(model)} states at a time, and `frames` says {frames}. Leave it out.")
-    model.frames = frames  # pyright: ignore[reportArgumentType]
-    return model
-
-
-def _load(source: str | Path, weights: str | Path | None, device: str | torch.device) -> nn.Module:
-    text = str(source)
-    if ":" in text and not text.endswith(".pt2") and not Path(text).exists():
-        return _construct(text, weights).to(device).eval()
-    if weights is not None:
-        raise OrbitscopeError(f"load_model: `weights` goes with 'package.module:callable'; {text!r} brings its own.")
-    if text.endswith(".pt2"):
-        return _exported(Path(text)).to(device)
-    return load_run(text).model.to(device).eval()
-
-
-def _exported(path: Path) -> nn.Module:
-    if not path.exists():
-        raise OrbitscopeError(f"model: there is no file {path}.")
-    try:
-        return torch.export.load(path).module()
-    except Exception as error:  # torch.export raises zipfile, pickle, json and runtime errors alike for a damaged file
-        raise OrbitscopeError(f"model: {path} is not a readable torch.export file: {error}") from error
-
-
-def _construct(text: str, weights: str | Path | None) -> nn.Module:
-    module_name, _, attribute = text.partition(":")
-    try:
-        make: Callable[[], nn.Module] = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise OrbitscopeError(f"model: cannot find {text!r}: {error}. Is it on PYTHONPATH?") from error
-    except Exception as error:  # somebody else's module fails in its own way
-        raise OrbitscopeError(f"model: importing {module_name!r} failed: {type(error).__name__}: {error}") from error
-    if not callable(make):
-        raise OrbitscopeError(f"model: {text!r} is {type(make).__name__}, not a callable that returns a torch.nn.Module.")
-    try:
-        model = make()
-    except Exception as error:
-        hint = " It is called without arguments." if isinstance(error, TypeError) else ""
-        raise OrbitscopeError(f"model: {text!r} failed: {type(error).__name__}: {error}{hint}") from error
-    if not isinstance(model, nn.Module):
-        raise OrbitscopeError(f"model: {text} returned {type(model).__name__}, not a torch.nn.Module.")
-    if weights is not None:
-        load_weights(model, Path(weights))
-    return model
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Put a safetensors file into a model; raise naming the tensors that do not fit."""
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-        raise OrbitscopeError(f"weights: cannot read {path} as safetensors: {error}") from error
-    own = model.state_dict()
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    shapes = [
-        f"{k}: {tuple(tensors[k].shape)} for {tuple(own[k].shape)}" for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape
-    ]
-    if missing or extra or shapes:
-        parts = [
-            f"{what} {names[:3]}" for what, names in (("missing", missing), ("unexpected", extra), ("wrong shape", sorted(shapes))) if names
-        ]
-        raise OrbitscopeError(f"weights: {path} does not fit the model: {'; '.join(parts)}.")
-    model.load_state_dict(tensors)

@@ -1,8 +1,12 @@
 """Groups, representations, layouts, grids, and how elements move states. Pure: torch and numpy only."""
 
-from ._action import GridAction
+from ._action import Action, Invariant, PartsAction
+from ._classes import Classes
+from ._domain import Charts, Domain, Nodes, Points, Values
+from ._field_action import FieldAction
 from ._grid import Boundary, Centring, Grid
-from ._group import Group
+from ._grid_action import GridAction
+from ._group import FiniteGroup, Group
 from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, translations
 from ._interpolate import fourier_shift
 from ._isometry import Isometry
@@ -10,41 +14,64 @@ from ._layout import Field, Layout
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._octahedral import OCTAHEDRAL_IRREPS, octahedral_irrep
 from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
+from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
+from ._symmetry import Symmetry
 
 __all__ = [
     "DIMENSIONS",
     "OCTAHEDRAL_IRREPS",
+    "Action",
     "Boost",
     "Boundary",
     "Centring",
+    "Charts",
+    "Classes",
+    "Domain",
     "Field",
+    "FieldAction",
+    "FiniteGroup",
     "Grid",
     "GridAction",
     "Group",
+    "Invariant",
     "Isometry",
     "Layout",
     "MovedPair",
+    "Nodes",
     "PairSymmetry",
+    "PartsAction",
+    "Points",
     "Pseudoscalar",
     "Pseudovector",
     "Representation",
     "Scalar",
     "Scaling",
     "Stack",
+    "State",
+    "Symmetry",
     "Tensor2",
+    "Values",
     "Vector",
     "Vertical",
+    "called",
+    "chunks",
     "cyclic",
     "dihedral",
     "field_meanings",
+    "flattened",
     "fourier_shift",
+    "joined",
+    "length",
+    "mapped",
     "octahedral",
     "octahedral_irrep",
     "parse_group",
+    "parts",
     "product",
     "representation",
     "rotation",
     "rotations",
     "rotations_reflections",
+    "taken",
     "translations",
 ]

@@ -1,162 +1,166 @@
-"""How an element moves a state that lives on a grid."""
+"""What an action is: how the elements of a group move states of one kind, and how two such states are compared."""
 
-from dataclasses import dataclass
-from fractions import Fraction
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ._grid import Grid
-from ._interpolate import fourier_shift, sample
-from ._isometry import Isometry
-from ._layout import Layout
+from ._states import State, mapped, parts
+
+E = TypeVar("E", bound=Any)
+_TINY = 1e-30
 
 
-@dataclass(frozen=True)
-class GridAction:
-    r"""$(g\,x)(p) = \rho(A)\, x(g^{-1} p)$ for states [..., channel, *grid] of one layout on one grid.
+class Action(ABC, Generic[E]):
+    r"""$(g, s) \mapsto g s$ for states of one kind: $e s = s$ and $(a b) s = a (b s)$.
 
-    Signed permutations of the axes (C4, D4, the octahedral group) and shifts by whole cells are exact: an index permutation and
-    a signed permutation of channels, no arithmetic but sign. Shifts by fractions of a cell use a Fourier phase. Other angles
-    use Lagrange interpolation of odd degree `order`; they are no symmetry of a periodic box, so compare them only on `mask`,
-    the disc that stays inside the box, and look at `error`.
+    States are tensors [N, ...] or tuples of them, N examples. To add one, write `__call__` and `channels`; a state that is no flat space
+    (poses, classes) says in `squares` and `features` how two of them are compared. The rest follows:
 
-    With `frames` > 1 it also moves stacks of so many states along channels, oldest first (`Layout.stack`), each of them alike.
-
-    Linear in the state, differentiable in both modes, usable under `torch.func` transforms, on any dtype and device.
-
-    Raises `OrbitscopeError` if the grid cannot represent the element: exchanged axes that differ in points, extent or boundary;
-    a shift along a wall.
-
-    >>> from orbitscope.symmetry import dihedral
-    >>> action = GridAction(Layout.of("u:vector"), Grid.square(4))
-    >>> x = torch.zeros(2, 4, 4); x[0, 3, 0] = 1.0
-    >>> (action(dihedral(4)["r"], x) != 0).nonzero().tolist()
-    [[1, 3, 3]]
+    >>> class Turned(Action):
+    ...     channels = ("re", "im")
+    ...     def __call__(self, element, state):
+    ...         return state @ torch.as_tensor(element.matrix, dtype=state.dtype).T
+    >>> from orbitscope.symmetry import cyclic
+    >>> Turned().error(cyclic(8)["r"], torch.ones(1, 2, dtype=torch.float64)) < 1e-15
+    True
     """
 
-    layout: Layout
-    grid: Grid
-    order: int = 5
-    frames: int = 1
+    channels: tuple[str, ...]
+    """Names of what `squares` tells apart."""
+    linear: bool = True
+    """Whether `features` of a difference is the difference of the features."""
 
-    def __post_init__(self) -> None:
-        if self.layout.ndim != self.grid.ndim:
-            raise OrbitscopeError(f"GridAction: `layout` is for {self.layout.ndim} dimensions, `grid` has {self.grid.ndim}.")
-        if self.order < 1 or self.order % 2 == 0:
-            raise OrbitscopeError(f"GridAction: `order` must be odd and positive, got {self.order}.")
-        if self.frames < 1:
-            raise OrbitscopeError(f"GridAction: `frames` must be at least 1, got {self.frames}.")
+    @abstractmethod
+    def __call__(self, element: E, state: State) -> State:
+        """The moved state, of the same shape."""
 
-    def __call__(self, element: Isometry, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The moved state, same shape."""
-        self.require(element)
-        axis = -self.grid.ndim - 1
-        if self.frames > 1 and state.ndim >= -axis and state.shape[axis] == self.frames * self.layout.channels:
-            return self(element, state.unflatten(axis, (self.frames, self.layout.channels))).flatten(axis - 1, axis)
-        self.layout.check(state)
-        self.grid.check(state)
-        if not element.is_translation:
-            state = self._mix(element, self._turn(element, state))
-        return self._shift(element, state)
+    def require(self, element: E) -> None:
+        """Raise `OrbitscopeError` unless states of this kind can be moved by the element."""
 
-    def pair(self, element: Isometry, state: Tensor, next_state: Tensor) -> tuple[Tensor, Tensor]:
-        """The moved transition. An isometry moves both states alike; elements that move time or frames would not."""
-        return self(element, state), self(element, next_state)
-
-    def require(self, element: Isometry) -> None:
-        """Raise unless the grid can represent the element."""
-        if element.ndim != self.grid.ndim:
-            raise OrbitscopeError(f"element {element!r} moves {element.ndim} dimensions; the grid has {self.grid.ndim}.")
-        for i, row in enumerate(element.linear):
-            for j, value in enumerate(row):
-                if i != j and value != 0 and not self.grid.alike(i, j):
-                    raise OrbitscopeError(
-                        f"element {element!r} exchanges axes {i} and {j}, but they differ on the grid {self.grid} with extent "
-                        f"{self.grid.extent}. Use a square grid, or a group without quarter turns (c2, d2, tx, ty)."
-                    )
-        for i, s in enumerate(element.shift):
-            if s != 0 and self.grid.boundary[i] != "periodic":
-                raise OrbitscopeError(f"element {element!r} shifts axis {i}, whose boundary is {self.grid.boundary[i]!r}, not periodic.")
-
-    def can(self, element: Isometry) -> bool:
-        """Whether the grid can represent the element."""
+    def can(self, element: E) -> bool:
+        """Whether states of this kind can be moved by the element."""
         try:
             self.require(element)
         except OrbitscopeError:
             return False
         return True
 
-    def is_exact(self, element: Isometry) -> bool:
-        """Whether the action is a permutation: no interpolation, no Fourier phase."""
-        whole = all(_cells(s, n) is not None for s, n in zip(element.shift, self.grid.shape, strict=True))
-        return element.is_lattice and whole
+    def is_exact(self, element: E) -> bool:
+        """Whether moving there and back returns every number up to rounding: no resampling."""
+        return True
 
-    def mask(self, element: Isometry) -> Tensor:
-        """Where the moved state is defined by the original alone, bool [*shape]: everywhere, or the inscribed disc for other angles."""
-        if element.is_lattice:
-            return torch.ones(self.grid.shape, dtype=torch.bool)
-        extent = torch.tensor(self.grid.extent, dtype=torch.float64).reshape(-1, *[1] * self.grid.ndim)
-        offset = self.grid.coordinates() - extent / 2
-        return offset.square().sum(0).sqrt() <= min(self.grid.extent) / 2 - max(self.grid.spacing)
+    def mask(self, element: E) -> Tensor:
+        """Where moved states are defined by the originals alone; it multiplies them, a single True for everywhere."""
+        return torch.ones((), dtype=torch.bool)
 
-    def error(self, element: Isometry, state: Tensor) -> float:
-        r"""Measured resampling error of this element on this state: $\|g^{-1} g x - x\| / \|x\|$ on the mask; 0 if exact."""
-        if self.is_exact(element):
-            return 0.0
-        mask = self.mask(element).to(state.device)
+    def error(self, element: E, state: State) -> float:
+        r"""Measured error of moving there and back, $\|g^{-1} g s - s\| / \|s\|$ in the distance of `squares`; 0 where only signs and
+        places change."""
         back = self(element.inverse(), self(element, state))
-        return float(((back - state) * mask).norm() / ((state * mask).norm() + torch.finfo(state.dtype).tiny))
+        gap, size = self.squares(back, state, element), self.squares(state, None, element)
+        return float((gap.sum() / (size.sum() + _TINY)).sqrt())
 
-    def _mix(self, element: Isometry, state: Tensor) -> Tensor:
-        matrix = self.layout.matrix(element.matrix)
-        ndim = self.grid.ndim
-        if np.array_equal(np.abs(matrix), matrix != 0) and (np.abs(matrix).sum(1) == 1).all():
-            source = torch.as_tensor(np.abs(matrix).argmax(1), device=state.device)
-            sign = torch.as_tensor(matrix.sum(1), dtype=state.dtype, device=state.device)
-            return state.index_select(state.ndim - ndim - 1, source) * sign.reshape(-1, *[1] * ndim)
-        moved = state.movedim(-ndim - 1, -1) @ torch.as_tensor(matrix.T.copy(), dtype=state.dtype, device=state.device)
-        return moved.movedim(-1, -ndim - 1)
+    def blocks(self, state: State) -> tuple[Tensor, ...]:
+        """The numbers of a state by channel: tensors [N, C_i, K_i], the C_i adding up to `channels`."""
+        return tuple(p.reshape(len(p), -1, 1) if p.ndim < 3 else p.flatten(2) for p in parts(state))
 
-    def _turn(self, element: Isometry, state: Tensor) -> Tensor:
-        if not element.is_lattice:
-            return self._resample(element, state)
-        first = state.ndim - self.grid.ndim
-        # New axis i runs along the old axis j with linear[i][j] = +-1.
-        source = [next(j for j, v in enumerate(row) if v != 0) for row in element.linear]
-        state = state.permute(*range(first), *(first + j for j in source))
-        for i, j in enumerate(source):
-            if element.linear[i][j] == -1:
-                state = state.flip(first + i)
-                if self.grid.centring == "node" and self.grid.boundary[i] == "periodic":
-                    state = state.roll(1, first + i)  # point i L/n goes to (n - i) L/n, and n is 0
+    def squares(self, a: State, b: State | None = None, element: E | None = None) -> Tensor:
+        """Squared distance of two states by channel, float64 [N, channel], on the mask of an element; without `b` that from 0."""
+        if element is not None and (mask := self.mask(element)).ndim:
+            a, b = mapped(lambda t: t * mask.to(t), a), None if b is None else mapped(lambda t: t * mask.to(t), b)
+        gaps = zip(self.blocks(a), self.blocks(a if b is None else b), strict=True)
+        return torch.cat([(p.double() if b is None else p.double() - q.double()).square().sum(2) for p, q in gaps], 1)
+
+    def relative(self, a: State, b: State, element: E | None = None) -> Tensor:
+        r"""Distance of two states over the size of the second, $\|a - b\| / \|b\|$ where the space is flat, [N]."""
+        return (self.squares(a, b, element).sum(1) / (self.squares(b, None, element).sum(1) + _TINY)).sqrt()
+
+    def features(self, state: State) -> Tensor:
+        """The state as a vector in which a mean over moved copies makes sense, [N, F]."""
+        return torch.cat([b.flatten(1) for b in self.blocks(state)], 1)
+
+    def scales(self, state: State) -> Tensor:
+        """The mean square of each channel's field over everything, float64 [channel]; 1 where that is 0."""
+        blocks = self.blocks(state)
+        return torch.cat([torch.full((b.shape[1],), float(b.double().square().mean()) or 1.0, dtype=torch.float64) for b in blocks])
+
+    def weights(self, state: State) -> Tensor:
+        """By what each entry of `features` is multiplied, float64 [F], so that its squares add up to a mean over places, in units of
+        `scales`, summed over channels."""
+        scales, found = iter(self.scales(state).tolist()), []
+        for b in self.blocks(state):
+            sizes = torch.tensor([next(scales) for _ in range(b.shape[1])], dtype=torch.float64)
+            found.append((1 / (b.shape[2] * sizes)).sqrt().repeat_interleave(b.shape[2]))
+        return torch.cat(found)
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data for the attributes of a result."""
+        return {"action": type(self).__name__, "channels": list(self.channels)}
+
+
+class PartsAction(Action[E]):
+    """States of several parts, each moved by an action of its own: (positions, features), (mean, covariance), (image, pose).
+
+    With `parted`, elements are those of a product group and part k is moved by part k of the element.
+    """
+
+    def __init__(self, *actions: Action[Any], parted: bool = False) -> None:
+        if not actions:
+            raise OrbitscopeError("PartsAction: give an action for every part of the state.")
+        self.actions, self.parted, self.linear = actions, parted, all(a.linear for a in actions)
+        self.channels = tuple(f"{k}.{c}" for k, a in enumerate(actions) for c in a.channels)
+
+    def __call__(self, element: E, state: State) -> State:
+        return tuple(self._one(a(g, s)) for a, g, s in zip(self.actions, self._elements(element), self._parts(state), strict=True))
+
+    def require(self, element: E) -> None:
+        for a, g in zip(self.actions, self._elements(element), strict=True):
+            a.require(g)
+
+    def is_exact(self, element: E) -> bool:
+        return all(a.is_exact(g) for a, g in zip(self.actions, self._elements(element), strict=True))
+
+    def blocks(self, state: State) -> tuple[Tensor, ...]:
+        return tuple(b for a, s in zip(self.actions, self._parts(state), strict=True) for b in a.blocks(s))
+
+    def squares(self, a: State, b: State | None = None, element: E | None = None) -> Tensor:
+        given = [None] * len(self.actions) if element is None else self._elements(element)
+        others = [None] * len(self.actions) if b is None else self._parts(b)
+        rows = zip(self.actions, self._parts(a), others, given, strict=True)
+        return torch.cat([one.squares(s, t, g) for one, s, t, g in rows], 1)
+
+    def features(self, state: State) -> Tensor:
+        return torch.cat([a.features(s) for a, s in zip(self.actions, self._parts(state), strict=True)], 1)
+
+    def weights(self, state: State) -> Tensor:
+        return torch.cat([a.weights(s) for a, s in zip(self.actions, self._parts(state), strict=True)])
+
+    def _elements(self, element: E) -> list[Any]:
+        return list(element.parts) if self.parted else [element] * len(self.actions)
+
+    def _parts(self, state: State) -> tuple[Tensor, ...]:
+        if isinstance(state, Tensor) or len(state) != len(self.actions):
+            came = "one tensor" if isinstance(state, Tensor) else f"{len(state)} parts"
+            raise OrbitscopeError(f"PartsAction: `state` should be a tuple of {len(self.actions)} tensors, got {came}.")
         return state
 
-    def _resample(self, element: Isometry, state: Tensor) -> Tensor:
-        extent = torch.tensor(self.grid.extent, dtype=torch.float64).reshape(-1, *[1] * self.grid.ndim)
-        spacing = torch.tensor(self.grid.spacing, dtype=torch.float64).reshape(extent.shape)
-        origin = spacing / 2 if self.grid.centring == "cell" else torch.zeros_like(spacing)
-        inverse = torch.as_tensor(element.matrix.T.copy())
-        source = torch.tensordot(inverse, self.grid.coordinates() - extent / 2, dims=1) + extent / 2
-        periodic = tuple(b == "periodic" for b in self.grid.boundary)
-        return sample(state, (source - origin) / spacing, periodic, self.order)
-
-    def _shift(self, element: Isometry, state: Tensor) -> Tensor:
-        first = state.ndim - self.grid.ndim
-        for i, (s, n) in enumerate(zip(element.shift, self.grid.shape, strict=True)):
-            cells = _cells(s, n)
-            if cells is None:
-                state = fourier_shift(state, float(s), first + i)
-            elif cells:
-                state = state.roll(cells, first + i)
+    @staticmethod
+    def _one(state: State) -> Tensor:
+        assert isinstance(state, Tensor), "an action of one part moves one tensor"
         return state
 
 
-def _cells(shift: int | float | Fraction, points: int) -> int | None:
-    """The shift in whole cells, or None."""
-    cells = shift * points
-    nearest = round(cells)
-    return nearest if abs(cells - nearest) < 1e-9 else None
+class Invariant(Action[E]):
+    """States that no element moves: labels, energies, parameters that are numbers."""
+
+    def __init__(self, channels: tuple[str, ...] | int = 1) -> None:
+        self.channels = tuple(f"value{k}" for k in range(channels)) if isinstance(channels, int) else tuple(channels)
+
+    def __call__(self, element: E, state: State) -> State:
+        return state
+
+    def error(self, element: E, state: State) -> float:
+        return 0.0

@@ -201,6 +201,16 @@ class Group:
             if int(inside.sum()) == len(chosen):
                 return frozenset(chosen.tolist())
 
+    finite = True
+    """Whether the elements can all be listed."""
+
+    def probes(self, count: int | None = None, seed: int = 0) -> tuple[Isometry, ...]:
+        """The elements that an instrument looks at: all, or the identity and a choice without replacement."""
+        if count is None or count >= len(self):
+            return self.elements
+        others = np.random.default_rng([seed, 0x6E0]).permutation(len(self) - 1)[: count - 1] + 1
+        return (self.identity, *(self.elements[i] for i in sorted(others)))
+
     def subset(self, names: Iterable[str]) -> tuple[Isometry, ...]:
         """The elements with these names."""
         return tuple(self[n] for n in names)
@@ -220,3 +230,6 @@ class Group:
 
     def __repr__(self) -> str:
         return f"{self.name} ({len(self)} elements)"
+
+
+FiniteGroup = Group

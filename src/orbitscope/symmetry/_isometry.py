@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,10 @@ class Isometry:
     def matrix(self) -> NDArray[np.float64]:
         """`linear` as an array, shape [d, d]."""
         return np.array([[float(v) for v in row] for row in self.linear])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The linear part, so that `numpy.asarray(element)` is what a representation of O(d) takes."""
+        return np.array(self.matrix, dtype=dtype)
 
     @property
     def is_lattice(self) -> bool:

@@ -47,8 +47,8 @@ class Layout:
             raise OrbitscopeError("Layout: `fields` is empty; a state needs at least one field.")
         if len(set(names)) != len(names):
             raise OrbitscopeError(f"Layout: field names must differ, got {names}.")
-        if self.ndim not in (1, 2, 3):
-            raise OrbitscopeError(f"Layout: `ndim` must be 1, 2 or 3, got {self.ndim}.")
+        if self.ndim < 1:
+            raise OrbitscopeError(f"Layout: `ndim` must be at least 1, got {self.ndim}.")
 
     @classmethod
     def of(cls, *specs: str, ndim: int = 2) -> "Layout":
@@ -99,6 +99,13 @@ class Layout:
             out[start : start + size, start : start + size] = field.representation.matrix(linear)
             start += size
         return out
+
+    def offset(self, element: Any) -> NDArray[np.float64] | None:
+        """What is added after mixing, [channels]: of points that a motion displaces; None where nothing is."""
+        parts = [getattr(f.representation, "offset", lambda _: None)(element) for f in self.fields]
+        if all(p is None for p in parts):
+            return None
+        return np.concatenate([np.zeros(n) if p is None else p for p, n in zip(parts, self.sizes, strict=True)])
 
     def stack(self, frames: int) -> "Layout":
         """The layout of `frames` successive states concatenated along channels, time-major (all of frame 0 first).

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ._action import GridAction
 from ._grid import Grid
+from ._grid_action import GridAction
 from ._isometry import Isometry
 from ._layout import Layout
 

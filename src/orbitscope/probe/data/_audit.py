@@ -12,7 +12,7 @@ from ...data import Trajectories
 from ...physics import Equation
 from ...symmetry import GridAction, Group, Isometry
 from .._provenance import stamp
-from .._sample import resolve, sample_transitions
+from .._sample import resolve_grid, sample_transitions
 from ._census import Census, census, mending, with_census
 from ._checks import solver_residual
 from ._conventions import ConventionReport, check_conventions
@@ -83,7 +83,7 @@ def audit(
             raise OrbitscopeError(f"audit: `{name}` must be at least 1, got {value}.")
     if not 0 < alpha < 1:
         raise OrbitscopeError(f"audit: `alpha` must lie between 0 and 1, got {alpha}.")
-    group, chosen, action = resolve(data, group, elements)
+    group, chosen, action = resolve_grid(data, group, elements)
     known = law_of(data, law)
     pairs = sample_transitions(data, trajectories=transitions, times=2, seed=seed, dtype=torch.float64)
     picked = _alternating(len(pairs.trajectories), len(pairs.times))[:transitions]

@@ -11,7 +11,7 @@ from ..._errors import OrbitscopeError
 from ...data import Normalisation, Trajectories
 from ...symmetry import Group
 from .._gradients import Loss
-from .._sample import resolve, sample_transitions
+from .._sample import resolve_grid, sample_transitions
 
 _EXACT = 1e-9  # in double precision; interpolated elements are judged by their own error
 
@@ -39,7 +39,7 @@ def commuting(
     """
     if normalisation is None and loss is None:
         raise OrbitscopeError("commuting: give a `normalisation`, a `loss`, or both.")
-    group, chosen, action = resolve(data, group, elements)
+    group, chosen, action = resolve_grid(data, group, elements)
     pairs = sample_transitions(data, trajectories=transitions, times=2, seed=seed, dtype=torch.float64)
     x, y = pairs.x[-transitions:], pairs.y[-transitions:]
     apply = normalisation.normalise if isinstance(normalisation, Normalisation) else normalisation

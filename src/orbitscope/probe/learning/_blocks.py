@@ -1,6 +1,7 @@
 """Which elements share learning with which: coherence between the copies of one state, element by element, and its blocks."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,10 @@ from scipy.spatial.distance import squareform
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
-from ...emulators import smse
-from ...symmetry import GridAction, Group, Isometry
+from ...data import Examples, Trajectories
+from ...symmetry import Group, Symmetry
 from .._gradients import Loss, example_gradients
+from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
@@ -29,15 +30,15 @@ _ALONE = 0.1
 
 def coherence_blocks(
     model: nn.Module,
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     metric: str | Metric = "euclidean",
     elements: list[str] | None = None,
     trajectories: int | None = 8,
     times: int | None = 3,
     threshold: float | None = None,
-    loss: Loss = smse,
+    loss: Loss | None = None,
     seed: int = 0,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
@@ -60,17 +61,18 @@ def coherence_blocks(
     for another block (`transfer_test` measures both). Raises `OrbitscopeError` for more elements, another metric, and what `influence`
     raises.
     """
-    subject = Subject.of(model)
-    group, chosen, action = resolve(data, group, elements, subject.frames)
+    subject = Subject.of(model, data)
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     if len(chosen) > _LARGEST:
         raise OrbitscopeError(f"coherence_blocks: {group.name} has {len(chosen)} elements; name at most {_LARGEST} of them in `elements`.")
     if threshold is not None and not -1 <= threshold <= 1:
         raise OrbitscopeError(f"coherence_blocks: `threshold` is a coherence, between -1 and 1, got {threshold}.")
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
+    loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
     rule = metric_of(metric)
     lift = lifted(rule, subject, pairs.x, chunk, "coherence_blocks")
     same, other = [], []
-    for done, rows in enumerate(_by_time(subject, pairs, chosen, action, loss, chunk), 1):
+    for done, rows in enumerate(_by_time(subject, pairs, chosen, symmetry, loss, chunk), 1):
         values = _cosines(rows, lift)  # [bra element, bra trajectory, ket element, ket trajectory]
         own = np.eye(values.shape[1], dtype=bool)
         blocks = values.transpose(0, 2, 1, 3)
@@ -92,12 +94,12 @@ def lifted(rule: Metric, subject: Subject, x: Tensor, chunk: int, who: str) -> C
 
 
 def _by_time(
-    subject: Subject, pairs: Transitions, chosen: tuple[Isometry, ...], action: GridAction, loss: Loss, chunk: int
+    subject: Subject, pairs: Transitions, chosen: tuple[Any, ...], symmetry: Symmetry, loss: Loss, chunk: int
 ) -> Iterator[list[Tensor]]:
     """For every time, the gradients [trajectory, p] of the copies under each element."""
     for at in np.arange(len(pairs.x)).reshape(len(pairs.times), -1):
         x, y = pairs.x[at], pairs.y[at]
-        yield [example_gradients(subject, loss, *action.pair(g, x, y), chunk)[0] for g in chosen]
+        yield [example_gradients(subject, loss, *symmetry.pair(g, x, y), chunk)[0] for g in chosen]
 
 
 def _cosines(rows: list[Tensor], lift: Callable[[Tensor], Tensor]) -> NDArray[np.float64]:
@@ -111,7 +113,7 @@ def _cosines(rows: list[Tensor], lift: Callable[[Tensor], Tensor]) -> NDArray[np
 
 
 def _result(
-    same: NDArray[np.float64], other: NDArray[np.float64], chosen: tuple[Isometry, ...], group: Group, data: Trajectories,
+    same: NDArray[np.float64], other: NDArray[np.float64], chosen: tuple[Any, ...], group: Group, data: Trajectories | Examples,
     subject: Subject, rule: Metric, threshold: float | None, seed: int,
 ) -> xr.Dataset:  # fmt: skip
     coherence, null = _median(same), _median(other)

@@ -4,12 +4,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
-from ...symmetry import GridAction, Isometry
+from ...symmetry import Symmetry
 from .._gradients import Loss, check_pushforward, example_gradients, gram, output_probes, pullback, pushforward
 from .._sample import Transitions
 from .._subject import Subject
@@ -36,31 +37,31 @@ class Answer:
 
 @dataclass(frozen=True)
 class Task:
-    """What every engine needs: the model, the transitions, the losses of both sides, the action, and how much at a time."""
+    """What every engine needs: the model, the transitions, the losses of both sides, the symmetry, and how much at a time."""
 
     subject: Subject
     pairs: Transitions
     ket_loss: Loss
     bra_loss: Loss
-    action: GridAction
+    symmetry: Symmetry
     plan: Plan
 
     def kets(self) -> tuple[Tensor, Tensor]:
         """Gradients [N, p] and losses [N] of the untransformed transitions."""
         return example_gradients(self.subject, self.ket_loss, *self._targets(self.ket_loss, self.pairs.x, self.pairs.y), self.plan.chunk)
 
-    def bras(self, g: Isometry) -> tuple[Tensor, Tensor]:
+    def bras(self, g: Any) -> tuple[Tensor, Tensor]:
         """Gradients [N, p] and losses [N] of the moved transitions."""
-        moved = self.action.pair(g, self.pairs.x, self.pairs.y)
+        moved = self.symmetry.pair(g, self.pairs.x, self.pairs.y)
         return example_gradients(self.subject, self.bra_loss, *self._targets(self.bra_loss, *moved), self.plan.chunk)
 
     def push(self, directions: Tensor, x: Tensor | None = None) -> Tensor:
         """J v for each direction, over all untransformed states or over `x`."""
         return pushforward(self.subject, self.pairs.x if x is None else x, directions, self.plan.push_chunk, self.plan.together)
 
-    def same(self, g: Isometry) -> bool:
+    def same(self, g: Any) -> bool:
         """Whether the bras are the kets."""
-        return self.bra_loss is self.ket_loss and g.is_translation and not any(g.shift)
+        return self.bra_loss is self.ket_loss and g.is_identity
 
     def _targets(self, loss: Loss, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         make = getattr(loss, "targets", None)
@@ -77,10 +78,10 @@ class Engine(ABC):
         self.kets, self.ket_loss = task.kets()
 
     @abstractmethod
-    def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
+    def run(self, elements: Sequence[Any]) -> Iterator[Answer]:
         """The answers, in the order of the elements."""
 
-    def _bras(self, g: Isometry) -> tuple[Tensor, Tensor]:
+    def _bras(self, g: Any) -> tuple[Tensor, Tensor]:
         """Gradients and losses of the moved transitions; the very kets where nothing moves."""
         return (self.kets, self.ket_loss) if self.task.same(g) else self.task.bras(g)
 
@@ -98,7 +99,7 @@ class Engine(ABC):
 class ElementEngine(Engine):
     """One element after the other, each at the cost of its own bras only."""
 
-    def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
+    def run(self, elements: Sequence[Any]) -> Iterator[Answer]:
         for g in elements:
             yield self.answer(*self._bras(g))
 
@@ -148,7 +149,7 @@ class OrbitEngine(Engine):
         super().__init__(task)
         self.metric = metric
 
-    def run(self, elements: Sequence[Isometry]) -> Iterator[Answer]:
+    def run(self, elements: Sequence[Any]) -> Iterator[Answer]:
         made = [self._bras(g) for g in elements]
         distinct = [self.kets, *(b for b, _ in made if b is not self.kets)]
         everything = torch.cat(distinct)

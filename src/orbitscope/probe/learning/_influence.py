@@ -1,6 +1,8 @@
 """Influence: how much a gradient step on a state lowers the loss at its symmetric copy."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,12 +10,12 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
-from ...emulators import smse
+from ...data import Examples, Trajectories
 from ...nn import symmetrize
-from ...symmetry import GridAction, Group, Isometry
+from ...symmetry import FiniteGroup, GridAction, Group, Symmetry
 from .._gradients import Loss, example_gradients, gram
-from .._provenance import stamp
+from .._measure import default_loss
+from .._provenance import actions_of, stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
 from ._curvature import metric_of
@@ -28,15 +30,15 @@ from ._statistics import summarise
 
 def influence(
     model: nn.Module,
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     metric: str | Metric = "gauss_newton",
     damping: float | None = None,
     elements: list[str] | None = None,
     trajectories: int | None = 8,
     times: int | None = 3,
-    loss: Loss = smse,
+    loss: Loss | None = None,
     bra_loss: str | Loss | None = None,
     sketch: int | None = None,
     lead: int = 1,
@@ -54,6 +56,8 @@ def influence(
     Sign: positive = a small step on the ket (x_k, y_k) lowers the loss of the bra (g x_b, g y_b). Unit: loss squared per metric, so
     there is no canonical scale; `coherence` is $I(gx, x') / \sqrt{I(gx, gx)\, I(x', x')}$ in [-1, 1], and `normalised` offers others.
 
+    * `loss`: (prediction, target) of one example; by default the scaled mean squared error on a grid, squares in units of each field's mean
+      square for other values, cross-entropy for classes.
     * `metric`: euclidean, gauss_newton, gauss_newton_full, kronecker, or a `Metric` (see each; `Adam.from_run` for the optimiser's own).
       It is taken over the untransformed kets.
     * `bra_loss`: another loss on the bra's side (mass, momentum, energy, divergence, residual, or a callable; see `bra_loss`): does a step
@@ -83,20 +87,22 @@ def influence(
     Raises `OrbitscopeError` for a model that cannot be probed or differentiated, data without transitions, an unknown metric, a budget
     that is too small.
     """
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     if not subject.parameters:
         raise OrbitscopeError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
     for name, value in (("chunk", chunk), ("lead", lead)):
         if value < 1:
             raise OrbitscopeError(f"influence: `{name}` must be at least 1, got {value}.")
     rule = metric_of(metric, damping)
-    group, chosen, action = resolve(data, group, elements, subject.frames)
-    other = loss if bra_loss is None else named_loss(bra_loss, data.replace(dt=lead * data.dt))
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
+    loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
+    later = data.replace(dt=lead * data.dt) if isinstance(data, Trajectories) else data
+    other = loss if bra_loss is None else named_loss(bra_loss, later)
     plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), sketch=sketch, memory=memory, chunk=chunk)
     if planned is not None:
         planned(plan)
-    engine = make_engine(Task(subject, pairs, loss, other, action, plan), rule, sketch)
+    engine = make_engine(Task(subject, pairs, loss, other, symmetry, plan), rule, sketch)
     answers = []
     for done, answer in enumerate(engine.run(chosen), 1):
         answers.append(answer)
@@ -105,7 +111,7 @@ def influence(
     result = _dataset(answers, pairs, chosen)
     result = result.merge(_sweep(rule, answers, len(pairs.x), subject.dtype, chosen, pairs))
     if control:
-        result["control"] = ("element", _control(model, pairs, group, chosen, action, loss))
+        result["control"] = ("element", _control(subject, pairs, group, chosen, symmetry, loss))
         result["control"].attrs.update(long_name="coherence of the group-averaged model with itself; 1 if all is right", units="1")
     for name, value in summarise(result["coherence"], seed, identity=group.identity.name).items():
         result[name] = value
@@ -118,6 +124,7 @@ def influence(
         sketch=sketch or 0,
         plan=str(plan),
         test=_said(result, len(pairs.trajectories)),
+        **actions_of(symmetry),
         **rule.settings,
     )
     return stamp(
@@ -137,7 +144,7 @@ def _said(result: xr.Dataset, trajectories: int) -> str:
     return f"two-sided permutation test over {trajectories} trajectories, Holm's correction for {tested} elements{can}"
 
 
-def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, ...]) -> xr.Dataset:
+def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Any, ...]) -> xr.Dataset:
     shape = (len(pairs.times), len(pairs.trajectories))
     bra, ket = ("element", "bra_time", "bra_trajectory"), ("element", "ket_time", "ket_trajectory")
 
@@ -172,9 +179,7 @@ def _dataset(answers: list[Answer], pairs: Transitions, chosen: tuple[Isometry, 
     return result
 
 
-def _sweep(
-    rule: Metric, answers: list[Answer], kets: int, dtype: torch.dtype, chosen: tuple[Isometry, ...], pairs: Transitions
-) -> xr.Dataset:
+def _sweep(rule: Metric, answers: list[Answer], kets: int, dtype: torch.dtype, chosen: tuple[Any, ...], pairs: Transitions) -> xr.Dataset:
     """Medians of same-transition and unrelated coherence for other dampings, from the matrices at hand: does a conclusion hang on it?"""
     rules = rule.sweep()
     if not rules or any(a.gram is None for a in answers):
@@ -198,15 +203,17 @@ def _sweep(
     )
 
 
-def _control(
-    model: nn.Module, pairs: Transitions, group: Group, chosen: tuple[Isometry, ...], action: GridAction, loss: Loss
-) -> np.ndarray:
+def _control(subject: Subject, pairs: Transitions, group: Group, chosen: tuple[Any, ...], symmetry: Symmetry, loss: Loss) -> np.ndarray:
     """Coherence, on one transition, of the group average with itself: its loss at gx and at x is one function of the parameters.
 
     The average runs over the elements that act without resampling, a subgroup; the others have no exact average, so NaN.
     """
-    exact = Group(group.name, [g for g in group if action.is_exact(g)])
-    subject = Subject.of(symmetrize(model, exact, action))
+    if not symmetry.output.linear or not isinstance(group, FiniteGroup):
+        return np.full(len(chosen), np.nan)
+    exact = Group(group.name, [g for g in group if symmetry.is_exact(g)])
+    acting = symmetry.output if isinstance(symmetry.output, GridAction) and symmetry.input == symmetry.output else symmetry
+    averaged = symmetrize(subject.module, exact, acting)
+    subject = replace(Subject.of(averaged), answer=subject.answer)
     x, y = pairs.x[:1], pairs.y[:1]
     ket = example_gradients(subject, loss, x, y, 1)[0]
     values = []
@@ -214,6 +221,6 @@ def _control(
         if g not in exact:
             values.append(float("nan"))
             continue
-        bra = example_gradients(subject, loss, *action.pair(g, x, y), 1)[0]
+        bra = example_gradients(subject, loss, *symmetry.pair(g, x, y), 1)[0]
         values.append(float(gram(bra, ket) / (gram(bra, bra) * gram(ket, ket)).sqrt()))
     return np.array(values)

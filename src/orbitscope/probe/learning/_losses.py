@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
+from ...data import Examples, Trajectories
 from ...emulators import smse
 from ...physics import Equation, equation
 from ...symmetry import Grid, Layout
@@ -88,7 +88,7 @@ class Residual:
         return smse(prediction, target)
 
 
-def bra_loss(loss: str | Loss, data: Trajectories) -> Loss:
+def bra_loss(loss: str | Loss, data: Trajectories | Examples) -> Loss:
     """A loss by name, for this data: smse, mass, momentum, energy, divergence, residual; or the caller's own, unchanged.
 
     mass, momentum and energy are drifts of the prediction against its input. Which fields they are follows from the layout: a vector
@@ -97,6 +97,8 @@ def bra_loss(loss: str | Loss, data: Trajectories) -> Loss:
     """
     if not isinstance(loss, str):
         return loss
+    if isinstance(data, Examples):
+        raise OrbitscopeError(f"bra_loss: {loss!r} is about fields of trajectories; for examples give a callable (prediction, target).")
     if loss == "smse":
         return smse
     if loss == "residual":

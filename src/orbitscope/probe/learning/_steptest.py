@@ -1,7 +1,7 @@
 """The step test: take the small step that an influence speaks of, and see what it does."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,10 +9,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
-from ...emulators import smse
-from ...symmetry import Group, Isometry
+from ...data import Examples, Trajectories
+from ...symmetry import Group, Symmetry
 from .._gradients import Loss, gram, pushforward, unflatten
+from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import resolve, sample_for
 from .._subject import Subject, doubled
@@ -26,8 +26,8 @@ from ._plan import plan_influence
 
 def step_test(
     model: nn.Module,
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     metric: str | Metric = "gauss_newton",
     damping: float | None = None,
@@ -36,7 +36,7 @@ def step_test(
     times: int | None = 2,
     kets: int = 4,
     relative: float = 1e-3,
-    loss: Loss = smse,
+    loss: Loss | None = None,
     bra_loss: str | Loss | None = None,
     precision: Literal["64", "model"] = "64",
     seed: int = 0,
@@ -62,13 +62,14 @@ def step_test(
         raise OrbitscopeError(f"step_test: `kets` should be at least 1, got {kets}.")
     if precision == "64":
         model = _doubled(model)
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     rule = metric_of(metric, damping)
-    group, chosen, action = resolve(data, group, elements, subject.frames)
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
+    loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
     other = loss if bra_loss is None else named_loss(bra_loss, data)
     plan = plan_influence(subject, pairs.x, rule, elements=1, chunk=chunk)
-    task = Task(subject, pairs, loss, other, action, plan)
+    task = Task(subject, pairs, loss, other, symmetry, plan)
     gradients, ket_loss = task.kets()
     picked = np.unique(np.linspace(0, len(pairs.x) - 1, min(kets, len(pairs.x))).round().astype(int))
     steps = _Steps(task, rule, gradients, torch.as_tensor(picked, device=subject.device))
@@ -117,10 +118,10 @@ class _Steps:
 
 
 @torch.no_grad()
-def _losses(task: Task, g: Isometry, direction: Tensor, size: float) -> Tensor:
+def _losses(task: Task, g: Any, direction: Tensor, size: float) -> Tensor:
     """The bra losses [N] after the step."""
     moved = {k: p - size * d for (k, p), d in zip(task.subject.parameters.items(), _parts(task, direction), strict=True)}
-    x, y = task.action.pair(g, task.pairs.x, task.pairs.y)
+    x, y = task.symmetry.pair(g, task.pairs.x, task.pairs.y)
     make = getattr(task.bra_loss, "targets", None)
     y = y if make is None else make(task.subject.last(x), y)
     values = []

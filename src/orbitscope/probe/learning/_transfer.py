@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,10 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
-from ...emulators import smse
-from ...symmetry import GridAction, Group, Isometry
+from ...data import Examples, Trajectories
+from ...symmetry import Group, Symmetry
 from .._gradients import Loss, example_gradients
+from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
@@ -36,9 +37,9 @@ _WORDS = {
 
 def transfer_test(
     model: nn.Module,
-    data: Trajectories,
-    held_out: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    held_out: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     optimiser: torch.optim.Optimizer | Factory | None = None,
     steps: int = 32,
@@ -48,7 +49,7 @@ def transfer_test(
     trajectories: int | None = 16,
     times: int | None = 4,
     blocks: Mapping[str, int | str] | None = None,
-    loss: Loss = smse,
+    loss: Loss | None = None,
     seed: int = 0,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
@@ -78,26 +79,28 @@ def transfer_test(
     with a rate of 0, a loss that is no longer finite, and what `influence` raises.
     """
     _check(steps, batch)
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     made = _optimiser(model, optimiser)
-    group, chosen, action = resolve(data, group, elements, subject.frames)
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     if len(chosen) < 2:
         raise OrbitscopeError("transfer_test: `elements` should name at least two; learning is transferred from one to another.")
     _same_kind(data, held_out)
     train = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     test = sample_for(subject, held_out, trajectories=trajectories, times=times, seed=seed)
+    loss = default_loss(symmetry.output, train.y) if loss is None else loss
     names = [g.name for g in chosen]
     labels = None if blocks is None else _labels(blocks, names)
     shown = coherence_blocks(
         model, held_out, group, metric=metric, elements=names, trajectories=trajectories, times=times, loss=loss, seed=seed, chunk=chunk
     )
-    sums, signs = _predicted(subject, train, test, chosen, action, loss, metric, chunk)
-    before = np.array([_loss(model, test, g, action, loss, chunk) for g in chosen])
+    sums, signs = _predicted(subject, train, test, chosen, symmetry, loss, metric, chunk)
+    module = subject.module
+    before = np.array([_loss(module, test, g, symmetry, loss, chunk) for g in chosen])
     order = _order(len(train.x), steps, batch, seed)
     realised = np.empty((len(chosen), len(chosen)))
     for k, g in enumerate(chosen):
-        tuned = _tuned(model, made, train, g, action, loss, order)
-        realised[k] = before - [_loss(tuned, test, h, action, loss, chunk) for h in chosen]
+        tuned = _tuned(module, made, train, g, symmetry, loss, order)
+        realised[k] = before - [_loss(tuned, test, h, symmetry, loss, chunk) for h in chosen]
         if not np.isfinite(realised[k]).all():
             raise OrbitscopeError(f"transfer_test: training on copies under {g.name} ends in a loss that is not finite. Lower the rate.")
         if progress is not None:
@@ -121,7 +124,13 @@ def _check(steps: int, batch: int) -> None:
             raise OrbitscopeError(f"transfer_test: `{name}` should be at least 1, got {value}.")
 
 
-def _same_kind(data: Trajectories, held_out: Trajectories) -> None:
+def _same_kind(data: Trajectories | Examples, held_out: Trajectories | Examples) -> None:
+    if type(data) is not type(held_out):
+        raise OrbitscopeError(
+            f"transfer_test: `data` are {type(data).__name__}, `held_out` {type(held_out).__name__}; both should be one kind."
+        )
+    if isinstance(data, Examples):
+        return
     for what in ("layout", "grid", "dt"):
         mine, other = getattr(data, what), getattr(held_out, what)
         if mine != other:
@@ -186,8 +195,8 @@ def _mean(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
 
 
 @torch.no_grad()
-def _loss(model: nn.Module, pairs: Transitions, g: Isometry, action: GridAction, loss: Loss, chunk: int) -> float:
-    x, y = action.pair(g, pairs.x, pairs.y)
+def _loss(model: nn.Module, pairs: Transitions, g: Any, symmetry: Symmetry, loss: Loss, chunk: int) -> float:
+    x, y = symmetry.pair(g, pairs.x, pairs.y)
     parts = zip(x.split(max(chunk, 32)), y.split(max(chunk, 32)), strict=True)
     return sum(float(_mean(model, a, b, loss).double()) * len(a) for a, b in parts) / len(x)
 
@@ -196,8 +205,8 @@ def _tuned(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     pairs: Transitions,
-    g: Isometry,
-    action: GridAction,
+    g: Any,
+    symmetry: Symmetry,
     loss: Loss,
     order: NDArray[np.int64],
 ) -> nn.Module:
@@ -205,7 +214,7 @@ def _tuned(
     tuned, own = copy.deepcopy((model, optimiser))  # together, so that the copied optimiser holds the copied parameters
     with torch.enable_grad():
         for index in order:
-            x, y = action.pair(g, pairs.x[index], pairs.y[index])
+            x, y = symmetry.pair(g, pairs.x[index], pairs.y[index])
             own.zero_grad()
             _mean(tuned, x, y, loss).backward()
             own.step()
@@ -213,13 +222,13 @@ def _tuned(
 
 
 def _predicted(
-    subject: Subject, train: Transitions, test: Transitions, chosen: tuple[Isometry, ...], action: GridAction, loss: Loss,
+    subject: Subject, train: Transitions, test: Transitions, chosen: tuple[Any, ...], symmetry: Symmetry, loss: Loss,
     metric: str | Metric, chunk: int,
 ) -> tuple[Array, Array]:  # fmt: skip
     """[g, h]: bra at h . inverse metric . ket on copies under g, and bra . sign of the ket, of the mean gradients."""
 
-    def mean(pairs: Transitions, g: Isometry) -> Tensor:
-        x, y = action.pair(g, pairs.x, pairs.y)
+    def mean(pairs: Transitions, g: Any) -> Tensor:
+        x, y = symmetry.pair(g, pairs.x, pairs.y)
         total = torch.zeros(subject.count, dtype=torch.float64, device=subject.device)
         for a, b in zip(x.split(chunk), y.split(chunk), strict=True):
             total += example_gradients(subject, loss, a, b, chunk)[0].double().sum(0)

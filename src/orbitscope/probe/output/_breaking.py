@@ -1,6 +1,7 @@
 """What part of a model's squared error is a broken symmetry: the forecasts of all copies, brought back and compared."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,32 +9,28 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...symmetry import Group, Isometry, Layout
+from ...symmetry import Action, GridAction, Group
 
 Array = NDArray[np.float64]
-
-
-def field_scale(states: Tensor, layout: Layout) -> Tensor:
-    """The mean square of each channel's field over everything, [C]: one number per field, so that no direction is preferred."""
-    scale = torch.ones(layout.channels, dtype=torch.float64, device=states.device)
-    for f in layout.fields:
-        part = states[:, layout.slice(f.name)].double().square().mean()
-        scale[layout.slice(f.name)] = part if part > 0 else 1.0
-    return scale
 
 
 class Copies:
     r"""Sums over the copies $p_g = g^{-1} f(g x)$ of the forecasts, from inner products of $p_g - y$ alone.
 
     A set H of elements is a row of `members` [S, G]; the elements are `chosen`, with the identity first. All squares are means over the
-    cells of `mask`, sums over channels, each field in units of its own mean square `scale`.
+    cells of `mask`, sums over channels, each field in units of its own mean square over `truth`. `x` None: answers are no states, so there
+    is no step.
     """
 
-    def __init__(self, members: NDArray[np.bool_], scale: Tensor, mask: Tensor) -> None:
-        self.members = members.astype(np.float64)
-        self.weight = (mask.double() / mask.sum() / scale.reshape(-1, *[1] * mask.ndim)).sqrt()
+    def __init__(self, members: NDArray[np.bool_], output: Action, truth: Tensor, mask: Tensor) -> None:
+        self.members, self.output = members.astype(np.float64), output
+        if isinstance(output, GridAction):
+            scale = output.scales(truth).to(truth.device)
+            self.weight = (mask.double() / mask.sum() / scale.reshape(-1, *[1] * mask.ndim)).sqrt()
+        else:
+            self.weight = output.weights(truth).to(truth.device)
 
-    def sums(self, copies: Sequence[Tensor], x: Tensor, y: Tensor) -> dict[str, Array]:
+    def sums(self, copies: Sequence[Tensor], x: Tensor | None, y: Tensor) -> dict[str, Array]:
         r"""Of copies [G] x [N, C, *grid], each a column per transition:
 
         `copy_error` [G, N] $|p_g - y|^2$; `copy_gap` [G, N] $|p_g - p_e|^2$; `squared_error` [S, N] $\mathrm{mean}_h |p_h - y|^2$;
@@ -41,29 +38,35 @@ class Copies:
         `step` [N] $|y - x|^2$.
         """
         # Products of the gaps to the first copy: what is a rounding apart stays a rounding, where E - |mean|^2 would cancel.
-        gaps = torch.stack([self._flat(p - copies[0]) for p in copies], 1)  # [N, G, F]
-        error = self._flat(copies[0] - y)
+        gaps = torch.stack([self._gap(p, copies[0]) for p in copies], 1)  # [N, G, F]
+        error = self._gap(copies[0], y)
         gram = (gaps @ gaps.transpose(1, 2)).cpu().numpy()
         gap = np.einsum("ngg->gn", gram)
         own = np.maximum(error.square().sum(1).cpu().numpy() + 2 * (gaps @ error[..., None])[..., 0].cpu().numpy().T + gap, 0)
         size = self.members.sum(1)[:, None]
         centre = np.einsum("sg,ngh,sh->sn", self.members, gram, self.members, optimize=True) / size**2
-        steps = np.stack([self._square(p - x) for p in copies])
+        steps = np.stack([np.full(len(y), np.nan) if x is None else self._square(self._gap(p, x)) for p in copies])
         return {
             "copy_error": own,
             "copy_gap": gap,
             "squared_error": self.members @ own / size,
             "breaking": np.maximum(self.members @ gap / size - centre, 0),
             "copies_step": self.members @ steps / size,
-            "answer": self._square(copies[0]),
-            "step": self._square(y - x),
+            "answer": self._square(self._flat(copies[0])),
+            "step": np.full(len(y), np.nan) if x is None else self._square(self._gap(y, x)),
         }
 
-    def _flat(self, values: Tensor) -> Tensor:
-        return (values.double() * self.weight).flatten(1)
+    def _gap(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._flat(a - b) if self.output.linear and a.dtype == b.dtype else self._flat(a) - self._flat(b)
 
-    def _square(self, values: Tensor) -> Array:
-        return self._flat(values).square().sum(1).cpu().numpy()
+    def _flat(self, values: Tensor) -> Tensor:
+        if isinstance(self.output, GridAction):
+            return (values.double() * self.weight).flatten(1)
+        return self.output.features(values).double() * self.weight
+
+    @staticmethod
+    def _square(values: Tensor) -> Array:
+        return values.square().sum(1).cpu().numpy()
 
 
 def blocks(count: int, per_transition: int, budget: int = 2**28) -> list[slice]:
@@ -72,11 +75,19 @@ def blocks(count: int, per_transition: int, budget: int = 2**28) -> list[slice]:
     return [slice(i, min(i + size, count)) for i in range(0, count, size)]
 
 
-def subgroup_members(group: Group, chosen: Sequence[Isometry]) -> tuple[list[str], NDArray[np.bool_]]:
+def subgroup_members(group: Group, chosen: Sequence[Any]) -> tuple[list[str], NDArray[np.bool_]]:
     """Names and members [S, len(chosen)] of the subgroups of `group` within `chosen` (see `Group.subgroups`), smallest first."""
+    if not getattr(group, "finite", True):
+        return _of_probes(group, chosen)
     subgroups = group.subgroups(chosen)
     members = np.array([[g in h for g in chosen] for h in map(set, subgroups)])
     return ["{" + ", ".join(g.name for g in h) + "}" for h in subgroups], members
+
+
+def _of_probes(group: Group, chosen: Sequence[Any]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Of an infinite group: the trivial subgroup, and the whole group, of which the probes are a sample."""
+    alone = np.array([g.is_identity for g in chosen])
+    return ["{" + chosen[int(alone.argmax())].name + "}", group.name], np.stack([alone, np.ones(len(chosen), bool)])
 
 
 VARIABLES = {

@@ -14,10 +14,11 @@ from ..._errors import OrbitscopeError
 from ...data import Trajectories
 from ...emulators import smse
 from ...symmetry import Boost, GridAction, Isometry
+from .._measure import error_of, numpy, precision_floor, predict
 from .._provenance import stamp
 from .._sample import Transitions, sample_for
 from .._subject import Subject
-from ._equivariance import _compare, _numpy, _precision_floor, _predict
+from ._equivariance import compare
 
 _TINY = 1e-30
 #: A longer period has to explain this much more of the variance than a shorter one to be preferred.
@@ -59,12 +60,12 @@ def shift_curve(
     subject, pairs, plain = _prepared(model, data, trajectories, times, seed, batch, "shift_curve")
     action, points = GridAction(data.layout, data.grid, frames=subject.frames), data.grid.shape[axis]
     eye = tuple(tuple(int(i == j) for j in range(data.grid.ndim)) for i in range(data.grid.ndim))
-    floor = _precision_floor(model, pairs.x, plain)
+    floor, error = precision_floor(model, pairs.x, plain), error_of(action, pairs.y)
     rows, floors = [], []
     for k in range(points * parts):
         fraction = Fraction(k, points * parts)
         g = Isometry(eye, tuple(fraction if i == axis else 0 for i in range(data.grid.ndim)))
-        rows.append(_compare(_predict(model, action(g, pairs.x), batch), plain, pairs.y, g, action))
+        rows.append(compare(predict(model, action(g, pairs.x), batch), plain, pairs.y, g, action, error))
         floors.append(floor + action.error(g, plain[: min(4, len(plain))]))
         if progress is not None:
             progress(k + 1, points * parts)
@@ -163,7 +164,7 @@ def boost_curve(
     if not unit > 0:
         raise OrbitscopeError("boost_curve: the sampled states are at rest, so there is no speed to compare with.")
     angles = 2 * math.pi * np.arange(directions) / directions
-    floor = _precision_floor(model, pairs.x, plain)
+    floor = precision_floor(model, pairs.x, plain)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("commutator", "relative_error", "ignored")}
     floors = []
     for speed in given * unit:
@@ -219,12 +220,12 @@ def _boosted(subject: Subject, pairs: Transitions, plain: Tensor, boost: Boost, 
     # The newest state is at time 0; a moving observer has the earlier ones further back.
     x = torch.cat([boost.state(state, -dt * back) for back, state in zip(reversed(range(len(frames))), frames, strict=True)], 1)
     y = boost.state(pairs.y, dt)
-    answer, expected = _predict(subject.module, x, batch), boost.state(plain, dt)
+    answer, expected = predict(subject.module, x, batch), boost.state(plain, dt)
     size = lambda v: v.double().flatten(1).norm(dim=1)  # noqa: E731
     return {
-        "commutator": _numpy(size(answer - expected) / (size(plain) + _TINY)),
-        "relative_error": _numpy(smse(answer, y, "none") / (smse(expected, y, "none") + _TINY)),
-        "ignored": _numpy(size(x - pairs.x) / (size(pairs.x) + _TINY)),
+        "commutator": numpy(size(answer - expected) / (size(plain) + _TINY)),
+        "relative_error": numpy(smse(answer, y, "none") / (smse(expected, y, "none") + _TINY)),
+        "ignored": numpy(size(x - pairs.x) / (size(pairs.x) + _TINY)),
     }
 
 
@@ -235,7 +236,7 @@ def _prepared(
         raise OrbitscopeError(f"{who}: `batch` must be at least 1, got {batch}.")
     subject = Subject.of(model)
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
-    return subject, pairs, _predict(model, pairs.x, batch)
+    return subject, pairs, predict(model, pairs.x, batch)
 
 
 def _origin(pairs: Transitions) -> dict[str, tuple[str, np.ndarray]]:

@@ -1,6 +1,7 @@
 """How far a model's output is from commuting with a group."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,21 +9,19 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
-from ...emulators import smse
-from ...symmetry import GridAction, Group, Isometry
-from .._provenance import stamp
-from .._sample import resolve, sample_for
-from .._subject import Subject, doubled
-from ._breaking import Copies, as_variables, blocks, field_scale, subgroup_members
-
-_TINY = 1e-30
+from ...data import Examples, Trajectories
+from ...symmetry import Action, Group, Symmetry
+from .._measure import TINY, ErrorOf, error_of, numpy, precision_floor, predict, skill_of
+from .._provenance import actions_of, stamp
+from .._sample import Transitions, resolve, sample_for
+from .._subject import Subject
+from ._breaking import Copies, as_variables, blocks, subgroup_members
 
 
 def equivariance(
     model: nn.Module,
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     elements: list[str] | None = None,
     trajectories: int | None = 16,
@@ -65,47 +64,61 @@ def equivariance(
 
     Raises `OrbitscopeError` for a model or data that cannot be probed (see `check_module`, `sample_transitions`, `GridAction`).
     """
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     if batch < 1:
         raise OrbitscopeError(f"equivariance: `batch` must be at least 1, got {batch}.")
-    group, chosen, action = resolve(data, group, elements, subject.frames)
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
+    if not truth and isinstance(data, Examples):
+        raise OrbitscopeError("equivariance: `truth` False is for trajectories of states; examples have their y.")
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=int(truth))
-    plain = _predict(model, pairs.x, batch)
-    persistence = subject.last(pairs.x)
+    model, output = subject.module, symmetry.output
+    plain = predict(model, pairs.x, batch)
+    same = subject.answer is None or (pairs.x.shape == pairs.y.shape and symmetry.input is symmetry.output)
+    persistence = subject.last(pairs.x) if same else None
+    error = error_of(output, pairs.y)
     y = pairs.y if truth else plain
-    compared = chosen if group.identity in chosen else (group.identity, *chosen)
+    compared = chosen if any(g.is_identity for g in chosen) else (group.identity, *chosen)
     names, members = subgroup_members(group, compared)
-    mask = torch.stack([action.mask(g) for g in compared]).all(0).to(plain.device)
-    copies = Copies(members, field_scale(pairs.y, data.layout), mask)
+    mask = torch.stack([output.mask(g) for g in compared]).all(0).to(plain.device)
+    copies = Copies(members, output, pairs.y, mask)
     extent = blocks(len(plain), len(compared) * plain[0].numel() * 3 * 8)
     columns, sums, done = [], [], 0
     for part in extent:
         rows, back = [], []
         for g in compared:
-            answer = _predict(model, action(g, pairs.x[part]), batch)
-            back.append(plain[part] if g == group.identity else action(g.inverse(), answer))
+            answer = predict(model, symmetry.input(g, pairs.x[part]), batch)
+            back.append(plain[part] if g.is_identity else output(g.inverse(), answer))
             if g in chosen:
-                rows.append(_compare(answer, plain[part], y[part], g, action))
+                rows.append(compare(answer, plain[part], y[part], g, output, error))
             done += 1
             if progress is not None:
                 progress(done, len(compared) * len(extent))
         columns.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        sums.append(copies.sums(back, persistence[part], y[part]))
-    floor = _precision_floor(model, pairs.x, plain)
-    result = _result(columns, sums, data, compared, chosen, members, names)
-    skill = smse(plain, y, "none") / (smse(persistence, y, "none") + _TINY)
-    result["skill"] = ("transition", _numpy(skill))
-    result["floor"] = ("element", np.array([floor + action.error(g, plain[: min(4, len(plain))]) for g in chosen]))
+        sums.append(copies.sums(back, None if persistence is None else persistence[part], y[part]))
+    floor = precision_floor(model, pairs.x, plain, output)
+    result = _result(columns, sums, compared, chosen, members, names)
+    skill, baseline = _skill(plain, persistence, pairs, y, output, error)
+    result["skill"] = ("transition", numpy(skill))
+    result["floor"] = ("element", np.array([floor + output.error(g, plain[: min(4, len(plain))]) for g in chosen]))
     result = result.assign_coords(
-        channel=list(data.layout.channel_names), trajectory=("transition", pairs.trajectory_of), time=("transition", pairs.time_of)
+        channel=list(output.channels), trajectory=("transition", pairs.trajectory_of), time=("transition", pairs.time_of)
     )
     if not truth:
         for name in ("relative_error", "relative_error_by_channel", "skill", "copy_error", "squared_error", "step"):
             result[name] = result[name] * np.nan
     for name, words in _WORDS.items():
         result[name].attrs.update(long_name=words, units="1")
-    result.attrs["truth"] = int(truth)
-    return stamp(result, "equivariance", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times))
+    result.attrs.update(truth=int(truth), baseline=baseline, error=error.name, **actions_of(symmetry))
+    return stamp(
+        result,
+        "equivariance",
+        group,
+        data,
+        subject,
+        seed=seed,
+        trajectories=len(pairs.trajectories),
+        times=len(pairs.times),
+    )
 
 
 _WORDS = {
@@ -116,12 +129,18 @@ _WORDS = {
 }
 
 
+def _skill(plain: Tensor, persistence: Tensor | None, pairs: Transitions, y: Tensor, output: Action, error: ErrorOf) -> tuple[Tensor, str]:
+    """The error over that of persistence for states, over that of the best constant or linear map for other answers; which it was."""
+    if persistence is not None:
+        return error.each(plain, y) / (error.each(persistence, y) + TINY), "persistence"
+    return skill_of(plain, pairs.x, y, pairs.trajectory_of, output)
+
+
 def _result(
     columns: list[dict[str, np.ndarray]],
     sums: list[dict[str, np.ndarray]],
-    data: Trajectories,
-    compared: Sequence[Isometry],
-    chosen: Sequence[Isometry],
+    compared: Sequence[Any],
+    chosen: Sequence[Any],
     members: np.ndarray,
     names: list[str],
 ) -> xr.Dataset:
@@ -136,36 +155,17 @@ def _result(
     return asked.assign({name: xr.Variable(*value) for name, value in by_element.items()})
 
 
-def _compare(answer: Tensor, plain: Tensor, y: Tensor, g: Isometry, action: GridAction) -> dict[str, np.ndarray]:
-    expected, gy = action(g, plain), action(g, y)
-    mask = action.mask(g).to(answer)
-    gap = ((answer - expected) * mask).square().sum((-2, -1))
-    size = (expected * mask).square().sum((-2, -1))
-    moved = smse(answer * mask, gy * mask, "channel")
-    original = smse(expected * mask, gy * mask, "channel")  # the error of g f(x) on g y: that of f(x) on y, in the moved channels
+def compare(answer: Tensor, plain: Tensor, y: Tensor, g: Any, output: Action, error: ErrorOf) -> dict[str, np.ndarray]:
+    """Commutator and relative error of the answers f(gx) to f(x), whole and by channel, as in `equivariance`."""
+    expected, gy = output(g, plain), output(g, y)
+    gap, size = output.squares(answer, expected, g), output.squares(expected, None, g)
+    if (mask := output.mask(g)).ndim:
+        answer, expected, gy = (v * mask.to(answer) for v in (answer, expected, gy))
+    ours = error.channel(answer, gy)
+    original = error.channel(expected, gy)  # the error of g f(x) on g y: that of f(x) on y, in the moved channels
     return {
-        "commutator": _numpy((gap.sum(1) / (size.sum(1) + _TINY)).sqrt()),
-        "commutator_by_channel": _numpy((gap / (size + _TINY)).sqrt()),
-        "relative_error": _numpy(moved.mean(1) / (original.mean(1) + _TINY)),
-        "relative_error_by_channel": _numpy(moved / (original + _TINY)),
+        "commutator": numpy(output.relative(answer, expected, g)),
+        "commutator_by_channel": numpy((gap / (size + TINY)).sqrt()),
+        "relative_error": numpy(ours.mean(1) / (original.mean(1) + TINY)),
+        "relative_error_by_channel": numpy(ours / (original + TINY)),
     }
-
-
-def _predict(model: nn.Module, states: Tensor, batch: int) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([model(part) for part in states.split(batch)])
-
-
-def _precision_floor(model: nn.Module, x: Tensor, plain: Tensor, sample: int = 4) -> float:
-    """Relative distance of the output to the same model's in float64; a model that cannot be converted gets ten rounding units."""
-    if plain.dtype == torch.float64:
-        return 10 * torch.finfo(torch.float64).eps
-    try:
-        exact = _predict(doubled(model), x[:sample].double(), sample)
-    except (RuntimeError, TypeError, NotImplementedError):
-        return 10 * torch.finfo(plain.dtype).eps
-    return float((plain[:sample].double() - exact).norm() / (exact.norm() + _TINY))
-
-
-def _numpy(values: Tensor) -> np.ndarray:
-    return values.double().cpu().numpy()

@@ -1,6 +1,7 @@
 """Equivariance of roll-outs, by the number of steps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +12,11 @@ from ..._errors import OrbitscopeError
 from ...data import Trajectories
 from ...emulators import smse
 from ...nn import frames_of
-from ...symmetry import GridAction, Group, Isometry
+from ...symmetry import Group, Symmetry
+from .._measure import numpy
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for, windows
 from .._subject import Subject, doubled
-from ._equivariance import _numpy
 
 _TINY = 1e-30
 _SAMPLE = 4
@@ -50,7 +51,7 @@ def roll(model: nn.Module, state: Tensor, steps: int) -> list[Tensor]:
 def equivariance_by_step(
     model: nn.Module,
     data: Trajectories,
-    group: Group | str,
+    group: Symmetry | Group | str,
     steps: int | None = None,
     *,
     start: int | None = None,
@@ -85,7 +86,7 @@ def equivariance_by_step(
         )
     if batch < 1:
         raise OrbitscopeError(f"equivariance_by_step: `batch` must be at least 1, got {batch}.")
-    group, chosen, action = resolve(data, group, elements, subject.frames)
+    group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     pairs = sample_for(subject, data, trajectories=trajectories, times=1, seed=seed)
     x, truth = _truth(data, pairs, subject.frames, start, steps)
     plain = _roll(model, x, steps, batch)
@@ -93,12 +94,12 @@ def equivariance_by_step(
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("commutator", "relative_error")}
     floors = []
     for done, g in enumerate(chosen):
-        for name, value in _compared(model, x, truth, plain, g, action, batch).items():
+        for name, value in _compared(model, x, truth, plain, g, symmetry, batch).items():
             rows[name].append(value)
-        floors.append(precision + np.array([action.error(g, state[:_SAMPLE]) for state in plain]))
+        floors.append(precision + np.array([symmetry.output.error(g, state[:_SAMPLE]) for state in plain]))
         if progress is not None:
             progress(done + 1, len(chosen))
-    skill = [_numpy(smse(plain[k], truth[k], "none") / (smse(subject.last(x), truth[k], "none") + _TINY)) for k in range(steps)]
+    skill = [numpy(smse(plain[k], truth[k], "none") / (smse(subject.last(x), truth[k], "none") + _TINY)) for k in range(steps)]
     commutator, floor = np.stack(rows["commutator"]), np.stack(floors)
     dims = ("element", "step", "trajectory")
     result = xr.Dataset(
@@ -136,16 +137,16 @@ def _roll(model: nn.Module, x: Tensor, steps: int, batch: int) -> Tensor:
         return torch.cat([torch.stack(roll(model, state, steps)) for state in x.split(batch)], 1)
 
 
-def _compared(
-    model: nn.Module, x: Tensor, truth: Tensor, plain: Tensor, g: Isometry, action: GridAction, batch: int
-) -> dict[str, np.ndarray]:
-    answer, expected, moved = _roll(model, action(g, x), len(plain), batch), action(g, plain), action(g, truth)
-    mask = action.mask(g).to(answer)
+def _compared(model: nn.Module, x: Tensor, truth: Tensor, plain: Tensor, g: Any, symmetry: Symmetry, batch: int) -> dict[str, np.ndarray]:
+    output = symmetry.output
+    answer = _roll(model, symmetry.input(g, x), len(plain), batch)
+    expected, moved = (torch.stack([output(g, state) for state in states]) for states in (plain, truth))
+    mask = output.mask(g).to(answer)
     size = lambda v: (v * mask).double().flatten(2).norm(dim=2)  # noqa: E731
     errors = [smse((a * mask).flatten(0, 1), (moved * mask).flatten(0, 1), "none").reshape(len(plain), -1) for a in (answer, expected)]
     return {
-        "commutator": _numpy(size(answer - expected) / (size(expected) + _TINY)),
-        "relative_error": _numpy(errors[0] / (errors[1] + _TINY)),
+        "commutator": numpy(size(answer - expected) / (size(expected) + _TINY)),
+        "relative_error": numpy(errors[0] / (errors[1] + _TINY)),
     }
 
 
@@ -158,7 +159,7 @@ def _precision(model: nn.Module, x: Tensor, plain: Tensor) -> np.ndarray:
         exact = _roll(doubled(model), x.double(), len(plain), len(x))
     except (RuntimeError, TypeError, NotImplementedError):
         return fallback
-    return _numpy((plain.double() - exact).flatten(1).norm(dim=1) / (exact.flatten(1).norm(dim=1) + _TINY))
+    return numpy((plain.double() - exact).flatten(1).norm(dim=1) / (exact.flatten(1).norm(dim=1) + _TINY))
 
 
 def _growth(commutator: np.ndarray, floor: np.ndarray) -> np.ndarray:

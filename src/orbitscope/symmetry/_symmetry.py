@@ -1,0 +1,100 @@
+"""The claim that a map commutes with a group, whatever goes in and comes out."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._errors import OrbitscopeError
+from ._action import Action
+from ._grid import Grid
+from ._grid_action import GridAction
+from ._group import Group
+from ._groups import parse_group
+from ._layout import Layout
+from ._states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class OnGrid(Protocol):
+    """What `Symmetry.of` needs of data: a layout and a grid."""
+
+    @property
+    def layout(self) -> Layout: ...
+    @property
+    def grid(self) -> Grid: ...
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    r"""The claim $f(g x) = g f(x)$ for all g of a group, with an action on what goes into f and another on what comes out.
+
+    * `group`: its elements act through both actions. `input`: moves x. `output`: moves f(x) and the truth y.
+    * `name`: for results and reports; by default that of the group.
+
+    A field on a grid has one action for both (`Symmetry.of`). A policy takes an observation and gives an action; a classifier's output is
+    `Invariant`; a Galilean boost moves the next state further than the state (`boosts`); a planner takes (state, noise).
+
+    >>> from orbitscope.symmetry import FieldAction, Invariant, Values, dihedral
+    >>> distance = Symmetry(dihedral(4), FieldAction(Layout.of("offset:vector"), Values()), Invariant(("distance",)))
+    >>> distance
+    Symmetry(D4: offset_x, offset_y -> distance)
+    """
+
+    group: Group
+    input: Action[Any]
+    output: Action[Any]
+    name: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.group, str):
+            object.__setattr__(self, "group", parse_group(self.group))
+        for what in ("input", "output"):
+            if not isinstance(getattr(self, what), Action):
+                came = type(getattr(self, what)).__name__
+                raise OrbitscopeError(f"Symmetry: `{what}` should be an action (FieldAction, GridAction, PartsAction, ...), got {came}.")
+        object.__setattr__(self, "name", self.name or self.group.name)
+
+    @classmethod
+    def of(cls, data: OnGrid, group: "Group | str", *, frames: int = 1) -> "Symmetry":
+        """A group of isometries on fields on a grid, moving states and next states alike; words are read on the grid of the data.
+
+        With `frames` > 1 the action moves stacks of so many states too.
+        """
+        if isinstance(group, str):
+            group = parse_group(group, points=data.grid.shape)
+        action = GridAction(data.layout, data.grid, frames=frames)
+        return cls(group, action, action)
+
+    def pair(self, element: Any, x: State, y: State) -> tuple[State, State]:
+        """The moved example."""
+        return self.input(element, x), self.output(element, y)
+
+    def require(self, element: Any) -> None:
+        """Raise `OrbitscopeError` unless both sides can be moved by the element."""
+        self.input.require(element)
+        self.output.require(element)
+
+    def is_exact(self, element: Any) -> bool:
+        """Whether no side is resampled."""
+        return self.input.is_exact(element) and self.output.is_exact(element)
+
+    def elements(self, names: "Sequence[str] | None" = None, count: int | None = None, seed: int = 0) -> tuple[Any, ...]:
+        """The elements to look at: all of a finite group, `count` (by default 8) of another one, or those `names` name."""
+        found = self.group.probes(count, seed) if hasattr(self.group, "probes") else self.group.elements
+        if names is not None:
+            known = {g.name: g for g in found}
+            if missing := [n for n in names if n not in known]:
+                raise OrbitscopeError(f"Group {self.group.name}: no element is called {missing[0]!r}. Known: {', '.join(known)}.")
+            found = tuple(known[n] for n in names)
+        for g in found:
+            self.require(g)
+        return found
+
+    def __repr__(self) -> str:
+        return f"Symmetry({self.name}: {_said(self.input)} -> {_said(self.output)})"
+
+
+def _said(action: Action[Any]) -> str:
+    names = action.channels
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
