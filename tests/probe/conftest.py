@@ -1,12 +1,16 @@
 """Small data of known content."""
 
 import functools
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from orbitscope import Grid, Layout, Trajectories, equation, simulate
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,16 @@ class Task:
     symmetry: Symmetry
     plan: Plan
 
+    @property
+    def width(self) -> int:
+        """Numbers in one answer."""
+        return self.subject.outputs(self.pairs.x[:1])
+
+    @property
+    def outputs(self) -> int:
+        """Numbers in all answers."""
+        return self.subject.outputs(self.pairs.x)
+
     def kets(self) -> tuple[Tensor, Tensor]:
         """Gradients [N, p] and losses [N] of the untransformed transitions."""
         return example_gradients(self.subject, self.ket_loss, *self._targets(self.ket_loss, self.pairs.x, self.pairs.y), self.plan.chunk)
@@ -118,7 +128,7 @@ class GramEngine(ElementEngine):
         if metric.needs_pushforward:
             self.pushed = task.push(self.kets)
             self.pushed_own = gram(self.pushed, self.pushed)
-            self.check = self._verify(self.pushed[0, : task.pairs.y[0].numel()])
+            self.check = self._verify(self.pushed[0, : task.width])
 
     def answer(self, bras: Tensor, loss: Tensor) -> Answer:
         same = bras is self.kets
@@ -131,7 +141,7 @@ class GramEngine(ElementEngine):
 
     def _pushed_products(self, bras: Tensor) -> tuple[Tensor, Tensor]:
         """(J bras)(J kets)^T and (J bras)(J bras)^T, a few states at a time, so that J bras is never kept."""
-        x, width = self.task.pairs.x, self.task.pairs.y[0].numel()
+        x, width = self.task.pairs.x, self.task.width
         cross = torch.zeros(len(bras), len(self.kets), dtype=torch.float64, device=bras.device)
         own = torch.zeros(len(bras), len(bras), dtype=torch.float64, device=bras.device)
         for start in range(0, len(x), self.task.plan.push_chunk):
@@ -158,9 +168,9 @@ class OrbitEngine(Engine):
         for part in x.split(self.task.plan.push_chunk):
             moved = self.task.push(everything, part)
             if math.isnan(self.check):
-                self.check = self._verify(moved[0, : self.task.pairs.y[0].numel()])
+                self.check = self._verify(moved[0, : self.task.width])
             pushed += gram(moved, moved)
-        whole, rank, condition = self.metric.products(gram(everything, everything), pushed / self.task.pairs.y.numel(), everything.dtype)
+        whole, rank, condition = self.metric.products(gram(everything, everything), pushed / self.task.outputs, everything.dtype)
         n, position = len(self.kets), 1
         for bras, loss in made:
             at = slice(0, n) if bras is self.kets else slice(position * n, (position + 1) * n)
@@ -218,10 +228,10 @@ class SketchEngine(ElementEngine):
         self.metric, self.draws = metric, draws
         x = task.pairs.x
         pushed = task.push(self.kets)
-        self.check = self._verify(pushed[0, : task.pairs.y[0].numel()])
+        self.check = self._verify(pushed[0, : task.width])
         self.own = gram(self.kets, self.kets)
-        self.curved = pullback(task.subject, x, pushed, task.plan.chunk, task.plan.together) / task.pairs.y.numel()
-        self.pushed_own = gram(pushed, pushed) / task.pairs.y.numel()
+        self.curved = pullback(task.subject, x, pushed, task.plan.chunk, task.plan.together) / task.outputs
+        self.pushed_own = gram(pushed, pushed) / task.outputs
         del pushed
         self.probes = output_probes(task.subject, x, draws, 0, task.plan.chunk)
         self.probed = self.probes @ self.kets.T  # [draws * N, N]
@@ -246,7 +256,7 @@ class SketchEngine(ElementEngine):
 
         def respond(sketched: Tensor, draws: int) -> tuple[Response, Tensor]:
             known = combine.T @ cross.T
-            own = known + known.T - combine.T @ self.pushed_own @ combine + sketched / (draws * self.task.pairs.y.numel())
+            own = known + known.T - combine.T @ self.pushed_own @ combine + sketched / (draws * self.task.outputs)
             pushed = blocks(self.pushed_own, cross, (own + own.T) / 2)
             return self.metric.response(matrix, pushed, n, bras.dtype), pushed
 
