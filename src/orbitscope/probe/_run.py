@@ -22,11 +22,10 @@ from ._provenance import command, machine, versions
 from ._sample import resolve, sample_for
 from ._subject import Subject
 from .data._audit import audit
-from .learning._curvature import metric_of
 from .learning._influence import influence
 from .learning._metric import Metric
 from .learning._plan import Plan
-from .learning._steptest import can_step, step_test
+from .learning._steptest import step_test
 from .output._equivariance import equivariance
 from .verdicts._learnt import MARGIN, TOLERANCE
 from .verdicts._verdict import verdict
@@ -169,7 +168,7 @@ def _taken(
     report: Callable[[str], Callable[[int, int], None] | None],
 ) -> dict[str, xr.Dataset]:
     """The step test on a few elements of a point group; shifts would only repeat it."""
-    if not config.steps or all(g.is_translation for g in group) or not can_step(metric_of(config.metric, config.damping)):
+    if not config.steps or all(g.is_translation for g in group):
         return {}
     chosen = [some[i] for i in spread(len(some), 4)]
     steps = step_test(

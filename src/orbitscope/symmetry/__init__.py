@@ -12,6 +12,7 @@ from ._interpolate import fourier_shift
 from ._isometry import Isometry
 from ._layout import Field, Layout
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
+from ._moving_action import BoostAction, ScalingAction
 from ._octahedral import OCTAHEDRAL_IRREPS, octahedral_irrep
 from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
 from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
@@ -22,6 +23,7 @@ __all__ = [
     "OCTAHEDRAL_IRREPS",
     "Action",
     "Boost",
+    "BoostAction",
     "Boundary",
     "Centring",
     "Charts",
@@ -46,6 +48,7 @@ __all__ = [
     "Representation",
     "Scalar",
     "Scaling",
+    "ScalingAction",
     "Stack",
     "State",
     "Symmetry",

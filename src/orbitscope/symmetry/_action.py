@@ -1,6 +1,7 @@
 """What an action is: how the elements of a group move states of one kind, and how two such states are compared."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -11,6 +12,8 @@ from ._states import State, mapped, parts
 
 E = TypeVar("E", bound=Any)
 _TINY = 1e-30
+_STEP = 1e-2
+_CENTRAL = (3 / 4, -3 / 20, 1 / 60)  # of f(kh) - f(-kh), error of order h^6
 
 
 class Action(ABC, Generic[E]):
@@ -95,6 +98,19 @@ class Action(ABC, Generic[E]):
             sizes = torch.tensor([next(scales) for _ in range(b.shape[1])], dtype=torch.float64)
             found.append((1 / (b.shape[2] * sizes)).sqrt().repeat_interleave(b.shape[2]))
         return torch.cat(found)
+
+    def tangent(self, flow: Callable[[float], E], state: State) -> State:
+        r"""$\frac{d}{dt} g_t s$ at t = 0 along a one-parameter group `flow`: t -> $g_t$.
+
+        By central differences of sixth order in float64, exact to $10^{-12}$ of the state for flows of unit speed.
+        """
+        wide = mapped(lambda t: t.double() if t.is_floating_point() else t, state)
+        total = None
+        for k, weight in enumerate(_CENTRAL, 1):
+            ahead, behind = self(flow(k * _STEP), wide), self(flow(-k * _STEP), wide)
+            term = mapped(lambda a, b, w=weight: (a - b) * (w / _STEP), ahead, behind)
+            total = term if total is None else mapped(torch.add, total, term)
+        return mapped(lambda a, like: a.to(like.dtype), total, state)
 
     def describe(self) -> dict[str, Any]:
         """Plain data for the attributes of a result."""

@@ -166,6 +166,10 @@ class Boost(PairSymmetry):
         back = self._carried(self._carried(state, dt), -dt)
         return float((back - state).norm() / (state.norm() + torch.finfo(state.dtype).tiny))
 
+    def is_exact(self, time: float) -> bool:
+        """Whether the displacement at `time` is by whole cells."""
+        return self._action.is_exact(self._shift(time))
+
     @cached_property
     def _roles(self) -> dict[str, str]:
         return field_meanings("Boost", self.layout, self.roles)

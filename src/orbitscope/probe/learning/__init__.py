@@ -3,13 +3,15 @@
 from ._applied import Applied
 from ._blocks import coherence_blocks
 from ._curvature import Adam, GaussNewtonFull
+from ._gauss_newton import GaussNewton
 from ._influence import influence
 from ._kronecker import Kronecker
 from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._losses import bra_loss
-from ._metric import Euclidean, GaussNewton, Metric, Response
+from ._metric import Euclidean, Metric
 from ._normalise import normalised, standardised_matrix
 from ._plan import Plan, memory_bytes, plan_influence
+from ._response import Response
 from ._spectrum import spectrum
 from ._steps import influence_by_step
 from ._steptest import step_test

@@ -2,13 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from .._gradients import gram
 from .._subject import Subject
-from ._metric import Metric, Response
+from ._engine import Answer, ElementEngine, Engine, Task, rowwise
+from ._metric import Metric
+from ._response import Response
 
 Inverse = Callable[[Tensor], tuple[Tensor, float]]
 """Vectors [K, p] -> (inverse metric times each, largest relative residual; NaN where nothing was iterated)."""
@@ -16,6 +20,10 @@ Inverse = Callable[[Tensor], tuple[Tensor, float]]
 
 class Applied(Metric):
     """A metric that acts on whole vectors: write `inverse`, and everything else follows."""
+
+    fixed: ClassVar[bool] = True
+    estimated: ClassVar[bool] = False
+    """Whether the metric is an estimate from random draws, so that every coherence has a standard error."""
 
     @abstractmethod
     def inverse(self, subject: Subject, x: Tensor, chunk: int) -> Inverse:
@@ -26,5 +34,51 @@ class Applied(Metric):
         jackknife's variance that counts (below 1 where the draws are a large part of all that there are, 0 where the metric is exact)."""
         return self.inverse(subject, x, chunk), [], 0.0
 
+    def engine(self, task: Task) -> Engine:
+        return AppliedEngine(task, self)
+
+    def directions(self, task: Task, gradients: Tensor, bras: Tensor, picked: Tensor) -> Tensor:
+        return self.inverse(task.subject, task.pairs.x, task.plan.chunk)(gradients[picked])[0]
+
+    def lift(self, subject: Subject, x: Tensor, chunk: int, who: str) -> Callable[[Tensor], Tensor]:
+        inverse = self.inverse(subject, x, chunk)
+        return lambda vectors: inverse(vectors)[0]
+
     def response(self, gram: Tensor, pushed: Tensor | None, kets: int, dtype: torch.dtype) -> Response:
         raise OrbitscopeError(f"{self.name}: inner products do not determine this metric; it acts on vectors (`inverse`).")
+
+
+class AppliedEngine(ElementEngine):
+    """Metrics whose inverse acts on vectors."""
+
+    def __init__(self, task: Task, metric: "Applied") -> None:
+        super().__init__(task)
+        self.inverse, self.folds, self.share = metric.inverses(task.subject, task.pairs.x, task.plan.chunk)
+        self.lifted, self.residual = self.inverse(self.kets)
+        self.ket_self = rowwise(self.kets, self.lifted)
+        self.estimated = bool(self.folds) or metric.estimated
+        self.of_folds = [fold(self.kets)[0] for fold in self.folds]
+
+    def answer(self, bras: Tensor, loss: Tensor) -> Answer:
+        if bras is self.kets:
+            own, residual = self.ket_self, self.residual
+        else:
+            lifted, residual = self.inverse(bras)
+            own = rowwise(bras, lifted)
+        cross = gram(bras, self.lifted)
+        worst = max(residual, self.residual)
+        response = Response(cross, own, self.ket_self, len(bras) + len(self.kets), float("nan"), worst)
+        return Answer(response, loss, error=self._error(bras, response) if self.estimated else None)
+
+    def _error(self, bras: Tensor, response: Response) -> Tensor:
+        """Standard error of the coherence: a jackknife over the folds of an estimated metric; 0 where exact, NaN where none is known."""
+        if self.share == 0.0:
+            return torch.zeros_like(response.cross)
+        if len(self.folds) < 2:
+            return torch.full_like(response.cross, float("nan"))
+        found = []
+        for fold, lifted in zip(self.folds, self.of_folds, strict=True):
+            own, ket = rowwise(bras, fold(bras)[0]), rowwise(self.kets, lifted)
+            found.append(Response(gram(bras, lifted), own, ket, 0, float("nan")).coherence)
+        count, values = len(found), torch.stack(found)
+        return (self.share * (count - 1) / count * (values - values.mean(0)).square().sum(0)).sqrt()

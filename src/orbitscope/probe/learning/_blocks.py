@@ -19,9 +19,8 @@ from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
-from ._applied import Applied, Inverse
 from ._curvature import metric_of
-from ._metric import Euclidean, Metric
+from ._metric import Metric
 
 _LARGEST = 16
 _GAP = 0.1
@@ -70,7 +69,7 @@ def coherence_blocks(
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
     rule = metric_of(metric)
-    lift = lifted(rule, subject, pairs.x, chunk, "coherence_blocks")
+    lift = rule.lift(subject, pairs.x, chunk, "coherence_blocks")
     same, other = [], []
     for done, rows in enumerate(_by_time(subject, pairs, chosen, symmetry, loss, chunk), 1):
         values = _cosines(rows, lift)  # [bra element, bra trajectory, ket element, ket trajectory]
@@ -81,16 +80,6 @@ def coherence_blocks(
         if progress is not None:
             progress(done, len(pairs.times))
     return _result(np.concatenate(same, -1), np.concatenate(other, -1), chosen, group, data, subject, rule, threshold, seed)
-
-
-def lifted(rule: Metric, subject: Subject, x: Tensor, chunk: int, who: str) -> Callable[[Tensor], Tensor]:
-    """The inverse metric on vectors; raises `OrbitscopeError` for a metric that only knows inner products."""
-    if isinstance(rule, Euclidean):
-        return lambda vectors: vectors
-    if not isinstance(rule, Applied):
-        raise OrbitscopeError(f"{who}: `metric` should be euclidean or one that acts on vectors (Kronecker, Adam), got {rule.name!r}.")
-    inverse: Inverse = rule.inverse(subject, x, chunk)
-    return lambda vectors: inverse(vectors)[0]
 
 
 def _by_time(

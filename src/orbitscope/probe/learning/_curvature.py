@@ -12,9 +12,10 @@ from ...emulators import second_moments
 from .._gradients import flatten, pullback, pushforward
 from .._subject import Subject
 from ._applied import Applied, Inverse
+from ._gauss_newton import GaussNewton
 from ._kronecker import Kronecker
 from ._krylov import solve
-from ._metric import Euclidean, GaussNewton, Metric
+from ._metric import Euclidean, Metric
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class GaussNewtonFull(Applied):
             return answer.solution.to(vectors.dtype), float(answer.residual.max())
 
         return apply
+
+    def kept(self, subject: Subject, x: Tensor, elements: int) -> int:
+        return super().kept(subject, x, elements) + 2 * len(x) * (self.depth // 2) * subject.count * 8  # the Krylov basis, float64
+
+    @property
+    def advice(self) -> str:
+        return ", or metric='gauss_newton', which keeps no Krylov basis"
 
     @property
     def settings(self) -> dict[str, Any]:

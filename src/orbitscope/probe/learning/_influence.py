@@ -19,7 +19,7 @@ from .._provenance import actions_of, stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
 from ._curvature import metric_of
-from ._engine import Answer, Task, make_engine
+from ._engine import Answer, Task
 from ._losses import bra_loss as named_loss
 from ._metric import Metric
 from ._normalise import cosine
@@ -94,15 +94,17 @@ def influence(
         if value < 1:
             raise OrbitscopeError(f"influence: `{name}` must be at least 1, got {value}.")
     rule = metric_of(metric, damping)
+    if sketch is not None:
+        rule = rule.sketched(sketch)
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
     loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
     later = data.replace(dt=lead * data.dt) if isinstance(data, Trajectories) else data
     other = loss if bra_loss is None else named_loss(bra_loss, later)
-    plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), sketch=sketch, memory=memory, chunk=chunk)
+    plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), memory=memory, chunk=chunk)
     if planned is not None:
         planned(plan)
-    engine = make_engine(Task(subject, pairs, loss, other, symmetry, plan), rule, sketch)
+    engine = rule.engine(Task(subject, pairs, loss, other, symmetry, plan))
     answers = []
     for done, answer in enumerate(engine.run(chosen), 1):
         answers.append(answer)
@@ -121,7 +123,7 @@ def influence(
         loss=names[0],
         bra_loss=names[1],
         pushforward_check=engine.check,
-        sketch=sketch or 0,
+        sketch=getattr(rule, "sketch", None) or 0,
         plan=str(plan),
         test=_said(result, len(pairs.trajectories)),
         **actions_of(symmetry),

@@ -41,6 +41,7 @@ class Kronecker(Applied):
     seed: int = 0
     largest: int = 4096
     name: ClassVar[str] = "kronecker"
+    estimated: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (self.damping > 0 and self.probes >= 1):
@@ -84,6 +85,11 @@ class Kronecker(Applied):
             return torch.cat(parts, 1), float("nan")
 
         return apply
+
+    def kept(self, subject: Subject, x: Tensor, elements: int) -> int:
+        row = len(x) * subject.count * x.element_size()
+        held = min(self.probes, subject.outputs(x[:1])) * row
+        return 2 * row + (held if held <= HELD else row) + 11 * row  # kets lifted by the metric and by its 8 folds
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from .._subject import Subject
-from ._curvature import GaussNewtonFull
-from ._kronecker import HELD, Kronecker
-from ._metric import GaussNewton, Metric
+from ._metric import Metric
 
 _UNITS = {
     "": 1,
@@ -76,7 +74,6 @@ def plan_influence(
     metric: Metric,
     *,
     elements: int,
-    sketch: int | None = None,
     memory: str | int | None = None,
     chunk: int = 8,
 ) -> Plan:
@@ -84,7 +81,7 @@ def plan_influence(
 
     Raises `OrbitscopeError` if what must be kept, with one example at work, exceeds the budget, and says what would help.
     """
-    kept, saved = kept_bytes(subject, x, metric, elements, sketch), saved_bytes(subject, x[:1])
+    kept, saved = kept_bytes(subject, x, metric, elements), saved_bytes(subject, x[:1])
     gradient = int(_GRADIENT_FACTOR * saved) + 3 * subject.count * x.element_size()
     push = int(_PUSH_FACTOR * saved) + 2 * subject.count * x.element_size()
     count = len(x)
@@ -99,7 +96,7 @@ def plan_influence(
         least = _words(parts * max(gradient, push))
         raise OrbitscopeError(
             f"influence: {_words(kept)} must be kept and {least} is needed for one example, more than the budget of {_words(budget)}. "
-            f"Take fewer trajectories or times, or a larger budget{_advice(metric, sketch)}."
+            f"Take fewer trajectories or times, or a larger budget{metric.advice}."
         )
     together = next(t for t in (8, 4, 2, 1) if t == 1 or free >= t * push)
     plan = Plan(min(chunk, count, max(1, free // gradient)), min(count, most, max(1, free // (together * push))), together)
@@ -110,24 +107,9 @@ def _working(plan: Plan, metric: Metric, gradient: int, push: int) -> int:
     return plan.chunk * gradient + (plan.push_chunk * plan.together * push if metric.needs_pushforward else 0)
 
 
-def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int, sketch: int | None) -> int:
+def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int) -> int:
     """Bytes of the arrays that live through the run, from their shapes."""
-    examples, p, size = len(x), subject.count, x.element_size()
-    gradients = 2 * examples * p * size
-    if isinstance(metric, GaussNewton) and metric.span == "orbit":
-        gradients = (elements + 1) * examples * p * size
-    extra = 0
-    if metric.needs_pushforward and sketch is None:
-        extra = examples * subject.outputs(x) * size
-    elif sketch is not None:
-        extra = (sketch * examples + examples) * p * size + examples * subject.outputs(x) * size
-    elif isinstance(metric, GaussNewtonFull):
-        extra = 2 * examples * (metric.depth // 2) * p * 8
-    elif isinstance(metric, Kronecker):
-        draws = min(metric.probes, subject.outputs(x[:1]))
-        held = draws * examples * p * size
-        extra = (held if held <= HELD else examples * p * size) + 11 * examples * p * size  # kets lifted by the metric and its 8 folds
-    return 2 * p * size + gradients + extra
+    return 2 * subject.count * x.element_size() + metric.kept(subject, x, elements)
 
 
 def saved_bytes(subject: Subject, x: Tensor) -> int:
@@ -148,16 +130,6 @@ def saved_bytes(subject: Subject, x: Tensor) -> int:
         total = sum(seen.values())
         del kept
     return total
-
-
-def _advice(metric: Metric, sketch: int | None) -> str:
-    if sketch is not None:
-        return f", or fewer than {sketch} probes"
-    if isinstance(metric, GaussNewton) and metric.span == "orbit":
-        return ", or span='element'"
-    if isinstance(metric, GaussNewtonFull):
-        return ", or metric='gauss_newton', which keeps no Krylov basis"
-    return ""
 
 
 def _words(count: int) -> str:

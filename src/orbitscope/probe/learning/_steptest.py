@@ -11,16 +11,15 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 from ...data import Examples, Trajectories
 from ...symmetry import Group, Symmetry
-from .._gradients import Loss, gram, pushforward, unflatten
+from .._gradients import Loss, gram, unflatten
 from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import resolve, sample_for
 from .._subject import Subject, doubled
-from ._applied import Applied
 from ._curvature import metric_of
 from ._engine import Task
 from ._losses import bra_loss as named_loss
-from ._metric import Euclidean, GaussNewton, Metric
+from ._metric import Metric
 from ._plan import plan_influence
 
 
@@ -72,11 +71,13 @@ def step_test(
     task = Task(subject, pairs, loss, other, symmetry, plan)
     gradients, ket_loss = task.kets()
     picked = np.unique(np.linspace(0, len(pairs.x) - 1, min(kets, len(pairs.x))).round().astype(int))
-    steps = _Steps(task, rule, gradients, torch.as_tensor(picked, device=subject.device))
+    chosen_kets, fixed = torch.as_tensor(picked, device=subject.device), None
     predicted, measured, losses = [], [], []
     for done, g in enumerate(chosen, 1):
         bras, before = (gradients, ket_loss) if task.same(g) else task.bras(g)
-        directions = steps.directions(bras)  # [kets, p]
+        if fixed is None or not rule.fixed:
+            fixed = rule.directions(task, gradients, bras, chosen_kets)
+        directions = fixed  # chi^-1 ket, [kets, p]
         size = relative * ket_loss[picked].double() / gram(directions, gradients[picked]).diagonal()
         predicted.append(-(gram(directions, bras) * size[:, None]))
         measured.append(torch.stack([_losses(task, g, d, float(s)) - before.double() for d, s in zip(directions, size, strict=True)]))
@@ -86,35 +87,6 @@ def step_test(
     result = _result(predicted, measured, losses, [g.name for g in chosen])
     result.attrs.update(relative=relative, sign="negative = the loss falls", **rule.settings)
     return stamp(result, "step test", group, data, subject, seed=seed, kets=len(picked), **rule.settings)
-
-
-def can_step(rule: Metric) -> bool:
-    """Whether the metric names a direction to step in, not only inner products."""
-    return isinstance(rule, Applied | Euclidean | GaussNewton)
-
-
-class _Steps:
-    """The direction of the step of each picked ket; the span of `gauss_newton` depends on the element's bras."""
-
-    def __init__(self, task: Task, rule: Metric, gradients: Tensor, picked: Tensor) -> None:
-        if not can_step(rule):
-            raise OrbitscopeError(f"step_test: the metric {rule.name!r} knows inner products but no direction to step in.")
-        self.task, self.rule, self.gradients, self.picked = task, rule, gradients, picked
-        self.fixed = None
-        if isinstance(rule, Applied):
-            self.fixed = rule.inverse(task.subject, task.pairs.x, task.plan.chunk)(gradients[picked])[0]
-        elif isinstance(rule, Euclidean):
-            self.fixed = gradients[picked]
-
-    def directions(self, bras: Tensor) -> Tensor:
-        """chi^-1 ket, [kets, p]."""
-        if self.fixed is not None:
-            return self.fixed
-        assert isinstance(self.rule, GaussNewton)
-        span = self.gradients if bras is self.gradients else torch.cat([self.gradients, bras])
-        pushed = pushforward(self.task.subject, self.task.pairs.x, span, self.task.plan.push_chunk, self.task.plan.together)
-        combine = self.rule.coefficients(gram(span, span), gram(pushed, pushed) / pushed.shape[1], span.dtype)
-        return (combine[:, self.picked].T @ span.double()).to(span.dtype)
 
 
 @torch.no_grad()

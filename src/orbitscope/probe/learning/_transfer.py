@@ -19,7 +19,7 @@ from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
-from ._blocks import coherence_blocks, lifted
+from ._blocks import coherence_blocks
 from ._curvature import metric_of
 from ._metric import Metric
 
@@ -235,7 +235,7 @@ def _predicted(
         return total / len(x)
 
     kets, bras = (torch.stack([mean(pairs, g) for g in chosen]) for pairs in (train, test))
-    stepped = lifted(metric_of(metric), subject, train.x, chunk, "transfer_test")(kets.to(subject.dtype)).double()
+    stepped = metric_of(metric).lift(subject, train.x, chunk, "transfer_test")(kets.to(subject.dtype)).double()
     return (stepped @ bras.T).cpu().numpy(), (kets.sign() @ bras.T).cpu().numpy()
 
 

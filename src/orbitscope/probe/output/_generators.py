@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
 from ...physics import Equation
-from ...symmetry import Boost, Grid, Layout, Scaling
+from ...symmetry import Boost, Grid, Layout, Scaling, Symmetry
 
 Move = Callable[[Tensor], Tensor]
 _INNER = 0.6
@@ -87,6 +88,22 @@ def generator(name: str, data: Trajectories, equation: Equation | None = None, *
         return _faster(data, equation)
     known = ", ".join([*(f"t{a}" for a in axes), "rotation", "dilation", *(f"boost_{a}" for a in axes), "density", "scaling"])
     raise OrbitscopeError(f"generator: none is called {name!r}. Known here: {known}.")
+
+
+def generators_of(symmetry: Symmetry) -> list[Generator]:
+    """Those of a Lie group's algebra on what goes in and what comes out, one for each element of its basis.
+
+    Raises `OrbitscopeError` for a group that has no algebra.
+    """
+    group = symmetry.group
+    flows = getattr(group, "flows", None)
+    if flows is None:
+        raise OrbitscopeError(f"lie_derivative: {group.name} has no algebra, so there are no small moves. Use `equivariance`.")
+    return [_of_flow(name, symmetry, flow) for name, flow in flows()]
+
+
+def _of_flow(name: str, symmetry: Symmetry, flow: Callable[[float], Any]) -> Generator:
+    return Generator(name, lambda x: symmetry.input.tangent(flow, x), lambda y: symmetry.output.tangent(flow, y), "1")
 
 
 def derivative(field: Tensor, axis: int, extent: float) -> Tensor:

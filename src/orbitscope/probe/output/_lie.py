@@ -8,13 +8,15 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
+from ...data import Examples, Trajectories
 from ...physics import Equation
+from ...symmetry import Action, GridAction, Symmetry
 from .._gradients import _differentiable, _explained
+from .._packing import packed_symmetry
 from .._provenance import stamp
 from .._sample import Transitions, sample_for
 from .._subject import Subject, doubled
-from ._generators import Generator, generator
+from ._generators import Generator, generator, generators_of
 
 _TINY = 1e-300
 _SAMPLE = 4
@@ -22,8 +24,8 @@ _SAMPLE = 4
 
 def lie_derivative(
     model: nn.Module,
-    data: Trajectories,
-    generators: str | Generator | Sequence[str | Generator] = ("tx", "ty"),
+    data: Trajectories | Examples,
+    generators: str | Generator | Symmetry | Sequence[str | Generator] = ("tx", "ty"),
     *,
     equation: Equation | None = None,
     trajectories: int | None = 16,
@@ -45,7 +47,8 @@ def lie_derivative(
     * `size` [generator, transition]: $\|X x\| / \|x\|$, over all states that the model sees.
     * `floor` [generator]: what float precision alone leaves of `lie`, measured against float64 on a few states.
 
-    `generators`: names (see `generator`) or `Generator`s. Where it fails: a non-linearity aliases, so a plain CNN that commutes with all
+    `generators`: names (see `generator`), `Generator`s, or a `Symmetry` whose group is a Lie group: one for each element of the basis of
+    its algebra, also for examples that are no fields. Where it fails: a non-linearity aliases, so a plain CNN that commutes with all
     whole-cell shifts has a Lie derivative along them well above 0; that is no fault of the measurement. A model with a kink (ReLU) has
     the derivative of the side it is on. Rotation and dilation see what enters the inner disc from outside.
 
@@ -59,17 +62,18 @@ def lie_derivative(
     >>> bool(lie_derivative(circular, data)["lie"].max() < 1e-12)
     True
     """
-    chosen = resolved(generators, data, equation)
     subject, pairs = prepared(model, data, trajectories, times, seed, batch)
+    chosen = resolved(generators, data, equation)
+    measure = _measurer(generators, data, subject)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("lie", "relative", "lie_by_channel", "size")}
     floors = []
     for done, g in enumerate(chosen):
         parts = [_derivative(subject, g, x) for x in pairs.x.split(batch)]
         defect, answer = (torch.cat([p[i] for p in parts]) for i in (0, 1))
         tangent = torch.cat([g.moved(x, subject.frames) for x in pairs.x.split(batch)])
-        for name, value in _measured(defect, answer, pairs.x, tangent, window_of(g, pairs.x)).items():
+        for name, value in measure(defect, answer, pairs.x, tangent, g).items():
             rows[name].append(value)
-        floors.append(_floor(model, g, pairs.x[:_SAMPLE], defect[:_SAMPLE], answer[:_SAMPLE]))
+        floors.append(_floor(subject.module, g, pairs.x[:_SAMPLE], defect[:_SAMPLE], answer[:_SAMPLE]))
         if progress is not None:
             progress(done + 1, len(chosen))
     dims = ("generator", "transition")
@@ -82,7 +86,7 @@ def lie_derivative(
         coords={
             "generator": [g.name for g in chosen],
             "unit": ("generator", [g.unit for g in chosen]),
-            "channel": list(data.layout.channel_names),
+            "channel": _channels(generators, data),
             "trajectory": ("transition", pairs.trajectory_of),
             "time": ("transition", pairs.time_of),
         },
@@ -100,7 +104,14 @@ def lie_derivative(
     return stamp(result, "lie_derivative", None, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times))
 
 
-def resolved(asked: str | Generator | Sequence[str | Generator], data: Trajectories, equation: Equation | None) -> list[Generator]:
+def resolved(
+    asked: str | Generator | Symmetry | Sequence[str | Generator], data: Trajectories | Examples, equation: Equation | None
+) -> list[Generator]:
+    """Generators from words; of a symmetry those of the basis of its group's algebra."""
+    if isinstance(asked, Symmetry):
+        return generators_of(packed_symmetry(asked, data) if isinstance(data, Examples) else asked)
+    if isinstance(data, Examples):
+        raise OrbitscopeError("lie_derivative: examples do not say how they move. Give a Symmetry with a Lie group in place of words.")
     listed = [asked] if isinstance(asked, str | Generator) else list(asked)
     if not listed:
         raise OrbitscopeError("lie_derivative: `generators` is empty; name some, for example ('tx', 'ty').")
@@ -108,11 +119,11 @@ def resolved(asked: str | Generator | Sequence[str | Generator], data: Trajector
 
 
 def prepared(
-    model: nn.Module, data: Trajectories, trajectories: int | None, times: int | None, seed: int, batch: int
+    model: nn.Module, data: Trajectories | Examples, trajectories: int | None, times: int | None, seed: int, batch: int
 ) -> tuple[Subject, Transitions]:
     if batch < 1:
         raise OrbitscopeError(f"lie_derivative: `batch` must be at least 1, got {batch}.")
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     return subject, sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
 
 
@@ -129,6 +140,26 @@ def _derivative(subject: Subject, g: Generator, x: Tensor) -> tuple[Tensor, Tens
     return defect, answer
 
 
+def _channels(asked: object, data: Trajectories | Examples) -> list[str]:
+    return list(asked.output.channels if isinstance(asked, Symmetry) else data.layout.channel_names)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _measurer(asked: object, data: Trajectories | Examples, subject: Subject) -> Callable[..., dict[str, np.ndarray]]:
+    """How the sizes of tangents are taken: over the window of a grid, or channel by channel of the actions' blocks."""
+    if not isinstance(asked, Symmetry) or isinstance(asked.output, GridAction):
+        return lambda defect, answer, x, tangent, g: _measured(defect, answer, x, tangent, window_of(g, x))
+    symmetry = packed_symmetry(asked, data) if isinstance(data, Examples) else asked
+
+    def sizes(action: Action, values: Tensor) -> Tensor:
+        blocks = action.blocks(values) if action.linear else (values.reshape(len(values), -1, 1),)
+        return torch.cat([b.double().norm(dim=2) for b in blocks], 1)
+
+    def measure(defect: Tensor, answer: Tensor, x: Tensor, tangent: Tensor, g: Generator) -> dict[str, np.ndarray]:
+        return _ratios(*(sizes(symmetry.output, v) for v in (defect, answer)), *(sizes(symmetry.input, v) for v in (x, tangent)))
+
+    return measure
+
+
 def window_of(g: Generator, x: Tensor) -> Tensor:
     window = torch.ones(x.shape[2:], dtype=torch.bool) if g.window is None else g.window
     return window.to(x)
@@ -136,6 +167,11 @@ def window_of(g: Generator, x: Tensor) -> Tensor:
 
 def _measured(defect: Tensor, answer: Tensor, x: Tensor, tangent: Tensor, mask: Tensor) -> dict[str, np.ndarray]:
     wrong, whole, state, moved = ((v * mask).double().flatten(2).norm(dim=2) for v in (defect, answer, x, tangent))
+    return _ratios(wrong, whole, state, moved)
+
+
+def _ratios(wrong: Tensor, whole: Tensor, state: Tensor, moved: Tensor) -> dict[str, np.ndarray]:
+    """From norms by channel [N, C] of the defect, the answer, the state and its tangent."""
     lie = wrong.norm(dim=1) / (whole.norm(dim=1) + _TINY)
     size = moved.norm(dim=1) / (state.norm(dim=1) + _TINY)
     values = {"lie": lie, "relative": lie / (size + _TINY), "lie_by_channel": wrong / (whole + _TINY), "size": size}
