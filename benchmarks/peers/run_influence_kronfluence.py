@@ -19,7 +19,7 @@ from kronfluence.task import Task
 from torch import nn
 
 import orbitscope as osc
-from orbitscope.emulators._layers import CircularConv, wrap
+from orbitscope.emulators.networks._layers import CircularConv, wrap
 
 INSIDE = ".plain"
 

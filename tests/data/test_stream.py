@@ -9,8 +9,8 @@ import torch
 from orbitscope import OrbitscopeError
 from orbitscope.data import Stream, Trajectories, load, save
 from orbitscope.data._stream import permutation
-from orbitscope.emulators import _seed
 from orbitscope.symmetry import Grid, Layout
+from orbitscope.training import _seed
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_mistakes(stored: Trajectories, options: dict, words: str) -> None:
 
 
 def test_processes_of_a_training_refuse_data_that_they_would_read_differently(tmp_path: Path, stored: Trajectories) -> None:
-    from orbitscope.emulators._launch import _pack, _unpack
+    from orbitscope.emulators.training._job import _pack, _unpack
 
     assert torch.equal(_unpack(_pack(stored[[4, 2]], tmp_path), tmp_path).tensor(), stored[[4, 2]].tensor())
     path = stored.values.source.path  # pyright: ignore

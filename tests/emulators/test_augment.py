@@ -10,7 +10,7 @@ from orbitscope import OrbitscopeError
 from orbitscope.cli import main
 from orbitscope.data import load, save
 from orbitscope.emulators import TrainConfig, load_run
-from orbitscope.emulators._augment import Augmentation
+from orbitscope.emulators.training._augment import Augmentation
 from orbitscope.symmetry import Grid, GridAction, Layout, parse_group
 
 LAYOUT = Layout.of("velocity:vector", "tracer")

@@ -9,8 +9,8 @@ from orbitscope import OrbitscopeError
 from orbitscope.cli import main
 from orbitscope.data import load, save
 from orbitscope.emulators import Emulator, load_run, rollout, smse
-from orbitscope.emulators._fit import _Unrolled
-from orbitscope.emulators._prepare import Transitions
+from orbitscope.emulators.training._task import Unrolled
+from orbitscope.emulators.training._transitions import Transitions
 
 LONG = TINY.replace(frames=2, rollout=3)
 
@@ -54,7 +54,7 @@ def test_the_emulator_of_several_frames_by_hand(residual):
     torch.testing.assert_close(model(x), expected)
     with pytest.raises(OrbitscopeError, match="3 frames of 2 channels"):
         model(x[:, :2])
-    steps = _Unrolled(model, 2)(x)
+    steps = Unrolled(model, 2)(x)
     torch.testing.assert_close(steps[:, :2], model(x))
     torch.testing.assert_close(steps[:, 2:], model(torch.cat([x[:, 2:], model(x)], 1)))
     # The mean over channels of all steps is the mean of the steps' losses.

@@ -15,7 +15,8 @@ from test_train import PAIR, quiet, same, toy, weights
 
 from orbitscope import OrbitscopeError
 from orbitscope.data import load, save
-from orbitscope.emulators import TrainConfig, _pulse, _watch, load_run
+from orbitscope.emulators import TrainConfig, load_run
+from orbitscope.training.devices import _pulse, _watch
 
 SCRIPT = """
 from orbitscope.data import load
@@ -54,7 +55,10 @@ import torch
 
 from orbitscope import OrbitscopeError
 from orbitscope.data import load
-from orbitscope.emulators import TrainConfig, _files, _fit, _train, train
+from orbitscope.emulators import TrainConfig, train
+from orbitscope.emulators.training import _train
+from orbitscope.training import _loop
+from orbitscope.training.files import _files, _folder
 
 RANK = int(os.environ["RANK"])
 random.seed(7 + RANK)
@@ -72,8 +76,10 @@ def late(owner, name):
 
 
 for name in ("__init__", "run", "_resume", "_save", "_finish", "_main", "measure"):
-    late(_fit.Trainer, name)
-for name in ("_check_out", "_finished", "_clear", "_summary"):
+    late(_loop.Trainer, name)
+for name in ("_finished", "_clear"):
+    late(_folder, name)
+for name in ("check_folder", "unfinished"):
     late(_train, name)
 
 
@@ -89,7 +95,7 @@ class Stop(Exception):
     pass
 
 
-def stopping(self, real=_fit.Trainer._save):
+def stopping(self, real=_loop.Trainer._save):
     real(self)
     if self.at.epoch == 1:
         raise Stop
@@ -105,14 +111,14 @@ data = load("toy.nc").load()
 config = TrainConfig.from_dict(CONFIG).replace(devices=2, device="cpu", keep="all")
 quiet = dict(progress=None, tensorboard=False)
 sys.modules["late"] = sys.modules["__main__"]
-whole = _fit.Trainer._save
+whole = _loop.Trainer._save
 for k in range(3):
-    _fit.Trainer._save = stopping
+    _loop.Trainer._save = stopping
     try:
         train(data, config, f"run-{k}", force=k == 2, **quiet)  # k = 2: over the finished run that all found a moment ago
     except Stop:
         pass
-    _fit.Trainer._save = whole
+    _loop.Trainer._save = whole
     train(data, config, f"run-{k}", **quiet)
     train(data, config, f"run-{k}", **quiet)  # finished
     if k == 1:
@@ -267,7 +273,7 @@ time.sleep(600)
 
 
 def test_a_process_whose_launcher_is_killed_ends(tmp_path):
-    assert importlib.util.find_spec("orbitscope.emulators._pulse") is not None
+    assert importlib.util.find_spec("orbitscope.training.devices._pulse") is not None
     parent = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(600)"
     command = [sys.executable, "-c", parent, sys.executable, "-c", CHILD, str(_pulse.__file__), str(tmp_path)]
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -99,7 +99,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, model,
 
 
 def test_a_stop_between_two_files_of_an_epoch_loses_nothing(tmp_path, monkeypatch):
-    from orbitscope.emulators import _files
+    from orbitscope.training.files import _files
 
     data = toy()
     quiet(data, TINY, tmp_path / "whole")
@@ -329,7 +329,7 @@ def test_files_hold_json_that_every_reader_reads(tmp_path):
     relative = load_run(out).metrics["test"]["relative_l2_per_channel"]
     assert relative[2] is None and all(0 < r < 10 for r in relative[:2])
     with pytest.raises(OrbitscopeError, match=r"x.json: a.1.b is nan, and JSON has no such number"):
-        from orbitscope.emulators._files import write_json
+        from orbitscope.training.files import write_json
 
         write_json(tmp_path / "x.json", {"a": [1.0, {"b": float("nan")}]})
     assert not (tmp_path / "x.json").exists()

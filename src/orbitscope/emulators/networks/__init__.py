@@ -1,0 +1,43 @@
+"""Models of emulators, by name and by class."""
+
+from ._build import build, built_in, models, register
+from ._emulator import Emulator
+from ._equivariant import EquivariantResNet, EquivariantUNet
+from ._fno import FNO
+from ._layers import Attention, CircularConv, ImageNorm, ResidualBlock, RMSNorm
+from ._magnitude import MagnitudeResNet, MagnitudeUNet
+from ._matched import equivariant
+from ._motion import MotionResNet, MotionUNet
+from ._relaxed import relaxed_resnet, relaxed_unet
+from ._resnet import ResNet
+from ._scale import ScaleResNet, ScaleUNet
+from ._unet import UNet
+from ._vit import ViT
+
+__all__ = [
+    "FNO",
+    "Attention",
+    "CircularConv",
+    "Emulator",
+    "EquivariantResNet",
+    "EquivariantUNet",
+    "ImageNorm",
+    "MagnitudeResNet",
+    "MagnitudeUNet",
+    "MotionResNet",
+    "MotionUNet",
+    "RMSNorm",
+    "ResNet",
+    "ResidualBlock",
+    "ScaleResNet",
+    "ScaleUNet",
+    "UNet",
+    "ViT",
+    "build",
+    "built_in",
+    "equivariant",
+    "models",
+    "register",
+    "relaxed_resnet",
+    "relaxed_unet",
+]

@@ -1,0 +1,94 @@
+"""A model in physical units."""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..._errors import OrbitscopeError
+from ...symmetry import Layout
+
+State = Float[Tensor, "batch channel x y"]
+
+
+class Emulator(nn.Module):
+    r"""State (or `frames` of them) -> state one time step later, both in physical units, around a `backbone` that sees normalised ones.
+
+    $$f(u) = \mathrm{base}(u) + s_{out}\, B\big((u - m) / s\big), \quad \mathrm{base}(u) = u \text{ if `residual` else } m$$
+
+    Shapes: state [B, frames C, X, Y] -> [B, C, X, Y], frames oldest first (`Layout.stack`): base is the last of them, the backbone
+    sees all; `mean`, `scale`, `output_scale` [C], kept as buffers. With `residual` the backbone predicts the increment
+    and `output_scale` is the size of an increment. All three commute with a rotation only where they are equal over the components of a
+    field (and the mean 0 for all but scalars); `check_symmetry_safe` says so. Raises `OrbitscopeError` for shapes that do not fit.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    output_scale: Tensor
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        mean: Float[Tensor, " channel"],
+        scale: Float[Tensor, " channel"],
+        output_scale: Float[Tensor, " channel"] | None = None,
+        *,
+        residual: bool = False,
+        frames: int = 1,
+    ) -> None:
+        super().__init__()
+        output_scale = scale if output_scale is None else output_scale
+        if not mean.shape == scale.shape == output_scale.shape or mean.ndim != 1:
+            raise OrbitscopeError(
+                "Emulator: `mean`, `scale` and `output_scale` need one number per channel, "
+                f"got shapes {tuple(mean.shape)}, {tuple(scale.shape)}, {tuple(output_scale.shape)}."
+            )
+        if not bool((scale > 0).all() and (output_scale > 0).all()):
+            raise OrbitscopeError(f"Emulator: `scale` and `output_scale` must be positive, got {scale.tolist()}, {output_scale.tolist()}.")
+        self.backbone = backbone
+        self.residual, self.frames = residual, frames
+        for name, value in (("mean", mean), ("scale", scale), ("output_scale", output_scale)):
+            self.register_buffer(name, value.detach().clone())
+        if (check := getattr(backbone, "check_emulator", None)) is not None:
+            check(self)  # raises where what is built into the backbone would not survive the normalisation
+
+    def forward(self, state: State) -> State:
+        """The next state."""
+        channels = self.mean.shape[0]
+        if state.ndim != 4 or state.shape[1] != self.frames * channels:
+            stacked = f"{self.frames} frames of {channels} channels: " if self.frames > 1 else ""
+            raise OrbitscopeError(
+                f"Emulator: expected states [batch, {self.frames * channels}, x, y], {stacked}got shape {tuple(state.shape)}. "
+                "The data need the channels that the model was trained on."
+            )
+        mean, scale, output_scale = (b[:, None, None] for b in (self.mean, self.scale, self.output_scale))
+        if self.frames == 1:
+            last, seen = state, (state - mean) / scale
+        else:
+            last = state[:, -channels:]
+            seen = ((state.unflatten(1, (self.frames, channels)) - mean) / scale).flatten(1, 2)
+        out = self.backbone(seen)
+        if out.shape != last.shape:
+            raise OrbitscopeError(
+                f"Emulator: the backbone turns {tuple(state.shape)} into {tuple(out.shape)}; the output must have the shape of the state."
+            )
+        return (last if self.residual else mean) + out * output_scale
+
+    def check_symmetry_safe(self, layout: Layout) -> None:
+        """Raise unless the normalisation is one scale per field, with a mean on scalars only."""
+        start = 0
+        for field, size in zip(layout.fields, layout.sizes, strict=True):
+            part = slice(start, start + size)
+            start += size
+            uneven = any(bool((b[part] != b[start - size]).any()) for b in (self.scale, self.output_scale))
+            shifted = not field.representation.keeps_mean and bool((self.mean[part] != 0).any())
+            if uneven or shifted:
+                raise OrbitscopeError(
+                    f"Emulator: the normalisation of {field.name!r} ({field.representation!r}) "
+                    f"{'differs between its components' if uneven else 'subtracts a mean'}, which no rotation or flip commutes with. "
+                    "Use Normalisation.fit, one scale per field."
+                )
+
+    def normalisation(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {**{name: getattr(self, name).tolist() for name in ("mean", "scale", "output_scale")}, "residual": self.residual}

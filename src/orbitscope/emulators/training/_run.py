@@ -1,0 +1,117 @@
+"""Trained emulators from disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ..._errors import OrbitscopeError
+from ...symmetry import Grid, Layout
+from ...training.files import BEST, LAST, SIDECAR, load_weights, read_json, read_weights
+from ..networks import Emulator, build
+from ._config import TrainConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained emulator with everything that a probe or a report needs to know about it."""
+
+    path: Path
+    model: Emulator
+    config: TrainConfig
+    layout: Layout
+    grid: Grid
+    dt: float
+    epoch: int  # of these weights
+    finished: bool
+    metrics: dict[str, Any]  # per split: smse, smse_persistence, ...; empty while unfinished
+    history: list[dict[str, float]]
+    split: dict[str, list[int]]  # trajectory numbers of train, validation, test
+    parameters: int
+    seed: int
+    versions: dict[str, str]
+    data: dict[str, Any]  # fingerprint, shape and provenance of the training data
+
+    def __str__(self) -> str:
+        test = self.metrics.get("test")
+        result = f"test SMSE {test['smse']:.2e}, persistence {test['smse_persistence']:.2e}" if test else "unfinished"
+        return f"{self.config.model} {self.config.preset} seed {self.seed}: {self.parameters:,} parameters, epoch {self.epoch}, {result}"
+
+
+def load_run(path: str | Path, weights: Literal["best", "last"] | int = "best", device: str | torch.device = "cpu") -> Run:
+    """The run in a folder that `train` wrote; the model is in evaluation mode.
+
+    `weights`: "best" (lowest validation error), "last", or an epoch (needs `keep="all"`; 0 is before training).
+    Raises `OrbitscopeError` where there is no run, where there are several seeds (see `load_runs`), and where the weights do not fit the
+    model, naming the first tensors that differ.
+    """
+    path = Path(path)
+    if not (path / SIDECAR).exists() and (seeds := _seed_folders(path)):
+        raise OrbitscopeError(
+            f"load_run: {path} holds {len(seeds)} seeds ({', '.join(s.name for s in seeds[:4])}); give one, or use load_runs."
+        )
+    kept = read_json(path / SIDECAR)
+    try:
+        return _assemble(path, kept, _weights_file(path, weights), torch.device(device))
+    except (KeyError, TypeError) as error:
+        raise OrbitscopeError(f"run: {path / SIDECAR} is not the sidecar of a run ({error!r}).") from error
+
+
+def load_runs(path: str | Path, weights: Literal["best", "last"] | int = "best", device: str | torch.device = "cpu") -> list[Run]:
+    """The runs of all seeds below a folder, in the order of the seeds; one for the folder of a single run."""
+    path = Path(path)
+    seeds = [] if (path / SIDECAR).exists() else _seed_folders(path)
+    return [load_run(folder, weights, device) for folder in seeds or [path]]
+
+
+def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device) -> Run:
+    config, layout, grid = TrainConfig.from_dict(kept["config"]), Layout.from_dict(kept["layout"]), Grid.from_dict(kept["grid"])
+    backbone = build(
+        config.model,
+        config.preset,
+        channels_in=config.frames * layout.channels,
+        channels_out=layout.channels,
+        resolution=(grid.shape[0], grid.shape[1]),
+        layout=layout,
+        grid=grid,
+        residual=config.residual,
+        **dict[str, Any](config.overrides),
+    )
+    norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
+    mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))
+    model = Emulator(backbone, mean, scale, output, residual=norm["residual"], frames=config.frames).to(dtype)
+    tensors, metadata = read_weights(file)
+    load_weights(model, tensors, str(file))
+    model.to(device).eval()
+    return Run(
+        path=path,
+        model=model,
+        config=config,
+        layout=layout,
+        grid=grid,
+        dt=float(kept["dt"]),
+        epoch=int(metadata.get("epoch", kept["epoch"])),
+        finished=bool(kept["finished"]),
+        metrics=kept["metrics"],
+        history=kept["history"],
+        split=kept["split"],
+        parameters=int(kept["parameters"]),
+        seed=int(kept["seed"]),
+        versions=kept["versions"],
+        data=kept["data"],
+    )
+
+
+def _weights_file(path: Path, weights: str | int) -> Path:
+    if isinstance(weights, int):
+        return path / "checkpoints" / f"epoch-{weights:04d}.safetensors"
+    names = {"best": BEST, "last": LAST}
+    if weights not in names:
+        raise OrbitscopeError(f"load_run: `weights` must be 'best', 'last' or an epoch, got {weights!r}.")
+    return path / names[weights]
+
+
+def _seed_folders(path: Path) -> list[Path]:
+    found = [p for p in path.glob("seed-*") if (p / SIDECAR).exists() and p.name.removeprefix("seed-").isdigit()]
+    return sorted(found, key=lambda p: int(p.name.removeprefix("seed-")))

@@ -1,0 +1,63 @@
+"""Training emulators."""
+
+from pathlib import Path
+
+from ..._errors import OrbitscopeError
+from ...data import Trajectories
+from ...training import OnEpoch, ProgressOption, Reporter, run_seeds, say_summary
+from ...training.devices import Peers, made_by_others, make_fabric
+from ...training.files import check_folder, seed_folders, unfinished
+from ._config import TrainConfig
+from ._job import launch_training
+from ._task import EmulatorTask
+
+
+def train(
+    data: Trajectories,
+    config: TrainConfig | None = None,
+    out: str | Path = "runs/emulator",
+    *,
+    force: bool = False,
+    progress: ProgressOption = "auto",
+    tensorboard: bool = True,
+    on_epoch: OnEpoch | None = None,
+) -> Path:
+    r"""Train on every transition state(t) -> state(t + dt) of the training split; return the folder with the run.
+
+    Minimises `smse` in physical units with AdamW. Several seeds make one run each, in out/seed-0 and so on. Every epoch is saved, whole or
+    not at all; calling again with the same `out` resumes where it stopped, bit for bit as if never stopped (same device and thread
+    count), and returns at once if it is finished. `progress` is a callback that gets a `TrainProgress` after every step, "auto" (a bar on a
+    terminal), or None. With `config.devices` > 1 the steps run in that many processes of their own, data-parallel.
+
+    `on_epoch(seed, epoch, model)` is called after every epoch that is trained here, and before the first one with epoch 0: look at the
+    model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
+
+    Raises `OrbitscopeError` for an `out` that holds another training or other files (unless `force`, which removes that training), data
+    that the model cannot take or that hold a NaN (named by its place, before anything is removed), a loss that is not finite, in a step
+    or on the validation or test part, and, with several devices, a process that gives no sign of life for a minute. What was saved
+    stays.
+    """
+    config = config or TrainConfig()
+    out = Path(out)
+    if on_epoch is not None and config.devices > 1:
+        raise OrbitscopeError(
+            "train: `on_epoch` is called in this process, but with `devices` > 1 the model lives in others. Use one device, or keep='all' "
+            "and look at the checkpoints afterwards (by_epoch)."
+        )
+    folders = seed_folders(out, config.seeds)
+    theirs = made_by_others(config)
+    peers = Peers(make_fabric(config) if theirs else None)
+    peers.decide(lambda: check_folder(out, folders), "looking at `out`")
+    task = EmulatorTask.of(data, config)  # before anything is removed
+    missing = peers.decide(
+        lambda: unfinished(folders, task.config, TrainConfig().to_dict(), task.fingerprint, force=force), "looking for what is finished"
+    )
+    if missing:
+        task.model(missing[0])  # raises here, before any process or file, where the model does not fit the data
+        if config.devices > 1 and not theirs:
+            launch_training(data, config, out, missing, progress, tensorboard)
+            for seed in missing:
+                say_summary(Reporter(progress, ""), task, folders[seed], seed)
+        else:
+            run_seeds(task, folders, missing, progress, tensorboard, on_epoch)
+    return out

@@ -1,0 +1,85 @@
+"""What the loop is told: which model, examples and loss, what is measured, and what the run folder says about it."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ._batches import Batches
+from ._settings import Settings
+from ._states import State
+
+
+class Augment(Protocol):
+    """Moves the examples of a batch, each by what was drawn for it."""
+
+    def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
+        """What to do with each of `length` examples, [length, ...]; it depends on (seed, epoch, step) alone."""
+        ...
+
+    def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
+        """The moved examples."""
+        ...
+
+
+class Task(ABC):
+    """One training for the loop, the same for all of its seeds. `fit` makes one of any examples and loss.
+
+    `settings`: of the loop. `criterion`: the entry of `metrics` that decides which epoch was the best; `finite`: the entries that have to
+    be finite. `measured`: the shape of what `errors` returns. `augment`: moves the examples of every training step, or None.
+    """
+
+    settings: Settings
+    criterion: str = "loss"
+    finite: tuple[str, ...] = ("loss",)
+    measured: tuple[int, ...] = (1,)
+    augment: Augment | None = None
+
+    @abstractmethod
+    def model(self, seed: int) -> nn.Module:
+        """The model before the first step."""
+
+    @abstractmethod
+    def examples(self, part: str, dtype: torch.dtype, device: torch.device) -> Batches | None:
+        """Those of "train", "validation" or "test"; None for a part that there is not."""
+
+    @abstractmethod
+    def loss(self, prediction: State, x: State, y: State) -> Tensor:
+        """What is minimised: one number per example, [B], or their mean, []."""
+
+    @abstractmethod
+    def errors(self, prediction: State, x: State, y: State) -> Tensor:
+        """What is measured on a batch, summed over its examples, float64, shape `measured`."""
+
+    @abstractmethod
+    def metrics(self, means: Tensor, count: int) -> dict[str, Any]:
+        """Names for the means over `count` examples of what is measured; plain data."""
+
+    @abstractmethod
+    def about(self, seed: int, model: nn.Module) -> dict[str, Any]:
+        """What the run folder says of this training: "config", "data" with a "fingerprint", and more; plain data."""
+
+    @abstractmethod
+    def title(self, seed: int) -> str:
+        """For the progress bar."""
+
+    @abstractmethod
+    def summary(self, kept: dict[str, Any], folder: Path, seed: int) -> str:
+        """One line of result from what a finished run folder says."""
+
+    def check(self, model: nn.Module) -> None:  # noqa: B027  # most models are fine
+        """Raise `OrbitscopeError` for a model that cannot be trained."""
+
+    def stepped(self, model: nn.Module) -> nn.Module:
+        """What a training step calls, around the model; it shares its parameters."""
+        return model
+
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """A number that is added to the loss of each step, or None."""
+        return None
+
+    def noted(self, model: nn.Module) -> dict[str, float]:
+        """Numbers about the model for the history, after every epoch."""
+        return {}

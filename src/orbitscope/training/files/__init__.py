@@ -1,0 +1,37 @@
+"""The files of a run folder, and what is there of a run already."""
+
+from ._files import (
+    BEST,
+    LAST,
+    SIDECAR,
+    STATE,
+    Metadata,
+    load_weights,
+    plain,
+    read_json,
+    read_state,
+    read_weights,
+    write_json,
+    write_state,
+    write_weights,
+)
+from ._folder import check_folder, seed_folders, unfinished
+
+__all__ = [
+    "BEST",
+    "LAST",
+    "SIDECAR",
+    "STATE",
+    "Metadata",
+    "check_folder",
+    "load_weights",
+    "plain",
+    "read_json",
+    "read_state",
+    "read_weights",
+    "seed_folders",
+    "unfinished",
+    "write_json",
+    "write_state",
+    "write_weights",
+]
