@@ -55,7 +55,7 @@ class Broken(nn.Module):
         true, wrong = self.truth(*x), self.other(*x)
         if isinstance(true, tuple):
             return tuple(a + self.size * b for a, b in zip(true, wrong, strict=True))
-        return (true if true.is_floating_point() else 8.0 * nn.functional.one_hot(true, wrong.shape[-1])) + self.size * wrong
+        return (true if true.is_floating_point() else 8.0 * torch.eye(wrong.shape[-1], dtype=wrong.dtype)[true]) + self.size * wrong
 
 
 def mlp(*sizes: int) -> nn.Sequential:

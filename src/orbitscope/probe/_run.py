@@ -14,10 +14,11 @@ from torch import nn
 
 from .._errors import OrbitscopeError
 from .._whole import write_whole
-from ..data import Trajectories
+from ..data import Examples, Trajectories
 from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
-from ..symmetry import Group
+from ..symmetry import Group, Isometry, Symmetry
+from ._measure import numpy, predict
 from ._provenance import command, machine, versions
 from ._sample import resolve, sample_for
 from ._subject import Subject
@@ -72,8 +73,8 @@ class ProbeConfig:
 
 def examine(
     model: nn.Module,
-    data: Trajectories,
-    groups: Group | str | Sequence[Group | str],
+    data: Trajectories | Examples,
+    groups: Symmetry | Group | str | Sequence[Symmetry | Group | str],
     config: ProbeConfig | None = None,
     /,
     *,
@@ -95,21 +96,22 @@ def examine(
     Raises what `audit`, `equivariance` and `influence` raise.
     """
     config = config or ProbeConfig()
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     nodes: dict[str, xr.Dataset] = {}
-    for words in [groups] if isinstance(groups, Group | str) else groups:
-        group, _, _ = resolve(data, words, None)
-        if f"{_node(group)}/equivariance" in nodes:
-            raise OrbitscopeError(f"examine: `groups` names {group.name} twice.")
-        report = _reporter(progress, group)
-        checked = (audits or {}).get(group.name)
-        if checked is None:
+    for words in [groups] if isinstance(groups, Symmetry | Group | str) else groups:
+        group = resolve(data, words, None, subject.frames)[0]
+        name = words.name if isinstance(words, Symmetry) else group.name
+        if f"{_node(name)}/equivariance" in nodes:
+            raise OrbitscopeError(f"examine: `groups` names {name} twice.")
+        report = _reporter(progress, name)
+        checked = (audits or {}).get(name)
+        if checked is None and isinstance(data, Trajectories) and not isinstance(words, Symmetry):
             checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
-        nodes |= _group_nodes(model, data, group, config, checked, report, planned)
+        nodes |= _group_nodes(model, data, words if isinstance(words, Symmetry) else group, name, config, checked, report, planned)
     if not nodes:
         raise OrbitscopeError("examine: `groups` is empty; name at least one, such as 'd4'.")
-    first = next(d for name, d in nodes.items() if name.endswith("/audit"))
-    nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
+    if (first := next((d for name, d in nodes.items() if name.endswith("/audit")), None)) is not None:
+        nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
     if any(isinstance(layer, RelaxedConv) for layer in model.modules()):
         nodes["/relaxation"] = relaxation(model)
     training = about.pop("training", None)
@@ -119,63 +121,76 @@ def examine(
     return xr.DataTree.from_dict({"/": root, **nodes})
 
 
-def _node(group: Group) -> str:
+def _node(name: str) -> str:
     """Path of a group in the tree; a slash in its name, as in SO(2)/16, would be a level of its own."""
-    return "/" + group.name.replace("/", "-")
+    return "/" + name.replace("/", "-")
 
 
-def _reporter(progress: Callable[[str, int, int], None] | None, group: Group) -> Callable[[str], Callable[[int, int], None] | None]:
-    return lambda stage: None if progress is None else functools.partial(progress, f"{group.name} {stage}")
+def _reporter(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[str], Callable[[int, int], None] | None]:
+    return lambda stage: None if progress is None else functools.partial(progress, f"{name} {stage}")
 
 
 def _group_nodes(
     model: nn.Module,
-    data: Trajectories,
-    group: Group,
+    data: Trajectories | Examples,
+    asked: Symmetry | Group,
+    name: str,
     config: ProbeConfig,
-    checked: xr.Dataset,
+    checked: xr.Dataset | None,
     report: Callable[[str], Callable[[int, int], None] | None],
     planned: Callable[[Plan], None] | None,
 ) -> dict[str, xr.Dataset]:
-    some = [group.elements[i].name for i in spread(len(group), config.influence_elements)]
+    group, every, _ = resolve(data, asked, None, Subject.of(model, data).frames)
+    some = [every[i].name for i in spread(len(every), config.influence_elements)]
     seed = config.seed
     error = equivariance(
-        model, data, group, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
+        model, data, asked, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
     )
     shared = influence(
-        model, data, group, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
-        times=config.times, seed=seed, chunk=config.chunk, control=len(group) <= config.control, progress=report("influence"),
+        model, data, asked, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
+        times=config.times, seed=seed, chunk=config.chunk, control=len(every) <= config.control, progress=report("influence"),
         bra_loss=config.bra_loss, sketch=config.sketch, memory=config.memory, planned=planned,
     )  # fmt: skip
-    node = _node(group)
+    node = _node(name)
     return {
-        f"{node}/audit": checked,
+        **({} if checked is None else {f"{node}/audit": checked}),
         f"{node}/equivariance": error,
         f"{node}/influence": shared,
-        f"{node}/fields": pictures(model, data, group, error, seed=seed),
+        **_drawn(node, model, data, asked, error, seed),
         f"{node}/verdict": verdict(group, error, shared, checked, margin=config.margin, tolerance=config.tolerance),
-        node: xr.Dataset(attrs={"group": group.name, "order": len(group)}),
-        **_taken(model, data, group, config, some, report),
+        node: xr.Dataset(attrs={"group": name, "order": len(group) if group.finite else 0}),
+        **_taken(node, model, data, asked, every, config, some, report),
     }
 
 
 def _taken(
+    node: str,
     model: nn.Module,
-    data: Trajectories,
-    group: Group,
+    data: Trajectories | Examples,
+    asked: Symmetry | Group,
+    every: Sequence[Any],
     config: ProbeConfig,
     some: list[str],
     report: Callable[[str], Callable[[int, int], None] | None],
 ) -> dict[str, xr.Dataset]:
     """The step test on a few elements of a point group; shifts would only repeat it."""
-    if not config.steps or all(g.is_translation for g in group):
+    if not config.steps or all(isinstance(g, Isometry) and g.is_translation for g in every):
         return {}
     chosen = [some[i] for i in spread(len(some), 4)]
     steps = step_test(
-        model, data, group, metric=config.metric, damping=config.damping, elements=chosen, bra_loss=config.bra_loss,
+        model, data, asked, metric=config.metric, damping=config.damping, elements=chosen, bra_loss=config.bra_loss,
         trajectories=3, times=1, kets=config.steps, seed=config.seed, chunk=config.chunk, progress=report("step test"),
     )  # fmt: skip
-    return {f"{_node(group)}/steps": steps}
+    return {f"{node}/steps": steps}
+
+
+def _drawn(
+    node: str, model: nn.Module, data: Trajectories | Examples, asked: Symmetry | Group, error: xr.Dataset, seed: int
+) -> dict[str, xr.Dataset]:
+    """What the report draws of single states: fields on a plane as pictures, all other answers against each other."""
+    if isinstance(data, Trajectories) and data.grid.ndim == 2:
+        return {f"{node}/fields": pictures(model, data, asked, error, seed=seed)}
+    return {f"{node}/answers": answers(model, data, asked, error, seed=seed)}
 
 
 def spread(count: int, limit: int) -> list[int]:
@@ -189,18 +204,17 @@ def spread(count: int, limit: int) -> list[int]:
     return sorted({*near, *far})
 
 
-def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Dataset, *, count: int = 3, seed: int = 0) -> xr.Dataset:
+def pictures(
+    model: nn.Module, data: Trajectories, group: Symmetry | Group, error: xr.Dataset, *, count: int = 3, seed: int = 0
+) -> xr.Dataset:
     """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error.
 
     Of a model that sees several states, x is the last of them.
     """
     subject = Subject.of(model)
-    group, _, symmetry = resolve(data, group, None, subject.frames)
+    _, every, symmetry = resolve(data, group, None, subject.frames)
     pair = sample_for(subject, data, trajectories=1, times=1, seed=seed)
-    others = [n for n in range(error.sizes["element"]) if not group[str(error["element"].values[n])].is_identity]
-    ranked = sorted(others, key=lambda n: float(error["relative_error"][n].median()))
-    picks = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int))] if ranked else []
-    chosen = [group[str(error["element"].values[n])] for n in picks] or [group.identity]
+    chosen = telling(every, error, count)
     with torch.no_grad():
         plain = model(pair.x)
         gx = torch.cat([symmetry.input(g, pair.x) for g in chosen])
@@ -208,27 +222,59 @@ def pictures(model: nn.Module, data: Trajectories, group: Group, error: xr.Datas
         g_fx = torch.cat([symmetry.output(g, plain) for g in chosen])
     dims = ("element", "channel", "x", "y")
 
-    def numpy(values: torch.Tensor) -> np.ndarray:
+    def single(values: torch.Tensor) -> np.ndarray:
         return values.float().cpu().numpy()
 
     return xr.Dataset(
         {
-            "state": (dims[1:], numpy(subject.last(pair.x)[0])),
-            "next_state": (dims[1:], numpy(pair.y[0])),
-            "gx": (dims, numpy(subject.last(gx))),
-            "f_gx": (dims, numpy(f_gx)),
-            "g_fx": (dims, numpy(g_fx)),
-            "difference": (dims, numpy(f_gx - g_fx)),
+            "state": (dims[1:], single(subject.last(pair.x)[0])),
+            "next_state": (dims[1:], single(pair.y[0])),
+            "gx": (dims, single(subject.last(gx))),
+            "f_gx": (dims, single(f_gx)),
+            "g_fx": (dims, single(g_fx)),
+            "difference": (dims, single(f_gx - g_fx)),
         },
         coords={"element": [g.name for g in chosen], "channel": list(data.layout.channel_names)},
         attrs={"trajectory": pair.trajectories[0], "time": pair.times[0]},
     )
 
 
-def _about(subject: Subject, data: Trajectories, config: ProbeConfig, about: dict[str, Any]) -> dict[str, Any]:
-    provenance = data.provenance
-    source = str(provenance.get("scenario") or provenance.get("equation") or "trajectories")
-    shape = " x ".join(map(str, data.grid.shape))
+def telling(every: Sequence[Any], error: xr.Dataset, count: int) -> list[Any]:
+    """The elements with the smallest, the middle and the largest relative error; the identity if there is no other."""
+    known = {g.name: g for g in every}
+    names = [str(n) for n in error["element"].values]
+    ranked = sorted((n for n in names if not known[n].is_identity), key=lambda n: float(error["relative_error"].sel(element=n).median()))
+    picks = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int)) if ranked else []
+    return [known[ranked[i]] for i in picks] or [g for g in every if g.is_identity]
+
+
+def answers(
+    model: nn.Module, data: Trajectories | Examples, asked: Symmetry | Group, error: xr.Dataset, *, count: int = 3, seed: int = 0,
+    numbers: int = 400,
+) -> xr.Dataset:  # fmt: skip
+    """f(gx) and g f(x), number by number, of some examples and elements: on the diagonal of their plot where the model commutes.
+
+    `numbers`: at most so many per channel and element, evenly spread.
+    """
+    subject = Subject.of(model, data)
+    _, every, symmetry = resolve(data, asked, None, subject.frames)
+    pair = sample_for(subject, data, trajectories=16, times=2, seed=seed)
+    chosen, output = telling(every, error, count), symmetry.output
+    plain = predict(subject.module, pair.x, 32)
+    rows: dict[str, list[np.ndarray]] = {"f_gx": [], "g_fx": []}
+    for g in chosen:
+        for name, values in (("f_gx", predict(subject.module, symmetry.input(g, pair.x), 32)), ("g_fx", output(g, plain))):
+            wide = [b.movedim(1, 0).flatten(1) for b in output.blocks(values)]  # [channel, example and place]
+            count = min(numbers, max(b.shape[1] for b in wide))
+            rows[name].append(numpy(torch.cat([b[:, torch.linspace(0, b.shape[1] - 1, count).round().long()] for b in wide])))
+    dims = ("element", "channel", "number")
+    return xr.Dataset(
+        {name: (dims, np.stack(values)) for name, values in rows.items()},
+        coords={"element": [g.name for g in chosen], "channel": list(output.channels)},
+    )
+
+
+def _about(subject: Subject, data: Trajectories | Examples, config: ProbeConfig, about: dict[str, Any]) -> dict[str, Any]:
     known = {
         "kind": KIND,
         "command": command(),
@@ -237,15 +283,25 @@ def _about(subject: Subject, data: Trajectories, config: ProbeConfig, about: dic
         "model": type(subject.module).__name__,
         "model_parameters": subject.count,
         "model_frames": subject.frames,
-        "data_description": f"{source}, {shape}, {data.trajectories} trajectories of {data.times} states",
-        "layout": json.dumps(data.layout.to_dict()),
-        "grid": json.dumps(data.grid.to_dict()),
-        "dt": data.dt,
+        **_about_data(data),
         "seed": config.seed,
         "settings": json.dumps({k: str(v) if isinstance(v, Metric) else v for k, v in vars(config).items()}),
         **versions(),
     }
     return {**known, **about}
+
+
+def _about_data(data: Trajectories | Examples) -> dict[str, Any]:
+    if isinstance(data, Examples):
+        return {"data_description": f"{data.name}, {len(data)} examples of {len(data.units)} units"}
+    source = str(data.provenance.get("scenario") or data.provenance.get("equation") or "trajectories")
+    shape = " x ".join(map(str, data.grid.shape))
+    return {
+        "data_description": f"{source}, {shape}, {data.trajectories} trajectories of {data.times} states",
+        "layout": json.dumps(data.layout.to_dict()),
+        "grid": json.dumps(data.grid.to_dict()),
+        "dt": data.dt,
+    }
 
 
 def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from . import _captions as captions
+from ._answer_figures import answer_caption, answer_figure
 from ._audit_figures import audit_figure, convention_figure, training_figure
 from ._case import Case, Group
 from ._element_figures import learning_figure, output_figure
@@ -130,6 +131,8 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
     if plot := standardised_figure(group):
         figures.append(numbers("Standardised influence", standardised_caption(group), plot))
     figures += _trust(group, numbers)
+    if plot := answer_figure(group):
+        figures.append(numbers(f"Answers, moved by elements of {group.title}", answer_caption(group), plot))
     figures += _pictures(case, group, numbers)
     mine = [r for r in rows if r.group == group.title]
     table = number_table(group)

@@ -53,7 +53,7 @@ class Classes(Action[Any]):
     def features(self, state: State) -> Tensor:
         (values,) = parts(state)
         if not values.is_floating_point():
-            return torch.nn.functional.one_hot(values.long().reshape(-1), len(self.channels)).double()
+            return torch.eye(len(self.channels), dtype=torch.float64, device=values.device)[values.long().reshape(-1)]
         return values.softmax(-1) if self.logits else values
 
     def relative(self, a: State, b: State, element: Any = None) -> Tensor:
