@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ..data import Examples, Trajectories
 from ..nn import frames_of
-from ._packing import packed_model
+from ._packing import PackedModel, packed_model
 
 Parameters = dict[str, Tensor]
 
@@ -57,6 +57,12 @@ class Subject:
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
         return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), answer)
+
+    @property
+    def name(self) -> str:
+        """Of the class of the module."""
+        inner = self.module.model if isinstance(self.module, PackedModel) else self.module
+        return type(inner).__name__
 
     @property
     def count(self) -> int:

@@ -44,8 +44,8 @@ def answer_caption(group: Group) -> str:
     """What is drawn, and what is left out."""
     data = group.part("answers")
     text = (
-        "Every mark is one number of an answer: over the moved answer to a state, the answer to the moved state. On the dashed line the two "
-        "agree. Drawn for the elements with the smallest, the middle and the largest error."
+        "Every mark is one number of an answer: over the moved answer to a state, the answer to the moved state. On the dashed line the "
+        "two agree. Drawn for the elements with the smallest, the middle and the largest error."
     )
     count = 0 if data is None else data.sizes.get("channel", 0)
     return text if count <= _PANELS else f"{text} The first {_PANELS} of {count} channels."

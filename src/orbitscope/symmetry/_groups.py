@@ -9,7 +9,7 @@ from itertools import product as product_of
 import numpy as np
 
 from .._errors import OrbitscopeError
-from ._group import Group
+from ._group import FiniteGroup, Group
 from ._isometry import Isometry, Matrix
 
 
@@ -53,16 +53,12 @@ def translations(points: int, axis: int = 0, *, ndim: int = 2) -> Group:
 
 def rotations(samples: int = 16) -> Group:
     r"""SO(2), sampled at `samples` equal angles (closed under composition: they are $C_n$)."""
-    group = cyclic(samples, sampled=True)
-    group.name = f"SO(2)/{samples}"
-    return group
+    return FiniteGroup(f"SO(2)/{samples}", cyclic(samples), sampled=True)
 
 
 def rotations_reflections(samples: int = 16) -> Group:
     r"""O(2), sampled at `samples` angles and as many reflections (closed: they are $D_n$)."""
-    group = dihedral(samples, sampled=True)
-    group.name = f"O(2)/{samples}"
-    return group
+    return FiniteGroup(f"O(2)/{samples}", dihedral(samples), sampled=True)
 
 
 def rotation(angle: float, name: str = "") -> Isometry:

@@ -64,7 +64,8 @@ class Isometry:
     @property
     def is_identity(self) -> bool:
         """Whether this is the motion that does nothing, whatever it is called."""
-        return self.is_translation and not any(self.shift)
+        size = self.ndim
+        return self.key == tuple(float(i == j) for i in range(size) for j in range(size)) + (0.0,) * size
 
     @property
     def angle(self) -> float:
@@ -82,6 +83,12 @@ class Isometry:
         """What equality and hashing compare: the entries, rounded, shifts modulo one."""
         shift = (round(float(s), _DIGITS) % 1.0 for s in self.shift)
         return (*(round(float(v), _DIGITS) + 0.0 for row in self.linear for v in row), *shift)
+
+    @property
+    def coordinates(self) -> NDArray[np.float64]:
+        """Numbers that nearly agree for motions that nearly coincide: the matrix and the shift as points on circles."""
+        turns = 2 * math.pi * np.array([float(s) for s in self.shift])
+        return np.concatenate([self.matrix.ravel(), np.cos(turns), np.sin(turns)])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Isometry) and self.key == other.key

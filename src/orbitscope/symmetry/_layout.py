@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -91,8 +91,9 @@ class Layout:
         """The fields whose representation has that name."""
         return tuple(f for f in self.fields if f.representation.name == rep)
 
-    def matrix(self, linear: ArrayLike) -> NDArray[np.float64]:
+    def matrix(self, element: Any) -> NDArray[np.float64]:
         r"""Block-diagonal channel mixing $\rho(A)$, shape [channels, channels], for an orthogonal matrix $A$."""
+        linear = getattr(element, "matrix", element)
         out = np.zeros((self.channels, self.channels))
         start = 0
         for field, size in zip(self.fields, self.sizes, strict=True):

@@ -80,8 +80,8 @@ class Symmetry:
         return self.input.is_exact(element) and self.output.is_exact(element)
 
     def elements(self, names: "Sequence[str] | None" = None, count: int | None = None, seed: int = 0) -> tuple[Any, ...]:
-        """The elements to look at: all of a finite group, `count` (by default 8) of another one, or those `names` name."""
-        found = self.group.probes(count, seed) if hasattr(self.group, "probes") else self.group.elements
+        """The elements to look at: all of a finite group, `count` (by default 16) of another one, or those `names` name."""
+        found = self.group.probes(count, seed)
         if names is not None:
             known = {g.name: g for g in found}
             if missing := [n for n in names if n not in known]:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
 from ...physics import Equation
-from ...symmetry import Boost, Grid, Layout, Scaling, Symmetry
+from ...symmetry import Boost, Grid, Layout, LieGroup, Scaling, Symmetry
 
 Move = Callable[[Tensor], Tensor]
 _INNER = 0.6
@@ -96,13 +98,15 @@ def generators_of(symmetry: Symmetry) -> list[Generator]:
     Raises `OrbitscopeError` for a group that has no algebra.
     """
     group = symmetry.group
-    flows = getattr(group, "flows", None)
-    if flows is None:
+    if not isinstance(group, LieGroup):
         raise OrbitscopeError(f"lie_derivative: {group.name} has no algebra, so there are no small moves. Use `equivariance`.")
-    return [_of_flow(name, symmetry, flow) for name, flow in flows()]
+    return [_of_flow(f"X{k}", symmetry, group, x) for k, x in enumerate(group.algebra)]
 
 
-def _of_flow(name: str, symmetry: Symmetry, flow: Callable[[float], Any]) -> Generator:
+def _of_flow(name: str, symmetry: Symmetry, group: LieGroup[Any], direction: NDArray[np.float64]) -> Generator:
+    def flow(t: float) -> Any:
+        return group.exp(t * direction)
+
     return Generator(name, lambda x: symmetry.input.tangent(flow, x), lambda y: symmetry.output.tangent(flow, y), "1")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ...symmetry import Group
+from ...symmetry import Group, Isometry
 from ..data._audit import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY
 from ._cures import cures
 from ._interval import FEWEST
@@ -36,7 +36,7 @@ def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Da
     if not found.enough:
         return f"Probe at least {FEWEST} trajectories, better 8: fewer give no interval, and no word."
     if not found.skilled:
-        return "Train the model to a fraction of the error of persistence first, then probe again."
+        return f"Train the model to a fraction of the error of {found.baseline} first, then probe again."
     advice = [*_averaging(group, data, found), *_mending(data, found)]
     undecided = [n for n, w in zip(found.names, found.word, strict=True) if w == UNDECIDED]
     if undecided:
@@ -119,9 +119,11 @@ def _mending(data: Sequence[str], found: Output) -> list[str]:
 
 def _shift_step(group: Group, found: Output) -> int:
     """The step s > 1 if the output commutes or holds for exactly every s-th of equal shifts along one axis; else 0."""
+    if not group.finite:
+        return 0
     elements = [group[n] for n in found.names]
     count = len(elements)
-    if count != len(group) or not all(g.is_translation for g in elements):
+    if count != len(group) or not all(isinstance(g, Isometry) and g.is_translation for g in elements):
         return 0
     shifts = np.array([[float(s) for s in g.shift] for g in elements])
     along = shifts.max(1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ...symmetry import Group, Isometry
+from ...symmetry import Group
 from ..learning._permutation import LEVEL, trajectories_needed
 from ._listed import listed
 
@@ -92,10 +92,14 @@ def _why(influence: xr.Dataset, elements: int) -> str:
     return f"too few trajectories: {here}at least {needed} are needed for {of}"
 
 
-def shared_subgroup(group: Group, names: Sequence[str], words: Sequence[str]) -> tuple[Isometry, ...]:
-    """The largest subgroup all of whose elements but the identity are called "shared".
+def shared_subgroup(group: Group, names: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Names of the largest subgroup all of whose elements but the identity are called "shared".
 
     It speaks of the learning alone. A model without skill may well learn at gx what it learns at x; whether that is worth anything is for
     the output to say.
     """
-    return group.largest_subgroup([group[n] for n, w in zip(names, words, strict=True) if w == SHARED])
+    if not group.finite:  # of probes: the whole group if they all are, else nothing is known of it
+        everywhere = all(w == SHARED for n, w in zip(names, words, strict=True) if n != group.identity.name)
+        return list(names) if everywhere and len(names) > 1 else [group.identity.name]
+    shared = [group[n] for n, w in zip(names, words, strict=True) if w == SHARED]
+    return [g.name for g in group.largest_subgroup(shared)]

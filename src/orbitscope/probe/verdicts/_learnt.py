@@ -119,6 +119,12 @@ class Measured:
             raise OrbitscopeError("equivariance: this result has no sums over copies; an older version made it. Measure or probe again.")
         return cls(result, [str(n) for n in result["element"].values], result["member"].values.astype(bool))
 
+    def identity(self, group: Group) -> NDArray[np.bool_]:
+        """Which elements do nothing, [G]."""
+        if "element_identity" in self.result.coords:
+            return self.result["element_identity"].values.astype(bool)
+        return np.array([group[n].is_identity for n in self.names])
+
     @property
     def truth(self) -> bool:
         """Whether the answers were compared with what really follows."""

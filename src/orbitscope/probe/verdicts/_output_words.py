@@ -15,6 +15,9 @@ from ._listed import listed
 _LEVEL = 0.95
 
 
+_BASELINES = {"constant": "the best constant", "linear": "the best linear map"}
+
+
 @dataclass(frozen=True)
 class Output:
     """Words and intervals per element, the table of subgroups, and the numbers that sentences quote.
@@ -35,6 +38,8 @@ class Output:
     truth: bool
     skill: float
     trajectories: int
+    identity: NDArray[np.bool_]
+    baseline: str
 
     @property
     def skilled(self) -> bool:
@@ -60,7 +65,7 @@ def judge(group: Group, equivariance: xr.Dataset, margin: float, tolerance: floa
     measured = Measured.of(equivariance)
     exact = measured.element_exact()
     share, moved = measured.element_share(_LEVEL), measured.moved_error(_LEVEL)
-    own = np.array([group[n].is_identity for n in measured.names])
+    own = measured.identity(group)
     word = words(share, measured.element_floor(), exact | own, margin)
     moving = np.full(len(own), UNDECIDED, dtype=object)
     moving[moved.high <= tolerance] = FREE
@@ -69,7 +74,8 @@ def judge(group: Group, equivariance: xr.Dataset, margin: float, tolerance: floa
     proved = np.sqrt(np.maximum(measured.result["breaking"].mean("transition").values, 0))
     return Output(
         measured.names, word, moving, share, moved, learnt_subgroup(group, equivariance, margin=margin, level=_LEVEL),
-        measured.subgroup_step(_LEVEL), proved, measured.truth, measured.skill, measured.count,
+        measured.subgroup_step(_LEVEL), proved, measured.truth, measured.skill, measured.count, own,
+        _BASELINES.get(str(equivariance.attrs.get("baseline", "persistence")), "persistence"),
     )  # fmt: skip
 
 
@@ -85,7 +91,7 @@ def output_sentence(group: Group, found: Output) -> str:
         (UNDECIDED, "not decided on", "the breaking carries between {low} and {high} of the squared error"),
     ):
         mine = [i for i, w in enumerate(found.word) if w == word]
-        if mine and (len(mine) > 1 or not group[found.names[mine[0]]].is_identity or len(found.names) == 1):
+        if mine and (len(mine) > 1 or not found.identity[mine[0]] or len(found.names) == 1):
             told = f" ({limit.format(**_numbers(found, mine))})" if limit and found.enough else ""
             parts.append(f"{text} {_where(found.names, mine)}{told}")
     sentences = ["; ".join(parts) + "."]
@@ -94,8 +100,8 @@ def output_sentence(group: Group, found: Output) -> str:
     sentences += _whole(group, found) + _moving(found)
     if not found.skilled:
         sentences.append(
-            f"The model has too little skill for this to be learnt: its error is {found.skill:.2g} of that of persistence, and a small "
-            "share of a large error is no small breaking."
+            f"The model has too little skill for this to be learnt: its error is {found.skill:.2g} of that of {found.baseline}, and a "
+            "small share of a large error is no small breaking."
         )
     return " ".join(s[0].upper() + s[1:] for s in sentences)
 
@@ -146,7 +152,8 @@ def _without_truth(group: Group, found: Output) -> str:
 def title(group: Group, row: xr.Dataset) -> str:
     """The group's name for the whole of it, else the elements."""
     members = [str(n) for n, inside in zip(row["element"].values, row["member"].values, strict=True) if inside]
-    return group.name if len(members) == len(group) else listed(members)
+    whole = group.finite and len(members) == len(group) or not group.finite and len(members) > 1
+    return group.name if whole else listed(members)
 
 
 def percent(share: float) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import xarray as xr
 
 from ..._errors import OrbitscopeError
-from ...symmetry import Group
-from .._provenance import element_coordinates
+from ...symmetry import Group, Symmetry
 from ..data._audit import BREAKS, CONTRADICTS
 from ._advice import next_sentence
 from ._interval import Interval
@@ -17,7 +16,7 @@ from ._output_words import Output, judge, output_sentence
 
 
 def verdict(
-    group: Group,
+    group: Symmetry | Group,
     equivariance: xr.Dataset,
     influence: xr.Dataset | None = None,
     audit: xr.Dataset | None = None,
@@ -45,7 +44,7 @@ def verdict(
     `learnt_support`, the confidence that the learnt subgroup holds. Sentences: `sentence_data`, `sentence_output`, `sentence_learning`,
     `sentence_next`. `skill` is the median error over that of persistence.
 
-    * `group`: the group of the measurements. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
+    * `group`: of the measurements, or their symmetry. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
     * `margin`: share of the squared error that a breaking may carry and still hold.
     * `tolerance`: ratio of errors up to which moving a state costs nothing.
 
@@ -55,6 +54,7 @@ def verdict(
     """
     if not tolerance >= 1:
         raise OrbitscopeError(f"verdict: `tolerance` should be at least 1 (1 = as good as on the original), got {tolerance}.")
+    group = group.group if isinstance(group, Symmetry) else group
     found = judge(group, equivariance, margin, tolerance)
     names = found.names
     learning = _per_element(names, influence, learning_words)
@@ -71,7 +71,11 @@ def verdict(
             **{f"subgroup_{n}": table[n] for n in ("share", "share_low", "share_high", "gain", "gain_low", "gain_high", "word")},
             **{n: table[n] for n in ("member", "in_learnt", "in_learnt_at_most", "in_holding", "in_exact")},
         },
-        coords={"element": names, "subgroup": table["subgroup"], **element_coordinates(group, names)},
+        coords={
+            "element": names,
+            "subgroup": table["subgroup"],
+            **{k: c for k, c in equivariance.coords.items() if str(k).startswith("element_")},
+        },
     )
     result["subgroup_word"] = ("subgroup", [str(w) for w in table["word"].values])
     result.attrs.update(
@@ -105,7 +109,7 @@ def _shared(group: Group, names: list[str], learning: Sequence[str], influence: 
     """The largest subgroup that shares its learning, of a model that has learnt something."""
     if influence is None:
         return {}
-    members = [g.name for g in shared_subgroup(group, names, learning)] if found.skilled else []
+    members = shared_subgroup(group, names, learning) if found.skilled else []
     return {"shared_subgroup": ", ".join(members), "shared_order": len(members)}
 
 
