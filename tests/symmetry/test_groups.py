@@ -103,7 +103,7 @@ def test_words(words, order):
     assert len(parse_group(words, points=16)) == order
 
 
-@pytest.mark.parametrize("words", ["", "q4", "d", "tz3", "so3", "so2/x", "d4*tx4", "c4*c2", "4d"])
+@pytest.mark.parametrize("words", ["", "q4", "d", "tz3", "so3*tx4", "so2/x", "d4*tx4", "c4*c2", "4d"])
 def test_words_that_mean_nothing_or_no_group(words):
     with pytest.raises(OrbitscopeError):
         parse_group(words)

@@ -1,5 +1,7 @@
 """Continuous groups: algebra, exponential and logarithm, components, samples; learnt algebras."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -32,7 +34,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @by_name
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_exp_is_the_series_and_log_undoes_it(group: LieGroup, seed: int) -> None:
     a = np.random.default_rng(seed).uniform(-1, 1, group.size)
@@ -43,6 +45,7 @@ def test_exp_is_the_series_and_log_undoes_it(group: LieGroup, seed: int) -> None
     assert group.exp(group.hat(a)) == g and np.allclose(group.vee(group.hat(a)), a, atol=1e-13)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-8, 30), seeds)
 def test_the_exponential_of_any_matrix(size: float, seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((4, 4))
@@ -86,7 +89,7 @@ def test_structure_constants_of_rotations_are_the_permutation_symbol() -> None:
 
 
 @by_name
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_probes_belong_to_the_group_and_see_every_component(group: LieGroup, seed: int) -> None:
     probes = group.probes(9, seed)
@@ -102,14 +105,14 @@ def test_probes_belong_to_the_group_and_see_every_component(group: LieGroup, see
 def test_moments_of_haar_measure(group: LieGroup) -> None:
     """E R = 0 and E R_ij^2 = 1/n; moving the sample by an element changes no moment. A fixed sample, six standard errors."""
     n = group.ndim
-    r = np.array([g.matrix for g in group.probes(4000, 7)[1:]])
+    r = np.array([g.matrix for g in group.probes(2000, 7)[1:]])
     for moved in (r, r @ group.exp(np.arange(1.0, group.size + 1)).matrix):
         assert np.abs(moved.mean(0)).max() < 6 / np.sqrt(n * len(r))
         assert np.abs((moved**2).mean(0) - 1 / n).max() < 6 * np.sqrt(2) / n / np.sqrt(len(r))
 
 
 @pytest.mark.parametrize("kind", ["O", "SO", "SO+"])
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_lorentz_transformations_keep_the_metric(kind, seed: int) -> None:
     group = lorentz(kind=kind)
@@ -125,18 +128,25 @@ def test_a_boost_is_the_textbook_one() -> None:
     boost = group.exp([0, 0, 0, rapidity, 0, 0])
     c, s = np.cosh(rapidity), np.sinh(rapidity)
     assert np.allclose(boost.matrix[:2, :2], [[c, s], [s, c]], atol=1e-14) and boost.matrix[2, 2] == 1
-    reversal = lorentz().components[2]
-    assert reversal.name == "T" and reversal in lorentz() and reversal not in group and reversal not in lorentz(kind="SO")
+    _, _, reversal, both = lorentz().components
+    assert (
+        both == reversal @ Linear(np.diag([1.0, -1, 1, 1]))
+        and reversal.name == "T"
+        and reversal in lorentz()
+        and reversal not in group
+        and reversal not in lorentz(kind="SO")
+    )
     assert Linear(2 * np.eye(4)) not in lorentz()
 
 
 def test_elements_outside_have_no_logarithm() -> None:
-    for group, g in (
+    cases: list[tuple[LieGroup[Any], Any]] = [
         (orthogonal(3), Rigid(np.diag([-1.0, 1, 1]))),
         (special_orthogonal(3), Rigid(np.diag([-1.0, -1, 1]))),  # turns by pi
         (general_linear(2), Linear([[-1, 0], [0, 1]])),
-        (lorentz(), lorentz().components[3]),
-    ):
+        (lorentz(), lorentz().components[-1]),
+    ]
+    for group, g in cases:
         with pytest.raises(OrbitscopeError, match="negative real axis"):
             group.log(g)
     with pytest.raises(OrbitscopeError, match="outside the span"):

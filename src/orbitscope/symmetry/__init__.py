@@ -3,13 +3,15 @@
 from ._action import Action, Invariant, PartsAction
 from ._affine import Affine, Linear, Rigid
 from ._classes import Classes
+from ._direct_product import Several, sampled, times
 from ._domain import Charts, Domain, Nodes, Points, Values
 from ._element import Element
 from ._field_action import FieldAction
+from ._frames import Factors, Velocity, boosts, scalings
 from ._grid import Boundary, Centring, Grid
 from ._grid_action import GridAction
 from ._group import FiniteGroup, Group
-from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, translations
+from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, symmetric, translations
 from ._interpolate import fourier_shift
 from ._isometry import Isometry
 from ._layout import Field, Layout
@@ -18,10 +20,13 @@ from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._moving_action import BoostAction, ScalingAction
 from ._octahedral import OCTAHEDRAL_IRREPS, octahedral_irrep
+from ._parse import parse_group
 from ._permutation import Permutation
+from ._presented import WordGroup, braid, free, presented_cyclic, presented_symmetric
 from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
 from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
 from ._symmetry import Symmetry
+from ._word import Word
 
 __all__ = [
     "DIMENSIONS",
@@ -36,6 +41,7 @@ __all__ = [
     "Classes",
     "Domain",
     "Element",
+    "Factors",
     "Field",
     "FieldAction",
     "FiniteGroup",
@@ -60,13 +66,19 @@ __all__ = [
     "Scalar",
     "Scaling",
     "ScalingAction",
+    "Several",
     "Stack",
     "State",
     "Symmetry",
     "Tensor2",
     "Values",
     "Vector",
+    "Velocity",
     "Vertical",
+    "Word",
+    "WordGroup",
+    "boosts",
+    "braid",
     "called",
     "chunks",
     "cyclic",
@@ -75,6 +87,7 @@ __all__ = [
     "field_meanings",
     "flattened",
     "fourier_shift",
+    "free",
     "general_linear",
     "joined",
     "length",
@@ -85,13 +98,19 @@ __all__ = [
     "orthogonal",
     "parse_group",
     "parts",
+    "presented_cyclic",
+    "presented_symmetric",
     "product",
     "representation",
     "rotation",
     "rotations",
     "rotations_reflections",
+    "sampled",
+    "scalings",
     "special_euclidean",
     "special_orthogonal",
+    "symmetric",
     "taken",
+    "times",
     "translations",
 ]

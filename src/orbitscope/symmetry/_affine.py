@@ -52,9 +52,10 @@ class Affine(Keyed):
         object.__setattr__(self, "name", name)
         return self
 
-    def _like(self, matrix: Array, offset: Array, name: str = "") -> Self:
-        """An element of the same kind; what made it guarantees its properties."""
-        return object.__new__(type(self))._set(matrix, offset, name)
+    @classmethod
+    def trusted(cls, matrix: Array, offset: Array, name: str = "") -> Self:
+        """An element whose properties are guaranteed by what made it: nothing is checked and nothing copied."""
+        return object.__new__(cls)._set(matrix, offset, name)
 
     @property
     def ndim(self) -> int:
@@ -87,16 +88,16 @@ class Affine(Keyed):
         require_alike(self, other)
         if self.ndim != other.ndim:
             raise OrbitscopeError(f"{type(self).__name__}: an element of {self.ndim} dimensions and one of {other.ndim} do not compose.")
-        return self._like(self.matrix @ other.matrix, self.matrix @ other.offset + self.offset)
+        return self.trusted(self.matrix @ other.matrix, self.matrix @ other.offset + self.offset)
 
     def inverse(self) -> Self:
         r"""The map that undoes this one, $q \mapsto A^{-1} (q - b)$."""
         back = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
-        return self._like(back, -back @ self.offset)
+        return self.trusted(back, -back @ self.offset)
 
     def named(self, name: str) -> Self:
         """The same map under another name."""
-        return self._like(self.matrix, self.offset, name)
+        return self.trusted(self.matrix, self.offset, name)
 
     def _written(self) -> str:
         offset = f", {self.offset.tolist()}" if self.offset.any() else ""
@@ -150,4 +151,4 @@ class Rigid(Affine):
     def inverse(self) -> Self:
         """The motion that undoes this one."""
         back = self.matrix.T.copy()
-        return self._like(back, -back @ self.offset)
+        return self.trusted(back, -back @ self.offset)

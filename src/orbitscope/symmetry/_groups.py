@@ -1,7 +1,6 @@
-"""The groups that come with the library, and how words name them."""
+"""The finite groups that come with the library."""
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
 from itertools import product as product_of
@@ -11,6 +10,7 @@ import numpy as np
 from .._errors import OrbitscopeError
 from ._group import FiniteGroup, Group
 from ._isometry import Isometry, Matrix
+from ._permutation import Permutation
 
 
 def cyclic(order: int, *, sampled: bool = False) -> Group:
@@ -108,46 +108,16 @@ def octahedral(*, reflections: bool = True) -> Group:
     return Group("Oh" if reflections else "O", elements)
 
 
-def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | None = None) -> Group:
-    """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, and products such as d4*tx8*ty8.
+def symmetric(size: int) -> FiniteGroup[Permutation]:
+    r"""$S_n$, all permutations of `size` things, 1 to 7 of them; elements `Permutation` called by their cycles.
 
-    In three dimensions (`ndim`, or three `points`): oh, o, tx, ty, tz. `points` is one number or one per axis. The name of every group
-    that comes with the library parses back to it, "SO(2)/16" and "D4*Tx8*Ty8" too.
-
-    >>> parse_group("D4"), parse_group("tx", points=8), parse_group("so2/8")
-    (D4 (8 elements), Tx8 (8 elements), SO(2)/8 (8 elements))
-    >>> parse_group("tz", points=(8, 8, 4)), parse_group("oh")
-    (Tz4 (4 elements), Oh (48 elements))
+    >>> symmetric(3), [g.name for g in symmetric(3)]
+    (S3 (6 elements), ['e', '(1 2)', '(0 1)', '(0 1 2)', '(0 2 1)', '(0 2)'])
     """
-    if ndim is None:
-        ndim = 2 if isinstance(points, int) else len(points)
-    per_axis = (points,) * ndim if isinstance(points, int) else tuple(points)
-    plain = words.translate(str.maketrans("", "", "()"))  # as printed: SO(2)/16, O(2)/8
-    factors = [_parse_factor(word.strip().lower(), words, per_axis) for word in plain.split("*")]
-    group = factors[-1]
-    for factor in reversed(factors[:-1]):
-        group = product(factor, group)
-    return group
-
-
-def _parse_factor(word: str, whole: str, points: tuple[int, ...]) -> Group:
-    head = word.rstrip("0123456789").rstrip("/")
-    tail = word[len(head) :].lstrip("/")
-    if word.startswith(("so2", "o2")):
-        kind, _, samples = word.partition("/")
-        if kind in ("so2", "o2") and (not samples or samples.isdigit()):
-            return (rotations if kind == "so2" else rotations_reflections)(int(samples or 16))
-    elif head in ("c", "d") and tail:
-        return (cyclic if head == "c" else dihedral)(int(tail))
-    elif word in ("o", "oh"):
-        return octahedral(reflections=word == "oh")
-    elif head in ("tx", "ty", "tz")[: len(points)]:
-        axis = "xyz".index(head[1])
-        return translations(int(tail or points[axis]), axis, ndim=len(points))
-    raise OrbitscopeError(
-        f"group: cannot read {whole!r}. Say c4, d4, so2, o2, so2/32, tx, ty, tx16 or a product such as d4*tx8*ty8; "
-        "in three dimensions oh, o, tz too."
-    )
+    if not 1 <= size <= 7:
+        raise OrbitscopeError(f"symmetric: `size` should be 1 .. 7, got {size}; of larger ones, `presented_symmetric` draws some.")
+    elements = [Permutation(images) for images in permutations(range(size))]
+    return FiniteGroup(f"S{size}", [g.named(repr(g)) for g in elements])
 
 
 def _determinant(linear: Matrix) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +58,7 @@ class LieGroup(Group[M]):
                 f"LieGroup {name!r}: the {len(self.algebra)} matrices of `algebra` span {rank} dimensions only; leave some out."
             )
         self.algebra.flags.writeable = False
-        self.components = tuple(components) or (self.identity,)
+        self.components: tuple[M, ...] = tuple(components) or (self.identity,)
         """One element of each connected component, the identity first."""
         if not self.components[0].is_identity:
             raise OrbitscopeError(f"LieGroup {name!r}: the first of `components` should be the identity, got {self.components[0]!r}.")
@@ -77,6 +77,11 @@ class LieGroup(Group[M]):
     def identity(self) -> M:
         """The element that does nothing."""
         return self.element(np.eye(self.algebra.shape[1])).named("e")
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions of the space that the elements move."""
+        return self.algebra.shape[1] - self.homogeneous
 
     def element(self, matrix: ArrayLike) -> M:
         """The element that a matrix [N, N] of this group is; it is not checked to be one."""
@@ -115,7 +120,11 @@ class LieGroup(Group[M]):
 
     def exp(self, generator: ArrayLike, name: str = "") -> M:
         """$e^X$ of coefficients [k] or of a matrix X [N, N]."""
-        return self.element(matrix_exp(self.hat(generator))).named(name)
+        m = matrix_exp(self.hat(generator))
+        if not np.isfinite(m).all():
+            raise OrbitscopeError(f"Group {self.name}: exp of entries up to {np.abs(self.hat(generator)).max():.1e} exceeds float64.")
+        n = self.ndim
+        return self.kind.trusted(m[:n, :n].copy(), m[:n, n].copy() if self.homogeneous else np.zeros(n), name)
 
     def log(self, element: M) -> Array:
         """Coefficients [k] with `exp(log(g)) == g`, of the principal logarithm.
@@ -148,7 +157,7 @@ class LieGroup(Group[M]):
                 outside += float(np.sum((bracket - self._orthonormal @ (self._orthonormal.T @ bracket)) ** 2))
         return outside**0.5
 
-    def algebra_distance(self, other: "LieGroup[M]") -> float:
+    def algebra_distance(self, other: "LieGroup[Any]") -> float:
         """Sine of the largest angle between the two spans: 0 for one algebra, 1 where a direction of the larger is missing altogether."""
         if self.algebra.shape[1:] != other.algebra.shape[1:]:
             raise OrbitscopeError(f"algebra_distance: {self.name} and {other.name} hold matrices of different sizes.")

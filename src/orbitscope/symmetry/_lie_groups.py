@@ -204,7 +204,7 @@ def _flips(n: int, *axes: int) -> Array:
 def _scaled(name: str, scale: float) -> str:
     """The name with its range, where that is not the default."""
     default = 0.5 if name.startswith("GL") else 1.0
-    return name if scale == default else f"{name}@{scale!r}"
+    return name if scale == default else f"{name}@{float(scale)!r}"
 
 
 def _positive(function: str, n: int) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._element import E, Element
 from ._isometry import Isometry
+from ._permutation import Permutation
 
 _NEAR = 1e-7  # how far apart the projections of two computations of one element may lie
 
@@ -66,6 +67,8 @@ def cayley_table(elements: Sequence[E], index: Callable[[E], int]) -> NDArray[np
     found = np.full(size * size, -1)
     if isinstance(elements[0], Isometry):
         found = _table_of_isometries([g for g in elements if isinstance(g, Isometry)])
+    elif isinstance(elements[0], Permutation):
+        found = _table_of_permutations(np.array([g.images for g in elements if isinstance(g, Permutation)]))
     for k in np.flatnonzero(found < 0).tolist():  # not closed, or two numbers on either side of a rounding
         found[k] = index(elements[k // size] @ elements[k % size])
     return found.reshape(size, size)
@@ -80,6 +83,17 @@ def _table_of_isometries(elements: Sequence[Isometry]) -> NDArray[np.int64]:
     moved = (np.einsum("iab,jb->ija", linear, shift) + shift[:, None]).reshape(size * size, ndim)
     known, wanted = _codes(linear.reshape(size, -1), shift), _codes(product, moved)
     order = np.argsort(known)
+    found = order[np.searchsorted(known[order], wanted).clip(max=size - 1)]
+    return np.where(known[found] == wanted, found, -1)
+
+
+def _table_of_permutations(images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same for permutations, [elements, things]; -1 where a product was not found."""
+    size = len(images)
+    weights = np.random.default_rng(0).integers(-(2**62), 2**62, images.shape[1])
+    known = images @ weights
+    order = np.argsort(known)
+    wanted = np.stack([g[images] @ weights for g in images]).ravel()
     found = order[np.searchsorted(known[order], wanted).clip(max=size - 1)]
     return np.where(known[found] == wanted, found, -1)
 

@@ -39,7 +39,7 @@ class Permutation:
     @property
     def matrix(self) -> NDArray[np.float64]:
         r"""The matrix P with $P e_i = e_{\sigma(i)}$, [n, n]."""
-        return np.eye(self.size)[:, list(self.inverse().images)]
+        return np.eye(self.size)[:, list(self.images)]
 
     @property
     def cycles(self) -> tuple[tuple[int, ...], ...]:
