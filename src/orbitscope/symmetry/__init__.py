@@ -11,7 +11,7 @@ from ._frames import Factors, Velocity, boosts, scalings
 from ._grid import Boundary, Centring, Grid
 from ._grid_action import GridAction
 from ._group import FiniteGroup, Group
-from ._groups import cyclic, dihedral, octahedral, parse_group, product, rotation, rotations, rotations_reflections, symmetric, translations
+from ._groups import cyclic, dihedral, octahedral, product, rotation, rotations, rotations_reflections, symmetric, translations
 from ._interpolate import fourier_shift
 from ._isometry import Isometry
 from ._layout import Field, Layout

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from ._frames import Factors, Velocity
 from ._grid_action import GridAction
 from ._moving import Boost, Scaling
 from ._states import State, parts
@@ -19,8 +20,9 @@ class BoostAction(GridAction):
 
     $$u'(p) = u(p - c\,t) + c$$
 
-    with c the `velocity` of the element. Of `frames` stacked states, oldest first, the last is at `time` and the others `dt` apart
-    before it. So a map over a time step dt has the symmetry $f(B_0 x) = B_{dt} f(x)$: its input is at time 0, its output at time dt.
+    with c the components of the element, a `Velocity`. Of `frames` stacked states, oldest first, the last is at `time` and the others
+    `dt` apart before it. So a map over a time step dt has the symmetry $f(B_0 x) = B_{dt} f(x)$: its input is at time 0, its output
+    at time dt.
     """
 
     time: float = 0.0
@@ -50,10 +52,9 @@ class BoostAction(GridAction):
         return {**super().describe(), "time": self.time}
 
     def _boost(self, element: Any) -> Boost:
-        velocity = getattr(element, "velocity", None)
-        if velocity is None or not isinstance(velocity, tuple):
+        if not isinstance(element, Velocity):
             raise OrbitscopeError(f"BoostAction: it moves states by a Velocity, got {element!r}.")
-        return Boost(self.layout, self.grid, velocity, self.roles)
+        return Boost(self.layout, self.grid, element.components, self.roles)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,11 @@ class ScalingAction(GridAction):
         return torch.ones(self.grid.shape, dtype=torch.bool)
 
     def _scaling(self, element: Any) -> Scaling:
-        named = {name: getattr(element, name, None) for name in ("velocity", "density", "copies")}
-        if any(v is None or isinstance(v, tuple) for v in named.values()):
+        if not isinstance(element, Factors):
             raise OrbitscopeError(f"ScalingAction: it moves states by Factors, got {element!r}.")
-        if named["velocity"] != 1 or named["copies"] != 1:
+        if element.velocity != 1 or element.copies != 1:
             raise OrbitscopeError(
                 f"ScalingAction: {element!r} also changes the time step or the grid, which are those of the map. Scale the density alone, "
                 "or look at the generator 'scaling' of `lie_derivative`, which knows the law."
             )
-        return Scaling(self.layout, self.grid, density=float(named["density"] or 1.0), roles=self.roles)
+        return Scaling(self.layout, self.grid, density=element.density, roles=self.roles)

@@ -1,19 +1,21 @@
 """The claim that a map commutes with a group, whatever goes in and comes out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._errors import OrbitscopeError
 from ._action import Action
+from ._frames import boosts, scalings
 from ._grid import Grid
 from ._grid_action import GridAction
 from ._group import Group
-from ._groups import parse_group
 from ._layout import Layout
+from ._moving_action import BoostAction, ScalingAction
+from ._parse import parse_group
 from ._states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class OnGrid(Protocol):
@@ -23,6 +25,13 @@ class OnGrid(Protocol):
     def layout(self) -> Layout: ...
     @property
     def grid(self) -> Grid: ...
+
+
+class InTime(OnGrid, Protocol):
+    """What `Symmetry.boosts` needs beyond that: the time between two states."""
+
+    @property
+    def dt(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,29 @@ class Symmetry:
             group = parse_group(group, points=data.grid.shape)
         action = GridAction(data.layout, data.grid, frames=frames)
         return cls(group, action, action)
+
+    @classmethod
+    def boosts(
+        cls, data: InTime, speeds: "Sequence[float]" = (1.0,), *, frames: int = 1, roles: "Mapping[str, str] | None" = None
+    ) -> "Symmetry":
+        """Galilean boosts of flow on a grid: the next state is displaced by c dt more than the state, so the two actions differ.
+
+        * `speeds`: of the elements that are looked at, in random directions, in lengths of the grid over time (see `boosts`).
+        * `frames`: past states that the model sees. `roles`: which field is the velocity, where its name does not say it (see `Boost`).
+
+        Raises `OrbitscopeError` for walls and for fields whose change in a moving frame is not known.
+        """
+        into = BoostAction(data.layout, data.grid, frames=frames, time=0.0, dt=data.dt, roles=dict(roles or {}))
+        return cls(boosts(data.grid.ndim, speeds), into, replace(into, frames=1, time=data.dt))
+
+    @classmethod
+    def densities(cls, data: OnGrid, factor: float = 2.0, *, frames: int = 1, roles: "Mapping[str, str] | None" = None) -> "Symmetry":
+        """Another unit of mass: densities, momenta, energies and pressures times one number between 1 / `factor` and `factor`.
+
+        The law of a gas without viscosity has this symmetry. Raises `OrbitscopeError` for fields whose dimension is not known.
+        """
+        action = ScalingAction(data.layout, data.grid, frames=frames, roles=dict(roles or {}))
+        return cls(scalings(1.0, factor, 1), action, action)
 
     def pair(self, element: Any, x: State, y: State) -> tuple[State, State]:
         """The moved example."""
