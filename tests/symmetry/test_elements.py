@@ -42,9 +42,9 @@ from orbitscope.symmetry import (
 _SHEARS = LieGroup("shears", [[[0, 1, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 0, 0], [0, 0, 0]]], Affine, homogeneous=True)
 #: One group or more for each kind of element.
 GROUPS: list[Group[Any]] = [
-    octahedral(), parse_group("d4*tx4*ty4"), orthogonal(3), euclidean(2), euclidean(3), general_linear(3), lorentz(), _SHEARS, symmetric(5),
+    octahedral(), parse_group("d4*tx2*ty2"), orthogonal(3), euclidean(2), euclidean(3), general_linear(3), lorentz(), _SHEARS, symmetric(5),
     free(2), braid(3), braid(4), presented_symmetric(4), presented_cyclic(5), boosts(3), boosts(1), scalings(copies=3),
-    times(euclidean(3), symmetric(3)), times(braid(3), scalings(), special_orthogonal(2)), times(symmetric(2), octahedral()),
+    times(euclidean(3), symmetric(3)), times(braid(3), scalings(), special_orthogonal(2)), times(symmetric(2), parse_group("d4")),
     sampled(special_orthogonal(3), 12), LieGroup.from_algebra("learnt", special_orthogonal(3).algebra + 0.01 * np.diag([1, 2, 5])),
 ]  # fmt: skip
 by_group = pytest.mark.parametrize("group", GROUPS, ids=lambda g: g.name)
@@ -56,7 +56,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 @by_group
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_laws_of_a_group(group: Group[Any], seed: int) -> None:
     drawn = group.probes(6, seed)
@@ -115,7 +115,7 @@ def test_elements_of_two_kinds_are_never_equal() -> None:
         Rigid(eye) @ Linear(eye)  # type: ignore[operator]
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=6, max_size=6), st.lists(st.floats(-3, 3), min_size=2, max_size=2))
 def test_an_affine_map_does_what_its_formula_says(entries: list[float], point: list[float]) -> None:
     a, b = np.array(entries[:4]).reshape(2, 2), np.array(entries[4:])
@@ -147,7 +147,7 @@ def test_the_entries_of_an_element_cannot_be_written() -> None:
         g.name = "other"  # type: ignore[misc]
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.permutations(range(5)), st.permutations(range(5)))
 def test_permutations_are_their_matrices_and_cycles(first: list[int], second: list[int]) -> None:
     a, b = Permutation(tuple(first)), Permutation(tuple(second))

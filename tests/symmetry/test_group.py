@@ -38,7 +38,7 @@ def test_how_many_subgroups_and_elements() -> None:
     assert set(Group.generated("S4", swaps)) == set(symmetric(4))
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(2, 24), st.integers(0, 99))
 def test_a_choice_of_probes_has_no_element_twice(count: int, seed: int) -> None:
     group = symmetric(4)
@@ -46,7 +46,7 @@ def test_a_choice_of_probes_has_no_element_twice(count: int, seed: int) -> None:
     assert len(set(chosen)) == count and chosen[0].is_identity and set(chosen) <= set(group)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(-(10**9), 10**9), st.integers(-3, 3), st.sampled_from([Linear, Rigid]))
 def test_elements_on_either_side_of_a_rounding_border_are_one(place: int, ulps: int, kind: type) -> None:
     """An offset, or an entry, half a unit of the ninth decimal from a round number: neighbouring floats round apart."""

@@ -34,7 +34,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @by_name
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=seeds)
 def test_exp_is_the_series_and_log_undoes_it(group: LieGroup, seed: int) -> None:
     a = np.random.default_rng(seed).uniform(-1, 1, group.size)
@@ -45,7 +45,7 @@ def test_exp_is_the_series_and_log_undoes_it(group: LieGroup, seed: int) -> None
     assert group.exp(group.hat(a)) == g and np.allclose(group.vee(group.hat(a)), a, atol=1e-13)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(1e-8, 30), seeds)
 def test_the_exponential_of_any_matrix(size: float, seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((4, 4))
@@ -89,7 +89,7 @@ def test_structure_constants_of_rotations_are_the_permutation_symbol() -> None:
 
 
 @by_name
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=seeds)
 def test_probes_belong_to_the_group_and_see_every_component(group: LieGroup, seed: int) -> None:
     probes = group.probes(9, seed)
@@ -112,7 +112,7 @@ def test_moments_of_haar_measure(group: LieGroup) -> None:
 
 
 @pytest.mark.parametrize("kind", ["O", "SO", "SO+"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=seeds)
 def test_lorentz_transformations_keep_the_metric(kind, seed: int) -> None:
     group = lorentz(kind=kind)

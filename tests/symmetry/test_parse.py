@@ -54,7 +54,7 @@ products = st.lists(single, min_size=2, max_size=3).map(lambda groups: times(*gr
 every = single | products | st.builds(sampled, products.filter(lambda g: not g.finite), st.integers(1, 30))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(every)
 def test_the_printed_name_parses_back(group: Group[Any]) -> None:
     again = parse_group(group.name)

@@ -64,7 +64,7 @@ def test_braids_are_equal_exactly_where_they_act_alike(case: tuple[int, list[int
 
 
 @pytest.mark.parametrize("strands", [3, 4])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(t=st.floats(0.2, 3))
 def test_relations_hold_under_burau_matrices(strands: int, t: float) -> None:
     errors = braid(strands).check_relations(burau(strands, t))
@@ -88,7 +88,7 @@ def test_a_learnt_inverse_is_checked_too() -> None:
             braid(3).check_relations(given_matrices)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(words(3, 12), words(3, 12))
 def test_words_of_the_symmetric_group_are_its_permutations(first: list[int], second: list[int]) -> None:
     group = presented_symmetric(4)
@@ -99,7 +99,7 @@ def test_words_of_the_symmetric_group_are_its_permutations(first: list[int], sec
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 9), st.integers(-30, 30))
 def test_words_of_the_cyclic_group_count_modulo_its_order(order: int, power: int) -> None:
     group = presented_cyclic(order)
@@ -107,7 +107,7 @@ def test_words_of_the_cyclic_group_count_modulo_its_order(order: int, power: int
     assert len(group.probes(order + 5)) == order  # there are no more, and none is missed
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(words(2, 10), words(2, 10))
 def test_free_words_reduce_and_print_what_parses_back(first: list[int], second: list[int]) -> None:
     group = free(2)

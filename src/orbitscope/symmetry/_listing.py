@@ -20,9 +20,8 @@ class Listing(Generic[E]):
     @property
     def elements(self) -> tuple[E, ...]:
         """All elements, the identity first."""
-        raise OrbitscopeError(
-            f"Group {self.name} is not a finite list of elements. Take a sample: {self.name}/16 in words, or `probes(16)`."
-        )
+        words = f"({self.name})/16" if " x " in self.name else f"{self.name}/16"
+        raise OrbitscopeError(f"Group {self.name} is not a finite list of elements. Take a sample: `sampled(group, 16)`, in words {words}.")
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -34,17 +33,14 @@ class Listing(Generic[E]):
         return iter(self.elements)
 
     def __getitem__(self, name: str) -> E:
-        return self.elements[self._numbers(name)]
-
-    def _numbers(self, name: str) -> int:
         try:
             return self._by_name[name]
         except KeyError:
             raise OrbitscopeError(f"Group {self.name}: no element is called {name!r}. Known: {', '.join(self._by_name)}.") from None
 
     @cached_property
-    def _by_name(self) -> dict[str, int]:
-        return {g.name: i for i, g in enumerate(self.elements)}
+    def _by_name(self) -> dict[str, E]:
+        return {g.name: g for g in self.elements}
 
     @cached_property
     def _lookup(self) -> Lookup[E]:
