@@ -1,7 +1,11 @@
 """Training of any model on any examples with any loss: one loop, exact resume, seeds, several devices."""
 
 from ._batches import Batches
+from ._examples import ExamplesLike, Indexed
+from ._fit import Fit, fit, load_fit
+from ._fit_task import FitConfig
 from ._loop import OnEpoch, Trainer
+from ._loss import MSE, SMSE, CrossEntropy, Loss, as_loss, invariance_error
 from ._progress import ProgressOption, Reporter, TrainProgress
 from ._seed import derive, integers, permutation
 from ._seeds import run_seeds, say_summary
@@ -11,10 +15,18 @@ from ._task import Augment, Task
 from ._trainable import check_trainable
 
 __all__ = [
+    "MSE",
+    "SMSE",
     "Augment",
     "Batches",
+    "CrossEntropy",
     "Device",
+    "ExamplesLike",
+    "Fit",
+    "FitConfig",
+    "Indexed",
     "Keep",
+    "Loss",
     "OnEpoch",
     "Precision",
     "ProgressOption",
@@ -24,9 +36,13 @@ __all__ = [
     "Task",
     "TrainProgress",
     "Trainer",
+    "as_loss",
     "check_trainable",
     "derive",
+    "fit",
     "integers",
+    "invariance_error",
+    "load_fit",
     "permutation",
     "relative_l2",
     "run_seeds",

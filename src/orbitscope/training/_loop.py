@@ -56,7 +56,7 @@ class Trainer:
         self.bare = channels_last(task.model(seed))
         self.parameters = sum(p.numel() for p in self.bare.parameters())
         if not self.parameters:
-            raise OrbitscopeError(f"train: the model {task.title(seed)!r} has no parameters; there is nothing to train.")
+            raise OrbitscopeError(f"{task.verb}: the model {task.title(seed)!r} has no parameters; there is nothing to train.")
         optimiser = torch.optim.AdamW(self.bare.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
         self.model, self.optimiser = fabric.setup(task.stepped(self.bare), optimiser)
         self.dtype = torch.float64 if settings.precision == "64" else torch.float32
@@ -69,6 +69,8 @@ class Trainer:
         self.task.check(self.bare)
         self._resume()
         self._main(self._introduce)
+        if self.task.keeps_start and not self.at.epoch:
+            self._main(lambda: write_state(self.out / STATE, self._state()))
         if self.at.epoch == 0 and self.settings.keep == "all":
             self._main(lambda: write_weights(self._checkpoint(0), self.bare, self._metadata()))
         if self.at.epoch == 0:
@@ -147,8 +149,9 @@ class Trainer:
         if self.peers.any(not math.isfinite(value), place):  # all stop, or all go on to exchange gradients
             where = "" if not math.isfinite(value) else " on another device"
             raise OrbitscopeError(
-                f"train: the loss is {'not finite' if where else value}{where} at epoch {epoch}, step {step} (learning rate {rate:.1e}, "
-                f"seed {self.seed}). The state after epoch {epoch - 1} is kept in {self.out}. Lower `learning_rate` or set `clip`."
+                f"{self.task.verb}: the loss is {'not finite' if where else value}{where} at epoch {epoch}, step {step} (learning rate "
+                f"{rate:.1e}, seed {self.seed}). The state after epoch {epoch - 1} is kept in {self.out}. Lower `learning_rate` or set "
+                "`clip`."
             )
         with pulse.waiting(place, pulse.COMPUTES):
             self.fabric.backward(loss)
@@ -174,9 +177,9 @@ class Trainer:
         metrics = self.task.metrics(means, len(examples))
         if not all(math.isfinite(metrics[name]) for name in self.task.finite):
             raise OrbitscopeError(
-                f"train: the {part} loss is {metrics[self.task.criterion]} after epoch {epoch} (seed {self.seed}): the model gives NaN or "
-                f"infinity, or values too large to square, on examples that it was not trained on. What was saved before is kept in "
-                f"{self.out}. Lower `learning_rate` or set `clip`."
+                f"{self.task.verb}: the {part} loss is {metrics[self.task.criterion]} after epoch {epoch} (seed {self.seed}): the model "
+                "gives NaN or infinity, or values too large to square, on examples that it was not trained on. What was saved before is "
+                f"kept in {self.out}. Lower `learning_rate` or set `clip`."
             )
         return metrics
 
@@ -221,7 +224,9 @@ class Trainer:
 
     def _finish(self) -> None:
         if not self.at.best_epoch:
-            raise OrbitscopeError(f"train: no epoch had a finite validation error. Lower `learning_rate`. The run is in {self.out}.")
+            raise OrbitscopeError(
+                f"{self.task.verb}: no epoch had a finite validation error. Lower `learning_rate`. The run is in {self.out}."
+            )
         weights, _ = read_weights(self.out / BEST)
         load_weights(self.bare, weights, str(self.out / BEST))
         metrics = {part: self.measure(part, self.at.best_epoch) for part in self.parts if part != "train"}

@@ -22,7 +22,7 @@ def run_seeds(
 ) -> None:
     """Train the given seeds in this process, one of `task.settings.devices`, from wherever their folders stand."""
     for seed in seeds:
-        fabric = make_fabric(task.settings)
+        fabric = make_fabric(task.settings, rounded=task.rounded)
         folder = folders[seed]
         with Reporter(progress if fabric.is_global_zero else None, task.title(seed), task.criterion) as reporter:
             trainer = Trainer(fabric, task, seed, folder, reporter, on_epoch)

@@ -10,7 +10,7 @@ State: TypeAlias = Any
 """One tensor [N, ...], or a tuple of tensors, the parts of a state, each [N, ...]."""
 
 
-def mapped(function: Callable[[Tensor], Tensor], state: State) -> State:
+def mapped(function: Callable[..., Tensor], state: State) -> State:
     """`function` of each tensor of a state."""
     return function(state) if isinstance(state, Tensor) else tuple(function(part) for part in state)
 

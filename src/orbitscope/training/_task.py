@@ -27,15 +27,21 @@ class Augment(Protocol):
 class Task(ABC):
     """One training for the loop, the same for all of its seeds. `fit` makes one of any examples and loss.
 
-    `settings`: of the loop. `criterion`: the entry of `metrics` that decides which epoch was the best; `finite`: the entries that have to
-    be finite. `measured`: the shape of what `errors` returns. `augment`: moves the examples of every training step, or None.
+    * `settings`: of the loop. `verb`: what the user called, for messages.
+    * `criterion`: the entry of `metrics` that decides which epoch was the best; `finite`: the entries that have to be finite.
+    * `measured`: the shape of what `errors` returns. `augment`: moves the examples of every training step, or None.
+    * `keeps_start`: also keep the state before the first step, for a model whose first weights do not follow from the seed.
+    * `rounded`: round the answers of a float64 training to float32 before the loss.
     """
 
     settings: Settings
+    verb: str = "train"
     criterion: str = "loss"
     finite: tuple[str, ...] = ("loss",)
     measured: tuple[int, ...] = (1,)
     augment: Augment | None = None
+    keeps_start: bool = False
+    rounded: bool = False
 
     @abstractmethod
     def model(self, seed: int) -> nn.Module:

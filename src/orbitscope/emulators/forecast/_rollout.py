@@ -32,7 +32,7 @@ def rollout(
 
     Variables, each [trajectory, horizon, channel]: `smse` and `relative_l2` of the prediction against the data, `smse_persistence` and
     `relative_l2_persistence` of the unchanged initial state; `finite` [trajectory, horizon]; with `keep_states` also `prediction`
-    [trajectory, horizon, channel, x, y]. Horizon counts steps of `data.dt`, from 1. SMSE carries the unit of its field, relative L2 none.
+    [trajectory, horizon, channel, *space]. Horizon counts steps of `data.dt`, from 1. SMSE carries the unit of its field, relative L2 none.
     A blow-up stays in the result as inf or nan. The model runs in evaluation mode on its own device, in its own dtype.
 
     Raises `OrbitscopeError` where the data are shorter than `start` + `steps` or the model returns another shape.
@@ -101,7 +101,7 @@ def _dataset(data: Trajectories, errors: dict[str, Tensor], states: Tensor | Non
         variables[name] = (dims, value.numpy(), {"long_name": f"{kind} of the {of}", "units": units, "sign": "0 is exact, larger is worse"})
     variables["finite"] = (dims[:2], np.isfinite(errors["smse"].numpy()).all(axis=-1), {"long_name": "prediction is finite"})
     if states is not None:
-        variables["prediction"] = ((*dims, "x", "y"), states.numpy(), {"long_name": "predicted state"})
+        variables["prediction"] = ((*dims, *"xyz"[: data.grid.ndim]), states.numpy(), {"long_name": "predicted state"})
     coordinates = {
         "trajectory": np.arange(data.trajectories),
         "horizon": np.arange(1, steps + 1),

@@ -128,7 +128,7 @@ def build(
     *,
     channels_in: int,
     channels_out: int | None = None,
-    resolution: int | tuple[int, int] | None = None,
+    resolution: int | tuple[int, ...] | None = None,
     layout: Layout | None = None,
     grid: Grid | None = None,
     residual: bool | None = None,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 from ...symmetry import Layout
 
-State = Float[Tensor, "batch channel x y"]
+State = Float[Tensor, "batch channel *space"]
 
 
 class Emulator(nn.Module):
@@ -16,10 +16,11 @@ class Emulator(nn.Module):
 
     $$f(u) = \mathrm{base}(u) + s_{out}\, B\big((u - m) / s\big), \quad \mathrm{base}(u) = u \text{ if `residual` else } m$$
 
-    Shapes: state [B, frames C, X, Y] -> [B, C, X, Y], frames oldest first (`Layout.stack`): base is the last of them, the backbone
-    sees all; `mean`, `scale`, `output_scale` [C], kept as buffers. With `residual` the backbone predicts the increment
-    and `output_scale` is the size of an increment. All three commute with a rotation only where they are equal over the components of a
-    field (and the mean 0 for all but scalars); `check_symmetry_safe` says so. Raises `OrbitscopeError` for shapes that do not fit.
+    Shapes: state [B, frames C, *space] -> [B, C, *space] with any number of space axes, frames oldest first (`Layout.stack`): base is
+    the last of them, the backbone sees all; `mean`, `scale`, `output_scale` [C], kept as buffers. With `residual` the backbone predicts
+    the increment and `output_scale` is the size of an increment. All three commute with a rotation only where they are equal over the
+    components of a field (and the mean 0 for all but scalars); `check_symmetry_safe` says so. Raises `OrbitscopeError` for shapes that do
+    not fit.
     """
 
     mean: Tensor
@@ -55,13 +56,14 @@ class Emulator(nn.Module):
     def forward(self, state: State) -> State:
         """The next state."""
         channels = self.mean.shape[0]
-        if state.ndim != 4 or state.shape[1] != self.frames * channels:
+        if state.ndim < 2 or state.shape[1] != self.frames * channels:
             stacked = f"{self.frames} frames of {channels} channels: " if self.frames > 1 else ""
+            axes = ", ".join("xyz"[: state.ndim - 2]) or "*space"
             raise OrbitscopeError(
-                f"Emulator: expected states [batch, {self.frames * channels}, x, y], {stacked}got shape {tuple(state.shape)}. "
+                f"Emulator: expected states [batch, {self.frames * channels}, {axes}], {stacked}got shape {tuple(state.shape)}. "
                 "The data need the channels that the model was trained on."
             )
-        mean, scale, output_scale = (b[:, None, None] for b in (self.mean, self.scale, self.output_scale))
+        mean, scale, output_scale = (b.reshape(-1, *[1] * (state.ndim - 2)) for b in (self.mean, self.scale, self.output_scale))
         if self.frames == 1:
             last, seen = state, (state - mean) / scale
         else:

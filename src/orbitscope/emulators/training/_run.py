@@ -72,7 +72,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         config.preset,
         channels_in=config.frames * layout.channels,
         channels_out=layout.channels,
-        resolution=(grid.shape[0], grid.shape[1]),
+        resolution=grid.shape,
         layout=layout,
         grid=grid,
         residual=config.residual,

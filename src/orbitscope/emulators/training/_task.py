@@ -13,7 +13,7 @@ from ...data import Normalisation, Trajectories, split_indices
 from ...nn import relaxation_penalty, relaxed_layers
 from ...training import Augment, Task, check_trainable, derive, relative_l2, smse
 from ...training.files import plain
-from ..networks import Emulator, build
+from ..networks import Emulator, build, built_in
 from ._augment import Augmentation
 from ._config import TrainConfig
 from ._transitions import Transitions, fingerprint, increment_scale
@@ -22,7 +22,7 @@ PARTS = ("train", "validation", "test")
 
 
 class Unrolled(nn.Module):
-    """An emulator fed with its own predictions: [B, frames C, X, Y] -> [B, steps C, X, Y], the steps one after the other."""
+    """An emulator fed with its own predictions: [B, frames C, *space] -> [B, steps C, *space], the steps one after the other."""
 
     def __init__(self, emulator: nn.Module, steps: int) -> None:
         super().__init__()
@@ -51,12 +51,16 @@ class EmulatorTask(Task):
 
     criterion = "smse"
     finite = ("smse", "smse_persistence")
+    rounded = True  # so that a run in float64 has the bits of every one before it
 
     @classmethod
     def of(cls, data: Trajectories, config: TrainConfig) -> "EmulatorTask":
         """Split the data and fit the normalisation on the training part; raises for data that cannot be trained on, and names a NaN."""
-        if data.grid.ndim != 2:
-            raise OrbitscopeError(f"train: `data` has {data.grid.ndim} space dimensions; the emulators here take 2.")
+        if data.grid.ndim != 2 and built_in(config.model):
+            raise OrbitscopeError(
+                f"train: `data` has {data.grid.ndim} space dimensions; the model {config.model!r} takes 2. Name one of your own, "
+                "'package.module:callable', or register it."
+            )
         if data.times < config.frames + config.rollout:
             raise OrbitscopeError(
                 f"train: `data` has {data.times} time{'s' * (data.times > 1)} per trajectory; a transition needs "
@@ -88,7 +92,7 @@ class EmulatorTask(Task):
                 config.preset,
                 channels_in=config.frames * data.channels,
                 channels_out=data.channels,
-                resolution=(data.grid.shape[0], data.grid.shape[1]),
+                resolution=data.grid.shape,
                 layout=data.layout,
                 grid=data.grid,
                 residual=config.residual,
