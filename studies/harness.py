@@ -248,20 +248,22 @@ def spearman(a: Any, b: Any, resamples: int = 2000, units: Any = None) -> tuple[
         return float("nan"), float("nan"), float("nan")
     rng = np.random.default_rng(0)
     rows = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
-    drawn = []
+    by_size: dict[int, list[np.ndarray]] = {}
     for _ in range(resamples if len(rows) >= 5 else 0):
         pick = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
-        if np.ptp(a[pick]) > 0 and np.ptp(b[pick]) > 0:
-            drawn.append(_rank_correlation(a[pick], b[pick]))
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
-    return _rank_correlation(a, b), float(low), float(high)
+        by_size.setdefault(len(pick), []).append(pick)
+    drawn = np.concatenate([_rank_correlation(a[picks], b[picks]) for picks in map(np.array, by_size.values())]) if by_size else np.empty(0)
+    drawn = drawn[np.isfinite(drawn)]  # a draw whose values are all one has no correlation
+    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+    return float(_rank_correlation(a, b)), float(low), float(high)
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's, without the p-value that scipy's computes each time."""
-    a, b = rankdata(a), rankdata(b)
-    a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's along the last axis, all draws at once and without the p-value that scipy's computes each time; NaN for constants."""
+    a, b = rankdata(a, axis=-1), rankdata(b, axis=-1)
+    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    size = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return np.divide((a * b).sum(-1), size, out=np.full_like(size, np.nan), where=size > 0)
 
 
 def say(text: str) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import harness
 import numpy as np
 import pandas as pd
 import xarray as xr
 from harness import Tables, collect
 from judgement import SKILL, side
-from scipy.stats import spearmanr
 from study import RELAXED, Place, runs
 
 from orbitscope._whole import write_whole
@@ -92,16 +92,9 @@ def learnt(t: Tables) -> pd.DataFrame:
 def spearman(frame: pd.DataFrame, a: str, b: str, resamples: int = 2000) -> tuple[float, float, float]:
     """Rank correlation of two columns over rows (one per data set, drawn and trained by itself), and its bootstrap 95 % interval."""
     frame = frame[[a, b]].dropna()
-    x, y = frame[a].to_numpy(float), frame[b].to_numpy(float)
-    if len(x) < 5 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if len(frame) < 5:
         return float("nan"), float("nan"), float("nan")
-    rng, drawn = np.random.default_rng(0), []
-    for _ in range(resamples):
-        pick = rng.integers(len(x), size=len(x))
-        if np.ptp(x[pick]) > 0 and np.ptp(y[pick]) > 0:
-            drawn.append(float(spearmanr(x[pick], y[pick]).statistic))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(spearmanr(x, y).statistic), float(low), float(high)
+    return harness.spearman(frame[a], frame[b], resamples)
 
 
 def by_element(t: Tables) -> pd.DataFrame:

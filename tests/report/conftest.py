@@ -221,7 +221,7 @@ def _fields(rng: np.random.Generator, equation: str, size: int, swapped: bool) -
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def case() -> Callable[..., xr.DataTree]:
     """The factory of probe results."""
     return make_case

@@ -23,12 +23,17 @@ def opened(page, profile, width=1280):
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.parametrize("width", [1280, 500])
-def test_every_plot_is_drawn_without_a_network(case, tmp_path, width):
+@pytest.fixture(scope="module")
+def page(case, tmp_path_factory):
+    """A whole case and a damaged one."""
     damaged = case("With gaps <img src=x onerror=alert(1)>", swapped=True, groups=("D4", "Tx8"))
     damaged["D4/influence"]["response"][2] = np.nan
     damaged["D4/equivariance"]["commutator"][:] = np.nan
-    page = write_report([case(groups=("D4", "Tx32", "Ty32")), damaged], tmp_path / "r.html")
+    return write_report([case(groups=("D4", "Tx32", "Ty32")), damaged], tmp_path_factory.mktemp("page") / "r.html")
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_every_plot_is_drawn_without_a_network(page, tmp_path, width):
     plots = page.read_text().count('<div class="plot"')
     dom, log = opened(page, tmp_path / "profile", width)
     assert plots == 12 + 11

@@ -40,6 +40,12 @@ def test_a_full_page_has_every_section_and_no_outside_address(case, tmp_path):
     assert out.stat().st_size < 9e6 and not list(out.parent.glob("*.part"))
 
 
+@pytest.fixture(scope="module")
+def full(case, tmp_path_factory):
+    """The page of a case with every part, which the shorter ones are compared with."""
+    return write_report([case()], tmp_path_factory.mktemp("full") / "r.html").read_text()
+
+
 def test_an_audit_shared_by_two_models_is_shown_once(case, tmp_path):
     twin = [case("UNet", groups=("D4",)), case("ViT", groups=("D4",))]
     assert page_text(write_report(twin, tmp_path / "r.html")).count("Which convention the file keeps.</b>") == 1
@@ -58,8 +64,7 @@ def test_an_audit_shared_by_two_models_is_shown_once(case, tmp_path):
         {"groups": ("Ty32",), "parts": ("equivariance", "influence")},
     ],
 )
-def test_missing_parts_give_a_shorter_page(case, tmp_path, options):
-    full = write_report([case()], tmp_path / "full.html").read_text()
+def test_missing_parts_give_a_shorter_page(case, full, tmp_path, options):
     short = write_report([case(**options)], tmp_path / "short.html").read_text()
     assert len(short) < len(full) and "How to read this" in short
 

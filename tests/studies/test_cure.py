@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = ROOT / "studies" / "cure"
@@ -132,6 +133,29 @@ def test_missing_elements_need_the_physics_and_every_network(modules):
     assert tables.missing(found) == (["r"], True)
     found["elements"]["relative_error"] = 1.0
     assert tables.missing(found) == (["r"], False)
+
+
+def test_the_bootstrap_of_a_rank_correlation_is_a_plain_loop(modules):
+    """Over rows, and over units of different sizes; constant draws and what is not finite left out; too few units give no interval."""
+    spearman, rng = modules("harness").spearman, np.random.default_rng(0)
+    a = rng.integers(3, size=9).astype(float)
+    b = a + rng.normal(size=9)
+    b[4] = np.nan
+    a, b, kept = np.delete(a, 4), np.delete(b, 4), np.delete(np.arange(9), 4)
+    for units in (None, np.array([0, 0, 0, 1, 2, 2, 3, 4, 5])):
+        owner = np.arange(8) if units is None else units[kept]
+        draw, drawn = np.random.default_rng(0), []
+        for _ in range(50):
+            parts = draw.integers(len(set(owner)), size=len(set(owner)))
+            pick = np.concatenate([np.flatnonzero(owner == k) for k in parts])
+            if np.ptp(a[pick]) > 0:
+                drawn.append(spearmanr(a[pick], b[pick]).statistic)
+        expected = (spearmanr(a, b).statistic, *np.quantile(drawn, [0.025, 0.975]))
+        whole = (np.insert(v, 4, w) for v, w in ((a, 1.0), (b, np.nan)))
+        np.testing.assert_allclose(spearman(*whole, resamples=50, units=units), expected, rtol=1e-12)
+    value, low, high = spearman(a, b, units=np.arange(8) // 2)
+    assert value == pytest.approx(spearmanr(a, b).statistic) and np.isnan([low, high]).all()
+    assert np.isnan(spearman(np.ones(8), b)).all()
 
 
 def test_correlations_compare_within_networks_only(modules):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ _INSTRUMENTS = ("audit", "equivariance", "influence")
 
 @dataclass(frozen=True)
 class Group:
-    """The results for one group of one case; `part` gives audit, equivariance, influence, verdict or fields, or None."""
+    """The results for one group of one case; `part` gives audit, equivariance, influence, verdict or fields, or None.
+
+    What the elements are is read once: a page asks for it at every point that it draws.
+    """
 
     key: str
     title: str
@@ -28,7 +32,7 @@ class Group:
         """One table of results, None where it was not measured."""
         return self.parts.get(name)
 
-    @property
+    @cached_property
     def elements(self) -> tuple[str, ...]:
         """Names of the elements, from the first part that lists the most of them."""
         lists = [tuple(map(str, np.atleast_1d(d["element"].values))) for d in self.parts.values() if "element" in d.variables]
@@ -41,13 +45,13 @@ class Group:
                 return np.asarray(d[name].values)
         return None
 
-    @property
+    @cached_property
     def identity(self) -> frozenset[str]:
         """Names of the elements that do nothing."""
         flags = self.about("element_identity")
         return frozenset() if flags is None else frozenset(e for e, f in zip(self.elements, flags, strict=True) if f)
 
-    @property
+    @cached_property
     def shifts(self) -> np.ndarray | None:
         """Shifts in fractions of the periods [element, axis] of a group of shifts along one axis; None for any other."""
         shift, translation = self.about("element_shift"), self.about("element_translation")
