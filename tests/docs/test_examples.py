@@ -46,7 +46,14 @@ def test_pages_followed_in_one_folder_do_not_meet() -> None:
 
 @pytest.mark.parametrize(
     ("name", "sizes"),
-    [("own_model", {"trajectories": 16, "steps": 10}), ("own_data", {}), ("own_group", {})],
+    [
+        ("own_model", {"trajectories": 16, "steps": 10}),
+        ("own_data", {}),
+        ("own_group", {}),
+        ("policy", {"epochs": 50}),
+        ("cloud", {"clouds": 8}),
+        ("classifier", {"shapes": 16, "epochs": 10}),
+    ],
 )
 def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -61,13 +68,19 @@ def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
         "own_model": ["symmetry of the physics and of the file", "own_model.html"],
         "own_data": ["consistent", "components swapped", "lazy"],
         "own_group": ["V4 (4 elements)", "declared as a vector"],
+        "policy": ["output:", "learning:", "next:"],
+        "cloud": ["Coordinates commutator", "exact up to rounding"],
+        "classifier": ["classifier.html", "squared error"],
     }[name]
     assert all(words in said for words in expected), said
 
 
 def test_every_example_is_tested():
     assert sorted(os.path.splitext(p)[0] for p in os.listdir(ROOT / "examples") if p.endswith(".py")) == [
+        "classifier",
+        "cloud",
         "own_data",
         "own_group",
         "own_model",
+        "policy",
     ]
