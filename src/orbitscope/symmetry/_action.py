@@ -112,7 +112,7 @@ class GridAction:
         return float(((back - state) * mask).norm() / ((state * mask).norm() + torch.finfo(state.dtype).tiny))
 
     def _mix(self, element: Isometry, state: Tensor) -> Tensor:
-        matrix = self.layout.matrix(element.matrix)
+        matrix = self.layout.matrix(element)
         ndim = self.grid.ndim
         if np.array_equal(np.abs(matrix), matrix != 0) and (np.abs(matrix).sum(1) == 1).all():
             source = torch.as_tensor(np.abs(matrix).argmax(1), device=state.device)
