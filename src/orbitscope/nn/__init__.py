@@ -1,9 +1,13 @@
 """Layers and wrappers that build a symmetry in: `torch.nn.Module`s on plain tensors."""
 
+import warnings
+from typing import Any
+
+from ..symmetry import Restriction
 from ._activation import Activation, Gate, GroupPool, NormActivation, Pointwise
 from ._conv import EquivariantConv
 from ._export import export
-from ._features import Features, FieldType, restrict
+from ._features import Features, restrict
 from ._field_norm import FieldNorm
 from ._frames import FrameAveraged
 from ._galilean import Galilean
@@ -25,7 +29,6 @@ __all__ = [
     "EquivariantConv",
     "Features",
     "FieldNorm",
-    "FieldType",
     "FrameAveraged",
     "Galilean",
     "Gate",
@@ -65,3 +68,12 @@ __all__ = [
     "strict",
     "symmetrize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FieldType":
+        warnings.warn(
+            "orbitscope.nn.FieldType is orbitscope.symmetry.Restriction; this name goes in 0.3.", DeprecationWarning, stacklevel=2
+        )
+        return Restriction
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

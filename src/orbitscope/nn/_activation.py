@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ._features import Features, FieldType
+from ..symmetry import Restriction
+from ._features import Features
 
 Function = Callable[[Tensor], Tensor]
 
@@ -77,7 +78,7 @@ class Activation(nn.Module):
     def __init__(self, features: Features, function: Function = F.silu) -> None:
         super().__init__()
         self.features, self.function = features, function
-        other = [f.word for f in features.fields if not f.permutes]
+        other = [f.representation for f in features.fields if not f.permutes]
         self.gated = NormActivation(Features(features.group, other)) if other else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,13 +113,13 @@ class GroupPool(nn.Module):
         self.features.check(x, "GroupPool")
         return torch.cat([self._pooled(f, part.unflatten(1, (count, f.size))) for f, count, part in runs(self.features, x)], 1)
 
-    def _pooled(self, f: FieldType, fields: Tensor) -> Tensor:
+    def _pooled(self, f: Restriction, fields: Tensor) -> Tensor:
         if not f.permutes:
             return (fields.square().sum(2) + self.epsilon).sqrt()
         return fields.mean(2) if self.how == "mean" else fields.amax(2)
 
 
-def runs(features: Features, x: Tensor) -> Iterator[tuple[FieldType, int, Tensor]]:
+def runs(features: Features, x: Tensor) -> Iterator[tuple[Restriction, int, Tensor]]:
     """Neighbouring fields of one type, their number and their channels."""
     for f, count, start, stop in features.runs:
         yield f, count, x[:, start:stop]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import Group
+from ..symmetry import Group, is_lattice, same_elements
 from ._features import Features, exchanged, restrict
 from ._pad import Pad
 from ._pair import Constant, pair_kernel
@@ -151,14 +151,14 @@ def _sorted(features: Features) -> bool:
 
 
 def _check(into: Features, out: Features, kernel: int, stride: int, boundary: str | Sequence[str]) -> None:
-    if into.key != out.key:
+    if not same_elements(into.group, out.group):
         raise OrbitscopeError(f"EquivariantConv: `into` {into} and `out` {out} belong to different groups.")
     if kernel < 1 or stride not in (1, 2) or (kernel - stride) % 2:
         raise OrbitscopeError(
             f"EquivariantConv: `kernel` {kernel} with `stride` {stride} has no centre that rotations keep. "
             "Use an odd kernel with stride 1, or an even one with stride 2; or stride 1 and `Pool`."
         )
-    if into.ndim == 3 and not into.key.lattice:
+    if into.ndim == 3 and not is_lattice(into.group):
         raise OrbitscopeError(f"EquivariantConv: three-dimensional groups are O, O_h and their subgroups; got {into.group.name}.")
     bad = [g.name for g in into.group if exchanged(g, boundary)]
     if bad:

@@ -5,14 +5,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ._features import FieldType
+from ..symmetry import Restriction
 from ._shared_kernel import moved_cells
 
 Array = NDArray[np.float64]
 
 
 @lru_cache(maxsize=256)
-def orbit_basis(out: FieldType, into: FieldType, kernel: int) -> Array:
+def orbit_basis(out: Restriction, into: Restriction, kernel: int) -> Array:
     r"""A basis of the kernels with $K(g p) = \rho_{out}(g)\, K(p)\, \rho_{in}(g)^{-1}$, [count, out, in, cells].
 
     One orbit of cells at a time: at its first cell p the kernel is what the elements that keep p leave alone, the range of their mean; the

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ._features import FieldType
+from ..symmetry import Restriction, is_lattice
 from ._gather import signed_gather, transposed
 from ._orbit_kernel import orbit_basis
 from ._shared_kernel import shared_kernel
@@ -47,7 +47,7 @@ class PairKernel(Constant):
 
     anchor: Tensor
 
-    def __init__(self, out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, weights: int, fan: float) -> None:
+    def __init__(self, out: Restriction, into: Restriction, outs: int, ins: int, kernel: int, weights: int, fan: float) -> None:
         super().__init__()
         self.out, self.into, self.outs, self.ins, self.kernel, self.fan = out, into, outs, ins, kernel, fan
         self.weight = nn.Parameter(torch.zeros(outs, ins, weights)) if weights else None
@@ -81,7 +81,7 @@ class SharedPair(PairKernel):
     back: Tensor
     back_sign: Tensor
 
-    def __init__(self, out: FieldType, into: FieldType, outs: int, ins: int, kernel: int) -> None:
+    def __init__(self, out: Restriction, into: Restriction, outs: int, ins: int, kernel: int) -> None:
         shared = shared_kernel(out, into, kernel)
         super().__init__(out, into, outs, ins, kernel, shared.weights, float(np.abs(shared.sign).sum()) / out.size)
 
@@ -99,12 +99,12 @@ class BasisPair(PairKernel):
 
     basis: Tensor
 
-    def __init__(self, out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, degree: int) -> None:
+    def __init__(self, out: Restriction, into: Restriction, outs: int, ins: int, kernel: int, degree: int) -> None:
         self.degree = degree
         count = len(self._basis(out, into, kernel))
         super().__init__(out, into, outs, ins, kernel, count, float(count))
 
-    def _basis(self, out: FieldType, into: FieldType, kernel: int) -> NDArray[np.float64]:
+    def _basis(self, out: Restriction, into: Restriction, kernel: int) -> NDArray[np.float64]:
         return steerable_basis(out, into, kernel, self.degree)
 
     def constants(self) -> dict[str, NDArray]:
@@ -119,7 +119,7 @@ class BasisPair(PairKernel):
 class OrbitPair(BasisPair):
     """Lattice groups, fields that mix in other ways than by exchange and sign: weights times an exact basis."""
 
-    def _basis(self, out: FieldType, into: FieldType, kernel: int) -> NDArray[np.float64]:
+    def _basis(self, out: Restriction, into: Restriction, kernel: int) -> NDArray[np.float64]:
         return orbit_basis(out, into, kernel)
 
 
@@ -137,7 +137,7 @@ class RegularPair(PairKernel):
     readers: Tensor
     readers_sign: Tensor
 
-    def __init__(self, out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, degree: int) -> None:
+    def __init__(self, out: Restriction, into: Restriction, outs: int, ins: int, kernel: int, degree: int) -> None:
         self.degree = degree
         count = into.size * regular_functions(out, kernel, degree).shape[1]
         super().__init__(out, into, outs, ins, kernel, count, float(count))
@@ -145,7 +145,7 @@ class RegularPair(PairKernel):
     def constants(self) -> dict[str, NDArray]:
         mix = np.stack([self.into.matrix(g) for g in self.out.group.elements])
         constants: dict[str, NDArray] = {"functions": regular_functions(self.out, self.kernel, self.degree)}
-        if self.into.word != "regular":
+        if not self.into.regular:
             return {**constants, "mix": mix}
         source = mix.argmax(2).astype(np.int64).ravel()
         readers, sign = transposed(source, np.ones(len(source)), self.into.size)
@@ -154,7 +154,7 @@ class RegularPair(PairKernel):
     def made(self, weight: Tensor) -> Tensor:
         weight = weight.unflatten(-1, (self.into.size, -1))
         count, size = self.out.size, self.into.size
-        if self.into.word == "regular":
+        if self.into.regular:
             shape = weight.shape
             # [outs, ins, p, j] -> [outs, ins, p, (g, i)]: every free kernel is read once per element.
             carried = signed_gather(weight.transpose(2, 3), self.source, self.ones, self.readers, self.readers_sign)
@@ -176,8 +176,8 @@ def exact_einsum(words: str, a: Tensor, b: Tensor) -> Tensor:
         return torch.einsum(words, a.to(b.dtype), b)
 
 
-def pair_kernel(out: FieldType, into: FieldType, outs: int, ins: int, kernel: int, degree: int) -> PairKernel:
+def pair_kernel(out: Restriction, into: Restriction, outs: int, ins: int, kernel: int, degree: int) -> PairKernel:
     """The right one of the four."""
-    if out.group.lattice:
+    if is_lattice(out.group):
         return SharedPair(out, into, outs, ins, kernel) if out.signed and into.signed else OrbitPair(out, into, outs, ins, kernel, degree)
-    return (RegularPair if out.word == "regular" else BasisPair)(out, into, outs, ins, kernel, degree)
+    return (RegularPair if out.regular else BasisPair)(out, into, outs, ins, kernel, degree)

@@ -97,7 +97,7 @@ class RelaxedGroupConv(_Banked):
 
     def constants(self) -> dict[str, NDArray]:
         weighed, count = (self.into if _has_regular(self.into) else self.out), len(self.into.group)
-        place = [np.arange(count) if f.word == "regular" else np.full(f.size, count) for f in weighed.fields]
+        place = [np.arange(count) if f.regular else np.full(f.size, count) for f in weighed.fields]
         return {**super().constants(), "place": np.concatenate(place).astype(np.int64)}
 
 
@@ -265,7 +265,7 @@ class RelaxedResidualConv(RelaxedConv):
 
 
 def _has_regular(features: Features) -> bool:
-    return any(f.word == "regular" for f in features.fields)
+    return any(f.regular for f in features.fields)
 
 
 def _roughness(shares: Tensor, wrapped: Sequence[bool]) -> Tensor:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
-from ..symmetry import Isometry
-from ._features import FieldType
+from ..symmetry import Isometry, Restriction
 from ._gather import transposed
 
 Index = NDArray[np.int64]
@@ -36,7 +35,7 @@ class SharedKernel:
 
 
 @lru_cache(maxsize=256)
-def shared_kernel(out: FieldType, into: FieldType, kernel: int) -> SharedKernel:
+def shared_kernel(out: Restriction, into: Restriction, kernel: int) -> SharedKernel:
     """The sharing for one pair of field types and a kernel of `kernel` cells per axis, odd or even, turned about its centre."""
     shape = (out.size, into.size, kernel**out.group.ndim)
     entries = np.arange(np.prod(shape))
@@ -56,7 +55,7 @@ def shared_kernel(out: FieldType, into: FieldType, kernel: int) -> SharedKernel:
     return SharedKernel(index, relation, *transposed(index, relation, len(alive)))
 
 
-def signed(field: FieldType, element: Isometry) -> tuple[Index, Signs]:
+def signed(field: Restriction, element: Isometry) -> tuple[Index, Signs]:
     """Where each component goes and with which sign; raises unless the element only exchanges and negates components."""
     matrix = field.matrix(element)
     to = np.abs(matrix).argmax(0)

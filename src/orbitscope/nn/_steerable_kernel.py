@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_genlaguerre
 
-from ._features import FieldType, averaged_over, turn
+from ..symmetry import PlanarIrrep, Restriction, averaged_over
 
 Array = NDArray[np.float64]
 
@@ -71,16 +71,19 @@ def _cleaner(x: Array, y: Array, weight: Array, frequency: int, highest: int) ->
 
 
 def moved_harmonics(basis: Harmonics, element: Array) -> Array:
-    r"""$f(g^{-1} x)$ for each function, from the functions themselves: [count, k * k]."""
+    r"""$f(g^{-1} x)$ for each function, from the functions themselves: [count, k * k].
+
+    $(\cos \mu\varphi, \sin \mu\varphi)$ of g x is the irrep $\rho_\mu(g)$ times that of x.
+    """
     out = basis.values.copy()
     for frequency, start in basis.parts:
         if frequency:
-            out[start : start + 2] = _circular(frequency, element).T @ basis.values[start : start + 2]
+            out[start : start + 2] = PlanarIrrep(frequency).matrix(element).T @ basis.values[start : start + 2]
     return out
 
 
 @lru_cache(maxsize=256)
-def steerable_basis(out: FieldType, into: FieldType, kernel: int, degree: int) -> Array:
+def steerable_basis(out: Restriction, into: Restriction, kernel: int, degree: int) -> Array:
     r"""A basis of the kernels with $K(g x) = \rho_{out}(g) K(x) \rho_{in}(g)^{-1}$ among the harmonics, [count, out, in, k * k].
 
     Small field types: the mean over the group of $\rho_{out} \otimes \rho_{in} \otimes \rho_\mu$ projects on the admissible coefficients,
@@ -88,7 +91,7 @@ def steerable_basis(out: FieldType, into: FieldType, kernel: int, degree: int) -
     Each has mean squared norm 1 per output component.
     """
     functions = harmonics(kernel, degree)
-    if into.word == "regular":
+    if into.regular:
         free = []
         for a in range(out.size):
             stack = [np.einsum("a,pk->pak", out.matrix(h)[:, a], moved_harmonics(functions, h.matrix)) for h in into.group.elements]
@@ -105,29 +108,19 @@ def steerable_basis(out: FieldType, into: FieldType, kernel: int, degree: int) -
 
 
 @lru_cache(maxsize=64)
-def regular_functions(field: FieldType, kernel: int, degree: int) -> Array:
+def regular_functions(field: Restriction, kernel: int, degree: int) -> Array:
     """The functions carried by each element, [elements, count, k * k]: with them a kernel to a regular field needs no basis of its own."""
     functions = harmonics(kernel, degree)
     return np.stack([moved_harmonics(functions, g.matrix) for g in field.group.elements])
 
 
-def _coefficients(out: FieldType, into: FieldType, frequency: int) -> list[Array]:
+def _coefficients(out: Restriction, into: Restriction, frequency: int) -> list[Array]:
     size = 2 if frequency else 1
     # The mean over a continuous group is exact with more angles than the sum of all frequencies.
-    elements = averaged_over(out.group, 32 * math.ceil((frequency + _frequency(out) + _frequency(into) + 1) / 32))
-    mean = np.mean(
-        [np.kron(np.kron(out.matrix(g), into.matrix(g)), _circular(frequency, g.matrix)[:size, :size]) for g in elements], axis=0
+    elements = averaged_over(
+        out.group, 32 * math.ceil((frequency + out.representation.highest_frequency + into.representation.highest_frequency + 1) / 32)
     )
+    harmonic = PlanarIrrep(frequency)
+    mean = np.mean([np.kron(np.kron(out.matrix(g), into.matrix(g)), harmonic.matrix(g)) for g in elements], axis=0)
     values, vectors = np.linalg.eigh((mean + mean.T) / 2)
     return [v.reshape(out.size, into.size, size) for v in vectors[:, values > 0.5].T]
-
-
-def _circular(frequency: int, element: Array) -> Array:
-    r"""How $(\cos \mu\varphi, \sin \mu\varphi)$ turns: $h(\varphi(g x)) = \rho_\mu(g) h(\varphi(x))$."""
-    angle = math.atan2(element[1, 0], element[0, 0])
-    return turn(frequency * angle) @ np.diag([1.0, -1.0 if np.linalg.det(element) < 0 else 1.0])
-
-
-def _frequency(field: FieldType) -> int:
-    """The highest frequency in a field; a tensor of rank two, the highest of the physical ones, has 2."""
-    return int(field.word.removeprefix("irrep:").removesuffix("-")) if field.word.startswith("irrep:") else 2

@@ -2,7 +2,10 @@
 
 from ._action import Action, Invariant, PartsAction
 from ._affine import Affine, Linear, Rigid
+from ._affine_fields import FrameVelocity, Point
+from ._averaging import averaged_over, is_lattice, same_elements
 from ._classes import Classes
+from ._combined import DirectSum, Stack, TensorProduct
 from ._direct_product import Several, sampled, times
 from ._domain import Charts, Domain, Nodes, Points, Values
 from ._element import Element
@@ -15,18 +18,26 @@ from ._groups import cyclic, dihedral, octahedral, product, rotation, rotations,
 from ._interpolate import fourier_shift
 from ._isometry import Isometry
 from ._layout import Field, Layout
+from ._learnt import FromMatrices, Learnt
 from ._lie import LieGroup
 from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special_euclidean, special_orthogonal
+from ._linear import block_diagonal
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._moving_action import BoostAction, ScalingAction
-from ._octahedral import OCTAHEDRAL_IRREPS, octahedral_irrep
+from ._octahedral import OCTAHEDRAL_IRREPS, OctahedralIrrep, octahedral_irrep
 from ._parse import parse_group
 from ._permutation import Permutation
+from ._planar import PlanarIrrep
 from ._presented import WordGroup, braid, free, presented_cyclic, presented_symmetric
-from ._representation import Pseudoscalar, Pseudovector, Representation, Scalar, Stack, Tensor2, Vector, Vertical, representation
+from ._regular import PermutationRepresentation, Regular
+from ._representation import Representation
+from ._restriction import Restriction
+from ._rotational import RotationIrrep
+from ._standard import Pseudoscalar, Pseudovector, Scalar, Standard, Tensor2, Vector, Vertical
 from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
 from ._symmetry import Symmetry
 from ._word import Word
+from ._words import representation
 
 __all__ = [
     "DIMENSIONS",
@@ -39,44 +50,59 @@ __all__ = [
     "Centring",
     "Charts",
     "Classes",
+    "DirectSum",
     "Domain",
     "Element",
     "Factors",
     "Field",
     "FieldAction",
     "FiniteGroup",
+    "FrameVelocity",
+    "FromMatrices",
     "Grid",
     "GridAction",
     "Group",
     "Invariant",
     "Isometry",
     "Layout",
+    "Learnt",
     "LieGroup",
     "Linear",
     "MovedPair",
     "Nodes",
+    "OctahedralIrrep",
     "PairSymmetry",
     "PartsAction",
     "Permutation",
+    "PermutationRepresentation",
+    "PlanarIrrep",
+    "Point",
     "Points",
     "Pseudoscalar",
     "Pseudovector",
+    "Regular",
     "Representation",
+    "Restriction",
     "Rigid",
+    "RotationIrrep",
     "Scalar",
     "Scaling",
     "ScalingAction",
     "Several",
     "Stack",
+    "Standard",
     "State",
     "Symmetry",
     "Tensor2",
+    "TensorProduct",
     "Values",
     "Vector",
     "Velocity",
     "Vertical",
     "Word",
     "WordGroup",
+    "averaged_over",
+    "block_diagonal",
     "boosts",
     "braid",
     "called",
@@ -89,6 +115,7 @@ __all__ = [
     "fourier_shift",
     "free",
     "general_linear",
+    "is_lattice",
     "joined",
     "length",
     "lorentz",
@@ -105,6 +132,7 @@ __all__ = [
     "rotation",
     "rotations",
     "rotations_reflections",
+    "same_elements",
     "sampled",
     "scalings",
     "special_euclidean",

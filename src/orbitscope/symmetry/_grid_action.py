@@ -126,7 +126,7 @@ class GridAction(Action[Isometry]):
         return {**super().describe(), "layout": self.layout.to_dict(), "grid": self.grid.to_dict()}
 
     def _mix(self, element: Isometry, state: Tensor) -> Tensor:
-        matrix = self.layout.matrix(element.matrix)
+        matrix = self.layout.matrix(element)
         ndim = self.grid.ndim
         if np.array_equal(np.abs(matrix), matrix != 0) and (np.abs(matrix).sum(1) == 1).all():
             source = torch.as_tensor(np.abs(matrix).argmax(1), device=state.device)

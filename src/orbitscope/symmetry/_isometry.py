@@ -48,8 +48,16 @@ class Isometry:
         return np.array([[float(v) for v in row] for row in self.linear])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """The linear part, so that `numpy.asarray(element)` is what a representation of O(d) takes."""
-        return np.array(self.matrix, dtype=dtype)
+        """The linear part: `np.asarray(element)` is `element.matrix`."""
+        return np.array(self.matrix, dtype=dtype) if copy or dtype is not None else self.matrix
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """The linear part for `torch.as_tensor(element)`; a copy, for the element never changes."""
+        return self.matrix.copy().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU."""
+        return self.matrix.__dlpack_device__()
 
     @property
     def is_lattice(self) -> bool:

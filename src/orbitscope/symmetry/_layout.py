@@ -1,5 +1,6 @@
 """Which channel holds what: fields in order, each with its representation and unit."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ._representation import Representation, Scalar, representation
+from ._combined import joined_offsets
+from ._linear import block_diagonal
+from ._representation import Representation
+from ._standard import Scalar
+from ._words import representation
+
+_COLON = re.compile(r"(?<!irrep):")  # not the one inside "irrep:2e"
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Layout:
         """From words: `"name:representation"` or `"name:representation:unit"`; the representation defaults to scalar."""
         fields = []
         for spec in specs:
-            name, rep, unit, *_ = [*spec.strip().split(":"), "", ""][:3]
+            name, rep, unit, *_ = [*_COLON.split(spec.strip()), "", ""][:3]
             fields.append(Field(name, representation(rep or "scalar"), unit or "1"))
         return cls(tuple(fields), ndim)
 
@@ -92,21 +99,12 @@ class Layout:
         return tuple(f for f in self.fields if f.representation.name == rep)
 
     def matrix(self, element: Any) -> NDArray[np.float64]:
-        r"""Block-diagonal channel mixing $\rho(A)$, shape [channels, channels], for an orthogonal matrix $A$."""
-        linear = getattr(element, "matrix", element)
-        out = np.zeros((self.channels, self.channels))
-        start = 0
-        for field, size in zip(self.fields, self.sizes, strict=True):
-            out[start : start + size, start : start + size] = field.representation.matrix(linear)
-            start += size
-        return out
+        r"""Block-diagonal channel mixing $\rho(g)$, shape [channels, channels], of an `element` or a plain orthogonal matrix."""
+        return block_diagonal(np.asarray(f.representation.matrix(element)) for f in self.fields)
 
     def offset(self, element: Any) -> NDArray[np.float64] | None:
-        """What is added after mixing, [channels]: of points that a motion displaces; None where nothing is."""
-        parts = [getattr(f.representation, "offset", lambda _: None)(element) for f in self.fields]
-        if all(p is None for p in parts):
-            return None
-        return np.concatenate([np.zeros(n) if p is None else p for p, n in zip(parts, self.sizes, strict=True)])
+        """What affine fields add to their channels, shape [channels]; None where every field is linear."""
+        return joined_offsets(tuple(f.representation for f in self.fields), element)
 
     def stack(self, frames: int) -> "Layout":
         """The layout of `frames` successive states concatenated along channels, time-major (all of frame 0 first).

@@ -1,12 +1,16 @@
 """The irreducible representations of the cube's groups O and O_h, as matrices of signed permutations."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._errors import OrbitscopeError
+from ._linear import linear_part
+from ._representation import Representation
 
 Matrix = NDArray[np.float64]
 
@@ -14,6 +18,36 @@ Matrix = NDArray[np.float64]
 OCTAHEDRAL_IRREPS = {"A1": 1, "A2": 1, "E": 2, "T1": 3, "T2": 3}
 # Orthonormal rows: 2z^2 - x^2 - y^2 and x^2 - y^2 in the squares of the coordinates.
 _E = np.array([[-1.0, -1.0, 2.0], [math.sqrt(3.0), -math.sqrt(3.0), 0.0]]) / math.sqrt(6.0)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class OctahedralIrrep(Representation):
+    """An irrep of O or O_h; `mulliken` is its name, formulas and components stand in `octahedral_irrep`. In words "irrep:Eg".
+
+    Raises `OrbitscopeError` for another name; `matrix` for what is no signed permutation of three axes and, without g or u, for a
+    reflection.
+
+    >>> OctahedralIrrep("T1u").matrix([[0, -1, 0], [1, 0, 0], [0, 0, -1]]).astype(int).tolist()
+    [[0, -1, 0], [1, 0, 0], [0, 0, -1]]
+    """
+
+    mulliken: str
+
+    def __post_init__(self) -> None:
+        octahedral_irrep(self.mulliken, np.eye(3))
+
+    def size(self, ndim: int) -> int:
+        return OCTAHEDRAL_IRREPS[self.mulliken.rstrip("gu")]
+
+    def matrix(self, element: Any, /) -> Matrix:
+        return octahedral_irrep(self.mulliken, linear_part(element, repr(self)))
+
+    @property
+    def keeps_mean(self) -> bool:
+        return self.mulliken in ("A1", "A1g")
+
+    def __repr__(self) -> str:
+        return f"irrep:{self.mulliken}"
 
 
 def octahedral_irrep(name: str, linear: ArrayLike) -> Matrix:

@@ -145,7 +145,7 @@ class _FieldAttention(nn.Module):
         if any(len(numbers) % heads for _, numbers in blocks):
             raise OrbitscopeError(f"heads: must divide the {len(blocks[0][1])} fields of the attention, got {heads}.")
         # Head by head, so that the channels of a head are neighbours.
-        words = [w for _ in range(heads) for f, numbers in blocks for w in [f.word] * (len(numbers) // heads)]
+        words = [w for _ in range(heads) for f, numbers in blocks for w in [f.representation] * (len(numbers) // heads)]
         inner = Features(features.group, words)
         self.heads = heads
         self.norm = FieldNorm(features)

@@ -30,7 +30,7 @@ class Augmentation:
         for group in factors:
             for g in group:
                 action.require(g)
-                layout.matrix(g.matrix)
+                layout.matrix(g)
                 if not g.is_lattice:
                     raise OrbitscopeError(
                         f"augment: {g.name} of {group.name} turns the grid between its points, which leaves holes at the corners. "

@@ -141,7 +141,7 @@ def moving_elements(data: Trajectories, group: Group | str | None) -> tuple[Isom
         found = []
         for g in candidates:
             try:
-                data.layout.matrix(g.matrix)
+                data.layout.matrix(g)
             except OrbitscopeError:  # a "vertical" field knows no turn of its axis
                 continue
             if action.can(g):
