@@ -81,7 +81,7 @@ def test_every_angle_is_accurate(seed: int, degree: int, angle: float) -> None:
         return np.eye(3) + np.sin(by) * cross + (1 - np.cos(by)) * cross @ cross
 
     whole, half = (RotationIrrep(degree).matrix(rotation(a)) for a in (angle, angle / 2))
-    np.testing.assert_allclose(whole, half @ half, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(whole, half @ half, rtol=0, atol=1e-12)
     np.testing.assert_allclose(whole @ whole.T, np.eye(2 * degree + 1), rtol=0, atol=1e-12)
 
 
