@@ -4,7 +4,7 @@
     python docs/make_calibration_kinds.py           # everything, some minutes; goes on where it stopped
     python docs/make_calibration_kinds.py --page    # the page alone, from the numbers that are there
 
-Writes docs/calibration/kinds.json and docs/calibration-kinds.md. The maps stand in tests/probe/kinds.py, and a small version of the same
+Writes docs/calibration/kinds.json and docs/calibration-kinds.md. The maps stand in tests/probe/small_maps.py, and a small version of the same
 counts is a test.
 """
 
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "probe"))
-from kinds import KINDS, Kind
+from small_maps import KINDS, Kind
 
 import orbitscope as osc
 from orbitscope.probe import learnt_subgroup, machine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from kinds import KINDS, Kind
+from small_maps import KINDS, Kind
 from torch import Tensor, nn
 
 import orbitscope as osc

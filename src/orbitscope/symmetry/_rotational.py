@@ -82,7 +82,7 @@ def _turned(omega: Matrix, degree: int) -> Matrix:
     about = np.tensordot(omega / angle, rotation_generators(degree), 1)
     vectors = np.linalg.eigh(-1j * about)[1]
     phases = np.exp(1j * angle * np.arange(-degree, degree + 1))
-    return np.array(((vectors * phases) @ vectors.conj().T).real, dtype=np.float64)
+    return np.array(np.real((vectors * phases) @ np.conj(vectors.T)), dtype=np.float64)
 
 
 @lru_cache(maxsize=64)
