@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..symmetry import State
 from ._seed import permutation
-from ._states import State
 
 
 class Batches(ABC):

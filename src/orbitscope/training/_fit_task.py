@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from ..nn import relaxation_penalty, relaxed_layers
+from ..symmetry import State, parts
 from ._examples import ExampleBatches, Indexed
 from ._loss import Loss
 from ._seed import derive
 from ._settings import Device, Keep, Precision, Schedule, Settings
-from ._states import State, parts
 from ._task import Augment, Task
 
 

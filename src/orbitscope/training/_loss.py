@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ..symmetry import Layout
+from ..symmetry import Layout, State, mapped, parts
 from ._smse import smse
-from ._states import State, mapped, parts
 
 
 class SymmetryLike(Protocol):

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..symmetry import State
 from ._batches import Batches
 from ._settings import Settings
-from ._states import State
 
 
 class Augment(Protocol):

@@ -1,6 +1,6 @@
 """What the data say: laws, conventions, distribution, leakage, and which trajectories should not be there."""
 
-from ._audit import audit
+from ._audit import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY, audit
 from ._commuting import commuting
 from ._correct import correct
 from ._law import law_of, parse_law
@@ -8,6 +8,10 @@ from ._leakage import leakage
 from ._screen import screen
 
 __all__ = [
+    "BREAKS",
+    "CONTRADICTS",
+    "NOT",
+    "PHYSICS_ONLY",
     "audit",
     "commuting",
     "correct",

@@ -10,6 +10,7 @@ from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._losses import bra_loss
 from ._metric import Euclidean, Metric
 from ._normalise import normalised, standardised_matrix
+from ._permutation import LEVEL, trajectories_needed
 from ._plan import Plan, memory_bytes, plan_influence
 from ._response import Response
 from ._spectrum import spectrum
@@ -24,6 +25,7 @@ __all__ = [
     "GaussNewton",
     "GaussNewtonFull",
     "Kronecker",
+    "LEVEL",
     "Metric",
     "Plan",
     "Response",
@@ -41,5 +43,6 @@ __all__ = [
     "spectrum",
     "standardised_matrix",
     "step_test",
+    "trajectories_needed",
     "transfer_test",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ...symmetry import Group, Isometry
-from ..data._audit import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY
+from ..data import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY
 from ._cures import cures
 from ._interval import FEWEST
 from ._learnt import BROKEN, COSTS, EXACT, GAIN, HOLDS, UNDECIDED

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ...symmetry import Group
-from ..learning._permutation import LEVEL, trajectories_needed
+from ..learning import LEVEL, trajectories_needed
 from ._listed import listed
 
 SHARED, CHANCE, OPPOSED, UNKNOWN = "shared", "no more than chance", "opposed", "undetermined"

@@ -6,7 +6,7 @@ import xarray as xr
 
 from ..._errors import OrbitscopeError
 from ...symmetry import Group, Symmetry
-from ..data._audit import BREAKS, CONTRADICTS
+from ..data import BREAKS, CONTRADICTS
 from ._advice import next_sentence
 from ._interval import Interval
 from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words, shared_subgroup
