@@ -66,19 +66,20 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path):
     assert not wrong, f"{path.relative_to(PACKAGE)} imports from {sorted(w or 'orbitscope itself' for w in wrong)}"
 
 
+def _own(module: list[str], package: tuple[str, ...]) -> bool:
+    """Whether a module is in the folder of `package`, below it, or shared by all shelves of its room."""
+    return module[: len(package)] == list(package) or (module[0] == package[0] and module[1].startswith("_"))
+
+
 def private_imports(source: str, package: tuple[str, ...]) -> list[str]:
-    """Modules with a leading underscore that a file of `package` takes from another room."""
+    """Modules with a leading underscore that a file of `package` takes from another room, or another shelf of its own."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             base = ["orbitscope", *package][: len(package) + 2 - node.level] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
-            if (
-                len(module) > 2
-                and module[0] == "orbitscope"
-                and module[1] != package[0]
-                and any(part.startswith("_") for part in module[2:])
-            ):
+            private = any(part.startswith("_") for part in module[2:])
+            if len(module) > 2 and module[0] == "orbitscope" and private and not _own(module[1:], package):
                 found.append(".".join(module))
     return found
 
@@ -86,6 +87,8 @@ def private_imports(source: str, package: tuple[str, ...]) -> list[str]:
 def test_the_reader_of_private_imports():
     assert private_imports("from ..symmetry._grid import Grid", ("data",)) == ["orbitscope.symmetry._grid"]
     assert private_imports("from ...symmetry._grid import Grid", ("probe", "data")) == ["orbitscope.symmetry._grid"]
+    assert private_imports("from ..data._audit import BREAKS", ("probe", "verdicts")) == ["orbitscope.probe.data._audit"]
+    assert private_imports("from .._sample import resolve\nfrom ._x import y", ("probe", "verdicts")) == []
     assert private_imports("from .._grid import Grid\nfrom .._errors import E\nfrom ..symmetry import Grid", ("data",)) == []
 
 
