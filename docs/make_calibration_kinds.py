@@ -30,7 +30,7 @@ from orbitscope.symmetry import State, called, mapped
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("policy", "cloud", "graph", "parts")
-SHARES, UNITS, MODELS, MARGIN, POPULATION = (0.01, 0.025, 0.05, 0.1, 0.2), (8, 16), 200, 0.05, 4000
+SHARES, UNITS, MODELS, MARGIN, POPULATION = (0.025, 0.05, 0.1), (8, 16, 32), 200, 0.05, 4000
 
 
 class Planted(nn.Module):
