@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from ...symmetry import GridAction, Isometry, Layout
@@ -40,6 +39,8 @@ def invariants(frames: Tensor, layout: Layout) -> NDArray[np.float64]:
 
 def near_pairs(one: NDArray[np.float64], other: NDArray[np.float64] | None, tolerance: float) -> NDArray[np.int64]:
     """Index pairs [K, 2] of rows that differ by at most `tolerance` in every column; within `one` (i < j) if there is no other."""
+    from scipy.spatial import KDTree
+
     radius = tolerance + 1e-9
     if other is None:
         return np.asarray(KDTree(one).query_pairs(radius, p=np.inf, output_type="ndarray"), dtype=np.int64).reshape(-1, 2)

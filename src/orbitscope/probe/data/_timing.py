@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from ...physics import Equation, SolverError
@@ -132,6 +131,8 @@ def _marched(law: Equation, x: Tensor, y: Tensor, dt: float, grid: Grid) -> tupl
         except SolverError:
             return float("inf")
         return float(((moved - y).flatten(1).norm(dim=1) / change).median())
+
+    from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(residual, bounds=(math.log(low), math.log(high)), method="bounded", options={"xatol": 1e-4, "maxiter": 18})
     return math.exp(float(found.x)), float(residual(float(found.x)))

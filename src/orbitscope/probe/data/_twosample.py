@@ -7,7 +7,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
@@ -31,6 +30,8 @@ def invariance_p_value(
     possible value is 1 / (permutations + 1).
     """
     rng = np.random.default_rng([seed, 0x2A5A])
+    from scipy.spatial.distance import cdist
+
     order = torch.from_numpy(rng.permutation(len(states)))
     half = len(states) // 2
     first, second = states[order[:half]], states[order[half:]]

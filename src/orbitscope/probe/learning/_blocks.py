@@ -7,8 +7,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
@@ -137,6 +135,9 @@ def clustered(coherence: NDArray[np.float64], threshold: float | None = None) ->
     """Blocks of a symmetric matrix of coherences by average linkage, numbered by first appearance, and the coherence of the cut."""
     if len(coherence) == 1:
         return np.zeros(1, dtype=np.int64), float("nan")
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     distance = 1.0 - np.nan_to_num((coherence + coherence.T) / 2)
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(np.clip(distance, 0.0, None), checks=False), "average")

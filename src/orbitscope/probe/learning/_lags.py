@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
@@ -189,6 +188,8 @@ def lag_correlation(
 
 def spearman(a: Array, b: Array) -> float:
     """Rank correlation with mean ranks for ties; NaN where one side is constant, values that are not finite left out."""
+    from scipy.stats import rankdata
+
     good = np.isfinite(a) & np.isfinite(b)
     if good.sum() < 2:
         return float("nan")

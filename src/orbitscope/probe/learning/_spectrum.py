@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
@@ -187,6 +186,8 @@ def _iterated(
     tolerance: float,
     progress: Callable[[int, int], None] | None,
 ) -> _Found:
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
     size, rng = len(residual), np.random.default_rng([seed, 0x57EC])
     operator = LinearOperator((size, size), matvec=lambda v: product(np.asarray(v, dtype=float)), dtype=np.float64)  # pyright: ignore
     try:

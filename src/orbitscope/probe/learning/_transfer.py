@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
@@ -275,6 +274,8 @@ def correlations(realised: Array, predictions: dict[str, Array], block: NDArray[
 
 
 def _spearman(a: Array, b: Array) -> float:
+    from scipy.stats import rankdata
+
     if len(a) < 3 or not (np.isfinite(a).all() and np.isfinite(b).all()) or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

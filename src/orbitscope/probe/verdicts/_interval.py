@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 FEWEST = 4
@@ -76,4 +76,4 @@ def _reach(others: Array, level: float) -> Array:
     if n < 2:
         return np.full(others.shape[:-1], np.inf)
     spread = np.sqrt((n - 1) / n * ((others - others.mean(-1, keepdims=True)) ** 2).sum(-1))
-    return np.asarray(student.ppf((1 + level) / 2, n - 1) * spread)
+    return np.asarray(stdtrit(n - 1, (1 + level) / 2) * spread)  # the quantile of Student's t, without all of scipy.stats
