@@ -109,8 +109,19 @@ def compute(
     started, deadline = time.time(), float("inf") if minutes is None else time.time() + 60 * minutes
     count = workers or _cores(getattr(place.settings, "device", "cpu"))
     prepare()
-    _run_all(place, work, jobs, count, deadline, started)
+    if count == 1:
+        _run_here(place, work, jobs, deadline, started)
+    else:
+        _run_all(place, work, jobs, count, deadline, started)
     _add_time(place, time.time() - started, count)
+
+
+def _run_here(place: Folder, work: Work, jobs: Sequence[Any], deadline: float, started: float) -> None:
+    """One worker is this process: another one would only import everything again."""
+    torch.set_num_threads(1)
+    for done, job in enumerate(jobs):
+        if time.time() <= deadline:
+            work(place, job, deadline, lambda text, done=done: say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{len(jobs)}] {text}"))
 
 
 def _run_all(place: Folder, work: Work, jobs: Sequence[Any], workers: int, deadline: float, started: float) -> None:

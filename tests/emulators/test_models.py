@@ -130,7 +130,7 @@ def test_models_can_be_exported(name):
 
 @pytest.mark.parametrize(("before", "after"), [(2, 2), (1, 0), (0, 3)])
 def test_wrap_is_circular_padding_with_right_derivatives(before, after):
-    x = torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(1, 2, 5, 4, dtype=torch.float64, requires_grad=True)
     reference = F.pad(x, (before, after, before, after), mode="circular")
     out = wrap(x, before, after)
     torch.testing.assert_close(out, reference, rtol=0, atol=0)
@@ -139,6 +139,10 @@ def test_wrap_is_circular_padding_with_right_derivatives(before, after):
     torch.testing.assert_close(torch.autograd.grad((out * weight).sum(), x)[0], expected)
     assert torch.autograd.gradcheck(lambda t: wrap(t, before, after), (x,), check_forward_ad=True, check_batched_grad=True)
     assert torch.autograd.gradgradcheck(lambda t: wrap(t, before, after).square(), (x,), check_fwd_over_rev=True)
+    # And by its other way, under the transforms of torch.func.
+    several = torch.stack([weight, 2 * weight])
+    torch.testing.assert_close(torch.func.vmap(torch.func.vjp(lambda t: wrap(t, before, after), x)[1])(several)[0][1], 2 * expected)
+    torch.testing.assert_close(torch.func.jvp(lambda t: wrap(t, before, after), (x,), (x,))[1], out)
 
 
 @pytest.mark.parametrize(

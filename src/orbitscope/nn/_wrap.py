@@ -4,19 +4,29 @@ The derivative of `torch.nn.functional.pad(mode="circular")` fills and copies th
 linear map with its adjoint written out: the same values, differentiable any number of times in both modes. Measured on 2 cores, [32, 16,
 32, 32], 2 cells: forward and backward 0.85 ms against 2.97. A small UNet's whole training step gains little by itself (88 to 87 ms) but
 then profits from channels-last memory (61 ms), which it did not with the other padding (88 ms).
+
+Under the transforms of `torch.func` a function with rules of its own costs about 2 ms of Python per call, so there the copies are
+differentiated as they stand. Per-example gradients of three convolutions on one core, [8, 16, 32, 32]: 13 ms against 29; [4, 64, 128,
+128]: 861 ms against 804.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
+# Not public in torch, so it may go: then every call takes the way that is right everywhere.
+_transformed: Callable[[], bool] = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
+
+
 def wrap(x: Tensor, before: int, after: int) -> Tensor:
     """`x` with the last `before` and first `after` cells of its last two axes repeated at the other end: [..., X + b + a, Y + b + a]."""
     if before == after == 0:
         return x
-    if torch.compiler.is_compiling():  # the compiler takes no function with a forward-mode rule of its own, and needs none
+    # The compiler takes no function with a forward-mode rule of its own, and needs none.
+    if torch.compiler.is_compiling() or _transformed():
         return _repeat(x, before, after)
     return _Wrap.apply(x, before, after)  # pyright: ignore[reportReturnType]
 
