@@ -1,13 +1,9 @@
 """studies/approximate_equivariance: what it measures, against slow references, and the tiny study from simulation to page."""
 
-import importlib
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,40 +12,31 @@ import torch
 import orbitscope as osc
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDER = ROOT / "studies" / "approximate_equivariance"
-SCRIPT = FOLDER / "run.py"
+STUDY = "approximate_equivariance"
+FOLDER = ROOT / "studies" / STUDY
 FIGURES = ("error", "learnt", "elements", "alpha", "plumes")
 TABLES = ("departure", "errors", "law", "relaxation", "runs", "sets", "sides", "tightened")
 
 
-def run(folder, *options):
-    """The script's standard output; one worker, one thread."""
-    arguments = [str(SCRIPT), "--config", "tiny.toml", "--results", str(folder / "results"), "--docs", str(folder / "docs"), *options]
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+@pytest.fixture(scope="module")
+def run(script):
+    """The script in a folder; what it prints."""
+    return lambda folder, *more, config="tiny.toml": script(
+        "--config", config, "--results", folder / "results", "--docs", folder / "docs", *more
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(run, tmp_path_factory):
     """A finished tiny study, and what its run printed."""
     folder = tmp_path_factory.mktemp("study")
-    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+    return folder, run(folder, "--out", folder / "out", "--workers", 1)
 
 
 @pytest.fixture(scope="module")
-def parts():
-    """The modules of the study, imported by their plain names as its script does, and forgotten afterwards."""
-    names = ("harness", "study", "plumes", "breaking", "networks")
-    before, kept = list(sys.path), {n: sys.modules.pop(n) for n in names if n in sys.modules}
-    sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
-    yield {name: importlib.import_module(name) for name in names}
-    sys.path[:] = before
-    for name in names:
-        sys.modules.pop(name, None)
-    sys.modules.update(kept)
+def parts(modules):
+    """The modules of the study."""
+    return {name: modules(name) for name in ("harness", "study", "plumes", "breaking", "networks")}
 
 
 def settings(parts, name="tiny"):
@@ -74,13 +61,18 @@ def test_page_figures_and_tables(study):
         assert heading in page
     assert not re.search(r"\bnan\b", page) and "{" not in page.split("Settings:")[0].replace("g^{-1}", "")
     assert "simulated" in said
+
+
+def test_a_second_start_recomputes_nothing(study, run, undrawn):
+    folder, _ = study
+    page = (folder / "docs" / "approximate-equivariance.md").read_text(encoding="utf-8")
     before = (folder / "out" / "timing.json").read_bytes()
-    assert "simulated" not in run(folder, "--out", str(folder / "out"), "--workers", "1")
+    assert "simulated" not in run(folder, "--out", folder / "out", "--workers", 1)
     assert (folder / "out" / "timing.json").read_bytes() == before
     assert (folder / "docs" / "approximate-equivariance.md").read_text(encoding="utf-8") == page
 
 
-def test_the_conclusions_come_from_the_tables(tmp_path):
+def test_the_conclusions_come_from_the_tables(run, undrawn, tmp_path):
     """With other errors of two networks in the committed tables, the sentence about them is turned round."""
 
     def answer(page):
@@ -93,7 +85,7 @@ def test_the_conclusions_come_from_the_tables(tmp_path):
     for row in rows[1:]:
         row[value], row[still] = {"steerable": "3", "group": "1"}.get(row[model], row[value]), "5"
     table.write_text("\n".join(",".join(r) for r in rows) + "\n", encoding="utf-8")
-    run(tmp_path, "--page-only", "--config", "small.toml")
+    run(tmp_path, "--page-only", config="small.toml")
     assert answer(tmp_path / "docs" / "approximate-equivariance.md") == "contradicts."
     assert answer(ROOT / "docs" / "studies" / "approximate-equivariance.md") == "undetermined."
 

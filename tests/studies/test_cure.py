@@ -1,10 +1,6 @@
 """studies/cure: the tiny study from simulation to page; its rules on hand-made numbers; what reports quote comes from its results."""
 
-import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,40 +9,28 @@ import pytest
 from scipy.stats import spearmanr
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HERE = ROOT / "studies" / "cure"
+STUDY = "cure"
+HERE = ROOT / "studies" / STUDY
 FIGURES = ("errors", "elements", "speed", "trade-off")
 TABLES = {"audit", "curve", "early", "elements", "runs", "words"}
 
 
-def run(folder, *options, config="tiny.toml", results=None):
-    """The script's standard output; one worker, one thread."""
-    where = ["--results", str(results or folder / "results"), "--docs", str(folder / "docs"), "--package", str(folder / "cures.json")]
-    done = subprocess.run(
-        [sys.executable, str(HERE / "run.py"), "--config", config, *where, *options],
-        capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def run(script):
+    """The script in a folder; what it prints."""
+
+    def start(folder, *more, config="tiny.toml", results=None):
+        where = ["--results", results or folder / "results", "--docs", folder / "docs", "--package", folder / "cures.json"]
+        return script("--config", config, *where, *more)
+
+    return start
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(run, tmp_path_factory):
     """A finished tiny study, and what its run printed."""
     folder = tmp_path_factory.mktemp("cure")
-    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
-
-
-@pytest.fixture
-def modules(monkeypatch):
-    """Import the study's modules here, and forget them afterwards: other studies have modules of the same names."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(HERE.parent))
-    monkeypatch.syspath_prepend(str(HERE))
-    yield lambda name: importlib.import_module(name)
-    for name in set(sys.modules) - before:
-        path = getattr(sys.modules[name], "__file__", None)
-        if path and Path(path).is_relative_to(HERE.parent):
-            del sys.modules[name]
+    return folder, run(folder, "--out", folder / "out", "--workers", 1)
 
 
 def test_page_figures_and_tables(study):
@@ -75,17 +59,17 @@ def test_what_commutes_by_construction_says_so(study):
     assert plain.commutator.min() > 1e-3
 
 
-def test_a_second_start_recomputes_nothing(study):
+def test_a_second_start_recomputes_nothing(study, run, undrawn):
     folder, _ = study
     before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
     kept = {name: (folder / name).read_bytes() for name in ("docs/cure.md", "cures.json")}
-    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    said = run(folder, "--out", folder / "out", "--workers", 1)
     assert "training" not in said and "simulated" not in said
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert {name: (folder / name).read_bytes() for name in kept} == kept
 
 
-def test_what_reports_quote_is_what_the_committed_results_say(tmp_path):
+def test_what_reports_quote_is_what_the_committed_results_say(run, undrawn, tmp_path):
     """Page and quoted file are made from the tables of the study, not by hand."""
     run(tmp_path, "--page-only", config="small.toml", results=HERE / "results" / "small")
     shipped = ROOT / "src" / "orbitscope" / "probe" / "cures.json"

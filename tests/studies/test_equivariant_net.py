@@ -1,7 +1,6 @@
 """studies/equivariant_net: the tiny study from simulation to page, its splits, its scales, and the same command on an ocean file."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,40 +16,28 @@ import orbitscope as osc
 from orbitscope.emulators import models
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HERE = ROOT / "studies" / "equivariant_net"
+STUDY = "equivariant_net"
+HERE = ROOT / "studies" / STUDY
 FIGURES = ("rmse", "steps", "spectra", "errors", "pictures")
 
 
-def run(folder, *options):
-    """The script's standard output; one worker, one thread."""
-    arguments = [str(HERE / "run.py"), "--config", "tiny.toml", "--results", str(folder / "results"), "--docs", str(folder / "docs")]
-    done = subprocess.run(
-        [sys.executable, *arguments, *options], capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def run(script):
+    """The script in a folder; what it prints."""
+    return lambda folder, *more: script("--config", "tiny.toml", "--results", folder / "results", "--docs", folder / "docs", *more)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(run, tmp_path_factory):
     """A finished tiny study, and what its run printed."""
     folder = tmp_path_factory.mktemp("study")
-    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+    return folder, run(folder, "--out", folder / "out", "--workers", 1)
 
 
 @pytest.fixture(scope="module")
-def sets():
+def sets(modules):
     """The study's module of data, which is no part of the package."""
-    sys.path[:0] = [str(HERE.parent), str(HERE)]
-    try:
-        import sets as module
-
-        yield module
-    finally:
-        del sys.path[:2]
-        for name in ("sets", "study", "harness", "moves"):
-            sys.modules.pop(name, None)
+    return modules("sets")
 
 
 def test_page_and_figures(study):
@@ -77,11 +64,11 @@ def test_what_is_built_in_is_measured_as_exact(study):
     assert error["resnet", "plain", "translation"] > 1e-6  # the edges of windows
 
 
-def test_a_second_start_recomputes_nothing(study):
+def test_a_second_start_recomputes_nothing(study, run, undrawn):
     folder, _ = study
     before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
     page = (folder / "docs" / "equivariant-net.md").read_bytes()
-    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    said = run(folder, "--out", folder / "out", "--workers", 1)
     assert "CPU s" not in said
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert (folder / "docs" / "equivariant-net.md").read_bytes() == page
@@ -137,14 +124,16 @@ def ocean(path, seed):
 
 
 def test_the_same_command_reads_ocean_files(tmp_path):
-    """Two files: the second is the new domain. What needs a finer grid than the file has is left out."""
+    """Two files: the second is the new domain. What needs a finer grid than the file has is left out. As a command, with two workers."""
     for n, name in enumerate(("atlantic.nc", "pacific.nc")):
         ocean(tmp_path / name, n)
     config = (HERE / "tiny.toml").read_text(encoding="utf-8").split("[models.unet")[0]
     config = re.sub(r"variants = .*", 'variants = ["plain", "rotation"]', config, count=1)
     (tmp_path / "two.toml").write_text(config, encoding="utf-8")
-    files = [str(tmp_path / "atlantic.nc"), str(tmp_path / "pacific.nc")]
-    run(tmp_path, "--config", str(tmp_path / "two.toml"), "--data", *files, "--out", str(tmp_path / "out"), "--workers", "1")
+    words = ["--config", "two.toml", "--data", "atlantic.nc", "pacific.nc"]
+    words += ["--results", "results", "--docs", "docs", "--out", "out", "--workers", "2"]
+    done = subprocess.run([sys.executable, HERE / "run.py", *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
     page = (tmp_path / "docs" / "equivariant-net.md").read_text(encoding="utf-8")
     assert "Ocean currents from 2 files" in page and "nan" not in page
     tests = (tmp_path / "results" / "tests.csv").read_text(encoding="utf-8")

@@ -1,36 +1,33 @@
-"""studies/symmetry_influence: the tiny study from simulation to page, in one process of its own."""
+"""studies/symmetry_influence: the tiny study from simulation to page."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from orbitscope import OrbitscopeError
+
+STUDY = "symmetry_influence"
 ROOT = Path(__file__).resolve().parent.parent.parent
-SCRIPT = ROOT / "studies" / "symmetry_influence" / "run.py"
+HERE = ROOT / "studies" / STUDY
 FIGURES = ("d4", "shifts", "epochs", "time", "losses", "optimisation", "early")
 TABLES = ("audit", "classes", "d4", "damping", "epochs", "history", "lag", "losses", "metrics", "rollout", "runs", "shift_coherence",
           "shift_error", "shift_period", "steps")  # fmt: skip
 
 
-def run(folder, *options):
-    """The script's standard output; one worker, one thread."""
-    arguments = [str(SCRIPT), "--config", "tiny.toml", "--results", str(folder / "results"), "--docs", str(folder / "docs"), *options]
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def run(script, tmp_path_factory):
+    """The script with the tiny config in one folder; what it prints."""
+    folder = tmp_path_factory.mktemp("study")
+    return lambda *more: script("--config", "tiny.toml", "--results", folder / "results", "--docs", folder / "docs", *more), folder
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(run):
     """A finished tiny study, and what its run printed."""
-    folder = tmp_path_factory.mktemp("study")
-    return folder, run(folder, "--out", str(folder / "out"), "--workers", "1")
+    start, folder = run
+    return folder, start("--out", folder / "out", "--workers", 1)
 
 
 def test_page_figures_and_tables(study):
@@ -57,26 +54,23 @@ def test_untrained_models_are_not_judged(study):
     assert "**Agree:** none." in page and "**Contradict:** none." in page
 
 
-def test_the_page_is_what_the_committed_results_say(tmp_path):
+def test_the_page_is_what_the_committed_results_say(script, undrawn, tmp_path):
     """And not what somebody wrote into it."""
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--config", "small.toml", "--page-only", "--docs", str(tmp_path)], check=True, capture_output=True
-    )
-    assert done.returncode == 0
+    script("--config", "small.toml", "--page-only", "--docs", tmp_path)
     assert (tmp_path / "symmetry-influence.md").read_bytes() == (ROOT / "docs" / "studies" / "symmetry-influence.md").read_bytes()
 
 
-def test_a_second_start_recomputes_nothing(study):
+def test_a_second_start_recomputes_nothing(study, run, undrawn):
     folder, _ = study
     before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
     page = (folder / "docs" / "symmetry-influence.md").read_bytes()
-    said = run(folder, "--out", str(folder / "out"), "--workers", "1")
+    said = run[0]("--out", folder / "out", "--workers", 1)
     assert "trained" not in said and "simulated" not in said and "audit" not in said
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert (folder / "docs" / "symmetry-influence.md").read_bytes() == page
 
 
-def test_the_page_comes_from_the_tables_alone(study):
+def test_the_page_comes_from_the_tables_alone(study, run, undrawn):
     """With other numbers in a table, the conclusion that rests on them changes."""
     folder, _ = study
     table = folder / "results" / "steps.csv"
@@ -87,20 +81,18 @@ def test_the_page_comes_from_the_tables_alone(study):
         assert "the correlation is above 0.99" in (folder / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
         rows[1][at] = "0.2"
         table.write_text("\n".join(",".join(row) for row in rows) + "\n", encoding="utf-8")
-        run(folder, "--page-only")
+        run[0]("--page-only")
         assert "it is 0.99 or less" in (folder / "docs" / "symmetry-influence.md").read_text(encoding="utf-8")
     finally:
         table.write_text(kept, encoding="utf-8")
 
 
-def test_another_config_in_the_same_folder_is_refused(study):
+def test_another_config_in_the_same_folder_is_refused(study, script):
     folder, _ = study
     kept = json.loads((folder / "out" / "study.json").read_text(encoding="utf-8"))
     assert kept["name"] == "tiny"
     other = folder / "other.toml"
-    source = (SCRIPT.parent / "tiny.toml").read_text(encoding="utf-8").replace("per_class = 4", "per_class = 5")
+    source = (HERE / "tiny.toml").read_text(encoding="utf-8").replace("per_class = 4", "per_class = 5")
     other.write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--config", str(other), "--out", str(folder / "out")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode != 0 and "holds a study with other settings" in done.stderr
+    with pytest.raises(OrbitscopeError, match="holds a study with other settings"):
+        script("--config", other, "--out", folder / "out")
