@@ -143,8 +143,12 @@ def test_two_writers_at_once(flow: Trajectories, tmp_path: Path) -> None:
         "Writer(sys.argv[1], Layout.of('velocity:vector'), Grid.square(8), 0.05, 7, 5, {'equation': 'navier-stokes'})"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.nc")], capture_output=True, text=True, timeout=120, check=False)
-    assert "another process is writing it" in done.stderr
+    assert f"a.nc is being written by process {os.getpid()}" in done.stderr and "since 2" in done.stderr
+    for force in (False, True):  # the file that is being filled is not taken away either, and a second one here is no better
+        with pytest.raises(OrbitscopeError, match="is being written by this process"):
+            opened(tmp_path / "a.nc", flow, force=force)
     writer.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nc.part"]
 
 
 def test_full_disk(flow: Trajectories, tmp_path: Path) -> None:

@@ -8,7 +8,22 @@ from blocks import ROOT
 
 PACKAGE = ROOT / "src" / "orbitscope"
 # From the ground up; the private modules lie below all rooms.
-ORDER = ("_errors", "_version", "_json", "_whole", "symmetry", "physics", "data", "nn", "training", "emulators", "probe", "report", "cli")
+ORDER = (
+    "_errors",
+    "_version",
+    "_json",
+    "_whole",
+    "_lock",
+    "symmetry",
+    "physics",
+    "data",
+    "nn",
+    "training",
+    "emulators",
+    "probe",
+    "report",
+    "cli",
+)
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE)
 
 

@@ -39,7 +39,7 @@ def test_a_model_of_ones_own_is_trained_loaded_and_rolled_out(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "own_models", sys.modules[__name__])
     data = moving(ndim, size)
     config = TrainConfig(model="own_models:Local", epochs=20, batch=4, learning_rate=3e-2, frames=2, rollout=2, augment=augment)
-    run = load_run(quiet(data, config, tmp_path / "run"))
+    run = load_run(quiet(data, config, tmp_path / "run"), trust="own_models:Local")
     assert run.finished and run.metrics["test"]["smse"] < 0.7 * run.metrics["test"]["smse_persistence"]
     result = rollout(run.model, data, steps=1, keep_states=True)
     assert result["prediction"].dims[3:] == tuple("xyz"[:ndim])

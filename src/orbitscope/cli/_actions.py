@@ -1,21 +1,21 @@
 """What the verbs do, on files."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import torch
 import xarray as xr
 from rich.console import Console
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from .._json import json_text
 from ..data import KEPT, Shard, Trajectories, Writer, folder_files, is_pattern, kept
 from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, scenario, scenarios, simulate
-from ..probe import Adam, ProbeConfig, command, examine, load_model, open_probe, save_probe
+from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
 from ._progress import Stages, stages
 from ._words import load_words
@@ -104,12 +104,13 @@ def probe_to_file(
     device: str = "auto",
     force: bool = False,
     options: Sequence[str] = (),
+    trust: bool = False,
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
     trajectories = load_words(path, options)
     _say_notes(trajectories)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    cases = _cases(model, weights, frames, trajectories, out, place)
+    cases = _cases(model, weights, frames, trajectories, out, place, trust)
     for target, *_ in cases:
         if target.exists() and not force:
             raise OrbitscopeError(f"out: {target} exists. Give another --out, or --force to replace it.")
@@ -118,7 +119,7 @@ def probe_to_file(
         about = {**about, "data_path": str(path), **({"title": title} if title else {})}
         mine = config
         if config.metric == "adam":
-            module, mine = _with_optimiser(str(about.get("model_path", model)), config, place)
+            module, mine = _with_optimiser(str(about.get("model_path", model)), config, place, trust)
         with stages() as bars:
             tree = examine(
                 module, tested, list(groups), mine, audit_data=trajectories, law=law, progress=bars,
@@ -131,10 +132,10 @@ def probe_to_file(
     return 0
 
 
-def _with_optimiser(path: str, config: ProbeConfig, device: str) -> tuple[torch.nn.Module, ProbeConfig]:
+def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) -> tuple[torch.nn.Module, ProbeConfig]:
     """The last weights of a run, whose training state holds the moments, and the metric made of them."""
-    metric = Adam.from_run(path)
-    return load_run(path, "last", device).model, replace(config, metric=metric)
+    metric = Adam.from_run(path, trust=trust)
+    return load_run(path, "last", device, trust=trust).model, replace(config, metric=metric)
 
 
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:
@@ -146,24 +147,29 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
     return 0
 
 
-def describe(path: Path, options: Sequence[str] = ()) -> str:
+def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) -> str:
     """Words on a file of trajectories, a probe, or a run folder."""
     several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()))
     if options or several:
         return load_words(path, options).describe()
     if path.is_dir():
-        return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path))
+        return "\n".join(
+            f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path, trust=trust)
+        )
     if not path.exists() and not is_pattern(path):
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
     if not path.is_file():
         return load_words(path).describe()
-    try:
-        with warnings.catch_warnings():  # xarray's, on files without named dimensions, which no probe is
-            warnings.simplefilter("ignore")
-            tree = open_probe(path)
-    except OrbitscopeError:
+    if not h5py.is_hdf5(path) or kind_of(path) != KIND:  # what a file is, before any of its values are read
         return load_words(path).describe()
-    lines = [f"{tree.attrs.get('title', tree.attrs.get('model'))}: {tree.attrs['data_description']}", f"made by: {tree.attrs['command']}"]
+    with reading(path, "info"):
+        return _describe_probe(open_probe(path))
+
+
+def _describe_probe(tree: xr.DataTree) -> str:
+    title = tree.attrs.get("title", tree.attrs.get("model", "without a title"))
+    lines = [f"{title}: {tree.attrs.get('data_description', 'data not described')}"]
+    lines.append(f"made by: {tree.attrs.get('command', 'not recorded')}")
     for name, node in tree.children.items():
         if "verdict" in node:
             words = node["verdict"].attrs
@@ -226,10 +232,10 @@ def tested_on(run: Run, trajectories: Trajectories) -> Trajectories:
 
 
 def _cases(
-    model: str, weights: Path | None, frames: int | None, trajectories: Trajectories, out: Path, device: str
+    model: str, weights: Path | None, frames: int | None, trajectories: Trajectories, out: Path, device: str, trust: bool
 ) -> list[tuple[Path, torch.nn.Module, dict[str, Any], Trajectories]]:
     if Path(model).is_dir() and weights is None:
-        runs = load_runs(model, device=device)
+        runs = load_runs(model, device=device, trust=trust)
         several = len(runs) > 1
         if frames is not None and (wrong := [run for run in runs if run.config.frames != frames]):
             raise OrbitscopeError(
@@ -245,7 +251,12 @@ def _cases(
             for run in runs
         ]
     return [
-        (out, load_model(model, weights, device=device, frames=frames), {"model": model, "model_path": model, "title": model}, trajectories)
+        (
+            out,
+            load_model(model, weights, device=device, frames=frames, trust=trust),
+            {"model": model, "model_path": model, "title": model},
+            trajectories,
+        )
     ]
 
 

@@ -35,6 +35,7 @@ def audit_file(
     splits: Sequence[Path] = (),
     fix: Path | None = None,
     choose: str | None = None,
+    trust: bool = False,
 ) -> int:
     """Print the audit of a file; 1 if it contradicts its convention, breaks its laws, holds NaN or infinite values, or shares states with
     another part of its split.
@@ -86,7 +87,7 @@ def audit_file(
         console.print(_audit_table(name, result))
     leaks = False
     if splits:
-        nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, options)
+        nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, options, trust)
         leaks = nodes["/leakage"].attrs["verdict"] == "leak"
     if out is not None:
         about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
@@ -118,11 +119,17 @@ def _few(numbers: Sequence[int]) -> str:
 
 
 def _leakage(
-    console: Console, trajectories: Trajectories, path: Path, splits: Sequence[Path], groups: Sequence[str], options: Sequence[str]
+    console: Console,
+    trajectories: Trajectories,
+    path: Path,
+    splits: Sequence[Path],
+    groups: Sequence[str],
+    options: Sequence[str],
+    trust: bool,
 ) -> xr.Dataset:
     """Of this file and the others, or of the parts that a run made of this file; the run's normalisation and loss besides."""
     if len(splits) == 1 and splits[0].is_dir() and ((splits[0] / SIDECAR).exists() or any(splits[0].glob(f"*/{SIDECAR}"))):
-        run = load_runs(splits[0])[0]
+        run = load_runs(splits[0], trust=trust)[0]
         if sum(len(part) for part in run.split.values()) != len(trajectories):
             raise OrbitscopeError(f"splits: the run in {splits[0]} was trained on another number of trajectories than {path} holds.")
         found = leakage(trajectories, run.split)

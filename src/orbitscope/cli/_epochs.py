@@ -15,7 +15,7 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..emulators import load_runs
-from ..probe import by_epoch
+from ..probe import by_epoch, write_results
 from ._actions import tested_on
 from ._progress import stages
 from ._words import load_words
@@ -38,19 +38,19 @@ def epochs_to_file(
     seed: int = 0,
     force: bool = False,
     options: Sequence[str] = (),
+    trust: bool = False,
 ) -> int:
     """Measure every kept checkpoint, write one NetCDF file, draw the curves if wanted, print the last epoch."""
     for path in (out, picture):
         if path is not None and path.exists() and not force:
             raise OrbitscopeError(f"out: {path} exists. Give another name, or --force to replace it.")
-    tested = tested_on(load_runs(run, "last")[0], load_words(data, options))
+    tested = tested_on(load_runs(run, "last", trust=trust)[0], load_words(data, options))
     with stages() as bars:
         found = by_epoch(
             run, tested, group, every=every, trajectories=trajectories, times=times, coherence=coherence, metric=metric, seed=seed,
-            progress=lambda done, total: bars("epochs", done, total),
+            progress=lambda done, total: bars("epochs", done, total), trust=trust,
         )  # fmt: skip
-    content = found.to_netcdf(engine="h5netcdf")  # in memory: HDF5 can crash the process on a full disk
-    write_whole(out, lambda part: part.write_bytes(content))
+    write_results(found, out)
     print(out)
     if picture is not None:
         write_whole(picture, lambda part: draw(found, part, picture.suffix))

@@ -15,7 +15,7 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..emulators import kept_optimiser, load_run
-from ..probe import transfer_test
+from ..probe import transfer_test, write_results
 from ._progress import stages
 from ._words import load_words
 
@@ -35,12 +35,13 @@ def transfer_to_file(
     seed: int = 0,
     force: bool = False,
     options: Sequence[str] = (),
+    trust: bool = False,
 ) -> int:
     """Fine-tune copies of the last weights on the training split, with the run's own optimiser; write, draw and print what happened."""
     for path in (out, picture):
         if path is not None and path.exists() and not force:
             raise OrbitscopeError(f"out: {path} exists. Give another name, or --force to replace it.")
-    last, whole = load_run(run, "last"), load_words(data, options)
+    last, whole = load_run(run, "last", trust=trust), load_words(data, options)
     count = sum(len(part) for part in last.split.values())
     if count != len(whole) or not last.split.get("test"):
         raise OrbitscopeError(
@@ -50,11 +51,11 @@ def transfer_to_file(
     with stages() as bars:
         found = transfer_test(
             last.model, whole[last.split["train"]], whole[last.split["test"]], group, steps=steps, batch=batch,
-            optimiser=kept_optimiser(run, last.model, learning_rate=learning_rate), trajectories=trajectories, times=times, seed=seed,
+            optimiser=kept_optimiser(run, last.model, learning_rate=learning_rate, trust=trust),
+            trajectories=trajectories, times=times, seed=seed,
             progress=lambda done, total: bars("transfer", done, total),
         )  # fmt: skip
-    content = found.to_netcdf(engine="h5netcdf")  # in memory: HDF5 can crash the process on a full disk
-    write_whole(out, lambda part: part.write_bytes(content))
+    write_results(found, out)
     print(out)
     if picture is not None:
         write_whole(picture, lambda part: draw(found, part, picture.suffix))

@@ -122,11 +122,14 @@ class Info:
     check: bool = False
     """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
 
+    trust: bool = False
+    """Let a run folder name code to import. Only where you know where it comes from."""
+
     def run(self) -> int:
         from ._actions import describe
         from ._progress import stages
 
-        print(describe(self.path, self.load))
+        print(describe(self.path, self.load, trust=self.trust))
         if not self.check:
             return 0
         from ..data import check, files_of

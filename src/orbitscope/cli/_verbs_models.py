@@ -85,7 +85,7 @@ class Train:
             augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force)
-        for run in load_runs(out):
+        for run in load_runs(out, trust=self.model):
             print(f"{run.path}: {run}")
         return 0
 
@@ -122,6 +122,8 @@ class Audit:
     load: tuple[str, ...] = ()
     """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
     layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    trust: bool = False
+    """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False
     """Replace an existing file."""
 
@@ -130,7 +132,7 @@ class Audit:
 
         return audit_file(
             self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load,
-            screening=self.screening, splits=self.splits, fix=self.fix, choose=self.choose,
+            screening=self.screening, splits=self.splits, fix=self.fix, choose=self.choose, trust=self.trust,
         )  # fmt: skip
 
 
@@ -188,6 +190,8 @@ class Probe:
     load: tuple[str, ...] = ()
     """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
     layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    trust: bool = False
+    """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False
     """Replace an existing file."""
 
@@ -214,6 +218,7 @@ class Probe:
             device=self.device,
             force=self.force,
             options=self.load,
+            trust=self.trust,
         )
 
 
@@ -248,6 +253,8 @@ class Epochs:
     """Of the random choices."""
     load: tuple[str, ...] = ()
     """How to read the file, as for `orbitscope probe`."""
+    trust: bool = False
+    """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False
     """Replace existing files."""
 
@@ -257,6 +264,7 @@ class Epochs:
         return epochs_to_file(
             self.run_folder, self.data, self.out, self.group, picture=self.picture, every=self.every, trajectories=self.trajectories,
             times=self.times, metric=self.metric, coherence=self.coherence, seed=self.seed, force=self.force, options=self.load,
+            trust=self.trust,
         )  # fmt: skip
 
 
@@ -291,6 +299,8 @@ class Transfer:
     """Of the random choices."""
     load: tuple[str, ...] = ()
     """How to read the file, as for `orbitscope probe`."""
+    trust: bool = False
+    """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False
     """Replace existing files."""
 
@@ -300,7 +310,7 @@ class Transfer:
         return transfer_to_file(
             self.run_folder, self.data, self.out, self.group, picture=self.picture, steps=self.steps, batch=self.batch,
             learning_rate=self.learning_rate, trajectories=self.trajectories, times=self.times, seed=self.seed, force=self.force,
-            options=self.load,
+            options=self.load, trust=self.trust,
         )  # fmt: skip
 
 

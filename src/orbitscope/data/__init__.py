@@ -2,6 +2,7 @@
 
 from ._check import FileCheck, check
 from ._examples import Examples
+from ._hdf5 import open_hdf5
 from ._lazy import LazyArray, Source
 from ._load import load
 from ._many import files_of, folder_files, is_pattern
@@ -33,6 +34,7 @@ __all__ = [
     "is_pattern",
     "kept",
     "load",
+    "open_hdf5",
     "read_batches",
     "repair_file",
     "save",

@@ -9,12 +9,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .._errors import OrbitscopeError
-from ._format import CHECKSUMS, FRAMES, FileSpec, Format, checksum, frame_checksums
+from .._errors import OrbitscopeError, reading
+from ._format import FileSpec, Format
 from ._formats import FORMATS
-from ._hdf5 import dataset, open_for_reading
+from ._hdf5 import dataset, open_hdf5
 from ._lazy import LazyArray
 from ._load import load
+from ._sums import CHECKSUMS, Watch, checksum, frame_sums, trajectory_sums
+
+_PIECE_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class FileCheck:
 def check(path: str | Path, progress: Callable[[int, int], None] | None = None) -> FileCheck:
     """Read every trajectory once and compare it with its checksum (files written by orbitscope), or look for NaN and infinity (others).
 
-    Raises `OrbitscopeError` where the file cannot be opened at all; damage of single trajectories is in the result.
+    Raises `OrbitscopeError` where the file cannot be opened at all, or where what it says beside its values (layout, grid, time step,
+    provenance, coordinates) does not fit its checksum; damage of single trajectories is in the result.
     """
     path = Path(path).expanduser()
     data, damaged = load(path), {}
@@ -48,36 +52,56 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
             except OrbitscopeError as error:
                 damaged[i] = "NaN or infinity" if "bad values" in str(error) else str(error)
         return FileCheck(path, data.trajectories, False, damaged)
-    with open_for_reading(path) as file:
+    with open_hdf5(path) as file, reading(path):
         kept = CHECKSUMS in file
         if kept:
-            form, spec = description(file)
-            sums = dataset(file, CHECKSUMS)[()]
-            frames = dataset(file, FRAMES)[()] if FRAMES in file else None
-        for i in range(data.trajectories):
-            try:
-                if kept:
-                    wrong = _damage(file, form, spec, i, int(sums[i]), None if frames is None else frames[i])  # pyright: ignore[reportPossiblyUnboundVariable]
-                    if wrong:
-                        damaged[i] = wrong
-                elif not bool(np.isfinite(data.values[i].numpy()).all()):
-                    damaged[i] = "NaN or infinity"
-            except (OSError, RuntimeError, OrbitscopeError) as error:
-                damaged[i] = f"cannot be read ({error})"
-            if progress is not None:
-                progress(i + 1, data.trajectories)
+            damaged = _by_sums(file, progress)
+        else:
+            for i in range(data.trajectories):
+                try:
+                    if not bool(np.isfinite(data.values[i].numpy()).all()):
+                        damaged[i] = "NaN or infinity"
+                except OrbitscopeError as error:
+                    damaged[i] = f"cannot be read ({error})"
+                if progress is not None:
+                    progress(i + 1, data.trajectories)
     return FileCheck(path, data.trajectories, kept, damaged)
+
+
+def _by_sums(file: h5py.File, progress: Callable[[int, int], None] | None) -> dict[int, str]:
+    """The damaged trajectories of a file with checksums: many are read at once, and those that differ are looked at one by one."""
+    form, spec = description(file)
+    watch = Watch.of(file, form.variables(spec))
+    assert watch is not None
+    damaged, step = {}, max(1, _PIECE_BYTES // max(1, spec.nbytes // spec.trajectories))
+    for a in range(0, spec.trajectories, step):
+        b = min(a + step, spec.trajectories)
+        frames = None if watch.frames is None else watch.frames[a:b]
+        try:
+            blocks = [dataset(file, name)[a:b] for name in watch.values]
+            bad = trajectory_sums(blocks) != watch.trajectories[a:b]
+            if frames is not None:
+                bad |= (frame_sums(blocks) != frames).any(axis=1)
+        except (OSError, RuntimeError):  # one of them cannot be read
+            bad = np.ones(b - a, dtype=bool)
+        for k in np.flatnonzero(bad).tolist():
+            wrong = _damage(file, form, spec, a + k, int(watch.trajectories[a + k]), None if frames is None else frames[k])
+            if wrong:
+                damaged[a + k] = wrong
+        if progress is not None:
+            progress(b, spec.trajectories)
+    return damaged
 
 
 def _damage(file: h5py.File, form: Format, spec: FileSpec, index: int, written: int, frames: NDArray[np.uint32] | None) -> str:
     """What is wrong with a trajectory and in which of its states; empty where nothing is."""
     try:
-        arrays = stored(file, form, spec, index).values()
+        arrays = list(stored(file, form, spec, index).values())
     except (OSError, RuntimeError) as error:
         lost = [t for t in range(spec.times) if not _readable(file, form, spec, index, t)]
         return f"{_frames(lost, spec)} cannot be read ({error})"
     found = checksum(arrays)
-    off = [] if frames is None else np.flatnonzero(frame_checksums(arrays) != frames).tolist()
+    off = [] if frames is None else np.flatnonzero(frame_sums([a[None] for a in arrays])[0] != frames).tolist()
     if found == written and not off:
         return ""
     if found == written or (frames is not None and not off):

@@ -1,9 +1,8 @@
 """What every file format shares: the description of a file to be written, and the attributes that make a file explain itself."""
 
 import json
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,23 +16,11 @@ from .._errors import OrbitscopeError
 from .._json import finite_json, json_text
 from ..symmetry import Grid, Layout
 from ._hdf5 import Handle, dataset, text
+from ._sums import CHECKSUMS, DESCRIPTION, FRAMES, Watch, description_sum, frame_sums, trajectory_sums
 from ._trajectories import Trajectories
 
 AXES = "[trajectory, time, channel, x, y]: x is the first spatial axis and component 0 of a vector points along it"
 """The one axis convention of orbitscope, written into every file."""
-
-CHECKSUMS = "orbitscope_checksums"
-"""Dataset [trajectory] of CRC-32 sums over the stored bytes of each trajectory.
-
-Not HDF5's own fletcher32 filter: it is computed on every read, and a chunk that passes a filter is written when HDF5 likes, where an
-interrupted run needs chunks that have their place in the file from the start.
-"""
-
-FRAMES = "orbitscope_frame_checksums"
-"""Dataset [trajectory, time] of CRC-32 sums over the stored bytes of each state, so that damage is named by trajectory and frame.
-
-A chunk holds one or more whole states of one trajectory: these sums are at least as fine as one per chunk. Older files lack them.
-"""
 
 _CHUNK_BYTES = 2**20
 
@@ -115,31 +102,19 @@ class Format(ABC):
 
     def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
         """One trajectory [time, channel, *space], with its checksum."""
-        put_stored(file, index, self.encode(spec, values))
+        put_stored(file, index, {name: stored[None] for name, stored in self.encode(spec, values).items()})
 
 
-def put_stored(file: h5py.File, index: int, stored: Mapping[str, NDArray[Any]]) -> None:
-    """One trajectory as `encode` made it, and the checksum of its bytes where the file keeps checksums."""
+def put_stored(file: h5py.File, first: int, stored: Mapping[str, NDArray[Any]]) -> None:
+    """Consecutive trajectories from number `first` on, arrays [trajectory, time, ...] as `encode` makes them, and their checksums."""
+    blocks = list(stored.values())
+    where = slice(first, first + len(blocks[0]))
     for name, values in stored.items():
-        dataset(file, name)[index] = values
+        dataset(file, name)[where] = values
     if CHECKSUMS in file:
-        dataset(file, CHECKSUMS)[index] = checksum(stored.values())
+        dataset(file, CHECKSUMS)[where] = trajectory_sums(blocks)
     if FRAMES in file:
-        dataset(file, FRAMES)[index] = frame_checksums(stored.values())
-
-
-def checksum(arrays: Iterable[NDArray[Any]]) -> int:
-    """CRC-32 of the bytes of arrays one after the other, as they lie in a file (little-endian, C order)."""
-    found = 0
-    for array in arrays:
-        found = zlib.crc32(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data, found)
-    return found
-
-
-def frame_checksums(arrays: Iterable[NDArray[Any]]) -> NDArray[np.uint32]:
-    """`checksum` of every state of a trajectory, [time]: arrays [time, ...] one after the other."""
-    listed = list(arrays)
-    return np.array([checksum([a[t] for a in listed]) for t in range(len(listed[0]))], dtype=np.uint32)
+        dataset(file, FRAMES)[where] = frame_sums(blocks)
 
 
 def to_json(data: Any) -> str:
@@ -175,6 +150,11 @@ def write_attributes(file: h5py.File, spec: FileSpec) -> None:
     file.attrs["orbitscope_dt"] = spec.dt
     file.attrs["orbitscope_axes"] = AXES
     file.attrs["orbitscope_provenance"] = to_json(spec.provenance)
+
+
+def sign(file: h5py.File, form: Format, spec: FileSpec) -> None:
+    """Sign what a new file says beside its values."""
+    file.attrs[DESCRIPTION] = np.uint32(description_sum(file, form.variables(spec)))
 
 
 @dataclass(frozen=True)
@@ -216,6 +196,31 @@ def _json(file: h5py.File, name: str) -> Any:
     if not isinstance(value, Mapping):
         raise OrbitscopeError(f"path: the attribute {name!r} of {file.filename} should be a JSON object, got {value!r}.")
     return value
+
+
+def signed(file: h5py.File, form: Format) -> tuple[Watch | None, str]:
+    """The checksums of a file and a note on them, after what the file says beside its values was compared with its own.
+
+    Raises `OrbitscopeError` where that differs: a wrong box or time step would be believed.
+    """
+    said = read_attributes(file)
+    if said.layout is None or said.grid is None or said.dt is None or CHECKSUMS not in file:
+        return None, "checksums: none in this file; what is read is not verified"
+    damaged = OrbitscopeError(
+        f"path: {file.filename}: layout, grid, time step, provenance or coordinates do not give the checksum that was written with them: "
+        f"the file is damaged. Copy it again. If you changed them yourself, delete the attribute {DESCRIPTION!r}."
+    )
+    try:
+        variables = form.variables(FileSpec(said.layout, said.grid, said.dt, 1, 1, said.provenance))
+    except OrbitscopeError as error:  # a layout that this format could not have stored
+        raise damaged from error
+    if DESCRIPTION in file.attrs and int(file.attrs[DESCRIPTION]) != description_sum(file, variables):  # pyright: ignore[reportArgumentType]
+        raise damaged
+    watch = Watch.of(file, {name: dataset(file, name).shape for name in variables})
+    states = "every state is compared with its own when it is first read"
+    if DESCRIPTION in file.attrs:
+        return watch, f"checksums: what the file says fits its own; {states}"
+    return watch, f"checksums: {states}; layout, grid, dt, provenance have none in this older file: not verified"
 
 
 def uniform_step(values: NDArray[Any]) -> float | None:

@@ -1,18 +1,24 @@
-"""Opening HDF5 files: per process, and with errors that say what is wrong with the file."""
+"""Opening HDF5 files: per process, only what lies in the file itself, and with errors that say what is wrong with it."""
 
 import itertools
+import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
+from h5py import h5d, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 from numpy.typing import NDArray
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from ._lazy import Axes, runs
+from ._memory import size_text
+from ._sums import Watch
 
 _CACHE_BYTES = 16 * 2**20
+_ITEMS = 100_000
+_COPY = "If you know where it comes from, copy it with a program that resolves such links (h5repack, nccopy) and read the copy."
 
 
 class Handle:
@@ -23,6 +29,8 @@ class Handle:
         self._file: h5py.File | None = None
         self._pid = -1
         self.bytes_read = 0
+        self.watch: Watch | None = None
+        """Of a file with checksums: what is read is compared with them first."""
         self._stamp = _stamp(self.path)
 
     @property
@@ -31,20 +39,24 @@ class Handle:
         if self._file is None or self._pid != os.getpid() or not self._file.id.valid:
             if _stamp(self.path) != self._stamp:
                 raise OrbitscopeError(f"data: {self.path} changed or vanished after it was loaded. Load it again.")
-            self._file, self._pid = open_for_reading(self.path), os.getpid()
+            self._file, self._pid = open_hdf5(self.path), os.getpid()
         return self._file
+
+    def close(self) -> None:
+        """Let the file go; it is opened again when needed."""
+        file, self._file = self._file, None
+        if file is not None and self._pid == os.getpid():
+            file.close()
 
     def gather(self, name: str, axes: Axes, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The outer product of `axes` from the dataset `name`, read run by run into one array."""
         stored = dataset(self.file, name)
         out = np.empty(tuple(len(a) for a in axes), dtype=dtype)
-        try:
+        with reading(f"{self.path}: the variable {name!r}", "data", "The file is damaged: copy it again."):
+            if self.watch is not None and name in self.watch.values:
+                self.watch.verify(self.file, axes[0], axes[1])
             for combination in itertools.product(*(runs(a) for a in axes)):
                 stored.read_direct(out, tuple(r for _, r in combination), tuple(w for w, _ in combination))  # pyright: ignore[reportArgumentType]
-        except (OSError, RuntimeError) as error:
-            raise OrbitscopeError(
-                f"data: {self.path}: the variable {name!r} cannot be read ({error}). The file is damaged: copy it again."
-            ) from error
         self.bytes_read += out.nbytes
         return out
 
@@ -52,16 +64,77 @@ class Handle:
         return {**self.__dict__, "_file": None, "_pid": -1}
 
 
-def open_for_reading(path: Path) -> h5py.File:
-    """Open, or raise an error that says what the file is instead of an HDF5 file."""
+def open_hdf5(path: Path, mode: Literal["r", "r+"] = "r") -> h5py.File:
+    """An HDF5 file of which everything lies in the file itself; raises `OrbitscopeError` that says what it is instead.
+
+    * `path`: the file. * `mode`: "r" to read, "r+" to change what is there.
+
+    Every file of others should be opened through this one: HDF5 lets a file keep values in any other file of the machine (external
+    storage, external links, virtual data sets), where reading would show and writing would destroy it, and lets groups contain each other,
+    which a walk through them never leaves. Such files are refused, as are more than 100,000 items and a variable more than a thousand
+    times as large as the file, which reading would make up. Values are not looked at.
+    """
     if not path.exists():
         raise OrbitscopeError(f"path: there is no file {path}.")
     if path.is_dir():
         raise OrbitscopeError(f"path: {path} is a folder; name one file in it.")
     try:
-        return h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES, locking="best-effort")
+        file = h5py.File(path, mode, rdcc_nbytes=_CACHE_BYTES, locking="best-effort" if mode == "r" else None)
     except OSError as error:
         raise OrbitscopeError(f"path: {path} cannot be opened: {_diagnose(path, str(error))}") from error
+    try:
+        with reading(path):
+            _refuse_outward(file, path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_outward(file: h5py.File, path: Path) -> None:
+    """Raise for values that lie elsewhere and for groups that can be reached in two ways; every link and every item is seen once."""
+    size = path.stat().st_size
+    groups, seen, count = [(file.id, "")], {h5o.get_info(file.id).addr}, 0
+    while groups:
+        group, where = groups.pop()
+        for name in group:
+            at = f"{where}/{name.decode(errors='replace')}"
+            count += 1
+            if count > _ITEMS:
+                raise OrbitscopeError(f"path: {path} has more than {_ITEMS:,} items, which no file of trajectories has.")
+            kind = group.links.get_info(name).type
+            if kind == h5l.TYPE_SOFT:
+                if _is_group(group, name):
+                    raise OrbitscopeError(f"path: {path}: {at} is a link to a group, and such links can run in a circle. {_COPY}")
+                continue  # to values in this file, or to nothing
+            if kind != h5l.TYPE_HARD:
+                raise OrbitscopeError(f"path: {path}: {at} is a link to another file, which is neither followed nor written. {_COPY}")
+            about = h5o.get_info(group, name)
+            if about.type == h5o.TYPE_GROUP and about.addr in seen:
+                raise OrbitscopeError(f"path: {path}: the group {at} has two names, and so may contain itself. {_COPY}")
+            if about.addr in seen:
+                continue
+            seen.add(about.addr)
+            item = h5o.open(group, name)
+            if about.type == h5o.TYPE_GROUP:
+                groups.append((item, at))
+            elif isinstance(item, h5d.DatasetID):
+                plan = item.get_create_plist()
+                if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
+                    raise OrbitscopeError(f"path: {path}: the values of {at} lie in other files, which are not read or written. {_COPY}")
+                declared = math.prod(item.shape or ()) * item.dtype.itemsize
+                if declared > 1000 * size + 2**26:
+                    raise OrbitscopeError(
+                        f"path: {path}: {at} declares {size_text(declared)}, and the whole file has {size_text(size)}. Is its header "
+                        "damaged? Copy or download it again."
+                    )
+
+
+def _is_group(group: Any, name: bytes) -> bool:
+    try:
+        return h5o.get_info(group, name).type == h5o.TYPE_GROUP
+    except (KeyError, OSError, RuntimeError):  # a link to nothing
+        return False
 
 
 def _diagnose(path: Path, message: str) -> str:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 
 Axes = tuple[NDArray[np.int64], ...]
 """Which indices of each stored axis are wanted, one integer array per axis of [trajectory, time, channel, *space]."""
@@ -18,6 +18,9 @@ Axes = tuple[NDArray[np.int64], ...]
 
 Index = int | slice | Sequence[int] | NDArray[Any] | Tensor
 """What selects positions along one axis: an integer, a slice, integers in any container, or a boolean mask."""
+
+
+_LONGEST = 2**24  # of an axis: its positions are kept, 8 bytes each
 
 
 class Source(ABC):
@@ -45,6 +48,11 @@ class LazyArray:
 
     def __init__(self, source: Source, axes: Axes | None = None) -> None:
         self.source = source
+        if axes is None and max(source.shape, default=0) > _LONGEST:
+            raise OrbitscopeError(
+                f"data: {source.path} declares the shape {list(source.shape)}, and no axis may be longer than {_LONGEST:,}. Is its header "
+                "damaged? Else split the file."
+            )
         self._axes: Axes = axes if axes is not None else tuple(np.arange(n) for n in source.shape)
 
     @property
@@ -67,7 +75,8 @@ class LazyArray:
 
     def __getitem__(self, key: Any) -> Tensor:
         axes, drop = self._resolve(key)
-        block = torch.from_numpy(self.source.read(axes))
+        with reading(self.source.path, "data"):
+            block = torch.from_numpy(self.source.read(axes))
         return block[tuple(0 if d else slice(None) for d in drop)]
 
     def lazy(self, *key: Any) -> "LazyArray":

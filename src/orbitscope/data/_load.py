@@ -1,11 +1,12 @@
 """Reading a file whatever its format."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from ..symmetry import Grid, Layout
-from ._format import Declared
+from ._format import Declared, signed
 from ._formats import FORMATS, PDEGYM
 from ._hdf5 import Handle, contents, dataset
 from ._many import files_of, joined
@@ -49,31 +50,49 @@ def load(
     channels do not fit the layout. NaN and infinity are found on demand: `load(path).check_finite()`.
     """
     declared = Declared(layout, grid, dt, variable, tracer, depth, land, box)
-    files = files_of(path)
+    with reading(path):
+        files = files_of(path)
     if files is not None:
-        return joined([(file, _one(file, declared)) for file in files])
+        parts = [(file, _one(file, declared)) for file in files]
+        with reading(path):
+            return joined(parts)
     return _one(Path(path).expanduser(), declared)  # pyright: ignore[reportArgumentType]
 
 
 def _one(path: Path, declared: Declared) -> Trajectories:
-    """One file."""
+    """One file; whatever its bytes do to the libraries that read them, an `OrbitscopeError` names it."""
+    with reading(path):
+        return _read(path, declared)
+
+
+def _read(path: Path, declared: Declared) -> Trajectories:
     if path.suffix.lower() == SUFFIX:
         return read_npz(path, declared)
     if path.suffix.lower() == ZARR:
         return read_zarr(path, declared)
     handle = Handle(path)
-    file = handle.file
+    try:
+        return _from_hdf5(handle, declared)
+    except BaseException:
+        handle.close()
+        raise
+
+
+def _from_hdf5(handle: Handle, declared: Declared) -> Trajectories:
+    """The first format that recognises a file reads it."""
+    path, file = handle.path, handle.file
     if COMPLETE in file:
         done = dataset(file, COMPLETE)[()]
         raise OrbitscopeError(
             f"path: {path} is unfinished, {int(done.sum())} of {len(done)} trajectories are complete. "
             "Run the command that was writing it again: it goes on from there."
         )
-    if declared.variable is not None:
-        return PDEGYM.read(handle, declared)
-    for form in FORMATS:
-        if form.recognises(file):
-            return form.read(handle, declared)
+    forms = (PDEGYM,) if declared.variable is not None else FORMATS
+    for form in forms:
+        if declared.variable is not None or form.recognises(file):
+            found = form.read(handle, declared)
+            handle.watch, note = signed(file, form)
+            return replace(found, notes=(*found.notes, note))
     raise OrbitscopeError(
         f"path: {path} is HDF5, but neither PDEgym NetCDF (variables data, velocity, state), nor The Well (groups t0_fields, "
         "t1_fields, t2_fields), nor PDEBench (density, pressure, Vx, Vy), nor ocean currents (uo, vo). "

@@ -2,20 +2,25 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import torch
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
+from .._lock import locked
 from ..physics import Equation, Scenario, planned, simulate
 from ._check import check, description, stored
-from ._format import CHECKSUMS, FileSpec, checksum, put_stored, to_json
-from ._hdf5 import dataset
+from ._format import FileSpec, to_json
+from ._hdf5 import dataset, open_hdf5
+from ._sums import CHECKSUMS, DESCRIPTION, checksum, stretches
 from ._trajectories import KEPT, kept
+from ._writer import Writer
+
+_COPY_BYTES = 32 * 2**20
 
 
 def repair_file(
@@ -23,43 +28,58 @@ def repair_file(
 ) -> list[int]:
     """Make the damaged trajectories of a simulated file again, from its provenance; returns their numbers.
 
-    The file is copied, the copy mended, checked, and put in its place in one step: an interruption leaves the damaged file as it was.
+    A new file is filled from the old one, checked, and put in its place in one step: an interruption leaves the damaged file as it was.
     A trajectory simulated again has to give the checksum in the file, bit for bit; where it does not (another version of the solver,
     another processor), nothing is changed unless `accept` says that the new one may stand.
     """
-    found = check(path, (lambda d, t: progress("check", d, t)) if progress else None)
-    if not found.checksums:
-        raise OrbitscopeError(f"repair: {path} has no checksums, so nothing says which trajectories are damaged. Make it again.")
-    if not found.damaged:
-        return []
-    part = path.with_name(path.name + ".repair.part")
+    with locked(path):
+        found = check(path, (lambda d, t: progress("check", d, t)) if progress else None)
+        if not found.checksums:
+            raise OrbitscopeError(f"repair: {path} has no checksums, so nothing says which trajectories are damaged. Make it again.")
+        if found.damaged:
+            _rebuild(path, sorted(found.damaged), accept, device, progress)
+    return sorted(found.damaged)
+
+
+def _rebuild(path: Path, damaged: list[int], accept: bool, device: str, progress: Callable[[str, int, int], None] | None) -> None:
+    """A new file of the same description, filled from the old one and with what was simulated again, in the place of the old one.
+
+    Not the old file changed: what its structure says about where its values lie is as damaged, or as hostile, as the rest.
+    """
+    fresh = path.with_name(path.name + ".repair")
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
+        with open_hdf5(path) as file, reading(path):
             form, spec = description(file)
-        shutil.copyfile(path, part)
-        with h5py.File(part, "r+") as file:
-            sums = dataset(file, CHECKSUMS)
-            for done, (i, values) in enumerate(_again(path, spec, sorted(found.damaged), device), 1):
-                new = form.encode(spec, values)
-                made = checksum(new.values())
-                if made not in (int(sums[i]), _sum(file, form, spec, i)) and not accept:
-                    raise OrbitscopeError(
-                        f"repair: trajectory {i} of {path}, simulated again, differs from the one that was written (checksum {made:08x}, "
-                        f"written {int(sums[i]):08x}): another solver or machine. Nothing was changed; --accept takes the new one."
-                    )
-                put_stored(file, i, new)
-                if progress is not None:
-                    progress("repair", done, len(found.damaged))
-        if left := check(part).damaged:
+            sums = dataset(file, CHECKSUMS)[()]
+            writer = Writer(
+                fresh, spec.layout, spec.grid, spec.dt, spec.trajectories, spec.times, spec.provenance, format=form.name,
+                dtype=getattr(torch, spec.dtype), force=True, resume=False, signs=DESCRIPTION in file.attrs,
+            )  # fmt: skip
+            with writer:
+                for done, (i, values) in enumerate(_again(path, spec, damaged, device), 1):
+                    new = form.encode(spec, values)
+                    made = checksum(new.values())
+                    if made not in (int(sums[i]), _sum(file, form, spec, i)) and not accept:
+                        raise OrbitscopeError(
+                            f"repair: trajectory {i} of {path}, simulated again, differs from the one that was written (checksum "
+                            f"{made:08x}, written {int(sums[i]):08x}): another solver or machine. Nothing was changed; --accept takes the "
+                            "new one."
+                        )
+                    writer.write_stored(i, {name: one[None] for name, one in new.items()})
+                    if progress is not None:
+                        progress("repair", done, len(damaged))
+                step = max(1, _COPY_BYTES // max(1, spec.nbytes // spec.trajectories))
+                for first, stop in stretches(np.array(writer.missing, dtype=np.int64)) if writer.missing else ():
+                    for a in range(first, stop, step):
+                        writer.write_stored(a, {name: dataset(file, name)[a : min(a + step, stop)] for name in form.variables(spec)})
+        if left := check(fresh).damaged:
             raise OrbitscopeError(f"repair: trajectories {sorted(left)} of {path} are still damaged after writing. Is the disk sound?")
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        os.replace(fresh, path)
     except OSError as error:
         raise OrbitscopeError(f"repair: {path} was not mended ({error.strerror or error}). It is as it was.") from error
     finally:
-        part.unlink(missing_ok=True)
-    return sorted(found.damaged)
+        for leftover in (fresh, fresh.with_name(fresh.name + ".save.part")):
+            leftover.unlink(missing_ok=True)
 
 
 def _sum(file: h5py.File, form: Any, spec: FileSpec, index: int) -> int | None:

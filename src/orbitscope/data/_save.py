@@ -11,6 +11,8 @@ from ._writer import Writer
 from ._zarr import SUFFIX as ZARR
 from ._zarr import write_zarr
 
+_PIECE_BYTES = 32 * 2**20
+
 
 def save(
     trajectories: Trajectories,
@@ -42,8 +44,10 @@ def save(
     )  # fmt: skip
     try:
         with writer:
-            for index in range(t.trajectories):
-                writer.write(index, t.values[index])
+            step = max(1, _PIECE_BYTES // max(1, t.nbytes // t.trajectories))
+            for first in range(0, t.trajectories, step):
+                block = range(first, min(first + step, t.trajectories))
+                writer.write(block, t.values[block.start : block.stop])
     except BaseException:
         writer.part.unlink(missing_ok=True)
         raise

@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from ._format import FileSpec, Format
 from ._formats import FORMATS
-from ._hdf5 import dataset
+from ._hdf5 import dataset, open_hdf5
 from ._lazy import LazyArray
 from ._load import load
 from ._many import in_order
+from ._sums import DESCRIPTION, Watch, stretches
 from ._trajectories import Trajectories
 from ._writer import Writer
 
@@ -81,17 +82,23 @@ def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None
     """One file from several: the parts of a simulation, in order, or any files that agree, in the order given.
 
     Parts made by `simulate(..., shard)` must be all there, each once; the result equals the file of the single run, bit for bit (stored
-    values are copied, not converted). Other files (PDEgym's numbered downloads) are put one after the other. Interrupted, the same call
-    goes on. Raises `OrbitscopeError` where a part is missing or there twice, or where layout, grid, times or provenance differ.
+    values are copied, not converted, after they were compared with their checksums). Other files (PDEgym's numbered downloads) are put one
+    after the other. Interrupted, the same call goes on. Raises `OrbitscopeError` where a part is missing, or the same file is there twice,
+    where layout, grid, times or provenance differ, and where a trajectory does not fit its checksum: a copy would hide the damage.
     """
     if not paths:
         raise OrbitscopeError("assemble: give the files to put together.")
     parts, provenance = in_order([(Path(p), load(p)) for p in paths], "assemble")
-    first = parts[0][1]
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        if (known := found.setdefault(path.expanduser().resolve(), path)) is not path:
+            raise OrbitscopeError(f"assemble: {known} and {path} are the same file. Give every file once.")
+    first, signs = parts[0][1], all(_signed(path) for path, _ in parts)
     total = sum(t.trajectories for _, t in parts)
     with Writer(
-        out, first.layout, first.grid, first.dt, total, first.times, provenance, format=format, dtype=first.values.dtype, force=force
-    ) as writer:
+        out, first.layout, first.grid, first.dt, total, first.times, provenance, format=format, dtype=first.values.dtype, force=force,
+        signs=signs,
+    ) as writer:  # fmt: skip
         missing, start = set(writer.missing), 0
         for path, part in parts:
             wanted = [i for i in range(part.trajectories) if start + i in missing]
@@ -101,24 +108,38 @@ def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None
 
 
 def _copy(writer: Writer, path: Path, part: Trajectories, wanted: list[int], start: int) -> None:
-    """Stored bytes where both files lay them out alike, else values."""
+    """Stored bytes where both files lay them out alike, else values; either are compared with their checksums on the way."""
     step = max(1, _COPY_BYTES // max(1, part.nbytes // part.trajectories))
-    with h5py.File(path, "r", locking="best-effort") as file:
-        alike = _stored_alike(writer.format, writer.spec, file) and isinstance(part.values, LazyArray)
+    if not isinstance(part.values, LazyArray) or not _stored_alike(writer.format, writer.spec, path):
         for k in range(0, len(wanted), step):
             some = wanted[k : k + step]
-            if alike:
-                for i in some:
-                    writer.write_stored(start + i, {name: dataset(file, name)[i] for name in writer.format.variables(writer.spec)})
-            else:
-                writer.write([start + i for i in some], part.values[some])
+            writer.write([start + i for i in some], part.values[some])
+        return
+    with open_hdf5(path) as file, reading(path):
+        names = tuple(writer.format.variables(writer.spec))
+        watch = Watch.of(file, {name: dataset(file, name).shape for name in names})
+        for first, stop in stretches(np.array(wanted, dtype=np.int64)) if wanted else ():
+            for a in range(first, stop, step):
+                b = min(a + step, stop)
+                if watch is not None:
+                    watch.verify(file, np.arange(a, b), np.arange(part.times))
+                writer.write_stored(start + a, {name: dataset(file, name)[a:b] for name in names})
 
 
-def _stored_alike(form: Format, spec: FileSpec, file: h5py.File) -> bool:
-    if next((f for f in FORMATS if f.recognises(file)), None) is not form:
-        return False
-    for name, shape in form.variables(spec).items():
-        stored: Any = file.get(name)
-        if not isinstance(stored, h5py.Dataset) or stored.shape[1:] != shape[1:] or stored.dtype != np.dtype(spec.dtype):
+def _signed(path: Path) -> bool:
+    """Whether what a file says has a checksum, or could not have one: a copy of an older file of ours should not look verified."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return True
+    with open_hdf5(path) as file, reading(path):
+        return DESCRIPTION in file.attrs or "orbitscope_version" not in file.attrs
+
+
+def _stored_alike(form: Format, spec: FileSpec, path: Path) -> bool:
+    with open_hdf5(path) as file, reading(path):
+        if next((f for f in FORMATS if f.recognises(file)), None) is not form:
             return False
-    return "orbitscope_version" in file.attrs
+        for name, shape in form.variables(spec).items():
+            stored: Any = file.get(name)
+            if not isinstance(stored, h5py.Dataset) or stored.shape[1:] != shape[1:] or stored.dtype != np.dtype(spec.dtype):
+                return False
+        return "orbitscope_version" in file.attrs

@@ -15,14 +15,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from .._json import json_text
+from .._lock import Lock
 from ..symmetry import Grid, Layout
-from ._format import FileSpec, put_stored
+from ._format import FileSpec, put_stored, sign
 from ._formats import format_for
-from ._hdf5 import dataset, text
+from ._hdf5 import dataset, open_hdf5, text
 from ._lazy import Index, positions
 from ._memory import size_text
+from ._sums import CHECKSUMS, FRAMES
 
 COMPLETE = "orbitscope_complete"
 _SETTINGS = "orbitscope_settings"
@@ -44,9 +46,11 @@ class Writer:
     Opening it again with the same settings after an interruption goes on: `missing` lists the trajectories still to be written.
     Leaving the `with` block without an exception calls `commit`; an exception or Ctrl-C keeps the `.part` file. Values are stored as
     `dtype` (float32), uncompressed; the disk space for all of them is taken when the file is made, so a full disk shows at once.
+    `signs=False`: no checksum over layout, grid, time step and provenance, for those that come from a file that has none either.
 
-    Raises `OrbitscopeError` where `path` exists (`force=True` replaces it), where the unfinished file has other settings or cannot be
-    read (`force=True` starts over), where the disk is too small, and for NaN, infinity or a wrong shape in `write`.
+    Raises `OrbitscopeError` where `path` exists (`force=True` replaces it), where another process is writing it (naming that process),
+    where the unfinished file has other settings or cannot be read (`force=True` starts over), where the disk is too small, and for NaN,
+    infinity or a wrong shape in `write`.
     """
 
     def __init__(
@@ -63,20 +67,26 @@ class Writer:
         dtype: torch.dtype = torch.float32,
         force: bool = False,
         resume: bool = True,
+        signs: bool = True,
     ) -> None:
         self.path = Path(path).expanduser().absolute()
-        self.force = force
+        self.force, self.signs = force, signs
         self.spec = _spec(layout, grid, dt, trajectories, times, provenance or {}, dtype)
         self.format = format_for(self.path, format)
         # A save that cannot be resumed has a name of its own, so that its leftovers are never mistaken for a run to go on with.
         self.part = self.path.with_name(self.path.name + (".part" if resume else ".save.part"))
         if not self.path.parent.is_dir():
             raise OrbitscopeError(f"path: the folder {self.path.parent} does not exist. Make it first.")
-        self._refuse_existing()
-        if force or not resume:
-            self.part.unlink(missing_ok=True)
-        self._file: h5py.File | None = self._continue() if self.part.exists() else self._create()
-        self._done: NDArray[np.bool_] = dataset(self._file, COMPLETE)[()].astype(bool)
+        self._lock = Lock(self.path)  # first: what is found from here on is nobody else's
+        try:
+            self._refuse_existing()
+            if force or not resume:
+                self.part.unlink(missing_ok=True)
+            self._file: h5py.File | None = self._continue() if os.path.lexists(self.part) else self._create()
+            self._done: NDArray[np.bool_] = dataset(self._file, COMPLETE)[()].astype(bool)
+        except BaseException:
+            self._lock.release()
+            raise
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -108,15 +118,18 @@ class Writer:
         except (OSError, RuntimeError) as error:
             self._fail(error)
 
-    def write_stored(self, index: int, stored: dict[str, NDArray[Any]]) -> None:
-        """One trajectory as another file of the same format stores it, bit for bit: one array [time, ...] per dataset."""
+    def write_stored(self, first: int, stored: dict[str, NDArray[Any]]) -> None:
+        """Consecutive trajectories from number `first` on as another file of the same format stores them, bit for bit: one array
+        [trajectory, time, ...] per dataset."""
         file = self._open_file()
         expected = {name: shape[1:] for name, shape in self.format.variables(self.spec).items()}
-        if {name: tuple(values.shape) for name, values in stored.items()} != expected:
+        counts = {len(values) for values in stored.values()}
+        if {name: tuple(values.shape[1:]) for name, values in stored.items()} != expected or len(counts) != 1:
             raise OrbitscopeError(f"write_stored: expected the datasets {expected}, got { {n: v.shape for n, v in stored.items()} }.")
+        where = positions(slice(first, first + counts.pop()), self.spec.trajectories)
         try:
-            put_stored(file, index, stored)
-            self._mark(file, np.array([index]))
+            put_stored(file, first, stored)
+            self._mark(file, where)
         except (OSError, RuntimeError) as error:
             self._fail(error)
 
@@ -124,7 +137,8 @@ class Writer:
         file.flush()
         # Only what has reached the file is marked: a mark without its values would be believed on resuming.
         self._done[where] = True
-        dataset(file, COMPLETE)[...] = self._done
+        touched = slice(int(where.min()), int(where.max()) + 1) if len(where) else slice(0)
+        dataset(file, COMPLETE)[touched] = self._done[touched]
         file.flush()
 
     def commit(self) -> Path:
@@ -145,13 +159,17 @@ class Writer:
             os.replace(self.part, self.path)
         except (OSError, RuntimeError) as error:
             self._fail(error)
+        self._lock.release()
         return self.path
 
     def close(self) -> None:
         """Stop for now; the `.part` file stays and a Writer with the same settings goes on with it."""
         file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        try:
+            if file is not None:
+                file.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> "Writer":
         return self
@@ -202,37 +220,57 @@ class Writer:
             # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
             with h5py.File(self.part, "w", libver=("v108", "v108")) as file:
                 self.format.create(file, self.spec)
+                if self.signs:
+                    sign(file, self.format, self.spec)
                 file.attrs[_SETTINGS] = json_text(self._settings(), what="settings")
                 file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
             reserve(self.part, self.part.stat().st_size)
             return h5py.File(self.part, "r+")
         except BaseException as error:
             self.part.unlink(missing_ok=True)
-            if isinstance(error, OSError):
+            if isinstance(error, OSError | RuntimeError):  # HDF5 reports a full disk as either
                 self._file = None
                 self._fail(error)
             raise
 
     def _continue(self) -> h5py.File:
+        """What an earlier run left, if it is the beginning of this file."""
         try:
-            file = h5py.File(self.part, "r+")
-        except OSError as error:
-            reason = "another process is writing it" if "lock" in str(error) else f"it cannot be read ({error})"
+            if self.part.is_symlink():
+                raise OrbitscopeError("it is a link to another file.")
+            file = open_hdf5(self.part, "r+")
+        except OrbitscopeError as error:
             raise OrbitscopeError(
-                f"path: {self.part} is left from an earlier run and {reason}. Start over with force=True (--force)."
+                f"path: {self.part} is left from an earlier run and cannot be read ({error}). Start over with force=True (--force)."
             ) from error
-        if _SETTINGS not in file.attrs or COMPLETE not in file:
+        try:
+            with reading(self.part, advice="Start over with force=True (--force)."):
+                self._refuse_other(file)
+        except BaseException:
             file.close()
+            raise
+        return file
+
+    def _refuse_other(self, file: h5py.File) -> None:
+        """Raise where an unfinished file was not written by a Writer with these settings."""
+        if _SETTINGS not in file.attrs or COMPLETE not in file:
             raise OrbitscopeError(f"path: {self.part} exists and was not written by orbitscope. Move it away, or use force=True (--force).")
         old, new = json.loads(text(file.attrs[_SETTINGS])), json.loads(json_text(self._settings(), what="settings"))
         if old != new:
-            file.close()
             changed = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in {**old, **new} if old.get(k) != new.get(k))
             raise OrbitscopeError(
                 f"path: {self.part} is an unfinished file with other settings ({changed}). Use the old settings to go on with it, "
                 "or start over with force=True (--force)."
             )
-        return file
+        count, times = self.spec.trajectories, self.spec.times
+        sums = {name: shape for name, shape in ((CHECKSUMS, (count,)), (FRAMES, (count, times))) if name in file}  # older files lack them
+        shapes = {**self.format.variables(self.spec), COMPLETE: (count,), **sums}
+        wrong = [name for name, shape in shapes.items() if dataset(file, name).shape != shape]
+        types = {dataset(file, name).dtype.name for name in self.format.variables(self.spec)}
+        if wrong or types != {self.spec.dtype}:
+            raise OrbitscopeError(
+                f"path: {self.part} is damaged ({', '.join(wrong) or 'its values'}). Start over with force=True (--force)."
+            )
 
     def _fail(self, error: BaseException) -> None:
         """Turn a failed write into one clear error; the final name never appears."""
@@ -242,6 +280,7 @@ class Writer:
                 file.close()
         except (OSError, RuntimeError):
             pass  # the same full disk; the first error tells the story
+        self._lock.release()
         code = getattr(error, "errno", None)
         full = code in _NO_ROOM or any(f"errno = {n}," in str(error) for n in _NO_ROOM)
         reason = "the disk (or your quota) is full" if full else f"writing failed ({error})"

@@ -10,10 +10,11 @@ import warnings
 import xarray as xr
 
 from ._epochs import EpochProbe, by_epoch
+from ._files import KIND, kind_of, open_probe, open_results, save_probe, write_results
 from ._gradients import Loss
 from ._loading import load_model, load_weights
 from ._provenance import command, machine
-from ._run import KIND, ProbeConfig, examine, open_probe, save_probe
+from ._run import ProbeConfig, examine
 from ._sample import resolve
 from ._subject import check_module
 from .data import audit, commuting, correct, leakage, screen
@@ -100,7 +101,10 @@ __all__ = [
     "machine",
     "memory_bytes",
     "normalised",
+    "kind_of",
     "open_probe",
+    "open_results",
+    "write_results",
     "plan_influence",
     "resolve",
     "save_probe",

@@ -106,6 +106,7 @@ def by_epoch(
     seed: int = 0,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
+    trust: bool | str = False,
 ) -> xr.Dataset:
     r"""Equivariance error and coherence of the kept checkpoints of a run (or of all seeds below a folder), by epoch.
 
@@ -114,11 +115,11 @@ def by_epoch(
     interval over trajectories (see `influence`); `loss`; `floor`; and `skill` [seed, epoch], the error over that of persistence.
 
     `data`: usually the test part, `data[load_run(run).split["test"]]`. `epochs` picks some, `every` thins them out. A training in
-    progress can be read too.
+    progress can be read too. `trust`: whether the run may name code to import, see `load_run`.
 
     Raises `OrbitscopeError` for a run without checkpoints (train with keep="all") and epochs that it does not have.
     """
-    folders = [one.path for one in load_runs(run, "last")]
+    folders = [one.path for one in load_runs(run, "last", trust=trust)]
     kept = [_epochs(folder) for folder in folders]
     wanted = sorted(set(kept[0]).intersection(*kept[1:]))[::every] if epochs is None else list(epochs)
     if every < 1 or not wanted:
@@ -131,12 +132,12 @@ def by_epoch(
         seed=seed, chunk=chunk,
     )  # fmt: skip
     for done, (folder, epoch) in enumerate((f, e) for f in folders for e in wanted):
-        one = load_run(folder, int(epoch))
+        one = load_run(folder, int(epoch), trust=trust)
         probe(one.seed, int(epoch), one.model)
         if progress is not None:
             progress(done + 1, len(folders) * len(wanted))
     result = probe.result()
-    rates = {one.seed: {int(h["epoch"]): h for h in one.history} for one in load_runs(run, "last")}
+    rates = {one.seed: {int(h["epoch"]): h for h in one.history} for one in load_runs(run, "last", trust=trust)}
     for name, words in (("learning_rate", "learning rate at the end of the epoch"), ("validation", "validation SMSE")):
         table = [[rates[int(s)].get(int(e), {}).get(name, np.nan) for e in result["epoch"].values] for s in result["seed"].values]
         result[name] = (("seed", "epoch"), np.array(table, dtype=float), {"long_name": words, "units": "1"})

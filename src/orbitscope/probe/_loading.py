@@ -13,18 +13,27 @@ from torch import nn
 from .._errors import OrbitscopeError
 from ..emulators import load_run
 from ..nn import frames_of
+from ._exported import load_exported
 
 
 def load_model(
-    source: str | Path, weights: str | Path | None = None, *, device: str | torch.device = "cpu", frames: int | None = None
+    source: str | Path,
+    weights: str | Path | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    frames: int | None = None,
+    trust: bool | str = False,
 ) -> nn.Module:
     """A module in evaluation mode from a run folder, a `torch.export` file (.pt2), or `"package.module:callable"` with safetensors weights.
 
     The callable is called without arguments and returns the module. `frames`: how many past states the model sees, stacked along
-    channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). Raises `OrbitscopeError` if nothing fits, naming the
-    tensors of `weights` that do not, and for `frames` that contradict the model.
+    channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). `trust`: whether a run folder may name code to import
+    (see `load_run`) and a .pt2 file may hold what could run code; the callable that you name here yourself needs none.
+
+    Raises `OrbitscopeError` if nothing fits, naming the tensors of `weights` that do not, for `frames` that contradict the model, and for a
+    file that could run code without `trust`.
     """
-    model = _load(source, weights, device)
+    model = _load(source, weights, device, trust)
     if frames is None:
         return model
     if frames < 1:
@@ -35,24 +44,15 @@ def load_model(
     return model
 
 
-def _load(source: str | Path, weights: str | Path | None, device: str | torch.device) -> nn.Module:
+def _load(source: str | Path, weights: str | Path | None, device: str | torch.device, trust: bool | str) -> nn.Module:
     text = str(source)
     if ":" in text and not text.endswith(".pt2") and not Path(text).exists():
         return _construct(text, weights).to(device).eval()
     if weights is not None:
         raise OrbitscopeError(f"load_model: `weights` goes with 'package.module:callable'; {text!r} brings its own.")
     if text.endswith(".pt2"):
-        return _exported(Path(text)).to(device)
-    return load_run(text).model.to(device).eval()
-
-
-def _exported(path: Path) -> nn.Module:
-    if not path.exists():
-        raise OrbitscopeError(f"model: there is no file {path}.")
-    try:
-        return torch.export.load(path).module()
-    except Exception as error:  # torch.export raises zipfile, pickle, json and runtime errors alike for a damaged file
-        raise OrbitscopeError(f"model: {path} is not a readable torch.export file: {error}") from error
+        return load_exported(Path(text), trust=trust is True).to(device)
+    return load_run(text, trust=trust).model.to(device).eval()
 
 
 def _construct(text: str, weights: str | Path | None) -> nn.Module:

@@ -4,7 +4,6 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import xarray as xr
 from torch import nn
 
 from .._errors import OrbitscopeError
-from .._whole import write_whole
 from ..data import Examples, Trajectories
 from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
 from ..symmetry import Group, Isometry, Symmetry
+from ._files import KIND
 from ._measure import numpy, predict
 from ._provenance import command, machine, versions
 from ._sample import resolve, sample_for
@@ -30,8 +29,6 @@ from .learning._steptest import step_test
 from .output._equivariance import equivariance
 from .verdicts._learnt import MARGIN, TOLERANCE
 from .verdicts._verdict import verdict
-
-KIND = "orbitscope probe"
 
 
 @dataclass(frozen=True)
@@ -302,28 +299,3 @@ def _about_data(data: Trajectories | Examples) -> dict[str, Any]:
         "grid": json.dumps(data.grid.to_dict()),
         "dt": data.dt,
     }
-
-
-def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> Path:
-    """Write a tree of `examine` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`."""
-    path = Path(path)
-    if path.exists() and not force:
-        raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")
-    content = tree.to_netcdf(engine="h5netcdf")  # in memory: HDF5 can crash the process on a full disk
-    write_whole(path, lambda part: part.write_bytes(content))
-    return path
-
-
-def open_probe(path: str | Path) -> xr.DataTree:
-    """Read a file of `save_probe` into memory. Raises `OrbitscopeError` if it is something else."""
-    path = Path(path)
-    if not path.exists():
-        raise OrbitscopeError(f"probe: there is no file {path}.")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            loaded = tree.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise OrbitscopeError(f"probe: {path} cannot be read as a probe result: {error}") from error
-    if loaded.attrs.get("kind") != KIND:
-        raise OrbitscopeError(f"probe: {path} is no probe result (kind {loaded.attrs.get('kind')!r}). Make one with 'orbitscope probe'.")
-    return loaded

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from .._errors import OrbitscopeError
+from ..probe import KIND, open_results
 
-KIND = "orbitscope probe"
 _FILE_NODES = ("training", "audit", "relaxation")
 _INSTRUMENTS = ("audit", "equivariance", "influence")
 
@@ -169,9 +169,8 @@ def _open(path: Path) -> xr.DataTree:
     if not path.is_file():
         raise OrbitscopeError(f"cases: there is no file {path}. Give a file written by `orbitscope probe`.")
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return tree.load()
-    except Exception as error:  # h5py, h5netcdf and xarray each raise their own kinds for a foreign or truncated file
+        return open_results(path)
+    except OrbitscopeError as error:
         raise OrbitscopeError(
             f"cases: cannot read {path} as a probe result ({error}). Give the NetCDF-4 file that `orbitscope probe` wrote; "
             "if it was cut off while being copied, copy it again."

@@ -10,13 +10,14 @@ from ...training.files import STATE, read_state
 from ._run import load_run
 
 
-def second_moments(path: str | Path) -> tuple[dict[str, Tensor], float]:
+def second_moments(path: str | Path, *, trust: bool | str = False) -> tuple[dict[str, Tensor], float]:
     r"""Bias-corrected second moments $\hat v = v / (1 - \beta_2^t)$ by parameter name, and AdamW's epsilon, after the last finished epoch.
 
+    `trust`: whether the run may name code to import, see `load_run`.
     Raises `OrbitscopeError` where the run has no training state (`state.pt`).
     """
     path = Path(path)
-    model = load_run(path, "last").model
+    model = load_run(path, "last", trust=trust).model
     if not (path / STATE).exists():
         raise OrbitscopeError(f"run: {path} has no {STATE}, with the optimiser's moments. Train it again, or take another metric.")
     optimiser = read_state(path / STATE)["optimiser"]
@@ -31,16 +32,18 @@ def second_moments(path: str | Path) -> tuple[dict[str, Tensor], float]:
     return found, float(group["eps"])
 
 
-def kept_optimiser(path: str | Path, model: nn.Module, *, learning_rate: float | None = None) -> torch.optim.AdamW:
+def kept_optimiser(
+    path: str | Path, model: nn.Module, *, learning_rate: float | None = None, trust: bool | str = False
+) -> torch.optim.AdamW:
     """The AdamW of a run over the parameters of `model`, with its moments after the last finished epoch.
 
     `model`: the last weights of the same run, `load_run(path, "last").model`. `learning_rate`: None takes the one it stopped at, or the
-    run's peak where an annealed schedule has left 0.
+    run's peak where an annealed schedule has left 0. `trust`: whether the run may name code to import, see `load_run`.
 
     Raises `OrbitscopeError` where the run has no training state, or the model has other parameters.
     """
     path = Path(path)
-    run = load_run(path, "last")
+    run = load_run(path, "last", trust=trust)
     if not (path / STATE).exists():
         raise OrbitscopeError(f"run: {path} has no {STATE}, with the optimiser's moments. Train it again.")
     state = read_state(path / STATE)["optimiser"]

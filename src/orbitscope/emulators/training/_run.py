@@ -9,7 +9,7 @@ import torch
 from ..._errors import OrbitscopeError
 from ...symmetry import Grid, Layout
 from ...training.files import BEST, LAST, SIDECAR, load_weights, read_json, read_weights
-from ..networks import Emulator, build
+from ..networks import Emulator, build, models
 from ._config import TrainConfig
 
 
@@ -39,12 +39,22 @@ class Run:
         return f"{self.config.model} {self.config.preset} seed {self.seed}: {self.parameters:,} parameters, epoch {self.epoch}, {result}"
 
 
-def load_run(path: str | Path, weights: Literal["best", "last"] | int = "best", device: str | torch.device = "cpu") -> Run:
+def load_run(
+    path: str | Path,
+    weights: Literal["best", "last"] | int = "best",
+    device: str | torch.device = "cpu",
+    *,
+    trust: bool | str = False,
+) -> Run:
     """The run in a folder that `train` wrote; the model is in evaluation mode.
 
-    `weights`: "best" (lowest validation error), "last", or an epoch (needs `keep="all"`; 0 is before training).
-    Raises `OrbitscopeError` where there is no run, where there are several seeds (see `load_runs`), and where the weights do not fit the
-    model, naming the first tensors that differ.
+    * `weights`: "best" (lowest validation error), "last", or an epoch (needs `keep="all"`; 0 is before training).
+    * `device`: where the model goes.
+    * `trust`: whether the folder may name code to import ("package.module:callable"); or the one such name that it may. Names that are
+      built in or registered need no trust.
+
+    Raises `OrbitscopeError` where there is no run, where there are several seeds (see `load_runs`), where the folder names code without
+    `trust`, and where the weights do not fit the model, naming the first tensors that differ.
     """
     path = Path(path)
     if not (path / SIDECAR).exists() and (seeds := _seed_folders(path)):
@@ -53,20 +63,31 @@ def load_run(path: str | Path, weights: Literal["best", "last"] | int = "best", 
         )
     kept = read_json(path / SIDECAR)
     try:
-        return _assemble(path, kept, _weights_file(path, weights), torch.device(device))
+        return _assemble(path, kept, _weights_file(path, weights), torch.device(device), trust)
     except (KeyError, TypeError) as error:
         raise OrbitscopeError(f"run: {path / SIDECAR} is not the sidecar of a run ({error!r}).") from error
 
 
-def load_runs(path: str | Path, weights: Literal["best", "last"] | int = "best", device: str | torch.device = "cpu") -> list[Run]:
-    """The runs of all seeds below a folder, in the order of the seeds; one for the folder of a single run."""
+def load_runs(
+    path: str | Path,
+    weights: Literal["best", "last"] | int = "best",
+    device: str | torch.device = "cpu",
+    *,
+    trust: bool | str = False,
+) -> list[Run]:
+    """The runs of all seeds below a folder, in the order of the seeds; one for the folder of a single run. Arguments as of `load_run`."""
     path = Path(path)
     seeds = [] if (path / SIDECAR).exists() else _seed_folders(path)
-    return [load_run(folder, weights, device) for folder in seeds or [path]]
+    return [load_run(folder, weights, device, trust=trust) for folder in seeds or [path]]
 
 
-def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device) -> Run:
+def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device, trust: bool | str) -> Run:
     config, layout, grid = TrainConfig.from_dict(kept["config"]), Layout.from_dict(kept["layout"]), Grid.from_dict(kept["grid"])
+    if config.model not in models() and trust is not True and trust != config.model:
+        raise OrbitscopeError(
+            f"run: {path / SIDECAR} names the model {config.model!r}, which is neither built in nor registered in this process. A file "
+            "does not choose what code runs here: if you know where the folder comes from, --trust (trust=True); or register the model."
+        )
     backbone = build(
         config.model,
         config.preset,

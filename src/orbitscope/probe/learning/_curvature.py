@@ -78,9 +78,9 @@ class Adam(Applied):
     name: ClassVar[str] = "adam"
 
     @classmethod
-    def from_run(cls, path: str | Path) -> "Adam":
-        """From the folder of a run; raises `OrbitscopeError` where its training state is gone."""
-        moments, epsilon = second_moments(path)
+    def from_run(cls, path: str | Path, *, trust: bool | str = False) -> "Adam":
+        """From the folder of a run; `trust` as of `load_run`. Raises `OrbitscopeError` where its training state is gone."""
+        moments, epsilon = second_moments(path, trust=trust)
         return cls(moments, epsilon, str(path))
 
     def inverse(self, subject: Subject, x: Tensor, chunk: int) -> Inverse:

@@ -1,0 +1,107 @@
+"""Files that reach outside, loop, or declare what is not there: refused by every door, and nothing outside is read or written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from orbitscope import OrbitscopeError
+from orbitscope.data import Trajectories, Writer, assemble, check, load, open_hdf5, repair_file, save
+
+PRECIOUS = b"precious text\n" * 500
+
+
+def _outside_storage(file: h5py.File, victim: Path, name: str = "velocity") -> None:
+    values = file[name][()]
+    del file[name]
+    file.create_dataset(name, values.shape, values.dtype, external=[(str(victim), 0, values.nbytes)])
+
+
+def _outside_sums(file: h5py.File, victim: Path) -> None:
+    _outside_storage(file, victim, "orbitscope_checksums")
+
+
+def _outside_link(file: h5py.File, victim: Path) -> None:
+    del file["velocity"]
+    file["velocity"] = h5py.ExternalLink(str(victim), "/velocity")
+
+
+def _outside_group(file: h5py.File, victim: Path) -> None:
+    file["dimensions"] = h5py.ExternalLink(str(victim), "/")
+
+
+def _virtual(file: h5py.File, victim: Path) -> None:
+    shape, kind = file["velocity"].shape, file["velocity"].dtype
+    del file["velocity"]
+    layout = h5py.VirtualLayout(shape, kind)
+    layout[...] = h5py.VirtualSource(file.filename, "velocity", shape=shape)  # of itself: HDF5 crashes on it
+    file.create_virtual_dataset("velocity", layout)
+
+
+def _loop(file: h5py.File, victim: Path) -> None:
+    file["deep/loop"] = file["/"]
+
+
+def _soft_loop(file: h5py.File, victim: Path) -> None:
+    file["deep/loop"] = h5py.SoftLink("/")
+
+
+def _diamonds(file: h5py.File, victim: Path) -> None:
+    """No loop, and 2^40 ways through."""
+    group = file.create_group("g0")
+    for _ in range(1, 40):
+        new = group.create_group("a")
+        group["b"] = new
+        group = new
+
+
+def _enormous(file: h5py.File, victim: Path) -> None:
+    del file["velocity"]
+    file.create_dataset("velocity", (2**20, 64, 2, 64, 64), "f4", chunks=(1, 1, 2, 64, 64))
+
+
+WAYS = (_outside_storage, _outside_sums, _outside_link, _outside_group, _virtual, _loop, _soft_loop, _diamonds, _enormous)
+
+
+@pytest.mark.parametrize("spoil", WAYS, ids=lambda f: f.__name__.strip("_"))
+def test_no_door_leads_outside(flow: Trajectories, tmp_path: Path, spoil: Callable[[h5py.File, Path], None]) -> None:
+    victim, path = tmp_path / "victim", save(flow, tmp_path / "flow.nc")
+    victim.write_bytes(PRECIOUS)
+    with h5py.File(path, "r+") as file:
+        spoil(file, victim)
+    doors: list[Callable[[], object]] = [
+        lambda: load(path), lambda: load([path, path]), lambda: check(path), lambda: repair_file(path), lambda: open_hdf5(path),
+        lambda: open_hdf5(path, "r+"), lambda: assemble([path], tmp_path / "copy.nc"),
+    ]  # fmt: skip
+    for door in doors:
+        with pytest.raises(OrbitscopeError, match=r"flow\.nc"):
+            door()
+    unfinished = tmp_path / "other.nc.part"
+    path.rename(unfinished)
+    with pytest.raises(OrbitscopeError, match=r"other\.nc\.part .*--force"):
+        Writer(tmp_path / "other.nc", flow.layout, flow.grid, flow.dt, 7, 5, flow.provenance)
+    assert victim.read_bytes() == PRECIOUS and not (tmp_path / "copy.nc").exists()
+
+
+def test_an_unfinished_file_that_is_a_link_is_not_written_through(flow: Trajectories, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(PRECIOUS)
+    for name in ("a.nc.part", "b.nc.part"):
+        (tmp_path / name).symlink_to(victim if name == "a.nc.part" else tmp_path / "nowhere")
+        with pytest.raises(OrbitscopeError, match="link to another file"):
+            Writer(tmp_path / name.removesuffix(".part"), flow.layout, flow.grid, flow.dt, 7, 5, flow.provenance)
+    assert victim.read_bytes() == PRECIOUS and not (tmp_path / "nowhere").exists()
+
+
+def test_harmless_links_and_sparse_files_are_read(flow: Trajectories, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["inner/values"] = flow.tensor().numpy()
+        file["velocity"] = h5py.SoftLink("/inner/values")
+        file["same"] = file["inner/values"]
+        file["dangling"] = h5py.SoftLink("/nowhere")
+    assert np.array_equal(load(tmp_path / "a.nc").tensor(), flow.tensor())
+    with h5py.File(tmp_path / "b.nc", "w") as file:
+        file.create_dataset("velocity", (100, 21, 2, 64, 64), "f4", chunks=(1, 21, 2, 64, 64), compression="gzip")[3] = 1.0
+    assert load(tmp_path / "b.nc")[3].tensor().min() == 1
