@@ -53,8 +53,10 @@ def kind_of(path: Path) -> str | None:
     Raises `OrbitscopeError` for a file that is not there, is no such file, was changed since it was written (the digest is compared
     before HDF5 sees the file, which may never come back from a damaged one), or holds less than it declares.
     """
-    if not path.is_file():
+    if not path.exists():
         raise OrbitscopeError(f"probe: there is no file {path}.")
+    if not path.is_file():
+        raise OrbitscopeError(f"probe: {path} cannot be read as a probe result: it is no file.")
     with reading(path, "probe"):
         _compare_digest(path)
         try:
