@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_genlaguerre
 
-from ..symmetry import PlanarIrrep, Restriction, averaged_over
+from ..symmetry import Group, PlanarIrrep, Representation, Restriction, averaged_over
 
 Array = NDArray[np.float64]
 
@@ -117,10 +117,20 @@ def regular_functions(field: Restriction, kernel: int, degree: int) -> Array:
 def _coefficients(out: Restriction, into: Restriction, frequency: int) -> list[Array]:
     size = 2 if frequency else 1
     # The mean over a continuous group is exact with more angles than the sum of all frequencies.
-    elements = averaged_over(
-        out.group, 32 * math.ceil((frequency + out.representation.highest_frequency + into.representation.highest_frequency + 1) / 32)
-    )
-    harmonic = PlanarIrrep(frequency)
-    mean = np.mean([np.kron(np.kron(out.matrix(g), into.matrix(g)), harmonic.matrix(g)) for g in elements], axis=0)
+    angles = 32 * math.ceil((frequency + out.representation.highest_frequency + into.representation.highest_frequency + 1) / 32)
+    each = [_matrices(r, out.group, angles) for r in (out.representation, into.representation, PlanarIrrep(frequency))]
+    mean = np.mean(_kron(_kron(each[0], each[1]), each[2]), axis=0)
     values, vectors = np.linalg.eigh((mean + mean.T) / 2)
     return [v.reshape(out.size, into.size, size) for v in vectors[:, values > 0.5].T]
+
+
+@lru_cache(maxsize=256)
+def _matrices(representation: Representation, group: Group, angles: int) -> Array:
+    """The representation of each element that a mean is taken over, [elements, size, size]."""
+    return np.stack([representation.matrix(g) for g in averaged_over(group, angles)])
+
+
+def _kron(a: Array, b: Array) -> Array:
+    """`np.kron` of each pair, [elements, size, size]."""
+    size = a.shape[-1] * b.shape[-1]
+    return (a[:, :, None, :, None] * b[:, None, :, None, :]).reshape(-1, size, size)

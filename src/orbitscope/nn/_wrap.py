@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 # Not public in torch, so it may go: then every call takes the way that is right everywhere.
 _transformed: Callable[[], bool] = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
 

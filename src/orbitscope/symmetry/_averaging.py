@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._group import Group
 from ._groups import cyclic, dihedral
@@ -26,12 +27,18 @@ def some_of(group: Group) -> tuple[Isometry, ...]:
 
 def has_reflections(group: Group) -> bool:
     """Whether some element is a reflection."""
-    return any(np.linalg.det(g.matrix) < 0 for g in group.elements)
+    return bool((_determinants(group) < 0).any())
 
 
 def number_of_rotations(group: Group) -> int:
     """Number of elements without reflections."""
-    return sum(bool(np.linalg.det(g.matrix) > 0) for g in group.elements)
+    return int((_determinants(group) > 0).sum())
+
+
+@lru_cache(maxsize=64)
+def _determinants(group: Group) -> NDArray[np.float64]:
+    """Of all elements; layers ask again and again."""
+    return np.linalg.det(np.stack([g.matrix for g in group.elements]))
 
 
 def is_lattice(group: Group) -> bool:

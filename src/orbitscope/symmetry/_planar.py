@@ -47,11 +47,12 @@ class PlanarIrrep(Representation):
         linear = linear_part(element, repr(self))
         if len(linear) != 2:
             raise OrbitscopeError(f"{self!r}: an irrep of the plane knows 2 x 2 matrices, got {linear.shape}.")
-        angle, flipped = math.atan2(linear[1, 0], linear[0, 0]), np.linalg.det(linear) < 0
+        (a, b), (c, d) = linear
+        angle, flipped = math.atan2(c, a), bool(a * d < b * c)
         if flipped and not self.reflects:
             raise OrbitscopeError(f"{self!r}: {element!r} is a reflection, and this irrep is of rotations alone; take a larger group.")
         if not self._single:
-            return turn(self.frequency * angle) @ np.diag([1.0, -1.0 if flipped else 1.0])
+            return turn(self.frequency * angle) * np.array([1.0, -1.0 if flipped else 1.0])
         steps = angle * self.frequency / math.pi
         if abs(steps - round(steps)) > 1e-6:
             raise OrbitscopeError(
