@@ -8,7 +8,21 @@ import torch
 from torch import Tensor, nn
 
 import orbitscope as osc
-from orbitscope.symmetry import Classes, FieldAction, Invariant, Nodes, PartsAction, Points, Representation, State, Symmetry, Values
+from orbitscope.symmetry import (
+    Classes,
+    FieldAction,
+    FromMatrices,
+    Invariant,
+    Nodes,
+    PartsAction,
+    Points,
+    Representation,
+    State,
+    Symmetry,
+    Values,
+    Words,
+    braid,
+)
 
 UNITS, SLOTS = 6, 2
 
@@ -244,4 +258,43 @@ def _parts() -> Kind:
     return Kind("parts", symmetry, lambda n: (randn(n, 2), randn(n, 3, 2)), truth, lambda: TwoParts(True), lambda: TwoParts(False))
 
 
-KINDS = {k.name: k for k in (_policy(), _cloud(), _graph(), _classes(), _parts())}
+class Letters(nn.Module):
+    """A word [L] of letters -> [3]: the product of a matrix per letter, on a vector (a matrix network); inverses are transposes."""
+
+    def __init__(self, true: Tensor | None = None) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.randn(3))
+        self.matrices = nn.Parameter(torch.randn(2, 3, 3)) if true is None else None
+        self.register_buffer("true", true)
+
+    def forward(self, x: Tensor) -> Tensor:
+        each = self.true if self.matrices is None else self.matrices
+        table = torch.cat([torch.eye(3).to(each)[None], torch.stack([m for e in each for m in (e, e.mT)])])
+        moved = self.start.expand(len(x), 3)[..., None]
+        for k in reversed(range(x.shape[1])):
+            moved = table[x[:, k].long()] @ moved
+        return moved[..., 0]
+
+
+def _words() -> Kind:
+    group = braid(3)
+    quarter = {"s1": [[1, 0, 0], [0, 0, -1], [0, 1, 0]], "s2": [[0, 0, 1], [0, 1, 0], [-1, 0, 0]]}  # turns that obey s1 s2 s1 = s2 s1 s2
+    words = Words(group, 12)
+    arm = osc.Layout((osc.Field("arm", FromMatrices(quarter)),), 2)
+    true = torch.tensor([quarter["s1"], quarter["s2"]], dtype=torch.float64)
+    exact = Letters(true).double()
+    exact.start.data = torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64)
+
+    def draw(count: int) -> Tensor:
+        rows = torch.zeros(count, 12, dtype=torch.long)
+        rows[:, :4] = torch.randint(1, 5, (count, 4))
+        return words(group.identity, rows)
+
+    def truth(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return exact(x)
+
+    return Kind("words", Symmetry(group, words, FieldAction(arm, Values())), draw, truth, lambda: Letters(true), Letters)
+
+
+KINDS = {k.name: k for k in (_policy(), _cloud(), _graph(), _classes(), _parts(), _words())}

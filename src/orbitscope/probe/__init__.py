@@ -53,6 +53,7 @@ from .output import (
     generator,
     lie_derivative,
     lie_layers,
+    orbit_curve,
     shift_curve,
 )
 from .verdicts import learnt_subgroup, verdict
@@ -103,6 +104,7 @@ __all__ = [
     "normalised",
     "kind_of",
     "open_probe",
+    "orbit_curve",
     "open_results",
     "write_results",
     "plan_influence",

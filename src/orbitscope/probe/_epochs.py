@@ -1,5 +1,6 @@
 """Equivariance and coherence over a training: from checkpoints, or while it runs."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,10 @@ import xarray as xr
 from torch import nn
 
 from .._errors import OrbitscopeError
-from ..data import Trajectories
+from ..data import Examples, Trajectories
 from ..emulators import load_run, load_runs
-from ..symmetry import Group
+from ..symmetry import Group, Symmetry
+from ..training import load_fit
 from .learning._influence import influence
 from .learning._metric import Metric
 from .output._equivariance import equivariance
@@ -23,17 +25,18 @@ _COHERENCE = (
 
 @dataclass
 class EpochProbe:
-    """What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)`.
+    """What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)` and `training.fit(..., on_epoch=...)`.
 
     Calling it with (seed, epoch, model) takes one reading, the same transitions every time (by `seed` of the probe); `result()` gives all
     of them. `every`: epochs between readings; epoch 0, before the first step, is read by `train` with `keep="all"` or not. `coherence`
-    False leaves out the influence, which costs most. The model is not changed.
+    False leaves out the influence, which costs most. The model is not changed. `data` may be `Examples` of any map; `group` is then a
+    `Symmetry`.
 
     Variables of the result, see `by_epoch`.
     """
 
-    data: Trajectories
-    group: Group | str
+    data: Trajectories | Examples
+    group: Symmetry | Group | str
     every: int = 1
     elements: list[str] | None = None
     trajectories: int | None = 8
@@ -92,8 +95,8 @@ class EpochProbe:
 
 def by_epoch(
     run: str | Path,
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
     epochs: Sequence[int] | None = None,
     every: int = 1,
@@ -105,6 +108,7 @@ def by_epoch(
     damping: float | None = None,
     seed: int = 0,
     chunk: int = 8,
+    model: nn.Module | None = None,
     progress: Callable[[int, int], None] | None = None,
     trust: bool | str = False,
 ) -> xr.Dataset:
@@ -115,11 +119,12 @@ def by_epoch(
     interval over trajectories (see `influence`); `loss`; `floor`; and `skill` [seed, epoch], the error over that of persistence.
 
     `data`: usually the test part, `data[load_run(run).split["test"]]`. `epochs` picks some, `every` thins them out. A training in
-    progress can be read too. `trust`: whether the run may name code to import, see `load_run`.
+    progress can be read too. `model`: of a run of `training.fit`, a module built as the trained one was; the checkpoints are loaded into a
+    copy of it. None is for runs of `train`, which know their model. `trust`: whether the run may name code to import, see `load_run`.
 
     Raises `OrbitscopeError` for a run without checkpoints (train with keep="all") and epochs that it does not have.
     """
-    folders = [one.path for one in load_runs(run, "last", trust=trust)]
+    folders = [one.path for one in load_runs(run, "last", trust=trust)] if model is None else [Path(run)]
     kept = [_epochs(folder) for folder in folders]
     wanted = sorted(set(kept[0]).intersection(*kept[1:]))[::every] if epochs is None else list(epochs)
     if every < 1 or not wanted:
@@ -132,13 +137,14 @@ def by_epoch(
         seed=seed, chunk=chunk,
     )  # fmt: skip
     for done, (folder, epoch) in enumerate((f, e) for f in folders for e in wanted):
-        one = load_run(folder, int(epoch), trust=trust)
+        one = load_run(folder, int(epoch), trust=trust) if model is None else load_fit(folder, copy.deepcopy(model), int(epoch))
         probe(one.seed, int(epoch), one.model)
         if progress is not None:
             progress(done + 1, len(folders) * len(wanted))
     result = probe.result()
-    rates = {one.seed: {int(h["epoch"]): h for h in one.history} for one in load_runs(run, "last", trust=trust)}
-    for name, words in (("learning_rate", "learning rate at the end of the epoch"), ("validation", "validation SMSE")):
+    runs = load_runs(run, "last", trust=trust) if model is None else [load_fit(run, copy.deepcopy(model), "last")]
+    rates = {one.seed: {int(h["epoch"]): h for h in one.history} for one in runs}
+    for name, words in (("learning_rate", "learning rate at the end of the epoch"), ("validation", "validation loss")):
         table = [[rates[int(s)].get(int(e), {}).get(name, np.nan) for e in result["epoch"].values] for s in result["seed"].values]
         result[name] = (("seed", "epoch"), np.array(table, dtype=float), {"long_name": words, "units": "1"})
     return result

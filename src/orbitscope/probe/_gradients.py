@@ -60,7 +60,7 @@ def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int, tog
                 with _explained("directional derivatives"):
                     parts.append(torch.func.vmap(along, in_dims=(0, None))(tangents, xs).flatten(1))
             rows.append(torch.cat(parts, dim=1))
-    result = torch.cat(rows) if rows else x.new_zeros(0, subject.outputs(x))
+    result = torch.cat(rows) if rows else torch.zeros(0, subject.outputs(x), dtype=subject.dtype, device=x.device)
     _require_finite(result, "directional derivative")
     return result
 
@@ -90,7 +90,7 @@ def output_probes(subject: Subject, x: Tensor, count: int, seed: int, chunk: int
     """
     rows = torch.empty(count * len(x), subject.count, dtype=subject.dtype, device=subject.device)
     for draw in range(count):
-        signs = random_signs(x.new_empty(subject.answer_shape(x)), seed, draw)
+        signs = random_signs(subject.blank(x), seed, draw)
         rows[draw * len(x) : (draw + 1) * len(x)] = output_rows(subject, x, signs, chunk)
     return rows
 

@@ -46,7 +46,7 @@ def stamp(
     result.attrs.update(kind=kind, settings=json.dumps(settings, default=str), **versions())
     if group is not None and "element" in result.dims:
         names = [str(n) for n in result["element"].values]
-        known = {g.name: g for g in (group if isinstance(group, FiniteGroup) else group.probes(None, int(settings.get("seed", 0))))}
+        known = {g.name: g for g in (group if isinstance(group, FiniteGroup) else group.probes(None, 0))}  # as `Symmetry.elements`
         result = result.assign_coords(coordinates([known[n] for n in names]))
     if subject is not None:
         result.attrs.update(

@@ -77,7 +77,7 @@ def examine(
     *,
     audit_data: Trajectories | None = None,
     audits: Mapping[str, xr.Dataset] | None = None,
-    law: Equation | str | None = None,
+    law: Equation | str | Callable[..., Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     planned: Callable[[Plan], None] | None = None,
     **about: Any,
@@ -104,11 +104,13 @@ def examine(
         checked = (audits or {}).get(name)
         if checked is None and isinstance(data, Trajectories) and not isinstance(words, Symmetry):
             checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
+        elif checked is None and isinstance(data, Examples) and isinstance(words, Symmetry):
+            checked = audit(data, words, law=law, seed=config.seed, progress=report("audit"))
         nodes |= _group_nodes(model, data, words if isinstance(words, Symmetry) else group, name, config, checked, report, planned)
     if not nodes:
         raise OrbitscopeError("examine: `groups` is empty; name at least one, such as 'd4'.")
     if (first := next((d for name, d in nodes.items() if name.endswith("/audit")), None)) is not None:
-        nodes["/audit"] = first[["score"]].assign_attrs(first.attrs)
+        nodes["/audit"] = first[[name for name in ("score",) if name in first]].assign_attrs(first.attrs)
     if any(isinstance(layer, RelaxedConv) for layer in model.modules()):
         nodes["/relaxation"] = relaxation(model)
     training = about.pop("training", None)

@@ -89,6 +89,10 @@ class Subject:
             return (len(x), *self.answer)
         return (len(x), x.shape[1] // self.frames, *x.shape[2:])
 
+    def blank(self, x: Tensor) -> Tensor:
+        """An empty tensor like the answers to `x`, which may hold whole numbers."""
+        return torch.empty(self.answer_shape(x), dtype=self.dtype, device=x.device)
+
     def outputs(self, x: Tensor) -> int:
         """Numbers in the answers to `x`."""
         return math.prod(self.answer_shape(x))

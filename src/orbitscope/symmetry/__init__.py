@@ -19,6 +19,7 @@ from ._interpolate import fourier_shift
 from ._isometry import Isometry
 from ._layout import Field, Layout
 from ._learnt import FromMatrices, Learnt
+from ._letters import Words
 from ._lie import LieGroup
 from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special_euclidean, special_orthogonal
 from ._linear import block_diagonal
@@ -101,6 +102,7 @@ __all__ = [
     "Vertical",
     "Word",
     "WordGroup",
+    "Words",
     "averaged_over",
     "block_diagonal",
     "boosts",

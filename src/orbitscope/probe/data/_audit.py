@@ -8,11 +8,12 @@ import torch
 import xarray as xr
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
+from ...data import Examples, Trajectories
 from ...physics import Equation
-from ...symmetry import GridAction, Group, Isometry
+from ...symmetry import GridAction, Group, Isometry, Symmetry
 from .._provenance import stamp
 from .._sample import resolve_grid, sample_transitions
+from ._audit_examples import Law, audit_examples
 from ._census import Census, census, mending, with_census
 from ._checks import solver_residual
 from ._conventions import ConventionReport, check_conventions
@@ -20,20 +21,14 @@ from ._decide import BREAKS, CONSISTENT, CONTRADICTS, UNDETERMINED, Words
 from ._distribution import Distribution, distribution_of
 from ._law import law_of
 from ._twosample import sample_states
-
-HOLDS = "symmetry of the physics and of the file"
-PHYSICS_ONLY = "symmetry of the physics, not of this file's distribution"
-UNTESTED = "symmetry of the physics; too few trajectories to test the file"
-NOT = "not a symmetry"
-NOT_OF_FILE = "not a symmetry of this file's distribution; physics unchecked"
-UNCHECKED = "not contradicted by the file; physics unchecked"
+from ._words import HOLDS, NOT, NOT_OF_FILE, PHYSICS_ONLY, UNCHECKED, UNTESTED, said_of
 
 
 def audit(
-    data: Trajectories,
-    group: Group | str,
+    data: Trajectories | Examples,
+    group: Symmetry | Group | str,
     *,
-    law: Equation | str | None = None,
+    law: Equation | str | Law | None = None,
     elements: list[str] | None = None,
     transitions: int = 12,
     samples: int = 128,
@@ -69,6 +64,9 @@ def audit(
     trajectories; "file breaks its laws" where its equation is known and one law is kept and another is not under any reading;
     "undetermined".
 
+    `Examples` of any map need a `Symmetry` as `group`. They have `residual`, $\|F(g x) - g y\| / \|y\|$ over all examples with the map F
+    from x to y as `law`, and the test of the distribution of x, by units; they declare no convention, so the rest is left out.
+
     `law` is the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); by default the one that the file's provenance
     names, if any. `samples` is the number of trajectories for the solver and for the two-sample test, `alpha` the level of the latter.
 
@@ -83,6 +81,17 @@ def audit(
             raise OrbitscopeError(f"audit: `{name}` must be at least 1, got {value}.")
     if not 0 < alpha < 1:
         raise OrbitscopeError(f"audit: `alpha` must lie between 0 and 1, got {alpha}.")
+    if isinstance(data, Examples):
+        return audit_examples(
+            data, _declared_for(data, group), _map(law), elements=elements, samples=samples, alpha=alpha, permutations=permutations,
+            seed=seed, progress=progress,
+        )  # fmt: skip
+    if isinstance(group, Symmetry):
+        if not (isinstance(group.output, GridAction) and group.input == group.output):
+            raise OrbitscopeError(f"audit: trajectories are audited by a group that moves all states alike, not by {group!r}.")
+        group = group.group
+    if callable(law):
+        raise OrbitscopeError("audit: `law` should be an equation or its name; a map x -> y is for examples.")
     group, chosen, action = resolve_grid(data, group, elements)
     known = law_of(data, law)
     pairs = sample_transitions(data, trajectories=transitions, times=2, seed=seed, dtype=torch.float64)
@@ -101,7 +110,9 @@ def audit(
         residual[done] = _residual(known.equation, g, action, x, y, data.dt)
         if progress is not None:
             progress(done + 1, len(chosen))
-    verdicts = [_verdict(words.verdict, r, floor, p, alpha, known.equation) for r, p in zip(residual, file.p_value, strict=True)]
+    verdicts = [
+        said_of(words.verdict, r, floor, p, alpha, law=known.equation is not None) for r, p in zip(residual, file.p_value, strict=True)
+    ]
     result = _dataset(report, looked, chosen, residual, floor, file, verdicts, data)
     result.attrs.update(
         verdict=words.verdict,
@@ -119,6 +130,20 @@ def audit(
         alpha=alpha,
     )
     return stamp(result, "audit", group, data, None, seed=seed, transitions=len(x), samples=len(states), permutations=file.permutations)
+
+
+def _declared_for(data: Examples, group: Symmetry | Group | str) -> Symmetry:
+    if isinstance(group, Symmetry):
+        return group
+    raise OrbitscopeError(
+        f"group: examples do not say how an element moves them. Give a Symmetry(group, input, output) in place of {group!r}."
+    )
+
+
+def _map(law: Equation | str | Law | None) -> Law | None:
+    if law is None or (callable(law) and not isinstance(law, Equation)):
+        return law
+    raise OrbitscopeError(f"audit: the `law` of examples should be a callable that maps x to y, got {law!r}.")
 
 
 def _dataset(
@@ -187,21 +212,6 @@ def _residual(law: Equation | None, g: Isometry, action: GridAction, x: torch.Te
     if law is None or not g.is_lattice:
         return float("nan")
     return float(solver_residual(law, *action.pair(g, x, y), dt, action.grid).median())
-
-
-def _verdict(file: str, residual: float, floor: float, p: float, alpha: float, law: Equation | None) -> str:
-    if file in (CONTRADICTS, BREAKS):
-        return CONTRADICTS if file == CONTRADICTS else UNDETERMINED
-    invariant = not p < alpha
-    if law is None or np.isnan(residual):
-        # Without a solver a distribution that differs is the file's own: a right flow started in one corner differs under every shift.
-        return NOT_OF_FILE if not invariant else UNCHECKED if law is None and not np.isnan(p) else UNDETERMINED
-    if not floor < 0.5:
-        return UNDETERMINED
-    # The solver repeats a file of its own to rounding; 1e-3 of a step's change is far below any broken symmetry's.
-    if residual <= max(3 * floor, 1e-3):
-        return UNTESTED if np.isnan(p) else HOLDS if invariant else PHYSICS_ONLY
-    return NOT
 
 
 __all__ = [

@@ -1,14 +1,16 @@
 """Which elements leave the file's distribution as it is: one test per cyclic subgroup, so that the words are closed under powers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
-from ...symmetry import GridAction, Group, Isometry
-from ._twosample import can_reject, holm, invariance_p_value
+from ...symmetry import FiniteGroup, Group
+from ._twosample import Move, can_reject, holm, invariance_p_value
 
 Array = NDArray[np.float64]
 
@@ -26,12 +28,13 @@ class Distribution:
 def distribution_of(
     states: Tensor,
     group: Group,
-    chosen: tuple[Isometry, ...],
-    action: GridAction,
+    chosen: tuple[Any, ...],
+    action: Move,
     *,
     alpha: float,
     permutations: int | None,
     seed: int,
+    describe: Callable[[Tensor], Array] | None = None,
 ) -> Distribution:
     r"""p-values of "x and gx have one distribution" per element, corrected for all that are tested.
 
@@ -41,7 +44,8 @@ def distribution_of(
     subgroups, and an element takes the smallest corrected p-value among the subgroups that it contains. The chance of a single false
     "differs" stays below `alpha`.
 
-    NaN where the trajectories are too few for any outcome to be significant; 1 for the identity.
+    Of an infinite group each element is tested by itself. `describe`: see `invariance_p_value`. NaN where the trajectories are too few for
+    any outcome to be significant; 1 for the identity.
     """
     cyclic = {g: _cyclic(group, g) for g in chosen}
     tested = list(dict.fromkeys(c for c in cyclic.values() if len(c) > 1))
@@ -52,8 +56,9 @@ def distribution_of(
     permutations = permutations or max(999, int(4 * len(tested) / alpha))
     raw = []
     for members in tested:
-        generators = [g for g in group if g in members and _cyclic(group, g) == members]
-        raw.append(invariance_p_value(states, generators, action, seed=seed, permutations=permutations))
+        some = group if isinstance(group, FiniteGroup) else chosen
+        generators = [g for g in some if g in members and _cyclic(group, g) == members]
+        raw.append(invariance_p_value(states, generators, action, seed=seed, permutations=permutations, describe=describe))
     corrected = holm(np.array(raw))
     below = [min(p for p, other in zip(corrected, tested, strict=True) if other <= members) for members in tested]
     index = {members: k for k, members in enumerate(tested)}
@@ -62,18 +67,20 @@ def distribution_of(
     return Distribution(p_value, plain, _note(group, chosen, p_value < alpha), permutations)
 
 
-def _cyclic(group: Group, g: Isometry) -> frozenset[Isometry]:
+def _cyclic(group: Group, g: Any) -> frozenset[Any]:
     """The powers of g."""
+    if not isinstance(group, FiniteGroup):
+        return frozenset({group.identity, g})
     try:
         return group.closure([g])
     except OrbitscopeError:  # a sample of a continuous group need not hold them
         return frozenset({group.identity, g})
 
 
-def _note(group: Group, chosen: tuple[Isometry, ...], differs: NDArray[np.bool_]) -> str:
+def _note(group: Group, chosen: tuple[Any, ...], differs: NDArray[np.bool_]) -> str:
     """A sentence where the elements that do not differ are no subgroup: then some of them must differ too."""
     kept = [g for g, d in zip(chosen, differs, strict=True) if not d]
-    if not differs.any() or len(chosen) < len(group):
+    if not differs.any() or not isinstance(group, FiniteGroup) or len(chosen) < len(group):
         return ""
     closed = group.largest_subgroup(kept)
     if len(closed) == len(kept):

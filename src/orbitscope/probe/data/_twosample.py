@@ -1,7 +1,8 @@
 """Is a set of states distributed as its moved copy? A two-sample permutation test per element."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,18 +12,25 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
-from ...symmetry import GridAction, Isometry
 
 Array = NDArray[np.float64]
+Move = Callable[[Any, Tensor], Tensor]
+"""(element, samples [n, ...]) -> moved samples."""
 _POOL, _SLOPE_POOL = 4, 8
 _BLOCK = 4096  # relabellings at a time, so that memory does not grow with their number
 
 
 def invariance_p_value(
-    states: Tensor, element: Isometry | Sequence[Isometry], action: GridAction, *, seed: int = 0, permutations: int = 1999
+    states: Tensor,
+    element: Any,
+    action: Move,
+    *,
+    seed: int = 0,
+    permutations: int = 1999,
+    describe: Callable[[Tensor], Array] | None = None,
 ) -> float:
-    r"""p-value of "x and gx have one distribution", from independent samples `states` [n, time, C, X, Y]; of several elements each
-    sample is moved by one, drawn at random.
+    r"""p-value of "x and gx have one distribution", from independent samples `states` [n, ...]; of several elements (a sequence) each
+    sample is moved by one, drawn at random. `describe`: samples -> statistics [n, F]; by default `features` of fields [n, time, C, X, Y].
 
     The sample is cut into halves A and B at random; A is compared with gB by the energy distance
     $2 E|a - gb| - E|a - a'| - E|gb - gb'|$ between vectors of statistics (see `features`), against random relabellings. Under
@@ -35,9 +43,8 @@ def invariance_p_value(
     order = torch.from_numpy(rng.permutation(len(states)))
     half = len(states) // 2
     first, second = states[order[:half]], states[order[half:]]
-    pooled = features(
-        torch.cat([first, _moved(second, element, action, rng)])
-    )  # scaled by both together, or relabelling would not be exact
+    # Scaled by both together, or relabelling would not be exact.
+    pooled = (describe or features)(torch.cat([first, _moved(second, element, action, rng)]))
     spread = pooled.std(0)
     varies = spread > 1e-12 * (np.abs(pooled).max(0) + 1e-300)
     pooled = pooled[:, varies] / spread[varies]
@@ -52,8 +59,8 @@ def invariance_p_value(
     return (1 + as_large) / (1 + permutations)
 
 
-def _moved(states: Tensor, element: Isometry | Sequence[Isometry], action: GridAction, rng: np.random.Generator) -> Tensor:
-    elements = [element] if isinstance(element, Isometry) else list(element)
+def _moved(states: Tensor, element: Any, action: Move, rng: np.random.Generator) -> Tensor:
+    elements = list(element) if isinstance(element, Sequence) else [element]
     if len(elements) == 1:
         return action(elements[0], states)
     drawn, moved = rng.integers(len(elements), size=len(states)), states.clone()

@@ -63,7 +63,7 @@ class Kronecker(Applied):
         for fold, part in zip(fold_of, rows, strict=True):
             moments.add(int(fold), part)
         axes = [moments.axes(left_out) for left_out in ([None] if folds == 1 else [None, *range(folds)])]
-        curvature = [[torch.zeros(len(u), len(v), dtype=x.dtype, device=x.device) for u, v in one] for one in axes]
+        curvature = [[torch.zeros(len(u), len(v), dtype=subject.dtype, device=x.device) for u, v in one] for one in axes]
         for fold, part in zip(fold_of, rows, strict=True):
             for k, one in enumerate(axes):
                 if k == 0 or k - 1 != fold:
@@ -114,7 +114,9 @@ class _Rows:
     def __iter__(self):  # noqa: ANN204 - an iterator of tensors
         shape = self.subject.answer_shape(self.x)
         outputs = int(np.prod(shape[1:]))
-        signs = random_signs(self.x.new_empty(shape), self.metric.seed, 0).reshape(len(self.x), -1)
+        signs = random_signs(torch.empty(shape, dtype=self.subject.dtype, device=self.x.device), self.metric.seed, 0).reshape(
+            len(self.x), -1
+        )
         columns = np.random.default_rng([self.metric.seed, 0x4AD]).permutation(self.population)[: self.draws]
         for draw in range(self.draws):
             if self.draws == outputs:

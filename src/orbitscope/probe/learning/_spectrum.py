@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Trajectories
+from ...data import Examples, Trajectories
 from ...emulators import smse
+from ...training import as_loss
 from .._gradients import Loss, example_gradients, gram, pullback, pushforward
 from .._provenance import stamp
 from .._sample import Transitions, sample_for
@@ -39,7 +40,7 @@ class _Found:
 
 def spectrum(
     model: nn.Module,
-    data: Trajectories,
+    data: Trajectories | Examples,
     *,
     of: Of = "outputs",
     method: Method = "auto",
@@ -48,7 +49,7 @@ def spectrum(
     probes: int = 8,
     steps: int = 30,
     vectors: int = 0,
-    loss: Loss = smse,
+    loss: Loss | str | None = None,
     trajectories: int | None = 4,
     times: int | None = 2,
     seed: int = 0,
@@ -69,23 +70,28 @@ def spectrum(
     * `freedom` [damping]: degrees of freedom $\mathrm{tr}\, H (H + \lambda)^{-1}$.
     * `captured` [damping]: $r^\top H (H + \lambda)^{-1} r / |r|^2$, the part of the residual that one damped Gauss-Newton step takes away,
       to first order; 1 = the model could fit this batch, 0 = its parameters do not reach the residual.
-    * with `vectors` > 0, `vector` [vector_mode, transition, channel, x, y]: the first eigenvectors, of unit length (outputs only).
+    * with `vectors` > 0, `vector` [vector_mode, transition, channel, x, y]: the first eigenvectors, of unit length (outputs only); of
+      examples [vector_mode, transition, output], the numbers of an answer one after the other.
+
+    `data`: trajectories, or `Examples` of any map. `loss` (for "losses"): a function (prediction, target), or a name for
+    `training.as_loss`; None takes the SMSE for trajectories, cross-entropy where y holds class numbers, the mean squared error elsewhere.
 
     Methods: "dense" takes all M gradients and is exact; "lanczos" takes the `modes` largest by products with H alone (ARPACK), and the
     totals from `probes` random sign vectors orthogonal to them, each with `steps` of Lanczos quadrature; each total then has a standard
     error, `..._error` (0 when dense). "auto" is dense up to 2048 outputs. A product costs one reverse and one forward pass over the batch.
 
     Eigenvalues carry the square of the units of the outputs per unit of parameter, so that only their ratios, ranks and alignments mean
-    something across models. Raises `OrbitscopeError` for a model without parameters and wrong settings.
+    something across models. Raises `OrbitscopeError` for a model without parameters, wrong settings, and outputs that have no residual
+    (class numbers: ask for the losses).
     """
     _check(of, method, modes, dampings, probes, steps, vectors)
-    subject = Subject.of(model)
+    subject = Subject.of(model, data)
     if not subject.parameters:
         raise OrbitscopeError("model: it has no parameters, so its tangent kernel is zero.")
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     damping = np.asarray(list(dampings), dtype=float)
     if of == "losses":
-        gradients, _ = example_gradients(subject, loss, pairs.x, pairs.y, chunk)
+        gradients, _ = example_gradients(subject, _loss(loss, data, pairs), pairs.x, pairs.y, chunk)
         matrix = gram(gradients, gradients).cpu().numpy() / len(gradients)
         found, residual = _dense(matrix, np.ones(len(matrix)), damping, modes), np.ones(len(matrix))
         used = "dense"
@@ -125,15 +131,27 @@ def _choose(method: Method, outputs: int, parameters: int, modes: int) -> str:
     return method
 
 
+def _loss(asked: Loss | str | None, data: Trajectories | Examples, pairs: Transitions) -> Loss:
+    if asked is None:
+        asked = smse if not isinstance(data, Examples) else "mse" if pairs.y.is_floating_point() else "cross_entropy"
+    return as_loss(asked) if isinstance(asked, str) else asked
+
+
 def _residual(subject: Subject, pairs: Transitions) -> Array:
     with torch.no_grad():
-        return (pairs.y - subject(subject.parameters, pairs.x)).double().flatten().cpu().numpy()
+        answer = subject(subject.parameters, pairs.x)
+    if answer.shape != pairs.y.shape:
+        raise OrbitscopeError(
+            f"spectrum: answers of shape {tuple(answer.shape[1:])} have no residual with y of shape {tuple(pairs.y.shape[1:])}. "
+            "For classes ask for of='losses'."
+        )
+    return (pairs.y - answer).double().flatten().cpu().numpy()
 
 
 def _kernel(subject: Subject, x: Tensor, chunk: int, progress: Callable[[int, int], None] | None) -> Array:
     """J J' / M in float64: the gradient of every output value. Examples do not see each other, so each has its own small batch."""
     per = subject.outputs(x[:1])
-    unit = torch.eye(per, dtype=x.dtype, device=x.device)
+    unit = torch.eye(per, dtype=subject.dtype, device=x.device)
     rows = []
     for n in range(len(x)):
         rows.append(pullback(subject, x[n : n + 1], unit, 1, together=max(8, chunk)))
@@ -145,7 +163,7 @@ def _kernel(subject: Subject, x: Tensor, chunk: int, progress: Callable[[int, in
 
 def _product(subject: Subject, x: Tensor, chunk: int) -> Callable[[Array], Array]:
     def product(v: Array) -> Array:
-        down = pullback(subject, x, torch.as_tensor(v.reshape(1, -1).copy()).to(x), chunk)
+        down = pullback(subject, x, torch.as_tensor(v.reshape(1, -1).copy()).to(x.device, subject.dtype), chunk)
         return pushforward(subject, x, down, chunk)[0].double().cpu().numpy() / subject.outputs(x)
 
     return product
@@ -247,7 +265,7 @@ def _quadrature(
     return np.array([float((weights * f(values)).sum()) for f in functions])
 
 
-def _dataset(found: _Found, residual: Array, damping: Array, pairs: Transitions, data: Trajectories, vectors: int) -> xr.Dataset:
+def _dataset(found: _Found, residual: Array, damping: Array, pairs: Transitions, data: Trajectories | Examples, vectors: int) -> xr.Dataset:
     alignment = (found.vectors.T @ residual) ** 2 / max(float(residual @ residual), 1e-300)
     (trace, trace_error), (square, square_error), (entropy, entropy_error) = (found.totals[k] for k in ("trace", "square", "entropy"))
     first = float(found.values[0]) if found.values.size and found.values[0] > 0 else float("nan")
@@ -281,9 +299,11 @@ def _dataset(found: _Found, residual: Array, damping: Array, pairs: Transitions,
         result[name] = ((), value, {"long_name": words, "units": units})
         result[f"{name}_error"] = ((), error, {"long_name": f"standard error of {name}", "units": units})
     if vectors:
-        shape = (vectors, *pairs.y.shape)
-        dims = ("vector_mode", "transition", "channel", *"xyz"[: data.grid.ndim])
+        of_fields = isinstance(data, Trajectories)
+        dims = ("vector_mode", "transition", *(("channel", *"xyz"[: data.grid.ndim]) if of_fields else ("output",)))
+        shape = (vectors, *(pairs.y.shape if of_fields else (len(pairs.y), -1)))
         result["vector"] = (dims, found.vectors[:, :vectors].T.reshape(shape), {"long_name": "eigenvector of unit length", "units": "1"})
-        result = result.assign_coords(channel=list(data.layout.channel_names), vector_mode=np.arange(1, vectors + 1))
+        result = result.assign_coords(vector_mode=np.arange(1, vectors + 1))
+        result = result.assign_coords(channel=list(data.layout.channel_names)) if of_fields else result
         result = result.assign_coords(trajectory=("transition", pairs.trajectory_of), time=("transition", pairs.time_of))
     return result

@@ -5,6 +5,7 @@ from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._lie import lie_derivative
 from ._lie_layers import lie_layers
+from ._orbit_curve import orbit_curve
 from ._steps import Unrolled, equivariance_by_step
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "generator",
     "lie_derivative",
     "lie_layers",
+    "orbit_curve",
     "shift_curve",
 ]
