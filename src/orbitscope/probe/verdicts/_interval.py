@@ -33,12 +33,18 @@ def share_interval(part: Array, whole: Array, level: float = 0.95) -> Interval:
     r"""$B = \sum_j a_j / \sum_j e_j$ of the sums $0 \le a_j \le e_j$ [..., n] of n trajectories, with a jackknife-t interval on log odds.
 
     $L_{(-j)} = \log B_{(-j)} / (1 - B_{(-j)})$ without trajectory j, $s^2 = \frac{n-1}{n} \sum_j (L_{(-j)} - \bar L)^2$, limits
-    $\mathrm{logistic}(L \mp t_{n-1}\, s)$. No random draws. Fewer than `FEWEST` trajectories: limits 0 and 1.
+    $\mathrm{logistic}(L \mp t_\nu\, s)$. No random draws. Fewer than `FEWEST` trajectories: limits 0 and 1.
+
+    Degrees of freedom: $\nu = n_{\mathrm{eff}} - 1 \ge 1$ with the effective number $(\sum_j w_j)^2 / \sum_j w_j^2$ of the sums a or e,
+    whichever is smaller: n where all trajectories weigh alike, 1 where a single one is most of the sum, of which the others say little.
+
+    Where it fails: a tail that the sample has not seen. Where the largest e hold a much smaller share than the others (a factor of ten
+    over the sample's range), the share is overestimated and one limit errs in 15 % of samples, also with 32 trajectories.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         value, left_out = _jackknife(part, whole)
         odds, others = (_logit(b) for b in (value, left_out))
-        reach = _reach(others, level)
+        reach = _reach(others, level, np.minimum(_effective(part), _effective(whole)))
         low, high = (1 / (1 + np.exp(-(odds + sign * reach))) for sign in (-1, 1))
     if part.shape[-1] < FEWEST:
         low, high = np.where(np.isnan(value), np.nan, 0.0), np.where(np.isnan(value), np.nan, 1.0)
@@ -52,7 +58,7 @@ def ratio_interval(above: Array, below: Array, level: float = 0.95) -> Interval:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         value, left_out = _jackknife(above, below)
-        reach = _reach(np.log(np.maximum(left_out, _LEAST)), level)
+        reach = _reach(np.log(np.maximum(left_out, _LEAST)), level, np.minimum(_effective(above), _effective(below)))
         low, high = (value * np.exp(sign * reach) for sign in (-1, 1))
     if above.shape[-1] < FEWEST:
         low, high = np.where(np.isnan(value), np.nan, 0.0), np.where(np.isnan(value), np.nan, np.inf)
@@ -71,9 +77,16 @@ def _logit(share: Array) -> Array:
     return np.log(inside) - np.log1p(-inside)
 
 
-def _reach(others: Array, level: float) -> Array:
+def _effective(sums: Array) -> Array:
+    """How many equal trajectories [..., n] weigh as much as these, [...]."""
+    squares = (sums**2).sum(-1)
+    return np.where(squares > 0, sums.sum(-1) ** 2 / squares, sums.shape[-1])
+
+
+def _reach(others: Array, level: float, effective: Array) -> Array:
     n = others.shape[-1]
     if n < 2:
         return np.full(others.shape[:-1], np.inf)
     spread = np.sqrt((n - 1) / n * ((others - others.mean(-1, keepdims=True)) ** 2).sum(-1))
-    return np.asarray(stdtrit(n - 1, (1 + level) / 2) * spread)  # the quantile of Student's t, without all of scipy.stats
+    # The quantile of Student's t, without all of scipy.stats.
+    return np.asarray(stdtrit(np.maximum(effective - 1, 1), (1 + level) / 2) * spread)
