@@ -145,7 +145,8 @@ parts (C8). The margin is {100 * MARGIN:g} %, the units are independent examples
 *Per cent of models for which the whole group is said to be broken, or to hold: mean over the kinds (largest of any).*
 
 "Broken" at a share of at most {100 * MARGIN:g} % is a false alarm: {100 * false:.1f} % at the most in any cell. "Holds" at a share of at least {100 * MARGIN:g} % is a miss: {100 * missed:.1f} % at
-the most. The rest is "undecided". For fields on grids see [the other page](calibration.md).
+the most. Either rate of one cell is known to {100 * (MARGIN * (1 - MARGIN) / record["models"]) ** 0.5:.1f} points (standard error). The rest is "undecided": with few
+units whose errors differ widely, a breaking of twice the margin is often left undecided, not missed. For fields on grids see [the other page](calibration.md).
 """
 
 
