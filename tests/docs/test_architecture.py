@@ -8,22 +8,8 @@ from blocks import ROOT
 
 PACKAGE = ROOT / "src" / "orbitscope"
 # From the ground up; the private modules lie below all rooms.
-ORDER = (
-    "_errors",
-    "_version",
-    "_json",
-    "_whole",
-    "_lock",
-    "symmetry",
-    "physics",
-    "data",
-    "nn",
-    "training",
-    "emulators",
-    "probe",
-    "report",
-    "cli",
-)
+BELOW = ("_errors", "_version", "_json", "_seed", "_whole", "_lock")
+ORDER = (*BELOW, "symmetry", "physics", "data", "nn", "training", "emulators", "probe", "report", "cli")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE)
 
 

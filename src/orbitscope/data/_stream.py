@@ -3,17 +3,16 @@
 import os
 import sys
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from .._errors import OrbitscopeError
+from .._seed import permutation
 from ._trajectories import Trajectories
 
 Shuffle = Literal["transitions", "trajectories", "none"]
@@ -148,9 +147,3 @@ def _unpacked(piece: tuple[list[tuple[Tensor, Tensor]], str]) -> Iterator[tuple[
     if wrong:
         raise OrbitscopeError(wrong)
     yield from batches
-
-
-def permutation(length: int, seed: int, purpose: str, index: int = 0) -> Tensor:
-    """A random order of 0..length-1, from raw Philox words so that no release of numpy or torch changes it."""
-    words = np.random.Philox(np.random.SeedSequence((seed, zlib.crc32(purpose.encode()), index))).random_raw(length)
-    return torch.from_numpy(np.argsort(np.atleast_1d(words), kind="stable"))

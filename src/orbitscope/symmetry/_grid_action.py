@@ -72,6 +72,11 @@ class GridAction(Action[Isometry]):
 
     def require(self, element: Isometry) -> None:
         """Raise unless the grid can represent the element."""
+        if not isinstance(element, Isometry):
+            raise OrbitscopeError(
+                f"GridAction: a grid is moved by isometries of its box, not by {element!r} ({type(element).__name__}). Take a group such "
+                "as 'd4' or 'so2/16'; boosts and scalings have actions of their own (`Symmetry.boosts`, `Symmetry.densities`)."
+            )
         if element.ndim != self.grid.ndim:
             raise OrbitscopeError(f"element {element!r} moves {element.ndim} dimensions; the grid has {self.grid.ndim}.")
         for i, row in enumerate(element.linear):

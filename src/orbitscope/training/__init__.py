@@ -1,5 +1,6 @@
 """Training of any model on any examples with any loss: one loop, exact resume, seeds, several devices."""
 
+from .._seed import derive, integers, permutation
 from ._batches import Batches
 from ._examples import ExamplesLike, Indexed
 from ._fit import Fit, fit, load_fit
@@ -7,7 +8,6 @@ from ._fit_task import FitConfig
 from ._loop import OnEpoch, Trainer
 from ._loss import MSE, SMSE, CrossEntropy, Loss, as_loss, invariance_error
 from ._progress import ProgressOption, Reporter, TrainProgress
-from ._seed import derive, integers, permutation
 from ._seeds import run_seeds, say_summary
 from ._settings import Device, Keep, Precision, Schedule, Settings
 from ._smse import relative_l2, smse

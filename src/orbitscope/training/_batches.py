@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from .._seed import permutation
 from ..symmetry import State
-from ._seed import permutation
 
 
 class Batches(ABC):

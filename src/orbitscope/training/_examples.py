@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._seed import permutation
 from ..symmetry import State, mapped, parts
 from ._batches import Batches
-from ._seed import permutation
 from ._states import floats_to
 
 _HASHED = 64

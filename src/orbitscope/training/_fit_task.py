@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._seed import derive
 from ..nn import relaxation_penalty, relaxed_layers
 from ..symmetry import State, parts
 from ._examples import ExampleBatches, Indexed
 from ._loss import Loss
-from ._seed import derive
 from ._settings import Device, Keep, Precision, Schedule, Settings
 from ._task import Augment, Task
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._seed import derive
 from ..symmetry import State, called
 from ._progress import TrainProgress
-from ._seed import derive
 from ._states import floats_to
 from ._task import Task
 from ._trainable import channels_last, versions

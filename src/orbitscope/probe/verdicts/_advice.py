@@ -71,10 +71,10 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
         ]
     row = table.isel(subgroup=allowed[0])
     if float(row["gain_high"]) < -GAIN:
-        times, least = 1 - float(row["gain"]), 1 - float(row["gain_high"])
+        more, least = (_more(-float(row[k])) for k in ("gain", "gain_high"))
         return [
-            f"Do not average the finished model over {title(group, row)}: the squared error on the originals would be {times:.2g} times "
-            f"what it is (at least {least:.2g}), since the model is good on their orientation only."
+            f"Do not average the finished model over {title(group, row)}: the squared error on the originals would be {more} "
+            f"(at least {least}), since the model is good on their orientation only."
         ]
     if str(row["word"].values) in (HOLDS, EXACT):
         return [_little(group, row)]
@@ -89,6 +89,11 @@ def _little(group: Group, row: xr.Dataset) -> str:
         f"averaging over {title(group, row)} would remove at most {percent(float(row['share_high']))} of the squared error over the copies"
     )
     return f"Little to gain from this symmetry: {removed}, at {int(row['member'].sum())} times the arithmetic of a step."
+
+
+def _more(change: float) -> str:
+    """How much larger: in per cent, or from twice on as a factor."""
+    return f"{1 + change:.2g} times as large" if change >= 1 else f"{percent(change)} larger"
 
 
 def _signed(change: float) -> str:
