@@ -35,7 +35,11 @@ def test_damaged_inside(flow: Trajectories, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"time,x,y\n1,2,3\n" * 200, "not an HDF5 or NetCDF-4 file"), (b"", "is empty"), (b"CDF\x01" + bytes(600), "NetCDF-3.*nccopy")],
+    [
+        (b"time,x,y\n1,2,3\n" * 200, "not an HDF5 or NetCDF-4 file"),
+        (b"", "is empty"),
+        (b"CDF\x01" + bytes(600), "NetCDF-3.*nothing with axes"),
+    ],
 )
 def test_other_files(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.nc").write_bytes(content)

@@ -56,7 +56,7 @@ def test_land_is_refused_unless_one_says_what_stands_there(tmp_path: Path) -> No
 def test_a_box_of_open_sea(tmp_path: Path) -> None:
     values = ocean(tmp_path / "a.nc", descending=True)
     data = load(tmp_path / "a.nc", box=(-29.25, -28, 40, 41), depth=1)
-    assert data.shape == (1, 3, 2, 5, 5) and any("land: none" in n for n in data.notes) and any("9.57 m" in n for n in data.notes)
+    assert data.shape == (1, 3, 2, 5, 5) and any("land: none" in n for n in data.notes) and any("9.57" in n for n in data.notes)
     assert np.array_equal(data.values[0].numpy(), values[:, :, 1, :, 3:].transpose(1, 0, 3, 2))
     data.check_finite()
     assert data.grid.boundary == ("open", "open")

@@ -57,7 +57,7 @@ def test_written_by_xarray(tmp_path: Path) -> None:
     data = load(tmp_path / "x.nc")
     assert data.dt == 0.125 and data.grid.shape == (6, 8) and data.values.dtype == torch.float64
     assert np.array_equal(data.tensor().numpy(), stored)
-    assert any("sample, time, component, x, y" in n for n in data.notes) and any("coordinate 'time'" in n for n in data.notes)
+    assert any("sample, time, component, x, y" in n for n in data.notes) and any("dt: 0.125, from 'time'" in n for n in data.notes)
 
 
 def test_written_by_h5netcdf_with_y_before_x(tmp_path: Path) -> None:

@@ -6,20 +6,6 @@ from typing import Any
 
 from .._errors import OrbitscopeError
 from ..data import Trajectories, load
-from ..physics import fitted
-from ..symmetry import Grid, Layout
-
-_LOAD = {
-    "depth": "level of an ocean file, 0 is the first",
-    "land": "value to put on the land of an ocean file",
-    "box": "west,east,south,north in degrees, of an ocean file",
-    "variable": "name of the variable to read",
-    "tracer": "true: keep the passive tracer",
-    "dt": "time between two stored states",
-    "layout": "fields with their representations, such as density,velocity:vector,pressure",
-    "extent": "size of the box, one number per axis",
-    "boundary": "periodic, wall or open, one word per axis",
-}
 
 
 def parse_words(words: Sequence[str], flag: str) -> dict[str, Any]:
@@ -48,38 +34,19 @@ def parse_words(words: Sequence[str], flag: str) -> dict[str, Any]:
 
 def to_words(table: Mapping[str, Any]) -> tuple[str, ...]:
     """The inverse of `parse_words`, for a table of a TOML file."""
-    return tuple(f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}" for k, v in table.items())
+    return tuple(f"{k}={_word(v)}" for k, v in table.items())
+
+
+def _word(value: Any) -> Any:
+    """Lists with commas; the table `load.fields` of a TOML file, as name=value words with blanks."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={_word(v)}" for k, v in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def load_words(path: Any, words: Sequence[str] = ()) -> Trajectories:
-    """`load` with options in words; `extent` and `boundary` declare the box.
+    """`load` with options in words, which the reader of the file takes or refuses; `format` names the reader.
 
-    Raises `OrbitscopeError` for an unknown option, which names the known ones.
+    Raises `OrbitscopeError` for an option that the reader lacks, which lists those that it has.
     """
-    given = parse_words(words, "--load")
-    if unknown := sorted(set(given) - set(_LOAD)):
-        known = "; ".join(f"{k} ({v})" for k, v in _LOAD.items())
-        raise OrbitscopeError(f"--load: {', '.join(unknown)} is no option. Known: {known}.")
-    options = fitted(
-        {k: v for k, v in given.items() if k in ("depth", "land", "box", "variable", "tracer", "dt")},
-        {"depth": 0, "land": 0.0, "box": (0.0,), "variable": "", "tracer": False, "dt": 0.0}, "--load", "load",
-    )  # fmt: skip
-    if len(options.get("box", (0,) * 4)) != 4:
-        raise OrbitscopeError(f"--load box: expected west,east,south,north, got {options['box']}.")
-    if "layout" in given:
-        fields = str(given["layout"]).split(",")
-        options["layout"] = Layout.of(*fields, ndim=len(_list(given.get("extent", (1, 1)))))
-    data = load(path, **options)
-    if "extent" in given or "boundary" in given:
-        extent = tuple(float(e) for e in _list(given.get("extent", data.grid.extent)))
-        boundary = tuple(str(b) for b in _list(given.get("boundary", data.grid.boundary)))
-        grid = Grid(data.grid.shape, extent, boundary, data.grid.centring)  # pyright: ignore[reportArgumentType]
-        said = f"{' x '.join(f'{e:g}' for e in extent)}, {'/'.join(boundary)}"
-        data = data.replace(grid=grid, notes=(*data.notes, f"grid: {said}, declared by --load, beats the line above"))
-    return data
-
-
-def _list(value: Any) -> Sequence[Any]:
-    if isinstance(value, str):
-        return [w.strip() for w in value.split(",")]
-    return value if isinstance(value, Sequence) else (value,)
+    return load(path, **parse_words(words, "--load"))

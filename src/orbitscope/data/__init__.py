@@ -7,6 +7,7 @@ from ._lazy import LazyArray, Source
 from ._load import load
 from ._many import files_of, folder_files, is_pattern
 from ._normalisation import Normalisation
+from ._reader import Candidate, Reader, option, readers, register_reader
 from ._repair import repair_file
 from ._save import save
 from ._shard import Shard, assemble
@@ -18,10 +19,12 @@ from ._writer import Writer
 
 __all__ = [
     "KEPT",
+    "Candidate",
     "Examples",
     "FileCheck",
     "LazyArray",
     "Normalisation",
+    "Reader",
     "Shard",
     "Source",
     "Stream",
@@ -35,7 +38,10 @@ __all__ = [
     "kept",
     "load",
     "open_hdf5",
+    "option",
     "read_batches",
+    "readers",
+    "register_reader",
     "repair_file",
     "save",
     "save_well",

@@ -69,9 +69,7 @@ class Declared:
     dt: float | None = None
     variable: str | None = None
     tracer: bool = False
-    depth: int = 0
-    land: float | None = None
-    box: tuple[float, float, float, float] | None = None
+    axes: tuple[str, ...] | None = None
 
 
 class Format(ABC):
@@ -221,18 +219,6 @@ def signed(file: h5py.File, form: Format) -> tuple[Watch | None, str]:
     if DESCRIPTION in file.attrs:
         return watch, f"checksums: what the file says fits its own; {states}"
     return watch, f"checksums: {states}; layout, grid, dt, provenance have none in this older file: not verified"
-
-
-def uniform_step(values: NDArray[Any]) -> float | None:
-    """The common difference of a one-dimensional coordinate; None where there is none."""
-    if values.ndim != 1 or len(values) < 2:
-        return None
-    digits = 6 if values.dtype == np.float32 else 15  # 0.05 in float32 should not come out as 0.0500000007
-    values = values.astype(np.float64)
-    step = float(f"{(values[-1] - values[0]) / (len(values) - 1):.{digits}g}")
-    # float32 coordinates carry rounding of the size of their largest value
-    slack = 1e-3 * abs(step) + 4 * float(np.finfo(np.float32).eps) * float(np.abs(values).max())
-    return step if step > 0 and np.abs(np.diff(values) - step).max() <= slack else None
 
 
 def create_variable(group: h5py.Group, name: str, shape: tuple[int, ...], spec: FileSpec) -> h5py.Dataset:

@@ -4,14 +4,13 @@ from pathlib import Path
 
 from .._errors import OrbitscopeError
 from ._format import Format
-from ._ocean import Ocean
 from ._pdebench import PDEBench
 from ._pdegym import PDEgym
 from ._well import TheWell
 
-PDEGYM = PDEgym()
+PDEGYM, PDEBENCH, WELL = PDEgym(), PDEBench(), TheWell()
 # PDEBench first: its incompressible files have a `velocity` too, and PDEgym's is recognised by that name alone.
-FORMATS: tuple[Format, ...] = (PDEBench(), Ocean(), PDEGYM, TheWell())
+FORMATS: tuple[Format, ...] = (PDEBENCH, PDEGYM, WELL)
 
 
 def format_for(path: Path, name: str | None) -> Format:

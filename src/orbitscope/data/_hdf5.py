@@ -12,6 +12,7 @@ from h5py import h5d, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError, reading
+from ._decode import CODED, decoded
 from ._lazy import Axes, runs
 from ._memory import size_text
 from ._sums import Watch
@@ -51,14 +52,16 @@ class Handle:
     def gather(self, name: str, axes: Axes, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The outer product of `axes` from the dataset `name`, read run by run into one array."""
         stored = dataset(self.file, name)
-        out = np.empty(tuple(len(a) for a in axes), dtype=dtype)
-        with reading(f"{self.path}: the variable {name!r}", "data", "The file is damaged: copy it again."):
+        foreign = "orbitscope_axes" not in self.file.attrs
+        # What others packed is unpacked and masked; ours is read straight into floating point.
+        out = np.empty(tuple(len(a) for a in axes), dtype=stored.dtype.newbyteorder("=") if foreign else dtype)
+        with reading(f"{self.path}: the variable {name!r}", "data", missing_filter(stored) or "The file is damaged: copy it again."):
             if self.watch is not None and name in self.watch.values:
                 self.watch.verify(self.file, axes[0], axes[1])
             for combination in itertools.product(*(runs(a) for a in axes)):
                 stored.read_direct(out, tuple(r for _, r in combination), tuple(w for w, _ in combination))  # pyright: ignore[reportArgumentType]
         self.bytes_read += out.nbytes
-        return out
+        return decoded(out, {k: stored.attrs[k] for k in CODED if k in stored.attrs}, dtype) if foreign else out
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None, "_pid": -1}
@@ -173,6 +176,22 @@ def dataset(file: h5py.Group, name: str) -> h5py.Dataset:
     return item
 
 
+def missing_filter(stored: h5py.Dataset) -> str:
+    """What to install where a dataset is compressed with a filter that HDF5 does not have here; "" where it has all of them.
+
+    HDF5 itself reports a plugin folder that cannot be opened, which sounds like damage.
+    """
+    plan = stored.id.get_create_plist()
+    needed = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
+    absent = [number for number in needed if not h5py.h5z.filter_avail(number)]
+    if not absent:
+        return ""
+    return (
+        f"It needs the HDF5 filter{'s' * (len(absent) > 1)} {', '.join(map(str, absent))}, which {'are' if len(absent) > 1 else 'is'} not "
+        "installed here: pip install hdf5plugin, and `import hdf5plugin` before the file is opened."
+    )
+
+
 def contents(file: h5py.File, limit: int = 12) -> str:
     """The datasets of a file in one line: name, shape, dtype."""
     found: list[str] = []
@@ -190,7 +209,7 @@ def text(value: object) -> str:
     """An HDF5 string attribute as str."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def real_dtype(stored: h5py.Dataset) -> np.dtype[Any]:

@@ -16,7 +16,8 @@ from ._trajectories import Trajectories
 KEY = "shard"
 """The entry of `provenance` that says which part of a data set a file is."""
 
-SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5", ".hdf", ".npz", ".zarr")
+_ENDINGS = "nc nc4 netcdf cdf h5 hdf5 hdf he5 npz npy zarr mat grib grib2 grb grb2 vtu vtk vti vtr vts"
+SUFFIXES = tuple(f".{word}" for word in re.split(" ", _ENDINGS))
 """Of the files that a folder is searched for."""
 
 Parts = list[tuple[Path, Trajectories]]
@@ -80,14 +81,14 @@ def joined(parts: Parts) -> Trajectories:
 
 
 class Joined(Source):
-    """Sources one after the other along the trajectory axis."""
+    """Sources one after the other along the trajectory axis (0), or the time axis (1)."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], axis: int = 0) -> None:
         kinds = {s.dtype for s in sources}
-        self.sources = list(sources)
+        self.sources, self.axis = list(sources), axis
         self.dtype: np.dtype[Any] = max(kinds, key=lambda kind: kind.itemsize)
-        self.starts = np.cumsum([0, *(s.shape[0] for s in sources)])
-        self.shape = (int(self.starts[-1]), *sources[0].shape[1:])
+        self.starts = np.cumsum([0, *(s.shape[axis] for s in sources)])
+        self.shape = (*sources[0].shape[:axis], int(self.starts[-1]), *sources[0].shape[axis + 1 :])
 
     @property
     def path(self) -> Path:
@@ -96,16 +97,20 @@ class Joined(Source):
 
     def read(self, axes: Axes) -> NDArray[Any]:
         """Every file is visited once, however its trajectories are shuffled."""
-        where = np.searchsorted(self.starts, axes[0], side="right") - 1
+        wanted = axes[self.axis]
+        where = np.searchsorted(self.starts, wanted, side="right") - 1
         touched = np.unique(where)
         if len(touched) == 1:
             k = int(touched[0])
-            return self.sources[k].read((axes[0] - self.starts[k], *axes[1:])).astype(self.dtype, copy=False)
+            return self.sources[k].read(self._of(axes, wanted - self.starts[k])).astype(self.dtype, copy=False)
         out = np.empty(tuple(len(a) for a in axes), dtype=self.dtype)
         for k in touched.tolist():
             mine = np.flatnonzero(where == k)
-            out[mine] = self.sources[k].read((axes[0][mine] - self.starts[k], *axes[1:]))
+            out[(slice(None),) * self.axis + (mine,)] = self.sources[k].read(self._of(axes, wanted[mine] - self.starts[k]))
         return out
+
+    def _of(self, axes: Axes, along: NDArray[np.int64]) -> Axes:
+        return (*axes[: self.axis], along, *axes[self.axis + 1 :])
 
 
 def in_order(parts: Parts, who: str) -> tuple[Parts, dict[str, Any]]:

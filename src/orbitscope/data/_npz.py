@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
-from ._format import Declared, to_json
+from ._format import to_json
 from ._memory import require_memory
+from ._reader import Reader
 from ._trajectories import Trajectories
 
 SUFFIX = ".npz"
@@ -29,20 +30,20 @@ boundary = ["periodic", "periodic"]
 centring = "cell\""""
 
 
-def read_npz(path: Path, declared: Declared) -> Trajectories:
+def read_npz(path: Path, declared: Reader) -> Trajectories:
     """Trajectories in memory from an archive; the caller's declarations beat the TOML file's.
 
     The TOML file has `variable` (one array, or a list of arrays that become channels in that order), `layout` (words), `axes` (the order
     in which the arrays lie; without "trajectory" or "time" they have one), `dt`, a table `grid` and, if wanted, `provenance`.
     """
     layout, dt, said, where = described(path, declared)
-    names, arrays = _arrays(path, declared.variable or said.get("variable"))
+    names, arrays = _arrays(path, said.get("variable"))
     space = ["x", "y", "z"][: layout.ndim]
     default = ["trajectory", "time", *(() if len(arrays) > 1 else ("channel",)), *space]
     values, axes = _ordered(path, arrays, list(said.get("axes", default)), space)
     grid = declared.grid or grid_of(where, said["grid"], values.shape[3:])
     notes = (
-        f"format: npz, {', '.join(f'{n!r}' for n in names)}, all in memory; described by {where.name if said else 'the caller'}",
+        f"format: npz, {', '.join(f'{n!r}' for n in names)}, all in memory; described by {said['by']}",
         f"axes: stored [{', '.join(axes)}], read as [trajectory, time, channel, {', '.join(space)}]",
         f"channels: {layout}; {'declared by the caller' if declared.layout else f'from {where.name}'}",
         f"grid: {grid}; dt: {dt:g}",
@@ -50,9 +51,17 @@ def read_npz(path: Path, declared: Declared) -> Trajectories:
     return Trajectories(torch.from_numpy(values), layout, grid, dt, said.get("provenance", {}), notes)
 
 
-def described(path: Path, declared: Declared) -> tuple[Layout, float, dict[str, Any], Path]:
-    """Layout, time step, what else the TOML file says, and where that file is (or would be)."""
+def described(path: Path, declared: Reader) -> tuple[Layout, float, dict[str, Any], Path]:
+    """Layout, time step, the rest of what the TOML file and the options say (`variable`, `axes`, `grid`), and where that file would be."""
     said, where = _settings(path), path.with_suffix(".toml")
+    by_file = bool(said)
+    for name in ("variable", "axes"):
+        if (given := getattr(declared, name, None)) is not None:
+            said[name] = list(given) if name == "axes" or len(given) > 1 else given[0]
+    if declared.extent is not None or declared.boundary is not None:
+        box = dict(said.get("grid", {}))
+        box.update({k: list(v) for k, v in (("extent", declared.extent), ("boundary", declared.boundary)) if v is not None})
+        said["grid"] = box
     words = said.get("layout")
     layout = declared.layout or (Layout.of(*words, ndim=len(said.get("grid", {}).get("extent", (0, 0)))) if words else None)
     dt = declared.dt or said.get("dt")
@@ -61,10 +70,12 @@ def described(path: Path, declared: Declared) -> tuple[Layout, float, dict[str, 
     ]  # fmt: skip
     if missing or layout is None or dt is None:
         raise OrbitscopeError(
-            f"path: nothing says the {', '.join(missing)} of {path}. Pass them to load(...), or write {where} such as:\n{_EXAMPLE}"
+            f"path: nothing says the {', '.join(missing)} of {path}. Pass them to load(...) (for the grid: extent= and boundary=), or "
+            f"write {where} such as:\n{_EXAMPLE}"
         )
     provenance = said.get("provenance", {})
-    said = {**said, "provenance": dict(json.loads(provenance) if isinstance(provenance, str) else provenance)} if said else {}
+    said["provenance"] = dict(json.loads(provenance) if isinstance(provenance, str) else provenance)
+    said["by"] = where.name if by_file else "the caller"
     return layout, float(dt), said, where
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Boundary, Grid, Layout
-from ._format import Declared, FileSpec, Format, uniform_step
+from ._format import Declared, FileSpec, Format
 from ._hdf5 import Handle, dataset, real_dtype
 from ._lazy import Axes, LazyArray, Source
 from ._trajectories import Trajectories
+from ._uniform import required_step, uniform_step
 
 GAMMA = 5 / 3
 """Ratio of heats of every compressible file (its generator's settings); the files do not hold it."""
@@ -217,7 +218,9 @@ def _time_step(file: h5py.File, name: str, times: int, declared: Declared) -> tu
         return declared.dt, f"dt: {declared.dt:g}, declared by the caller"
     found = file.get(name)
     values = np.asarray(found[()]) if isinstance(found, h5py.Dataset) else np.zeros(0)
-    step = uniform_step((values[0] if values.ndim == 2 else values)[:times])
-    if step is None:
-        raise OrbitscopeError(f"path: {file.filename}: {name!r} is not a uniform axis, so dt is unknown. Pass dt=...")
+    if values.ndim == 2:
+        if (values != values[0]).any():
+            raise OrbitscopeError(f"path: {file.filename}: the times {name!r} differ between trajectories. Pass dt=... to insist.")
+        values = values[0]
+    step = required_step(values[:times], f"path: {file.filename}: {name!r}", "Pass dt=... to insist.")
     return step, f"dt: {step:g}, from {name!r}"

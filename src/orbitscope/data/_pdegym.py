@@ -3,7 +3,6 @@
 Herde et al., Poseidon, arXiv 2405.19101, appendix B: [trajectory, time, channel, x, y], dt 0.05, periodic unit square.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from ._format import (
     create_checksums,
     create_variable,
     read_attributes,
-    uniform_step,
     write_attributes,
 )
 from ._hdf5 import Handle, contents, dataset, real_dtype
 from ._lazy import Axes, LazyArray, Source
+from ._named import NamedVariable
 from ._trajectories import Trajectories
 
 GAMMA = 1.4
@@ -62,11 +61,11 @@ class PDEgym(Format):
             )
         by = f"by orbitscope {attributes.version}" if attributes.version else "not by orbitscope"
         notes = [f"format: PDEgym NetCDF-4, variable {variable!r} {list(stored.shape)}, written {by}"]
-        order, note = _axis_order(stored)
-        notes += [note] if note else []
-        layout, source, more = _interpret(handle, variable, stored, order, attributes, declared)
-        grid, grid_note = _grid(source.shape[3:], attributes, declared)
-        dt, dt_note = _time_step(file, source.shape[1], attributes, declared)
+        named = NamedVariable.of(stored, space, declared.axes, attributes.layout is not None)
+        notes.append(named.note)
+        layout, source, more = _interpret(handle, variable, stored, named, attributes, declared)
+        grid, grid_note = _grid(named, source.shape[3:], attributes, declared)
+        dt, dt_note = _time_step(named, attributes, declared)
         return Trajectories(LazyArray(source), layout, grid, dt, attributes.provenance, (*notes, *more, grid_note, dt_note))
 
     def create(self, file: h5py.File, spec: FileSpec) -> None:
@@ -113,13 +112,14 @@ def conserved_to_stored(values: NDArray[Any], gamma: float = GAMMA) -> NDArray[n
 
 @dataclass
 class StoredArray(Source):
-    """One variable as it lies, except that `order` says which logical axis each stored axis is, and `channels` which are kept."""
+    """One variable as it lies, except that `order` says which logical axis each stored axis is, and `flipped` which run backwards."""
 
     handle: Handle
     variable: str
     order: tuple[int, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    flipped: tuple[int, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -128,8 +128,12 @@ class StoredArray(Source):
 
     def read(self, axes: Axes) -> NDArray[Any]:
         """Read in stored order, then turn the block."""
-        block = self.handle.gather(self.variable, tuple(axes[k] for k in self.order), self.dtype)
-        return np.ascontiguousarray(block.transpose(np.argsort(self.order)))
+        stored = list(axes)
+        for k in self.flipped:  # read in ascending order: HDF5 takes no other slab
+            stored[k] = (self.shape[k] - 1 - axes[k])[::-1]
+        block = self.handle.gather(self.variable, tuple(stored[k] for k in self.order), self.dtype)
+        block = block.transpose(np.argsort(self.order))
+        return np.ascontiguousarray(np.flip(block, self.flipped) if self.flipped else block)
 
 
 @dataclass
@@ -168,40 +172,17 @@ def _choose_variable(file: h5py.File, declared: Declared) -> str:
     )
 
 
-def _axis_order(stored: h5py.Dataset) -> tuple[tuple[int, ...], str]:
-    """Logical axis of each stored axis; only a file that names its last axes y, x is turned."""
-    names = [_dimension_name(stored, k) for k in range(stored.ndim)]
-    if [n.lower().removesuffix("-dim").removesuffix("_dim") for n in names[3:]] == ["y", "x"]:
-        return (0, 1, 2, 4, 3), "axes: the file names its last two axes y, x; turned into x, y on reading (vector components kept in order)"
-    space = ", ".join("xyz"[: stored.ndim - 3])
-    return tuple(range(stored.ndim)), f"axes: read as [trajectory, time, channel, {space}]; {_names_text(names)}"
-
-
-def _names_text(names: Sequence[str]) -> str:
-    named = [n for n in names if n]
-    return (
-        f"the file calls them {', '.join(n or '?' for n in names)}"
-        if named
-        else "the file does not name them, this is the documented order"
-    )
-
-
-def _dimension_name(stored: h5py.Dataset, axis: int) -> str:
-    dimension = stored.dims[axis]
-    return dimension.label or (str(dimension[0].name).rsplit("/", 1)[-1] if len(dimension) else "")
-
-
 def _interpret(
-    handle: Handle, variable: str, stored: h5py.Dataset, order: tuple[int, ...], attributes: Attributes, declared: Declared
+    handle: Handle, variable: str, stored: h5py.Dataset, named: NamedVariable, attributes: Attributes, declared: Declared
 ) -> tuple[Layout, StoredArray, list[str]]:
     """The layout, how to read it, and why."""
-    shape = tuple(np.array(stored.shape)[np.argsort(order)].tolist())
+    order, shape = named.order, tuple(np.array(stored.shape)[np.argsort(named.order)].tolist())
     found, dtype = shape[2], real_dtype(stored)
     layout, why = declared.layout or attributes.layout, "as declared by the caller" if declared.layout else "from the file's attributes"
     if variable == "data" and found == 5 and (layout is None or is_euler(layout)):
         why = why if layout else "documented for the variable 'data'"
         note = f"channels: density, velocity, pressure, energy -> density, momentum = density * velocity, energy; pressure dropped; {why}"
-        return layout or EULER, EulerArray(handle, variable, order, (*shape[:2], 4, *shape[3:]), dtype), [note]
+        return layout or EULER, EulerArray(handle, variable, order, (*shape[:2], 4, *shape[3:]), dtype, named.flipped), [note]
     if layout is None and variable == "velocity" and found in (2, 3):
         layout = TRACED if found == 3 and declared.tracer else VELOCITY
         dropped = ", the third is a passive tracer, left out (load(..., tracer=True) keeps it)" if found > layout.channels else ""
@@ -214,7 +195,8 @@ def _interpret(
             f"layout: {layout.channels} channels ({', '.join(layout.channel_names)}) {why}, but the variable {variable!r} of {handle.path} "
             f"has {found}. Declare a layout with {found} channels: load(path, layout=Layout.of(...))."
         )
-    return layout, StoredArray(handle, variable, order, (*shape[:2], layout.channels, *shape[3:]), dtype), [f"channels: {layout}; {why}"]
+    source = StoredArray(handle, variable, order, (*shape[:2], layout.channels, *shape[3:]), dtype, named.flipped)
+    return layout, source, [f"channels: {layout}; {why}"]
 
 
 def _no_layout(variable: str, found: int) -> str:
@@ -225,10 +207,12 @@ def _no_layout(variable: str, found: int) -> str:
     return f"nothing says what the {found} channels of {variable!r} are. Declare them: {how}."
 
 
-def _grid(shape: tuple[int, ...], attributes: Attributes, declared: Declared) -> tuple[Grid, str]:
+def _grid(named: NamedVariable, shape: tuple[int, ...], attributes: Attributes, declared: Declared) -> tuple[Grid, str]:
     grid, why = declared.grid or attributes.grid, "declared by the caller" if declared.grid else "from the file's attributes"
+    if grid is None and (found := named.grid(shape)) is not None:
+        return found
     if grid is None:
-        grid, why = Grid(shape, (1.0,) * len(shape), ("periodic",) * len(shape)), "PDEgym's default, nothing in the file says otherwise"
+        grid, why = Grid(shape, (1.0,) * len(shape), ("periodic",) * len(shape)), "PDEgym's default, the file has no coordinates"
     if grid.shape != shape:
         raise OrbitscopeError(
             f"grid: {grid} {why}, but the stored fields have {' x '.join(map(str, shape))} points. Pass the right `grid`."
@@ -236,17 +220,12 @@ def _grid(shape: tuple[int, ...], attributes: Attributes, declared: Declared) ->
     return grid, f"grid: {grid}, extent {' x '.join(f'{e:g}' for e in grid.extent)}; {why}"
 
 
-def _time_step(file: h5py.File, times: int, attributes: Attributes, declared: Declared) -> tuple[float, str]:
+def _time_step(named: NamedVariable, attributes: Attributes, declared: Declared) -> tuple[float, str]:
     if declared.dt is not None:
         return declared.dt, f"dt: {declared.dt:g}, declared by the caller"
     if attributes.dt is not None:
         return attributes.dt, f"dt: {attributes.dt:g}, from the file's attributes"
-    axis = file.get("time")
-    if isinstance(axis, h5py.Dataset) and axis.shape == (times,) and axis.dtype.kind == "f":
-        step = uniform_step(axis[()])
-        if step is not None:
-            return step, f"dt: {step:g}, from the file's coordinate 'time'"
-    return _DT, f"dt: {_DT:g}, PDEgym's default (21 snapshots over t = 0..1), nothing in the file says otherwise"
+    return named.step() or (_DT, f"dt: {_DT:g}, PDEgym's default (21 snapshots over t = 0..1), the file has no times")
 
 
 def is_euler(layout: Layout) -> bool:

@@ -49,6 +49,11 @@ class Trajectories:
     def __post_init__(self) -> None:
         if isinstance(self.values, np.ndarray):
             object.__setattr__(self, "values", torch.from_numpy(self.values))
+        if not isinstance(self.values, Tensor | LazyArray):
+            raise OrbitscopeError(
+                f"Trajectories: `values` should be a tensor or an array, got {type(self.values).__module__}.{type(self.values).__name__}. "
+                'A dataset of xarray: Trajectories.from_xarray(dataset, fields="velocity=u,v:vector").'
+            )
         object.__setattr__(self, "dt", float(self.dt))
         object.__setattr__(self, "notes", tuple(self.notes))
         expected = f"[trajectory, time, channel, {', '.join('xyz'[: self.grid.ndim])}]"
@@ -68,6 +73,25 @@ class Trajectories:
             raise OrbitscopeError(f"Trajectories: `values` should be real floating point, got {self.values.dtype}.")
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise OrbitscopeError(f"Trajectories: `dt` must be a positive time, got {self.dt}.")
+
+    @classmethod
+    def from_xarray(cls, dataset: Any, fields: Any = None, **options: Any) -> "Trajectories":
+        """Trajectories from an `xarray.Dataset` (or `DataArray`) with named dimensions; what is lazy there stays lazy.
+
+        `fields` maps variables to fields: "velocity=u,v:vector temperature=T:scalar:K", or a table {"velocity": ["u", "v"]}. Without it a
+        single pair that declares itself eastward and northward is taken. Dimensions are told apart by CF attributes, then by their names.
+        `options` are those of the reader "netcdf": `dims`, `select`, `box`, `land`, `dt`, `extent`, `boundary`, ...
+
+        >>> import xarray as xr
+        >>> u = xr.DataArray(np.zeros((3, 8, 6)), dims=("time", "y", "x"), coords={"time": [0, 1, 2], "y": np.arange(8), "x": np.arange(6)})
+        >>> Trajectories.from_xarray(xr.Dataset({"u": u, "v": u}), fields="velocity=u,v:vector").shape
+        (1, 3, 2, 6, 8)
+
+        Raises `OrbitscopeError` where variables, axes, units, times or coordinates do not tell enough, with the line to use.
+        """
+        from ._load import load
+
+        return load(dataset, fields=fields, **options)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from ..symmetry import Boundary, Centring, Field, Grid, Layout
-from ._format import Declared, read_attributes, uniform_step
+from ._format import Declared, read_attributes
 from ._hdf5 import Handle, contents, dataset, real_dtype, text
 from ._lazy import Axes, LazyArray, Source
 from ._trajectories import Trajectories
+from ._uniform import required_step, uniform_step
 
 GROUPS = ("t0_fields", "t1_fields", "t2_fields")
 _REPRESENTATIONS = ("scalar", "vector", "tensor")
@@ -182,8 +183,7 @@ def _grid(file: h5py.File, names: list[str], space: tuple[int, ...], declared: G
     boundary, why = _boundaries(file, names)
     steps, firsts = [], []
     for name, points in zip(names, space, strict=True):
-        values = np.asarray(dataset(file, f"dimensions/{name}")[()])
-        values = values[0] if values.ndim == 2 else values
+        values = _same_rows(file, name)
         step = uniform_step(values) if points > 1 else 1.0
         if step is None:
             raise OrbitscopeError(f"path: {file.filename}: the coordinate {name!r} is not uniform. Pass grid=Grid(...) to insist.")
@@ -217,11 +217,23 @@ def _time_step(file: h5py.File, declared: float | None, own: float | None) -> tu
     if declared or own:
         dt = float(declared or own or 0)
         return dt, f"dt: {dt:g}, " + ("declared by the caller" if declared else "from the file's attributes")
-    values = np.asarray(dataset(file, "dimensions/time")[()])
-    step = uniform_step(values[0] if values.ndim == 2 else values)
-    if step is None:
-        raise OrbitscopeError(f"path: {file.filename}: dimensions/time is not a uniform axis, so dt is unknown. Pass dt=...")
+    step = required_step(_same_rows(file, "time"), f"path: {file.filename}: dimensions/time", "Pass dt=... to insist.")
     return step, f"dt: {step:g}, from dimensions/time"
+
+
+def _same_rows(file: h5py.File, name: str) -> NDArray[Any]:
+    """A coordinate [n]; one that varies by trajectory ([trajectory, n], which the specification allows) must have equal rows."""
+    values = np.asarray(dataset(file, f"dimensions/{name}")[()])
+    if values.ndim < 2:
+        return values
+    rows = values.reshape(-1, values.shape[-1])
+    if differ := np.flatnonzero((rows != rows[0]).any(1)).tolist():
+        how = "dt=..." if name == "time" else "grid=Grid(...)"
+        raise OrbitscopeError(
+            f"path: {file.filename}: dimensions/{name} varies by trajectory: row {differ[0]} is not row 0. Trajectories of one data set "
+            f"have one axis. Split the file, or pass {how} to insist."
+        )
+    return rows[0]
 
 
 def _foreign_provenance(file: h5py.File) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Plain zarr stores: a folder `data.zarr` with `data.toml` beside it, which says what the arrays are; read lazily. Needs `zarr`."""
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -12,27 +13,27 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from .._whole import write_whole
-from ._format import Declared
 from ._lazy import Axes, LazyArray, Source
 from ._npz import described, grid_of, toml_text
+from ._reader import Reader
 from ._trajectories import Trajectories
 
 SUFFIX = ".zarr"
 _CHUNK_BYTES = 2**20
 
 
-def read_zarr(path: Path, declared: Declared) -> Trajectories:
+def read_zarr(path: Path, declared: Reader) -> Trajectories:
     """Lazy trajectories of a store of numbers, as the TOML file beside it (see `read_npz`) or the caller describes them."""
     if not path.is_dir():
         raise OrbitscopeError(f"path: there is no folder {path}.")
     layout, dt, said, where = described(path, declared)
-    arrays = _arrays(path, declared.variable or said.get("variable"))
+    arrays = _arrays(path, said.get("variable"))
     space = ["x", "y", "z"][: layout.ndim]
     default = ["trajectory", "time", *(() if len(arrays) > 1 else ("channel",)), *space]
     source = ZarrArray(path, tuple(arrays), *_order(path, arrays, list(said.get("axes", default)), space))
     grid = declared.grid or grid_of(where, said["grid"], source.shape[3:])
     notes = (
-        f"format: zarr, {', '.join(f'{n!r}' for n in arrays)}; described by {where.name if said else 'the caller'}",
+        f"format: zarr, {', '.join(f'{n!r}' for n in arrays)}; described by {said['by']}",
         f"axes: stored [{', '.join(source.stored)}], read as [trajectory, time, channel, {', '.join(space)}]",
         f"channels: {layout}; {'declared by the caller' if declared.layout else f'from {where.name}'}",
         f"grid: {grid}; dt: {dt:g}",
@@ -67,6 +68,18 @@ def write_zarr(data: Trajectories, path: Path, *, force: bool, dtype: torch.dtyp
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return path
+
+
+def has_named_dimensions(folder: Path) -> bool:
+    """Whether an array of a store names its dimensions, in version 3 of zarr or as xarray does in version 2; needs no package."""
+    for path in (*folder.glob("*/zarr.json"), *folder.glob("*/.zattrs")):
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(said, dict) and (said.get("_ARRAY_DIMENSIONS") or any(said.get("dimension_names") or ())):
+            return True
+    return False
 
 
 @dataclass
