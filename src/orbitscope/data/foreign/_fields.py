@@ -58,7 +58,7 @@ def parse_fields(value: object) -> tuple[Mapped, ...]:
         words = [str(v) for v in value]
     else:
         raise OrbitscopeError(f'fields: expected words such as "velocity=u,v:vector temperature=T", got {value!r}.')
-    found = tuple(_mapped(word) for word in words)
+    found: tuple[Mapped, ...] = tuple(_mapped(word) for word in words)
     names = [m.name for m in found]
     if not found or len(set(names)) != len(names):
         raise OrbitscopeError(f"fields: expected at least one field, each with its own name, got {value!r}.")
@@ -78,7 +78,7 @@ def _rejoined(words: list[str]) -> list[str]:
 
 def _mapped(word: str) -> Mapped:
     match = re.fullmatch(r"(?:(?P<name>[^=:,]+)=)?(?P<variables>[^=:]+?)(?::(?P<kind>[^:]*(?:(?<=irrep):[^:]+)?))?(?::(?P<unit>.*))?", word)
-    variables = tuple(v.strip() for v in match["variables"].split(",")) if match else ()
+    variables: tuple[str, ...] = tuple(v.strip() for v in match["variables"].split(",")) if match else ("",)
     if match is None or not all(variables):
         raise OrbitscopeError(f"fields: {word!r} is not name=variable,variable:representation:unit, such as velocity=u,v:vector:m/s.")
     if match["name"] is None and len(variables) > 1:
@@ -86,7 +86,7 @@ def _mapped(word: str) -> Mapped:
     kind = (match["kind"] or "").strip()
     if kind:
         representation(kind)
-    return Mapped((match["name"] or variables[0]).strip().rsplit("/", 1)[-1], variables, kind, (match["unit"] or "").strip())
+    return Mapped((match["name"] or next(iter(variables))).strip().rsplit("/", 1)[-1], variables, kind, (match["unit"] or "").strip())
 
 
 def conventional(dataset: xr.Dataset, names: Sequence[str]) -> tuple[Mapped, ...] | None:
