@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from torch import nn
 
@@ -16,10 +15,10 @@ from ..data import Examples, Trajectories
 from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
 from ..symmetry import Group, Isometry, Symmetry
+from ._drawn import drawn
 from ._files import KIND
-from ._measure import numpy, predict
 from ._provenance import command, machine, versions
-from ._sample import resolve, sample_for
+from ._sample import resolve
 from ._subject import Subject
 from .data._audit import audit
 from .learning._influence import influence
@@ -155,7 +154,7 @@ def _group_nodes(
         **({} if checked is None else {f"{node}/audit": checked}),
         f"{node}/equivariance": error,
         f"{node}/influence": shared,
-        **_drawn(node, model, data, asked, error, seed),
+        **drawn(node, model, data, asked, error, seed),
         f"{node}/verdict": verdict(group, error, shared, checked, margin=config.margin, tolerance=config.tolerance),
         node: xr.Dataset(attrs={"group": name, "order": len(group) if group.finite else 0}),
         **_taken(node, model, data, asked, every, config, some, report),
@@ -183,15 +182,6 @@ def _taken(
     return {f"{node}/steps": steps}
 
 
-def _drawn(
-    node: str, model: nn.Module, data: Trajectories | Examples, asked: Symmetry | Group, error: xr.Dataset, seed: int
-) -> dict[str, xr.Dataset]:
-    """What the report draws of single states: fields on a plane as pictures, all other answers against each other."""
-    if isinstance(data, Trajectories) and data.grid.ndim == 2:
-        return {f"{node}/fields": pictures(model, data, asked, error, seed=seed)}
-    return {f"{node}/answers": answers(model, data, asked, error, seed=seed)}
-
-
 def spread(count: int, limit: int) -> list[int]:
     """Indices of at most `limit` of `count` elements: the first half of them consecutive (strides show there), the rest evenly spread.
 
@@ -201,76 +191,6 @@ def spread(count: int, limit: int) -> list[int]:
     near = list(range(min(count, (limit + 1) // 2))) if count > limit else list(range(count))
     far = np.linspace(near[-1], count - 1, limit - len(near) + 1).round().astype(int).tolist() if count > limit else []
     return sorted({*near, *far})
-
-
-def pictures(
-    model: nn.Module, data: Trajectories, group: Symmetry | Group, error: xr.Dataset, *, count: int = 3, seed: int = 0
-) -> xr.Dataset:
-    """x, gx, f(gx), g f(x) and their difference for one transition: the elements with the smallest, middle and largest error.
-
-    Of a model that sees several states, x is the last of them.
-    """
-    subject = Subject.of(model)
-    _, every, symmetry = resolve(data, group, None, subject.frames)
-    pair = sample_for(subject, data, trajectories=1, times=1, seed=seed)
-    chosen = telling(every, error, count)
-    with torch.no_grad():
-        plain = model(pair.x)
-        gx = torch.cat([symmetry.input(g, pair.x) for g in chosen])
-        f_gx = torch.cat([model(x[None]) for x in gx])
-        g_fx = torch.cat([symmetry.output(g, plain) for g in chosen])
-    dims = ("element", "channel", "x", "y")
-
-    def single(values: torch.Tensor) -> np.ndarray:
-        return values.float().cpu().numpy()
-
-    return xr.Dataset(
-        {
-            "state": (dims[1:], single(subject.last(pair.x)[0])),
-            "next_state": (dims[1:], single(pair.y[0])),
-            "gx": (dims, single(subject.last(gx))),
-            "f_gx": (dims, single(f_gx)),
-            "g_fx": (dims, single(g_fx)),
-            "difference": (dims, single(f_gx - g_fx)),
-        },
-        coords={"element": [g.name for g in chosen], "channel": list(data.layout.channel_names)},
-        attrs={"trajectory": pair.trajectories[0], "time": pair.times[0]},
-    )
-
-
-def telling(every: Sequence[Any], error: xr.Dataset, count: int) -> list[Any]:
-    """The elements with the smallest, the middle and the largest relative error; the identity if there is no other."""
-    known = {g.name: g for g in every}
-    names = [str(n) for n in error["element"].values]
-    ranked = sorted((n for n in names if not known[n].is_identity), key=lambda n: float(error["relative_error"].sel(element=n).median()))
-    picks = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).astype(int)) if ranked else []
-    return [known[ranked[i]] for i in picks] or [g for g in every if g.is_identity]
-
-
-def answers(
-    model: nn.Module, data: Trajectories | Examples, asked: Symmetry | Group, error: xr.Dataset, *, count: int = 3, seed: int = 0,
-    numbers: int = 400,
-) -> xr.Dataset:  # fmt: skip
-    """f(gx) and g f(x), number by number, of some examples and elements: on the diagonal of their plot where the model commutes.
-
-    `numbers`: at most so many per channel and element, evenly spread.
-    """
-    subject = Subject.of(model, data)
-    _, every, symmetry = resolve(data, asked, None, subject.frames)
-    pair = sample_for(subject, data, trajectories=16, times=2, seed=seed)
-    chosen, output = telling(every, error, count), symmetry.output
-    plain = predict(subject.module, pair.x, 32)
-    rows: dict[str, list[np.ndarray]] = {"f_gx": [], "g_fx": []}
-    for g in chosen:
-        for name, values in (("f_gx", predict(subject.module, symmetry.input(g, pair.x), 32)), ("g_fx", output(g, plain))):
-            wide = [b.movedim(1, 0).flatten(1) for b in output.blocks(values)]  # [channel, example and place]
-            count = min(numbers, max(b.shape[1] for b in wide))
-            rows[name].append(numpy(torch.cat([b[:, torch.linspace(0, b.shape[1] - 1, count).round().long()] for b in wide])))
-    dims = ("element", "channel", "number")
-    return xr.Dataset(
-        {name: (dims, np.stack(values)) for name, values in rows.items()},
-        coords={"element": [g.name for g in chosen], "channel": list(output.channels)},
-    )
 
 
 def _about(subject: Subject, data: Trajectories | Examples, config: ProbeConfig, about: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ._answer_figures import answer_caption, answer_figure
 from ._audit_figures import audit_figure, convention_figure, training_figure
 from ._case import Case, Group
 from ._element_figures import learning_figure, output_figure
+from ._example_figures import example_caption, example_figure, example_table
 from ._field_pictures import Picture, field_pictures
 from ._plot import Figure
 from ._relaxed_figures import relaxed_caption, relaxed_figure
@@ -133,12 +134,12 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
     figures += _trust(group, numbers)
     if plot := answer_figure(group):
         figures.append(numbers(f"Answers, moved by elements of {group.title}", answer_caption(group), plot))
+    if plot := example_figure(group):
+        figures.append(numbers(f"One example, moved by elements of {group.title}", example_caption(group), plot))
     figures += _pictures(case, group, numbers)
     mine = [r for r in rows if r.group == group.title]
-    table = number_table(group)
-    return SectionView(
-        f"{anchor}-{_slug(group.key)}", f"Group {group.title}", mine, figures, [table] if table else [], captions.missing(group)
-    )
+    tables = [t for t in (example_table(group), number_table(group)) if t]
+    return SectionView(f"{anchor}-{_slug(group.key)}", f"Group {group.title}", mine, figures, tables, captions.missing(group))
 
 
 def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:

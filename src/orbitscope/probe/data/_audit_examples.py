@@ -66,7 +66,7 @@ def audit_examples(
     if law is None:
         verdict, why = UNDETERMINED, "Examples declare no convention that could be checked without their law; give `law`, the true map."
     elif floor < 0.5:
-        verdict, why = CONSISTENT, f"The law repeats y to {floor:.2g} of its size."
+        verdict, why = CONSISTENT, f"The law misses y by {floor:.2g} of its size."
     else:
         verdict, why = UNDETERMINED, f"The law misses y by {floor:.2g} of its size, so it says nothing about the symmetry."
     said = [said_of(verdict, r, floor, p, alpha, law=law is not None) for r, p in zip(residual, file.p_value, strict=True)]
