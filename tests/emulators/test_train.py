@@ -258,7 +258,7 @@ def test_models_that_cannot_be_trained_are_named(tmp_path, monkeypatch):
     ("data", "config", "words"),
     [
         (lambda: toy(times=1), TINY, "transition needs 2"),
-        (lambda: toy(trajectories=2), TINY, "3 trajectories"),
+        (lambda: toy(trajectories=2, times=4), TINY, "no room for 3 parts"),
         (lambda: toy(size=6), TINY.replace(overrides={"kernels": (3, 3, 3)}), "divisible by 4"),
         (lambda: toy(size=6), TINY.replace(model="vit", overrides={}), "divisible by"),
         (lambda: toy(), TINY.replace(overrides={"nonsense": 1}), "nonsense"),

@@ -227,8 +227,8 @@ def run_case(run: Run) -> dict[str, Any]:
 
 def tested_on(run: Run, trajectories: Trajectories) -> Trajectories:
     """The test trajectories, if the data have the shape of those that the run was trained on; else all of them."""
-    count = sum(len(part) for part in run.split.values())
-    return trajectories[run.split["test"]] if run.split.get("test") and count == len(trajectories) else trajectories
+    tested = run.part(trajectories)
+    return run.cut(trajectories) if tested is None else tested
 
 
 def _cases(

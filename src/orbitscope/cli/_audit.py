@@ -130,7 +130,8 @@ def _leakage(
     """Of this file and the others, or of the parts that a run made of this file; the run's normalisation and loss besides."""
     if len(splits) == 1 and splits[0].is_dir() and ((splits[0] / SIDECAR).exists() or any(splits[0].glob(f"*/{SIDECAR}"))):
         run = load_runs(splits[0], trust=trust)[0]
-        if sum(len(part) for part in run.split.values()) != len(trajectories):
+        trajectories = run.cut(trajectories)
+        if run.part(trajectories, "train") is None:
             raise OrbitscopeError(f"splits: the run in {splits[0]} was trained on another number of trajectories than {path} holds.")
         found = leakage(trajectories, run.split)
         used = Normalisation(run.model.mean.cpu(), run.model.scale.cpu(), trajectories.grid.ndim)

@@ -42,15 +42,16 @@ def transfer_to_file(
         if path is not None and path.exists() and not force:
             raise OrbitscopeError(f"out: {path} exists. Give another name, or --force to replace it.")
     last, whole = load_run(run, "last", trust=trust), load_words(data, options)
-    count = sum(len(part) for part in last.split.values())
-    if count != len(whole) or not last.split.get("test"):
+    trained, tested = last.part(whole, "train"), last.part(whole)
+    if trained is None or tested is None:
+        count = sum(len(part) for part in last.split.values())
         raise OrbitscopeError(
-            f"transfer: {run} was trained on {count} trajectories and {data} has {len(whole)}, so what was held out is not known. "
-            "Give the file that the run was trained on."
+            f"transfer: {run} was trained on {count} trajectories and {data} has {len(last.cut(whole))}, so what was held out is not "
+            "known. Give the file that the run was trained on."
         )
     with stages() as bars:
         found = transfer_test(
-            last.model, whole[last.split["train"]], whole[last.split["test"]], group, steps=steps, batch=batch,
+            last.model, trained, tested, group, steps=steps, batch=batch,
             optimiser=kept_optimiser(run, last.model, learning_rate=learning_rate, trust=trust),
             trajectories=trajectories, times=times, seed=seed,
             progress=lambda done, total: bars("transfer", done, total),

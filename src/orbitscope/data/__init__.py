@@ -15,6 +15,7 @@ from ._split import split_indices
 from ._stream import Stream, read_batches
 from ._trajectories import KEPT, Trajectories, kept
 from ._well_folder import save_well
+from ._windows import WINDOWS, split_windows, usual_window
 from ._writer import Writer
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Shard",
     "Source",
     "Stream",
+    "WINDOWS",
     "Trajectories",
     "Writer",
     "assemble",
@@ -46,4 +48,6 @@ __all__ = [
     "save",
     "save_well",
     "split_indices",
+    "split_windows",
+    "usual_window",
 ]

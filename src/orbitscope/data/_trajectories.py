@@ -14,7 +14,8 @@ from .._errors import OrbitscopeError
 from ..symmetry import Grid, Layout
 from ._lazy import Index, LazyArray, positions
 from ._memory import require_memory, size_text
-from ._split import split_indices
+from ._split import split_indices, time_ranges
+from ._windows import WINDOWS, cut, window_count
 
 KEPT = "kept_fields"
 """The entry of `provenance` that names the fields where not all of them were kept."""
@@ -184,6 +185,37 @@ class Trajectories:
     def split(self, fractions: Sequence[float] | str = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:
         """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`, or "pdegym"; see `split_indices`."""
         return tuple(self[index] for index in split_indices(self.trajectories, fractions, seed))
+
+    def split_times(self, fractions: Sequence[float] = (0.65, 0.05, 0.30), gap: int = 1) -> tuple["Trajectories", ...]:
+        """Parts (train, validation, test) of every trajectory in the order of time, with `gap` states left out between two parts.
+
+        For one long series, whose parts may not touch. Raises `OrbitscopeError` where the series is too short.
+
+        >>> data = Trajectories(torch.zeros(1, 20, 1, 4, 4), Layout.of("q"), Grid.square(4), 0.1)
+        >>> [part.times for part in data.split_times((0.5, 0.2, 0.3), gap=2)]
+        [8, 3, 5]
+        """
+        found = []
+        for start, stop in time_ranges(self.times, fractions, gap):
+            values = self.values.lazy(slice(None), slice(start, stop)) if isinstance(self.values, LazyArray) else self.values[:, start:stop]
+            found.append(self.replace(values=values, notes=(*self.notes, f"times: {start} to {stop - 1} of {self.times}")))
+        return tuple(found)
+
+    def windows(self, length: int, every: int | None = None) -> "Trajectories":
+        """Every series cut into windows of `length` states as trajectories, one beginning `every` states after the other; lazy if this is.
+
+        By default two neighbours share one state, so that each transition lies in exactly one window. `train` splits windows in the order
+        of time, with a gap.
+
+        >>> Trajectories(torch.zeros(1, 21, 1, 4, 4), Layout.of("q"), Grid.square(4), 0.1).windows(5).shape
+        (5, 5, 1, 4, 4)
+        """
+        every = max(1, length - 1) if every is None else every
+        per = window_count(self.times, length, every)
+        said = {"length": length, "every": every, "per_series": per}
+        note = f"windows: {per} of {length} states from each series, one beginning {every} after the other"
+        provenance = {**self.provenance, WINDOWS: said}
+        return self.replace(values=cut(self.values, length, every), provenance=provenance, notes=(*self.notes, note))
 
     def select(self, fields: str | Sequence[str]) -> "Trajectories":
         """Only these fields, in this order; the provenance says so. Raises `OrbitscopeError` for an unknown name.

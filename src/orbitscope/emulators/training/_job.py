@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..._errors import OrbitscopeError
-from ...data import LazyArray, Trajectories, load
+from ...data import WINDOWS, LazyArray, Trajectories, load
 from ...symmetry import Grid, Layout
 from ...training import ProgressOption, Reporter, TrainProgress, run_seeds
 from ...training.devices import job_folder, launch
@@ -49,6 +49,8 @@ def _pack(data: Trajectories, folder: Path) -> dict[str, Any]:
     about = {"layout": data.layout.to_dict(), "grid": data.grid.to_dict(), "dt": data.dt, "provenance": plain(data.provenance)}
     about["notes"] = list(data.notes)
     if isinstance(data.values, LazyArray):
+        if WINDOWS in data.provenance:
+            raise OrbitscopeError("devices: every process reads the file for itself, and would not cut it into windows. Give the series.")
         axes = {str(i): torch.from_numpy(np.ascontiguousarray(axis)) for i, axis in enumerate(data.values._axes)}
         save_file(axes, folder / "axes.safetensors")
         return {**about, "file": str(data.values.source.path)}

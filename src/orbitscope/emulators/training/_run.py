@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from ..._errors import OrbitscopeError
+from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
 from ...training.files import BEST, LAST, SIDECAR, load_weights, read_json, read_weights
 from ..networks import Emulator, build, models
@@ -37,6 +38,19 @@ class Run:
         test = self.metrics.get("test")
         result = f"test SMSE {test['smse']:.2e}, persistence {test['smse_persistence']:.2e}" if test else "unfinished"
         return f"{self.config.model} {self.config.preset} seed {self.seed}: {self.parameters:,} parameters, epoch {self.epoch}, {result}"
+
+    def cut(self, data: Trajectories) -> Trajectories:
+        """Data as this training numbered them: a series in the windows that it was trained on, others as they are."""
+        said = self.data.get("provenance", {}).get(WINDOWS)
+        if said is None or WINDOWS in data.provenance or data.times < int(said["length"]):
+            return data
+        return data.windows(int(said["length"]), int(said["every"]))
+
+    def part(self, data: Trajectories, name: str = "test") -> Trajectories | None:
+        """The trajectories (windows of a series) of a part of the split; None where the data have not as many as those trained on."""
+        numbered = self.cut(data)
+        count = (self.data.get("shape") or [sum(map(len, self.split.values()))])[0]
+        return numbered[self.split[name]] if self.split.get(name) and count == len(numbered) else None
 
 
 def load_run(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
-from ...data import Normalisation, Trajectories, split_indices
+from ...data import WINDOWS, Normalisation, Trajectories, split_indices, split_windows, usual_window
 from ...nn import relaxation_penalty, relaxed_layers
 from ...training import Augment, Task, check_trainable, derive, relative_l2, smse
 from ...training.files import plain
@@ -66,10 +66,8 @@ class EmulatorTask(Task):
                 f"train: `data` has {data.times} time{'s' * (data.times > 1)} per trajectory; a transition needs "
                 f"{config.frames + config.rollout} (`frames` {config.frames}, `rollout` {config.rollout}). Simulate more frames."
             )
-        split = {
-            part: index.tolist()
-            for part, index in zip(PARTS, split_indices(data.trajectories, config.split, config.split_seed), strict=True)
-        }
+        data = cut_series(data, config)
+        split = _split(data, config)
         if not split["train"]:
             raise OrbitscopeError(f"train: `split` {config.split} leaves no trajectory to train on out of {data.trajectories}.")
         augment = Augmentation.of(config.augment, data.layout, data.grid) if config.augment else None
@@ -185,6 +183,23 @@ class EmulatorTask(Task):
         error, persistence = metrics[part]["smse"], metrics[part]["smse_persistence"]
         gain = f"{persistence / error:.1f} times better" if error > 0 else "exact"
         return f"{title}: {part} SMSE {error:.2e}, persistence {persistence:.2e} ({gain}); {parameters:,} parameters; {folder}"
+
+
+def cut_series(data: Trajectories, config: TrainConfig) -> Trajectories:
+    """The data as they are split: fewer trajectories than parts are series, which are cut into windows."""
+    if WINDOWS in data.provenance or data.trajectories >= sum(f > 0 for f in config.split):
+        return data
+    return data.windows(*usual_window(data.times, config.frames + config.rollout))
+
+
+def _split(data: Trajectories, config: TrainConfig) -> dict[str, list[int]]:
+    """Trajectory numbers of the three parts; windows of a series in the order of time and apart."""
+    said = data.provenance.get(WINDOWS)
+    if said is None:
+        parts = split_indices(data.trajectories, config.split, config.split_seed)
+    else:
+        parts = split_windows(said, data.trajectories, config.split)
+    return {name: index.tolist() for name, index in zip(PARTS, parts, strict=True)}
 
 
 def _where_finite(values: Tensor) -> list[float | None]:
