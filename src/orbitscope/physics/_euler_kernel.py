@@ -311,8 +311,8 @@ def advance(state, dt, cfl, max_steps, n, scheme):
     speed = np.empty(ny, state.dtype)
     faces = np.empty((3, 4, ny + 1), state.dtype)
     old = np.empty_like(state)
-    left, steps = float(dt), 0
-    bad, top = primitive_rows(state, prim, 0, nx, speed, n)
+    left, steps, first = float(dt), 0, np.int64(0)  # a plain 0 is a type of its own to numba: what takes it would be compiled twice
+    bad, top = primitive_rows(state, prim, first, nx, speed, n)
     wrap(prim)
     if bad > 0 or not np.isfinite(top):
         return UNPHYSICAL, 0.0, steps
@@ -327,8 +327,8 @@ def advance(state, dt, cfl, max_steps, n, scheme):
             ax, ay = real(h) * n.inv_dx, real(h) * n.inv_dy
             for stage in range(3 if three else 2):
                 take = n.one if stage == 0 else (n.two_thirds if stage == 2 else (n.quarter if three else n.half))
-                stage_rows(old, state, prim, keep, 0, nx, faces, ax, ay, take, attempt > 0, n, scheme)
-                bad, top = primitive_rows(state, prim, 0, nx, speed, n)
+                stage_rows(old, state, prim, keep, first, nx, faces, ax, ay, take, attempt > 0, n, scheme)
+                bad, top = primitive_rows(state, prim, first, nx, speed, n)
                 wrap(prim)
                 good = bad == 0 and np.isfinite(top)
                 if not good:
@@ -343,7 +343,7 @@ def advance(state, dt, cfl, max_steps, n, scheme):
                 count *= 2.0
             attempt += 1
             state[:] = old
-            primitive_rows(state, prim, 0, nx, speed, n)
+            primitive_rows(state, prim, first, nx, speed, n)
             wrap(prim)
         left = left - h if count > 1.0 else 0.0
         steps += 1
