@@ -14,10 +14,10 @@ from ._reader import Candidate, Reader, reader_named, readers, register_reader
 from ._readers import Npz, PDEBenchReader, PDEgymReader, WellReader, ZarrArrays
 from ._trajectories import Trajectories
 from ._writer import COMPLETE
-from .foreign import FOREIGN, NetCDF, from_dataset
+from .foreign import FOREIGN, Matlab, NetCDF, from_dataset
 
 # In this order a file is tried: what names itself before what takes any HDF5 file.
-for _reader in (Npz, ZarrArrays, PDEBenchReader, PDEgymReader, WellReader, *FOREIGN):
+for _reader in (Matlab, Npz, ZarrArrays, PDEBenchReader, PDEgymReader, WellReader, *FOREIGN):
     register_reader(_reader, first=False)
 
 

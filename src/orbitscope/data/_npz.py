@@ -131,6 +131,12 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _arrays(path: Path, variable: str | list[str] | None) -> tuple[list[str], list[NDArray[Any]]]:
+    if path.suffix.lower() == ".npy":
+        try:
+            held = np.load(path, allow_pickle=False, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise OrbitscopeError(f"path: {path} is not one plain numpy array ({error}). Python objects are never unpickled.") from error
+        return [path.stem], _real(path, [path.stem], [held])
     try:
         with path.open("rb") as stream, zipfile.ZipFile(stream), np.load(stream, allow_pickle=False) as archive:
             names = list(archive.files)
@@ -144,10 +150,14 @@ def _arrays(path: Path, variable: str | list[str] | None) -> tuple[list[str], li
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         told = "it holds Python objects, which are never unpickled" if "pickle" in str(error).lower() else str(error)
         raise OrbitscopeError(f"path: {path} is not a plain numpy archive ({told}). Save numbers with numpy.savez.") from error
-    for name, array in zip(chosen, arrays, strict=True):
+    return chosen, _real(path, chosen, arrays)
+
+
+def _real(path: Path, names: list[str], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    for name, array in zip(names, arrays, strict=True):
         if array.dtype.kind not in "fiu":
             raise OrbitscopeError(f"variable: {name!r} of {path} has dtype {array.dtype}; expected real numbers.")
-    return chosen, [a.astype(np.float64 if a.dtype == np.float64 else np.float32, copy=False) for a in arrays]
+    return [a.astype(np.float64 if a.dtype == np.float64 else np.float32, copy=False) for a in arrays]
 
 
 def _ordered(path: Path, arrays: list[NDArray[Any]], axes: list[str], space: list[str]) -> tuple[NDArray[Any], list[str]]:

@@ -85,13 +85,13 @@ class Npz(Reader):
     axes: tuple[str, ...] | None = option(None, "the axes of the arrays, as they lie: trajectory,time,y,x", as_words)
 
     name: ClassVar[str] = "npz"
-    title: ClassVar[str] = "numpy .npz, with a .toml beside it or options"
+    title: ClassVar[str] = "numpy .npz and .npy, with a .toml beside it or options"
     lazy: ClassVar[bool] = False
 
     @classmethod
     def recognises(cls, found: Candidate) -> bool:
         """By the suffix."""
-        return found.suffix == ".npz"
+        return found.suffix in (".npz", ".npy")
 
     def read(self, path: Path) -> Trajectories:
         """Everything in memory."""

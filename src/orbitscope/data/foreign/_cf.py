@@ -136,7 +136,7 @@ class NetCDF(DatasetReader):
     @classmethod
     def recognises(cls, found: Candidate) -> bool:
         """Any HDF5 file; the other formats in HDF5 are asked before."""
-        return _is_hdf5(found)
+        return is_hdf5(found)
 
     def opened(self, path: Path) -> Opened:
         """The group that holds the variables: the one named, else the one in which all mapped variables lie ("run/u")."""
@@ -209,7 +209,8 @@ class ZarrDataset(DatasetReader):
         return found.path.is_dir() and any((found.path / n).exists() for n in ("zarr.json", ".zgroup", ".zmetadata"))
 
 
-def _is_hdf5(found: Candidate) -> bool:
+def is_hdf5(found: Candidate) -> bool:
+    """Whether a file is HDF5, also behind a block of the user's."""
     if not found.path.is_file():
         return False
     return bool(h5py.is_hdf5(str(found.path)))

@@ -122,7 +122,7 @@ def _fields(opened: Opened, names: list[str], wanted: Wanted, where: str, kind: 
 
 def _in_groups(opened: Opened) -> str:
     """What an HDF5 file holds below its root."""
-    if opened.memory is not None or opened.engine != "h5netcdf":
+    if opened.memory is not None or opened.build is not None or opened.engine != "h5netcdf":
         return "nothing with axes"
     with open_hdf5(opened.path) as file:
         return contents(file)

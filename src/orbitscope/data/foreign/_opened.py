@@ -35,6 +35,8 @@ class Opened:
     group: str | None = None
     prepare: Callable[[xr.Dataset], xr.Dataset] | None = None
     memory: xr.Dataset | None = None
+    build: Callable[[Path], xr.Dataset] | None = None
+    """What makes the dataset of a format that xarray has no engine for."""
     _held: xr.Dataset | None = field(default=None, repr=False)
     _pid: int = -1
     _stamp: tuple[int, int] | None = None
@@ -51,7 +53,7 @@ class Opened:
         if self._held is None or self._pid != os.getpid():
             if _stamp(self.path) != self._stamp:
                 raise OrbitscopeError(f"data: {self.path} changed or vanished after it was loaded. Load it again.")
-            found = open_raw(self.path, self.engine, self.group)
+            found = self.build(self.path) if self.build else open_raw(self.path, self.engine, self.group)
             self._held, self._pid = (self.prepare(found) if self.prepare else found), os.getpid()
         return self._held
 

@@ -105,7 +105,7 @@ class DatasetArray(Source):
 
     def _filter(self, variable: str) -> str:
         """What to install, where an HDF5 file is compressed with a filter that is not there."""
-        if self.opened.memory is not None or self.opened.engine != "h5netcdf":
+        if self.opened.memory is not None or self.opened.build is not None or self.opened.engine != "h5netcdf":
             return ""
         with open_hdf5(self.path) as file:
             stored = file.get(f"{self.opened.group or ''}/{variable}")
