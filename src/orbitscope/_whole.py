@@ -34,7 +34,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 def own_part(path: Path) -> Path:
     """A name beside `path` that no other process uses, and no other call of this one: NAME.<process>-<machine>-<random>.part."""
-    return path.with_name(f"{path.name}.{os.getpid()}-{_machine()}-{os.urandom(4).hex()}.part")
+    return path.with_name(f"{path.name}.{os.getpid()}-{machine()}-{os.urandom(4).hex()}.part")
 
 
 def remove_orphans(path: Path) -> None:
@@ -43,7 +43,7 @@ def remove_orphans(path: Path) -> None:
         if not part.name.startswith(f"{path.name}.") or not part.name.endswith(".part"):
             continue
         words = part.name.removeprefix(f"{path.name}.").removesuffix(".part").split("-")
-        if len(words) == 3 and words[0].isdecimal() and words[1] == _machine() and not alive(int(words[0])):
+        if len(words) == 3 and words[0].isdecimal() and words[1] == machine() and not alive(int(words[0])):
             with contextlib.suppress(OSError):
                 part.unlink()
 
@@ -59,5 +59,6 @@ def alive(process: int) -> bool:
     return True
 
 
-def _machine() -> str:
+def machine() -> str:
+    """A short name of this machine, for the names of files that only it may remove."""
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from .._errors import OrbitscopeError, reading
 from .._json import json_text
-from ..data import KEPT, Shard, Trajectories, Writer, folder_files, is_pattern, kept
+from ..data import KEPT, Shard, Trajectories, Writer, folder_files, holds, is_pattern, kept
 from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, scenario, scenarios, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
@@ -79,7 +79,11 @@ def simulate_to_file(
     if shard is not None:
         mine, stage = shard.indices(trajectories), f"{stage}, part {shard}"
         provenance["shard"] = shard.describe(trajectories)
-    with Writer(out, layout, solver.grid(resolution), t_end / (frames - 1), len(mine), frames, provenance, force=force) as writer:
+    described = (layout, solver.grid(resolution), t_end / (frames - 1), len(mine), frames, provenance)
+    if not force and holds(out, *described):  # the same command again: there is nothing left to do
+        Console(stderr=True).print(f"{out} is there already, made with the same settings", highlight=False, soft_wrap=True)
+        return Path(out)
+    with Writer(out, *described, force=force) as writer:
         missing = [mine[i] for i in writer.missing]
         done = len(mine) - len(missing)
         for indices, values in simulate(plan, indices=missing, **options):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._parent import end_with_parent
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -72,6 +74,7 @@ def _start(channel: Any) -> None:
     import torch
 
     _channel = channel
+    end_with_parent()
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
 

@@ -1,10 +1,8 @@
 """The entry point: finds the verb, reads flags and TOML into its settings, runs it, turns mistakes into exit codes."""
 
-import dataclasses
 import inspect
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,20 +78,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output went away (| head): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError as error:
+        errors.print(f"[bold red]error[/]: there is not enough memory ({escape(str(error)) or 'refused by the system'}).", highlight=False)
+        return 2
+    except OSError as error:  # names that the system does not take, folders that nobody may read
+        errors.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 2
     except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
         return stop.code if isinstance(stop.code, int) else 2
 
 
 def _parse(verb: str, args: list[str]) -> Any:
     from . import _verbs
+    from ._settings import defaults, refuse_nonfinite
 
     cls = _verbs.BY_NAME[verb]
     args, config = _take_config(args)
-    default = _defaults(cls, config) if config else None
+    default = defaults(cls, config) if config else None
     kwargs = {} if default is None else {"default": default}
     config_words = "Settings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
     words = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{config_words}"
-    return tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
+    found = tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
+    return refuse_nonfinite(found)
 
 
 def _take_config(args: list[str]) -> tuple[list[str], Path | None]:
@@ -110,28 +116,3 @@ def _take_config(args: list[str]) -> tuple[list[str], Path | None]:
         else:
             rest.append(item)
     return rest, Path(found) if found else None
-
-
-def _defaults(cls: type, path: Path) -> Any:
-    """Settings of a verb from a TOML file with the same names as its flags; flags given beside it win."""
-    try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise OrbitscopeError(f"--config: there is no file {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise OrbitscopeError(f"--config: {path} is not a TOML file: {error}") from error
-    from ._words import to_words
-
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    values = {}
-    for name, value in table.items():
-        key = name.replace("-", "_")
-        if key not in known:
-            raise OrbitscopeError(f"--config: {path} sets {name!r}, which is no setting here. Known: {', '.join(sorted(known))}.")
-        if isinstance(value, dict | list):
-            values[key] = to_words(value) if isinstance(value, dict) else tuple(value)
-        else:
-            values[key] = Path(value) if "Path" in str(known[key].type) else value
-    required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
-    missing = {name: tyro.MISSING for name in required if name not in values}
-    return cls(**missing, **values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import OrbitscopeError
 from .._json import json_text
+from .._lock import locked
 from .._whole import write_whole
 from ._cases import Case, default_workers, run_all
 
@@ -48,6 +49,11 @@ class Quickstart:
     """Throw away what `out` holds from other settings."""
 
     def run(self) -> int:
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.out):
+            return self._run()
+
+    def _run(self) -> int:
         from rich.console import Console
 
         from ..probe import command, machine, open_probe

@@ -16,6 +16,8 @@ def parse_words(words: Sequence[str], flag: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for word in words:
+        if len(word) > 10_000:
+            raise OrbitscopeError(f"{flag}: {word[:40]!r}... is longer than 10,000 letters.")
         name, equals, value = word.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
@@ -27,7 +29,7 @@ def parse_words(words: Sequence[str], flag: str) -> dict[str, Any]:
         except KeyError:
             try:
                 found[name] = ast.literal_eval(value)
-            except (ValueError, SyntaxError):
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last two: thousands of signs or brackets
                 found[name] = value
     return found
 

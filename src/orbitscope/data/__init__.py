@@ -1,6 +1,6 @@
 """Trajectories in memory and on disk: reading, writing, splitting and normalising them without breaking a symmetry."""
 
-from ._check import FileCheck, check
+from ._check import FileCheck, check, holds
 from ._examples import Examples
 from ._hdf5 import open_hdf5
 from ._lazy import LazyArray, Source
@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "files_of",
     "folder_files",
+    "holds",
     "is_pattern",
     "kept",
     "load",

@@ -1,21 +1,24 @@
 """Finding damage: the stored bytes of every trajectory and every state against their checksums."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError, reading
+from ..symmetry import Grid, Layout
 from ._format import FileSpec, Format
 from ._formats import FORMATS
 from ._hdf5 import dataset, open_hdf5
 from ._lazy import LazyArray
 from ._load import load
 from ._sums import CHECKSUMS, Watch, checksum, frame_sums, trajectory_sums
+from ._writer import settled, spec_of
 
 _PIECE_BYTES = 32 * 2**20
 
@@ -139,3 +142,16 @@ def description(file: h5py.File) -> tuple[Format, FileSpec]:
 def stored(file: h5py.File, form: Format, spec: FileSpec, index: int) -> dict[str, NDArray[Any]]:
     """One trajectory as it lies in the file."""
     return {name: dataset(file, name)[index] for name in form.variables(spec)}
+
+
+def holds(path: Path, layout: Layout, grid: Grid, dt: float, trajectories: int, times: int, provenance: Mapping[str, Any]) -> bool:
+    """Whether a finished file is the one that a `Writer` with these arguments would have made."""
+    if not path.is_file():
+        return False
+    try:
+        found = load(path)
+    except OrbitscopeError:
+        return False
+    mine = spec_of(layout, grid, dt, trajectories, times, dict(provenance), torch.float32)
+    theirs = spec_of(found.layout, found.grid, found.dt, found.trajectories, found.times, found.provenance, torch.float32)
+    return settled(mine) == settled(theirs)

@@ -46,9 +46,9 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """From "3/16"."""
-        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+        match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
         if not match:
-            raise OrbitscopeError(f"shard: expected K/N such as 3/16, got {text!r}.")
+            raise OrbitscopeError(f"shard: expected K/N such as 3/16, got {text[:40]!r}.")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

@@ -71,7 +71,7 @@ class Writer:
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self.force, self.signs = force, signs
-        self.spec = _spec(layout, grid, dt, trajectories, times, provenance or {}, dtype)
+        self.spec = spec_of(layout, grid, dt, trajectories, times, provenance or {}, dtype)
         self.format = format_for(self.path, format)
         # A save that cannot be resumed has a name of its own, so that its leftovers are never mistaken for a run to go on with.
         self.part = self.path.with_name(self.path.name + (".part" if resume else ".save.part"))
@@ -205,9 +205,7 @@ class Writer:
             )
 
     def _settings(self) -> dict[str, Any]:
-        settings = {**self.spec.settings(), "format": self.format.name}
-        settings["provenance"] = {k: v for k, v in settings["provenance"].items() if k not in _VOLATILE}
-        return settings
+        return {**settled(self.spec), "format": self.format.name}
 
     def _create(self) -> h5py.File:
         free = shutil.disk_usage(self.part.parent).free
@@ -288,6 +286,12 @@ class Writer:
         raise OrbitscopeError(f"path: {self.path} was not written, {reason}.{left} Make room and run the same command again.") from error
 
 
+def settled(spec: FileSpec) -> dict[str, Any]:
+    """The settings of a file without what differs from call to call."""
+    settings = spec.settings()
+    return {**settings, "provenance": {k: v for k, v in settings["provenance"].items() if k not in _VOLATILE}}
+
+
 def reserve(path: Path, size: int) -> None:
     """Take `size` bytes of disk for a file (made if need be) where the system can; raises OSError where the disk has less."""
     with path.open("ab") as stream:
@@ -295,7 +299,7 @@ def reserve(path: Path, size: int) -> None:
             os.posix_fallocate(stream.fileno(), 0, size)
 
 
-def _spec(
+def spec_of(
     layout: Layout,
     grid: Grid,
     dt: float,

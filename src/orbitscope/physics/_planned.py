@@ -1,5 +1,6 @@
 """A scenario and its equation with other parameters than the defaults."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ def fitted(given: Mapping[str, Any], known: Mapping[str, Any], flag: str, owner:
 
 def _fit(value: Any, like: Any, what: str) -> Any:
     """`value` as the kind of `like`."""
+    if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) >= 2**63):
+        raise OrbitscopeError(f"{what}: expected a finite number (default {like}), got {str(value)[:24]}.")
     if isinstance(like, bool) or like is None or value is None:
         good, made = like is None or value is None or isinstance(value, bool), value
     elif isinstance(like, float):

@@ -1,6 +1,7 @@
 """Products of groups with independent parts, and finite samples of infinite groups."""
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 from .._errors import OrbitscopeError
 from ._element import E, is_element, require_alike
 from ._group import FiniteGroup, Group
+from ._limits import few_elements
 
 
 @dataclass(frozen=True, repr=False)
@@ -160,7 +162,10 @@ def times(*groups: Group[Any]) -> FiniteProduct | DirectProduct:
     factors = tuple(f for g in groups for f in getattr(g, "factors", (g,)))
     if len(factors) < 2:
         raise OrbitscopeError(f"times: needs two groups or more, got {[g.name for g in factors]}.")
-    return FiniteProduct(factors) if all(g.finite for g in factors) else DirectProduct(factors)
+    if not all(g.finite for g in factors):
+        return DirectProduct(factors)
+    few_elements(math.prod(len(g) for g in factors), "times")
+    return FiniteProduct(factors)
 
 
 def sampled(group: Group[E], count: int) -> Sampled[E]:
@@ -175,6 +180,7 @@ def sampled(group: Group[E], count: int) -> Sampled[E]:
         raise OrbitscopeError(f"sampled: {group.name} is a list of elements already. Choose some by `probes(count)`.")
     if count < 1:
         raise OrbitscopeError(f"sampled: `count` should be at least 1, got {count}.")
+    few_elements(count, "sampled")
     return Sampled(group, count)
 
 

@@ -1,5 +1,6 @@
 """Where the values of a state sit in space."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -29,15 +30,21 @@ class Grid:
     centring: Centring = "cell"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        object.__setattr__(self, "extent", tuple(float(e) for e in self.extent))
-        object.__setattr__(self, "boundary", tuple(self.boundary))
+        try:
+            object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+            object.__setattr__(self, "extent", tuple(float(e) for e in self.extent))
+            object.__setattr__(self, "boundary", tuple(self.boundary))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise OrbitscopeError(
+                "Grid: `shape` should be whole numbers, `extent` numbers and `boundary` words, one per axis, got "
+                f"{self.shape!r}, {self.extent!r}, {self.boundary!r}."
+            ) from error
         if not len(self.shape) == len(self.extent) == len(self.boundary):
             raise OrbitscopeError(
                 f"Grid: `shape`, `extent` and `boundary` need one entry per axis, got {self.shape}, {self.extent}, {self.boundary}."
             )
-        if min(self.shape, default=0) < 1 or min(self.extent, default=0) <= 0:
-            raise OrbitscopeError(f"Grid: `shape` and `extent` must be positive, got {self.shape} and {self.extent}.")
+        if min(self.shape, default=0) < 1 or not all(math.isfinite(e) and e > 0 for e in self.extent):
+            raise OrbitscopeError(f"Grid: `shape` and `extent` must be positive and finite, got {self.shape} and {self.extent}.")
         if any(b not in get_args(Boundary) for b in self.boundary) or self.centring not in get_args(Centring):
             raise OrbitscopeError(
                 f"Grid: `boundary` entries are one of {get_args(Boundary)} and `centring` one of {get_args(Centring)}, "
@@ -96,7 +103,9 @@ class Grid:
         """The inverse of `to_dict`."""
         try:
             return cls(tuple(data["shape"]), tuple(data["extent"]), tuple(data["boundary"]), data.get("centring", "cell"))
-        except (KeyError, TypeError) as error:
+        except OrbitscopeError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise OrbitscopeError(f"Grid: not a grid description ({error!r}): {data!r}.") from error
 
     def __str__(self) -> str:

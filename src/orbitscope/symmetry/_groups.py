@@ -10,6 +10,7 @@ import numpy as np
 from .._errors import OrbitscopeError
 from ._group import FiniteGroup, Group
 from ._isometry import Isometry, Matrix
+from ._limits import few_elements
 from ._permutation import Permutation
 
 
@@ -75,6 +76,7 @@ def product(first: Group, second: Group) -> Group:
     >>> len(product(dihedral(4), product(translations(3, 0), translations(3, 1))))
     72
     """
+    few_elements(len(first) * len(second), "product")
     pairs = [(a, b) for a in first for b in second]
     elements = [(a @ b).named(_joint_name(first, second, a, b)) for a, b in pairs]
     name = f"{first.name}*{second.name}"
@@ -149,3 +151,4 @@ def _joint_name(first: Group, second: Group, a: Isometry, b: Isometry) -> str:
 def _positive(function: str, argument: str, value: int) -> None:
     if value < 1:
         raise OrbitscopeError(f"{function}: `{argument}` must be at least 1, got {value}.")
+    few_elements(2 * value if function == "dihedral" else value, function)

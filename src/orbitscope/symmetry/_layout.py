@@ -54,14 +54,18 @@ class Layout:
             raise OrbitscopeError("Layout: `fields` is empty; a state needs at least one field.")
         if len(set(names)) != len(names):
             raise OrbitscopeError(f"Layout: field names must differ, got {names}.")
-        if self.ndim < 1:
-            raise OrbitscopeError(f"Layout: `ndim` must be at least 1, got {self.ndim}.")
+        if not 1 <= self.ndim <= 64:
+            raise OrbitscopeError(f"Layout: `ndim` must be 1 .. 64, got {self.ndim}.")
+        if sum(self.sizes) > 2**16:
+            raise OrbitscopeError(f"Layout: {sum(self.sizes):,} channels are more than {2**16:,}. Is a number mistyped?")
 
     @classmethod
     def of(cls, *specs: str, ndim: int = 2) -> "Layout":
         """From words: `"name:representation"` or `"name:representation:unit"`; the representation defaults to scalar."""
         fields = []
         for spec in specs:
+            if not isinstance(spec, str):
+                raise OrbitscopeError(f"Layout: expected words such as 'velocity:vector', got {spec!r}.")
             name, rep, unit, *_ = [*_COLON.split(spec.strip()), "", ""][:3]
             fields.append(Field(name, representation(rep or "scalar"), unit or "1"))
         return cls(tuple(fields), ndim)
@@ -136,7 +140,9 @@ class Layout:
         try:
             fields = tuple(Field(f["name"], representation(f["representation"]), f.get("unit", "1")) for f in data["fields"])
             return cls(fields, int(data.get("ndim", 2)))
-        except (KeyError, TypeError) as error:
+        except OrbitscopeError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise OrbitscopeError(f"Layout: not a layout description ({error!r}): {data!r}.") from error
 
     def __str__(self) -> str:

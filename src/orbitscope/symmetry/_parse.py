@@ -1,5 +1,6 @@
 """How words name groups."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from ._frames import boosts, scalings
 from ._group import Group
 from ._groups import cyclic, dihedral, octahedral, product, rotations, rotations_reflections, symmetric, translations
 from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special_euclidean, special_orthogonal
+from ._limits import SIZE, readable
 from ._presented import braid, free, parse_presentation
 
 _PLAIN: dict[str, Callable[[int], Group[Any]]] = {
@@ -44,6 +46,7 @@ def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | Non
     >>> parse_group("so3/24"), parse_group("se3 x s3"), parse_group("b3")
     (SO(3)/24 (24 elements), SE(3) x S3, B3)
     """
+    readable(words, "group")
     if ndim is None:
         ndim = 2 if isinstance(points, int) else len(points)
     per_axis = (points,) * ndim if isinstance(points, int) else tuple(points)
@@ -95,6 +98,10 @@ def _boxless(word: str, whole: str) -> Group[Any] | None:
 
 
 def _infinite(base: str, numbers: list[float]) -> Group[Any] | None:
+    if not all(map(math.isfinite, numbers)) or max(map(abs, numbers), default=0) > 1e9:
+        raise OrbitscopeError(f"group: the range of {base!r} should be finite numbers, got {numbers}.")
+    if any(int(size) > SIZE for size in re.findall(r"\d+", base)):
+        raise OrbitscopeError(f"group: {base!r} is larger than {SIZE}, the largest size of matrices and words here.")
     if len(numbers) > 1 and not base.startswith(("boosts", "scalings")):
         return None
     scale = {"scale": numbers[0]} if numbers else {}

@@ -6,6 +6,7 @@ from .._errors import OrbitscopeError
 from ._combined import DirectSum, Stack, TensorProduct
 from ._group import Group
 from ._irreps import irrep
+from ._limits import readable
 from ._parse import parse_group
 from ._regular import PermutationRepresentation, Regular
 from ._representation import REGISTRY, Representation
@@ -32,7 +33,7 @@ def representation(name: str | Representation, group: Group | str | None = None)
     if isinstance(name, Representation):
         return name
     group = parse_group(group) if isinstance(group, str) else group
-    word = name.strip()
+    word = readable(name, "representation").strip()
     if len(terms := _split(word, " + ")) > 1:
         return DirectSum(tuple(representation(t, group) for t in terms))
     if len(factors := _split(word, " x ")) > 1:

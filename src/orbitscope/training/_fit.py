@@ -108,11 +108,14 @@ def fit(
     folders = {seed: Path(out)}
     peers = Peers(make_fabric(config) if config.devices > 1 else None)
     peers.decide(lambda: check_folder(Path(out), folders), "looking at `out`")
-    missing = peers.decide(
-        lambda: unfinished(folders, task.config, FitConfig().to_dict(), task.fingerprint, force=force), "looking for what is finished"
-    )
-    if missing:
-        run_seeds(task, folders, missing, progress, tensorboard, on_epoch)
+
+    def left(force: bool) -> list[int]:
+        look = lambda: unfinished(folders, task.config, FitConfig().to_dict(), task.fingerprint, force=force)  # noqa: E731
+        return peers.decide(look, "looking for what is finished")
+
+    if force or left(False):  # else nothing is written, and no lock needed on what may be read-only
+        with peers.writing(Path(out)):
+            run_seeds(task, folders, left(force), progress, tensorboard, on_epoch)
     return load_fit(out, task.model(seed).to(where))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .._errors import OrbitscopeError
+from .._errors import OrbitscopeError, reading
 from .._seed import derive
 from ..symmetry import State, called
 from ._progress import TrainProgress
@@ -220,8 +220,24 @@ class Trainer:
             return
         state = read_state(self.out / STATE)
         load_weights(self.bare, state["model"], str(self.out / STATE))
-        self.optimiser.load_state_dict(state["optimiser"])
+        with reading(self.out / STATE, "out", "Train again with force=True."):
+            self._check_optimiser(state["optimiser"])
+            self.optimiser.load_state_dict(state["optimiser"])
         self.at = _Progressed(state["epoch"], state["best"], state["best_epoch"], list(state["history"]))
+
+    def _check_optimiser(self, state: dict[str, Any]) -> None:
+        """Raise where the moments of a state are not those of this model's parameters; torch would take them, and fail in a step."""
+        shapes = [p.shape for group in self.optimiser.param_groups for p in group["params"]]
+        for index, moments in state["state"].items():
+            for name in ("exp_avg", "exp_avg_sq"):
+                if moments[name].shape != shapes[index]:
+                    raise ValueError(f"{name} of parameter {index} has shape {list(moments[name].shape)}")
+        fresh = self.optimiser.state_dict()["param_groups"]
+        for mine, theirs in zip(fresh, state["param_groups"], strict=True):
+            for name, value in mine.items():
+                number = isinstance(value, int | float)
+                if not isinstance(theirs[name], int | float if number else type(value)):
+                    raise ValueError(f"its setting {name!r} is {theirs[name]!r}")
 
     def _finish(self) -> None:
         if not self.at.best_epoch:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..._errors import OrbitscopeError
+from ..._errors import OrbitscopeError, reading
 from ...training.files import STATE, read_state
 from ._run import load_run
 
@@ -20,6 +20,11 @@ def second_moments(path: str | Path, *, trust: bool | str = False) -> tuple[dict
     model = load_run(path, "last", trust=trust).model
     if not (path / STATE).exists():
         raise OrbitscopeError(f"run: {path} has no {STATE}, with the optimiser's moments. Train it again, or take another metric.")
+    with reading(path / STATE, "run", "Train it again with force=True."):
+        return _moments(path, model)
+
+
+def _moments(path: Path, model: nn.Module) -> tuple[dict[str, Tensor], float]:
     optimiser = read_state(path / STATE)["optimiser"]
     group, state = optimiser["param_groups"][0], optimiser["state"]
     found = {}
@@ -51,7 +56,8 @@ def kept_optimiser(
     if mine != own:
         raise OrbitscopeError(f"kept_optimiser: `model` should be the last weights of {path}; it has other parameters.")
     found = torch.optim.AdamW(model.parameters())
-    found.load_state_dict(state)
+    with reading(path / STATE, "run", "Train it again with force=True."):
+        found.load_state_dict(state)
     for group in found.param_groups:
         if learning_rate is not None or not float(group["lr"]) > 0:
             group["lr"] = run.config.learning_rate if learning_rate is None else learning_rate

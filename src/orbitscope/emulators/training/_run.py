@@ -6,12 +6,17 @@ from typing import Any, Literal
 
 import torch
 
-from ..._errors import OrbitscopeError
+from ..._errors import OrbitscopeError, reading
 from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
-from ...training.files import BEST, LAST, SIDECAR, load_weights, read_json, read_weights
+from ...training.files import BEST, LAST, SIDECAR, entries, load_weights, read_json, read_weights
 from ..networks import Emulator, build, models
 from ._config import TrainConfig
+
+_ENTRIES = {
+    "config": dict, "layout": dict, "grid": dict, "dt": (int, float), "normalisation": dict, "epoch": int, "finished": bool,
+    "metrics": dict, "history": list, "split": dict, "parameters": int, "seed": int, "versions": dict, "data": dict,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +80,17 @@ def load_run(
         raise OrbitscopeError(
             f"load_run: {path} holds {len(seeds)} seeds ({', '.join(s.name for s in seeds[:4])}); give one, or use load_runs."
         )
-    kept = read_json(path / SIDECAR)
-    try:
+    sidecar, advice = path / SIDECAR, "Train again with force=True, or copy the folder again."
+    with reading(sidecar, "run", advice):
+        kept = entries(read_json(sidecar), sidecar, _ENTRIES, advice)
+        for part, measured in kept["metrics"].items():
+            entries(measured, sidecar, {"smse": (int, float), "smse_persistence": (int, float)}, f"It belongs to {part!r}. {advice}")
+        for epoch in kept["history"]:
+            entries(epoch, sidecar, dict.fromkeys(("epoch", "train", "validation", "seconds"), (int, float)), advice)
+        for part, numbers in kept["split"].items():
+            if not isinstance(numbers, list) or not all(isinstance(n, int) for n in numbers):
+                raise OrbitscopeError(f"run: {sidecar}: the split {part!r} should list numbers of trajectories. {advice}")
         return _assemble(path, kept, _weights_file(path, weights), torch.device(device), trust)
-    except (KeyError, TypeError) as error:
-        raise OrbitscopeError(f"run: {path / SIDECAR} is not the sidecar of a run ({error!r}).") from error
 
 
 def load_runs(

@@ -32,7 +32,8 @@ def train(
     `on_epoch(seed, epoch, model)` is called after every epoch that is trained here, and before the first one with epoch 0: look at the
     model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
 
-    Raises `OrbitscopeError` for an `out` that holds another training or other files (unless `force`, which removes that training), data
+    Raises `OrbitscopeError` for an `out` that another process is training in (naming it), that holds another training or other files
+    (unless `force`, which removes that training), data
     that the model cannot take or that hold a NaN (named by its place, before anything is removed), a loss that is not finite, in a step
     or on the validation or test part, and, with several devices, a process that gives no sign of life for a minute. What was saved
     stays.
@@ -49,15 +50,21 @@ def train(
     peers = Peers(make_fabric(config) if theirs else None)
     peers.decide(lambda: check_folder(out, folders), "looking at `out`")
     task = EmulatorTask.of(data, config)  # before anything is removed
-    missing = peers.decide(
-        lambda: unfinished(folders, task.config, TrainConfig().to_dict(), task.fingerprint, force=force), "looking for what is finished"
-    )
-    if missing:
-        task.model(missing[0])  # raises here, before any process or file, where the model does not fit the data
-        if config.devices > 1 and not theirs:
+
+    def left(force: bool) -> list[int]:
+        look = lambda: unfinished(folders, task.config, TrainConfig().to_dict(), task.fingerprint, force=force)  # noqa: E731
+        return peers.decide(look, "looking for what is finished")
+
+    if not force and not left(False):  # nothing to write, and no lock on what may be read-only
+        return out
+    with peers.writing(out):
+        missing = left(force)
+        if missing:
+            task.model(missing[0])  # raises here, before any process or file, where the model does not fit the data
+        if missing and config.devices > 1 and not theirs:
             launch_training(data, config, out, missing, progress, tensorboard)
             for seed in missing:
                 say_summary(Reporter(progress, ""), task, folders[seed], seed)
-        else:
+        elif missing:
             run_seeds(task, folders, missing, progress, tensorboard, on_epoch)
     return out

@@ -65,7 +65,10 @@ def memory_bytes(text: str | int) -> int:
     found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text).lower())
     if not found or found[2] not in _UNITS or found[1].count(".") > 1 or found[1] == ".":
         raise OrbitscopeError(f"memory: expected a size such as 4GiB or 500MB, got {text!r}.")
-    return int(float(found[1]) * _UNITS[found[2]])
+    size = float(found[1]) * _UNITS[found[2]]
+    if not 0 < size < 2**63:
+        raise OrbitscopeError(f"memory: {str(text)[:40]} is no size of a memory. Say one such as 4GiB.")
+    return int(size)
 
 
 def plan_influence(

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,8 @@ import torch
 
 from ..._errors import OrbitscopeError
 from ..._json import json_text
+from ..._parent import end_with_parent
+from ..._whole import alive, machine
 from .._progress import Reporter, TrainProgress
 from ..files import read_json, write_json
 from . import _pulse as pulse
@@ -36,13 +39,35 @@ Run = Callable[[dict[str, Any], Path, Callable[[TrainProgress], None]], None]
 
 @contextlib.contextmanager
 def job_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` for what is handed to the processes; it goes when they have ended."""
+    """A folder beside `out` for what is handed to the processes; it goes when they have ended, or when the next training starts here."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".launch-", dir=out.parent))
+    for left in out.parent.glob(".launch-*-*-*"):
+        _, process, place, *_ = left.name.removeprefix(".").split("-")
+        if place == machine() and process.isdecimal() and not alive(int(process)):  # its process was killed
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".launch-{os.getpid()}-{machine()}-", dir=out.parent))
     try:
-        yield folder
+        with _stoppable():
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Within the block SIGTERM ends the program in order, as Ctrl-C does; where it cannot be caught (a thread), nothing is changed."""
+
+    def stop_now(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop_now)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def launch(worker: str, folder: Path, job: Mapping[str, Any], count: int, out: Path, reporter: Reporter) -> None:
@@ -63,6 +88,7 @@ def launch(worker: str, folder: Path, job: Mapping[str, Any], count: int, out: P
 
 def work(folder: Path, rank: int, run: Run) -> int:
     """One process of a launch; returns its exit code."""
+    end_with_parent()
     pulse.start(folder, rank)
     job = read_json(folder / _JOB)
     sys.path[:] = [*sys.path, *(p for p in job["path"] if p not in sys.path)]

@@ -4,13 +4,16 @@ A file, a clock, a signal, an error or a NaN may be there for one process and no
 into an exchange that the other never enters, and both would wait. So one process decides and tells, or all vote.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from ..._lock import Lock
 from . import _pulse as pulse
 
 if TYPE_CHECKING:
@@ -42,6 +45,22 @@ class Peers:
         if refused is not None:
             raise OrbitscopeError(refused)
         return answer  # pyright: ignore[reportReturnType]
+
+    @contextlib.contextmanager
+    def writing(self, path: Path) -> Iterator[None]:
+        """The lock on `path` for the length of a block, taken by the first process; refused in all where another training holds it."""
+        held: list[Lock] = []
+
+        def take() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.append(Lock(path))
+
+        self.decide(take, "locking the folder")
+        try:
+            yield
+        finally:
+            for lock in held:
+                lock.release()
 
     def sum(self, value: Tensor, words: str) -> Tensor:
         """The sum over all processes, the same bits in each."""

@@ -49,7 +49,8 @@ def _finished(folder: Path, config: dict[str, Any], defaults: dict[str, Any], fi
     """Whether the run there is complete; raises where it is another one."""
     if not (folder / files.SIDECAR).exists():
         return False
-    kept = files.read_json(folder / files.SIDECAR)
+    path = folder / files.SIDECAR
+    kept = files.entries(files.read_json(path), path, {"config": dict, "data": dict, "finished": bool}, "Train again with force=True.")
     was = {**defaults, **kept.get("config", {})}
     changed = [name for name in config if was.get(name) != config[name]]
     if changed:
