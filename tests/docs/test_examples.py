@@ -84,3 +84,11 @@ def test_every_example_is_tested():
         "own_model",
         "policy",
     ]
+
+
+def test_the_table_of_formats_is_that_of_the_readers():
+    """After a change of readers: .venv/bin/python docs/make_formats.py"""
+    source = ROOT / "docs" / "make_formats.py"
+    scope = {"__name__": "make_formats", "__file__": str(source)}
+    exec(compile(source.read_text(encoding="utf-8"), str(source), "exec"), scope)
+    assert scope["page"]() == scope["PAGE"].read_text(encoding="utf-8")

@@ -117,8 +117,8 @@ class Info:
     path: Positional[Path]
     """File or folder."""
     load: tuple[str, ...] = ()
-    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
-    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     check: bool = False
     """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
 
@@ -192,8 +192,8 @@ class View:
     fps: float = 8.0
     """Pictures per second of the animation."""
     load: tuple[str, ...] = ()
-    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
-    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     force: bool = False
     """Replace existing files."""
 

@@ -64,8 +64,8 @@ class Train:
     keep: Literal["best", "all"] = "best"
     """all: also the weights after every epoch."""
     load: tuple[str, ...] = ()
-    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
-    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     force: bool = False
     """Replace an existing run."""
 
@@ -120,8 +120,8 @@ class Audit:
     choose: str | None = None
     """With --fix: the name of one reading, where several fit alike."""
     load: tuple[str, ...] = ()
-    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
-    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     trust: bool = False
     """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False
@@ -188,8 +188,8 @@ class Probe:
     device: Device = "auto"
     """auto: a GPU where there is one."""
     load: tuple[str, ...] = ()
-    """How to read the file, such as land=0 box=-30,-28,40,41 depth=1 (ocean), tracer=true, variable=solution, dt=0.1,
-    layout=density,velocity:vector, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]."""
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     trust: bool = False
     """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
     force: bool = False

@@ -109,7 +109,7 @@ def as_box(value: Any) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Reader(ABC):
-    """A file format that can be read. Its fields are its options; every reader has these five.
+    """A file format that can be read. Its fields are its options; every reader has these six.
 
     A reader of your own is a frozen dataclass with `name`, `title`, `recognises` and `read`; pass an instance, `load(path, format=mine)`,
     or make it known by `register_reader`. `load` sets the options that its caller names, and refuses those that the reader lacks.
@@ -117,6 +117,7 @@ class Reader(ABC):
     - `layout`: which channel holds what, where the file does not say, or to overrule it.
     - `grid`: the whole grid; `extent` and `boundary` (per axis) declare its size and its edges alone.
     - `dt`: time between two stored states.
+    - `window`: cuts long series, see `Trajectories.windows`.
     """
 
     layout: Layout | None = option(None, "fields with their representations, such as density,velocity:vector,pressure", as_layout)
@@ -124,6 +125,7 @@ class Reader(ABC):
     dt: float | None = option(None, "time between two stored states", as_number)
     extent: tuple[float, ...] | None = option(None, "size of the box, one number per axis", as_numbers)
     boundary: tuple[str, ...] | None = option(None, "periodic, wall or open, one word per axis", as_words)
+    window: int | None = option(None, "cut every series into windows of so many states, as trajectories", as_integer)
 
     name: ClassVar[str]
     """By which `load(path, format=name)` finds it."""
@@ -180,7 +182,11 @@ class Reader(ABC):
         return cls(**values)
 
     def sized(self, data: Trajectories) -> Trajectories:
-        """The trajectories with `extent` and `boundary` as the caller declares them."""
+        """The trajectories with `extent`, `boundary` and `window` as the caller declares them."""
+        data = self._boxed(data)
+        return data if self.window is None else data.windows(self.window)
+
+    def _boxed(self, data: Trajectories) -> Trajectories:
         if self.extent is None and self.boundary is None:
             return data
         extent, boundary = self.extent or data.grid.extent, self.boundary or data.grid.boundary

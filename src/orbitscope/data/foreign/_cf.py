@@ -120,7 +120,7 @@ def from_dataset(dataset: xr.Dataset, options: Mapping[str, Any]) -> Trajectorie
     source = dataset.encoding.get("source")
     opened = Opened(Path(source) if isinstance(source, str) else Path("an xarray.Dataset"), memory=dataset)
     part = part_of(opened, reader.wanted(opened), "the dataset", "xarray.Dataset", reader.edges)
-    return finished(part, reader.dt, "the dataset")
+    return reader.sized(finished(part, reader.dt, "the dataset"))
 
 
 _COPERNICUS = (("time",), ("depth",), ("latitude", "lat"), ("longitude", "lon"))

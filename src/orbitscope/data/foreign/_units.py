@@ -1,5 +1,6 @@
 """Units of files into units of a layout, by pint with the symbols of CF (udunits)."""
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,8 @@ def conversion(stored: str, wanted: str, who: str) -> tuple[float, float]:
 
     Raises `OrbitscopeError` where the two are different quantities, or one is no unit that pint knows.
 
+    >>> seconds("s"), seconds("hours"), seconds("months")
+    (1.0, 3600.0, None)
     >>> conversion("cm s-1", "m/s", "u"), conversion("degC", "K", "T")
     ((0.01, 0.0), (1.0, 273.15))
     """
@@ -35,8 +38,8 @@ def conversion(stored: str, wanted: str, who: str) -> tuple[float, float]:
 
 def seconds(unit: str) -> float | None:
     """How many seconds one unit of time has; None for what is no unit of time, and for months and years, which differ in length."""
-    word = unit.strip().lower().rstrip("s")
-    if not word or word.startswith(("month", "year", "common_year", "season", "decade")) or word in ("mon", "yr", "a"):
+    word = unit.strip().lower()
+    if not word or word.startswith(("month", "year", "common_year", "season", "decade")) or word in ("mon", "mons", "yr", "yrs", "a"):
         return None
     try:
         return conversion(unit.strip(), "s", "time")[0]
@@ -54,6 +57,12 @@ def metres(unit: str) -> float | None:
 
 @cache
 def _registry() -> Any:
-    from cf_xarray.units import units
-
+    # cf-xarray defines some units of pint anew, and pint logs a warning for each.
+    log = logging.getLogger("pint.util")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        from cf_xarray.units import units
+    finally:
+        log.setLevel(level)
     return units
