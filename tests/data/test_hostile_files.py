@@ -1,7 +1,10 @@
 """Files that reach outside, loop, or declare what is not there: refused by every door, and nothing outside is read or written."""
 
+import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -9,6 +12,17 @@ import pytest
 
 from orbitscope import OrbitscopeError
 from orbitscope.data import Trajectories, Writer, assemble, check, load, open_hdf5, repair_file, save
+
+
+class Opens:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (open, (str(self.path), "w"))
+
 
 PRECIOUS = b"precious text\n" * 500
 
@@ -105,3 +119,25 @@ def test_harmless_links_and_sparse_files_are_read(flow: Trajectories, tmp_path: 
     with h5py.File(tmp_path / "b.nc", "w") as file:
         file.create_dataset("velocity", (100, 21, 2, 64, 64), "f4", chunks=(1, 21, 2, 64, 64), compression="gzip")[3] = 1.0
     assert load(tmp_path / "b.nc")[3].tensor().min() == 1
+
+
+@pytest.mark.parametrize("where", ["filters", "compressor"])
+def test_a_zarr_store_runs_no_code(tmp_path: Path, where: str) -> None:
+    pytest.importorskip("zarr")
+    store, mark = tmp_path / "flow.zarr", tmp_path / "mark"
+    (store / "velocity").mkdir(parents=True)
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    about = {
+        "zarr_format": 2, "shape": [2, 3, 2, 8, 8], "chunks": [2, 3, 2, 8, 8], "dtype": "<f4", "order": "C", "fill_value": 0,
+        "compressor": None, "filters": None, where: {"id": "pickle"} if where == "compressor" else [{"id": "pickle"}],
+    }  # fmt: skip
+    (store / "velocity" / ".zarray").write_text(json.dumps(about))
+    (store / "velocity" / "0.0.0.0.0").write_bytes(pickle.dumps(Opens(mark)))
+    settings = 'layout = ["velocity:vector"]\ndt = 0.1\n[grid]\nextent = [1.0, 1.0]\nboundary = ["periodic", "periodic"]\n'
+    for attributes, text in (("{}", settings), ('{"_ARRAY_DIMENSIONS": ["trajectory", "time", "channel", "x", "y"]}', None)):
+        (store / "velocity" / ".zattrs").write_text(attributes)
+        (tmp_path / "flow.toml").write_text(text) if text else (tmp_path / "flow.toml").unlink()
+        options = {} if text else {"fields": "velocity=velocity:vector", "extent": (1, 1), "boundary": ("periodic", "periodic")}
+        with pytest.raises(OrbitscopeError, match="codec 'pickle'"):
+            load(store, **options).tensor()
+    assert not mark.exists()

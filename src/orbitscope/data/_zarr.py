@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from ._reader import Reader
 from ._trajectories import Trajectories
 
 SUFFIX = ".zarr"
+_CODECS = frozenset(
+    {
+        "bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "gzip", "zstd", "zlib", "bz2", "lzma", "lz4", "delta", "shuffle",
+        "quantize", "bitround", "fixedscaleoffset", "packbits", "astype", "crc32", "adler32", "fletcher32", "jenkins_lookup3", "zfpy", "pcodec",
+        "vlen-utf8", "vlen-bytes", "cast_value", "scale_offset",
+    }
+)  # fmt: skip
 _CHUNK_BYTES = 2**20
 
 
@@ -68,6 +76,39 @@ def write_zarr(data: Trajectories, path: Path, *, force: bool, dtype: torch.dtyp
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return path
+
+
+def refuse_codecs(folder: Path) -> None:
+    """Raise `OrbitscopeError` for a store with a codec that is not known to be plain arithmetic: one of numcodecs' unpickles, that is,
+    runs what the store says."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if f != "c" and not f.replace(".", "").isdigit()]  # chunks
+        for name in {".zarray", ".zmetadata", "zarr.json"}.intersection(files):
+            try:
+                said = json.loads((Path(place) / name).read_text(encoding="utf-8"))
+            except (OSError, ValueError, RecursionError) as error:
+                raise OrbitscopeError(f"path: {Path(place) / name} cannot be read ({error}). Copy the store again.") from error
+            if strange := sorted({str(c) for c in _codecs(said) if str(c).removeprefix("numcodecs.") not in _CODECS}):
+                raise OrbitscopeError(
+                    f"path: {Path(place) / name} names the codec {strange[0]!r}, which is not known to be plain data and might run code. "
+                    "Write the store again with blosc, gzip or zstd."
+                )
+
+
+def _codecs(said: Any, inside: str = "") -> Iterator[Any]:
+    """The names of all codecs in the metadata of a store: `id` in version 2, `name` of an entry of `codecs` in version 3."""
+    if isinstance(said, dict):
+        if inside in ("filters", "compressor") and "id" in said:
+            yield said["id"]
+        if inside in ("codecs", "index_codecs") and "name" in said:
+            yield said["name"]
+        for key, item in said.items():
+            yield from _codecs(item, key)
+    elif isinstance(said, list):
+        for item in said:
+            if inside in ("codecs", "index_codecs") and isinstance(item, str):
+                yield item
+            yield from _codecs(item, inside)
 
 
 def has_named_dimensions(folder: Path) -> bool:
@@ -133,6 +174,7 @@ def _zarr() -> Any:
 
 def _open(folder: Path, name: str) -> Any:
     zarr = _zarr()
+    refuse_codecs(folder)
     try:
         found = zarr.open(str(folder), mode="r")
         return found if name == "" else found[name]
