@@ -153,7 +153,8 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
 
 def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) -> str:
     """Words on a file of trajectories, a probe, or a run folder."""
-    several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()))
+    run = (path / SIDECAR).exists() or any(path.glob(f"*/{SIDECAR}"))
+    several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()) or not run)
     if options or several:
         return load_words(path, options).describe()
     if path.is_dir():

@@ -1,5 +1,7 @@
 """Opening HDF5 files: per process, only what lies in the file itself, and with errors that say what is wrong with it."""
 
+import contextlib
+import importlib
 import itertools
 import math
 import os
@@ -184,11 +186,15 @@ def missing_filter(stored: h5py.Dataset) -> str:
     plan = stored.id.get_create_plist()
     needed = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
     absent = [number for number in needed if not h5py.h5z.filter_avail(number)]
+    if absent:
+        with contextlib.suppress(ImportError):  # it brings the usual ones by being imported
+            importlib.import_module("hdf5plugin")
+        absent = [number for number in absent if not h5py.h5z.filter_avail(number)]
     if not absent:
         return ""
     return (
         f"It needs the HDF5 filter{'s' * (len(absent) > 1)} {', '.join(map(str, absent))}, which {'are' if len(absent) > 1 else 'is'} not "
-        "installed here: pip install hdf5plugin, and `import hdf5plugin` before the file is opened."
+        "installed here: pip install hdf5plugin."
     )
 
 

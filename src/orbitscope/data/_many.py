@@ -39,7 +39,9 @@ def files_of(path: str | Path | Sequence[str | Path]) -> list[Path] | None:
     if path.is_dir():
         files = folder_files(path)
         if not files:
-            raise OrbitscopeError(f"path: {path} is a folder without files of trajectories ({', '.join(SUFFIXES)}).")
+            below = next((p.parent for p in sorted(path.glob("*/*/*")) + sorted(path.glob("*/*")) if p.suffix.lower() in SUFFIXES), None)
+            hint = f" There are some in {below}: give that folder." if below else ""
+            raise OrbitscopeError(f"path: {path} is a folder without files of trajectories ({', '.join(SUFFIXES)}).{hint}")
         return files
     if is_pattern(path):
         files = sorted((p for p in path.parent.glob(path.name) if not p.name.endswith(".part")), key=_natural)

@@ -54,10 +54,17 @@ class NamedVariable:
         if any(a is None for a in self.axes):
             return None
         axes = {"xyz"[k]: a for k, a in enumerate(self.axes) if a is not None}
+        default, why = ("open", "a part of the Earth") if self.geographic else ("periodic", "PDEgym's default, the file does not say")
         return grid_of(
-            axes, shape, self.stored.file.filename, grid=None, extent=None, boundary=None, default="periodic",
-            why_default="PDEgym's default, the file does not say",
+            axes, shape, self.stored.file.filename, grid=None, extent=None, boundary=None, default=default, why_default=why
         )  # fmt: skip
+
+    @property
+    def geographic(self) -> bool:
+        """Whether the axes are longitude and latitude, which PDEgym's defaults do not fit."""
+        return any(n.lower().startswith(("lat", "lon")) for n in self.names[3:]) or any(
+            a is not None and a.unit == "degree" for a in self.axes
+        )
 
     def step(self) -> tuple[float, str] | None:
         """The time step of the file's own times; None where it has none."""

@@ -23,10 +23,11 @@ from ._format import (
     read_attributes,
     write_attributes,
 )
-from ._hdf5 import Handle, contents, dataset, real_dtype
+from ._hdf5 import Handle, contents, dataset, real_dtype, text
 from ._lazy import Axes, LazyArray, Source
 from ._named import NamedVariable
 from ._trajectories import Trajectories
+from .foreign import conversion
 
 GAMMA = 1.4
 EULER = Layout.of("density:scalar", "momentum:vector", "energy:scalar")
@@ -189,6 +190,7 @@ def _interpret(
         why = f"documented for the variable 'velocity': the first two channels are u_x, u_y{dropped}"
     elif layout is None:
         raise OrbitscopeError(f"path: {handle.path}: " + _no_layout(variable, found))
+    _require_units(stored, layout, f"layout: {variable!r} of {handle.path}")
     spare = variable == "velocity" and found == 3 and layout.channels == 2
     if layout.channels != found and not spare:
         raise OrbitscopeError(
@@ -197,6 +199,17 @@ def _interpret(
         )
     source = StoredArray(handle, variable, order, (*shape[:2], layout.channels, *shape[3:]), dtype, named.flipped)
     return layout, source, [f"channels: {layout}; {why}"]
+
+
+def _require_units(stored: h5py.Dataset, layout: Layout, who: str) -> None:
+    """Raise where the file's unit is another than that of the layout; values of this format are not converted."""
+    unit = text(stored.attrs.get("units", ""))
+    for f in layout.fields if unit else ():
+        if f.unit != "1" and conversion(unit, f.unit, who) != (1.0, 0.0):
+            raise OrbitscopeError(
+                f"{who} is in {unit!r} and the layout says {f.unit!r}. Say {unit!r}, or have it converted: "
+                f'load(path, fields="{f.name}={str(stored.name).rsplit("/", 1)[-1]}:{f.representation!r}:{f.unit}").'
+            )
 
 
 def _no_layout(variable: str, found: int) -> str:
@@ -212,7 +225,8 @@ def _grid(named: NamedVariable, shape: tuple[int, ...], attributes: Attributes, 
     if grid is None and (found := named.grid(shape)) is not None:
         return found
     if grid is None:
-        grid, why = Grid(shape, (1.0,) * len(shape), ("periodic",) * len(shape)), "PDEgym's default, the file has no coordinates"
+        edge, why = ("open", "a unit box, open as a part of the Earth is; ") if named.geographic else ("periodic", "PDEgym's default, ")
+        grid, why = Grid(shape, (1.0,) * len(shape), (edge,) * len(shape)), f"{why}the file has no coordinates"
     if grid.shape != shape:
         raise OrbitscopeError(
             f"grid: {grid} {why}, but the stored fields have {' x '.join(map(str, shape))} points. Pass the right `grid`."

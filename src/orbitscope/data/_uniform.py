@@ -73,7 +73,7 @@ def fault(values: NDArray[Any], labels: Any = None) -> str:
     if values.dtype == np.float32 and 16 * float(np.finfo(np.float32).eps * np.abs(values).max()) > usual:
         return f"is float32, which cannot tell its steps of about {usual:g} apart at {label(len(values) - 1)}"
     odd = np.abs(steps - usual) > 1e-3 * usual
-    if odd.mean() <= 0.25 and np.abs(steps / usual - np.round(steps / usual)).max() < 0.02:
+    if odd.mean() < 0.4 and np.abs(steps / usual - np.round(steps / usual)).max() < 0.02:
         k = int(np.argmax(odd))
         more = f", and {int(odd.sum()) - 1} more" if odd.sum() > 1 else ""
         return f"has a gap: from {k} ({label(k)}) to {k + 1} ({label(k + 1)}) the step is {steps[k]:g}, elsewhere {usual:g}{more}"

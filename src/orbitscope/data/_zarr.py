@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
 from .._whole import write_whole
+from ._decode import decoded
 from ._lazy import Axes, LazyArray, Source
 from ._npz import described, grid_of, toml_text
 from ._reader import Reader
@@ -157,7 +158,9 @@ class ZarrArray(Source):
             block = np.asarray(self._opened[name].oindex[tuple(wanted[a] for a in self.stored)])
         except (OSError, ValueError, RuntimeError) as error:
             raise OrbitscopeError(f"data: {self.folder}: the array {name!r} cannot be read ({error}). Copy the store again.") from error
-        block = block.astype(self.dtype, copy=False).transpose([self.stored.index(a) for a in logical if a in self.stored])
+        block = decoded(block, dict(self._opened[name].attrs), self.dtype).transpose(
+            [self.stored.index(a) for a in logical if a in self.stored]
+        )
         return np.ascontiguousarray(block.reshape([len(wanted[a]) for a in logical]))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from ..._errors import OrbitscopeError
-from .._hdf5 import Handle, dataset, text
+from .._hdf5 import Handle, dataset, missing_filter, text
 
 
 class StoredArray(BackendArray):
@@ -26,7 +26,13 @@ class StoredArray(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        return np.asarray(dataset(self.handle.file, self.name)[key])
+        return _slab(dataset(self.handle.file, self.name), key)
+
+
+def _slab(stored: h5py.Dataset, key: tuple[Any, ...]) -> NDArray[Any]:
+    if needs := missing_filter(stored):
+        raise OrbitscopeError(f"data: {stored.file.filename}: the variable {stored.name!r} cannot be read. {needs}")
+    return np.asarray(stored[key])
 
 
 class StackedArray(StoredArray):
@@ -46,8 +52,8 @@ class StackedArray(StoredArray):
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         first, rest = key[0], key[1:]
         if isinstance(first, int | np.integer):
-            return np.asarray(dataset(self.handle.file, self.names[int(first)])[rest])
-        found = [np.asarray(dataset(self.handle.file, n)[rest]) for n in self.names[first]]
+            return _slab(dataset(self.handle.file, self.names[int(first)]), rest)
+        found = [_slab(dataset(self.handle.file, n), rest) for n in self.names[first]]
         shape = np.empty((0, *self.shape[1:]), dtype=self.dtype)[(slice(None), *rest)].shape
         return np.stack(found) if found else np.empty(shape, dtype=self.dtype)
 

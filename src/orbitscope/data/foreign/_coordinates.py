@@ -99,15 +99,17 @@ def require_roles(dataset: xr.Dataset, variable: str, roles: Mapping[str, str | 
             f"load(path, dims={{...}}), or take one point of the other: load(path, select={{name: value}})."
         )
     free = [r for r in ("trajectory", "time", "y", "x") if r not in known][-len(unknown) :]
+    point = dataset[unknown[0]].values.tolist()[0] if unknown[0] in dataset.variables else 0
     if all(named(d) for d in unknown):
         example = ",".join(f"{d}={r}" for d, r in zip(unknown, free, strict=False))
         how = f'load(path, dims="{example}") or --load dims={example}'
     else:
-        guess = [roles[d] or "..." for d in dims]
+        rest = iter(free)
+        guess = [roles[d] or next(rest, "...") for d in dims]
         how = f'load(path, axes="{",".join(guess)}"), one of {", ".join(ROLES)} for every axis as it lies'
     raise OrbitscopeError(
         f"dims: nothing says what the axes {', '.join(d if named(d) else '?' for d in unknown)} of {variable!r} in {where} are "
-        f"({sizes}). Axes are never guessed. Say it, for example {how}; or take one point: load(path, select={{name: value}})."
+        f"({sizes}). Axes are never guessed. Say it, for example {how}; or take one point: load(path, select={{{unknown[0]!r}: {point}}})."
     )
 
 

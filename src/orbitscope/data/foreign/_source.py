@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..._errors import OrbitscopeError
+from ..._errors import reading
 from .._decode import decoded
 from .._hdf5 import missing_filter, open_hdf5
 from .._lazy import Axes, Source, runs
@@ -49,6 +49,7 @@ class DatasetArray(Source):
     def __post_init__(self) -> None:
         sizes = [len(self.index[r]) for r in self.roles]
         self.shape = (sizes[0], sizes[1], len(self.channels), *sizes[2:])
+        self._filters: dict[str, str] = {}
 
     @property
     def path(self) -> Path:
@@ -82,16 +83,9 @@ class DatasetArray(Source):
             step = 0 if channel.shift is None or channel.shift[0] != role else channel.shift[1:][side]
             positions = stored[role] + step
             where[dim] = positions % variable.sizes[dim] if step else positions
-        try:
-            with quiet():
-                raw = outer(variable, where)
-        except OrbitscopeError:
-            raise
-        except Exception as error:  # every engine has its own
-            raise OrbitscopeError(
-                f"data: {self.path}: the variable {channel.variable!r} cannot be read ({type(error).__name__}: {error}). "
-                f"{self._filter(channel.variable) or 'The file is damaged: copy it again.'}"
-            ) from error
+        needs = self._needs(channel.variable)
+        with reading(f"{self.path}: the variable {channel.variable!r}", "data", needs or "The file is damaged: copy it again."), quiet():
+            raw = outer(variable, where)
         order = [d for r in self.roles for role, d in channel.dims if role == r]
         rest = [d for d in map(str, variable.dims) if d not in order]
         raw = raw.transpose([list(map(str, variable.dims)).index(d) for d in (*order, *rest)])
@@ -103,13 +97,18 @@ class DatasetArray(Source):
             values = values * channel.scale + channel.offset
         return values.astype(self.dtype, copy=False)
 
-    def _filter(self, variable: str) -> str:
-        """What to install, where an HDF5 file is compressed with a filter that is not there."""
-        if self.opened.memory is not None or self.opened.build is not None or self.opened.engine != "h5netcdf":
-            return ""
-        with open_hdf5(self.path) as file:
-            stored = file.get(f"{self.opened.group or ''}/{variable}")
-            return missing_filter(stored) if isinstance(stored, h5py.Dataset) else ""
+    def _needs(self, variable: str) -> str:
+        """What to install, where an HDF5 file is compressed with a filter that is not there; looked at once."""
+        if variable not in self._filters:
+            self._filters[variable] = ""
+            if self.opened.memory is None and self.opened.build is None and self.opened.engine == "h5netcdf":
+                with open_hdf5(self.path) as file:
+                    stored = file.get(f"{self.opened.group or ''}/{variable}")
+                    self._filters[variable] = missing_filter(stored) if isinstance(stored, h5py.Dataset) else ""
+        return self._filters[variable]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_filters": {}}
 
 
 def plain_attrs_of(variable: xr.Variable) -> dict[str, Any]:

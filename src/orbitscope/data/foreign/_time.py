@@ -76,7 +76,10 @@ class Times:
         step = uniform_step(self.values)
         insist = "Take a part without it, or pass dt=... to insist."
         if step is None:
-            raise OrbitscopeError(f"path: {where}: the time axis {self.name!r} {fault(self.values, self.label)}. {insist}")
+            known = self.unit is not None and np.isfinite(self.unit)
+            values = self.values * self.unit if known and self.values.dtype.kind in "iuf" else self.values  # steps in seconds
+            said = fault(values if self.values.dtype != np.float32 else self.values, self.label)
+            raise OrbitscopeError(f"path: {where}: the time axis {self.name!r} {said}. {insist}")
         if self.unit is not None and not np.isfinite(self.unit):
             raise OrbitscopeError(f"path: {where}: the time axis {self.name!r} is in {self.words!r}, which is no fixed time. Pass dt=...")
         dt = float(f"{step * (1.0 if self.unit is None else self.unit):.12g}")
