@@ -211,20 +211,25 @@ class Writer:
         free = shutil.disk_usage(self.part.parent).free
         if self.spec.nbytes > free:
             raise OrbitscopeError(f"path: {self.path} needs {size_text(self.spec.nbytes)}, and {size_text(free)} are free on that disk.")
+        # Under a name of its own until it can be continued: a process that is killed here leaves nothing that blocks the next one.
+        fresh = self.part.with_name(self.part.name + ".new")
+        fresh.unlink(missing_ok=True)
         try:
             # HDF5 does not recover from a refused write (the open file is lost, the process may crash), so the system is asked for
             # the space before HDF5 is, and asked to keep it for us after.
-            reserve(self.part, self.spec.nbytes)
+            reserve(fresh, self.spec.nbytes)
             # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
-            with h5py.File(self.part, "w", libver=("v108", "v108")) as file:
+            with h5py.File(fresh, "w", libver=("v108", "v108")) as file:
                 self.format.create(file, self.spec)
                 if self.signs:
                     sign(file, self.format, self.spec)
                 file.attrs[_SETTINGS] = json_text(self._settings(), what="settings")
                 file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
-            reserve(self.part, self.part.stat().st_size)
+            reserve(fresh, fresh.stat().st_size)
+            os.replace(fresh, self.part)
             return h5py.File(self.part, "r+")
         except BaseException as error:
+            fresh.unlink(missing_ok=True)
             self.part.unlink(missing_ok=True)
             if isinstance(error, OSError | RuntimeError):  # HDF5 reports a full disk as either
                 self._file = None

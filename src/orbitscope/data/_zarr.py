@@ -24,7 +24,8 @@ SUFFIX = ".zarr"
 _CODECS = frozenset(
     {
         "bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "gzip", "zstd", "zlib", "bz2", "lzma", "lz4", "delta", "shuffle",
-        "quantize", "bitround", "fixedscaleoffset", "packbits", "astype", "crc32", "adler32", "fletcher32", "jenkins_lookup3", "zfpy", "pcodec",
+        "quantize", "bitround", "fixedscaleoffset", "packbits", "astype", "crc32", "adler32", "fletcher32", "jenkins_lookup3",
+        "zfpy", "pcodec",
         "vlen-utf8", "vlen-bytes", "cast_value", "scale_offset",
     }
 )  # fmt: skip
