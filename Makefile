@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-bits test-long test-well lint docs benchmarks clean
+.PHONY: quickstart test test-bits test-long test-well lint docs site benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
 
 # One thread per worker: two busy threads on small tensors collapse when anything else wants a core.
-test: .venv/installed-dev lint
+test: .venv/installed-dev lint site
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # What is compared in its last digits (docs/design-decisions.md, "Which bits are promised where"): the tests of moved copies and of built-in
@@ -38,9 +38,11 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-docs: .venv/installed-dev
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/mkdocs build --strict
+docs: .venv/installed-dev site
+
+# The whole site, every docstring included: a page that does not build, or a link that leads nowhere, is an error.
+site: .venv/installed-dev
+	$(BIN)/mkdocs build --strict --quiet
 
 benchmarks: .venv/installed-dev
 	for file in benchmarks/*.py; do $(BIN)/python $$file; done
@@ -53,7 +55,7 @@ benchmarks: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 .venv-well/installed: constraints.txt

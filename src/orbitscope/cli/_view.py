@@ -109,7 +109,7 @@ def sheet(data: Trajectories, trajectories: Sequence[int], times: int = 5, title
             first = next(i for i, (d, _) in enumerate(rows) if data.layout.field_of_channel[d] == here)
             top, bottom = grid[first, 0].get_position(figure).y1, grid[r, 0].get_position(figure).y0
             inset = 0.08 * (top - bottom)
-            _bar(figure, image, (1 - (right - 0.14) / size[0], bottom + inset, 0.11 / size[0], top - bottom - 2 * inset), scales[here])
+            _bar(figure, image, (1 - (right - 0.14) / size[0], bottom + inset, 0.11 / size[0], top - bottom - 2 * inset), scales[here])  # pyright: ignore[reportPossiblyUnboundVariable]
     return figure
 
 

@@ -333,7 +333,7 @@ def advance(state, dt, cfl, max_steps, n, scheme):
                 good = bad == 0 and np.isfinite(top)
                 if not good:
                     break
-            if good:
+            if good:  # pyright: ignore[reportPossiblyUnboundVariable]  # two stages at least
                 break
             if attempt == REPAIRS:
                 return UNPHYSICAL, dt - left, steps

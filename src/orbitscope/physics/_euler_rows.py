@@ -131,6 +131,6 @@ class _Rows:
                 self.primitives()
             if not good:
                 return UNPHYSICAL, dt - left, steps
-            left = left - h if count > 1.0 else 0.0
+            left = left - h if count > 1.0 else 0.0  # pyright: ignore[reportPossiblyUnboundVariable]  # one attempt at least
             steps += 1
         return OK, dt, steps

@@ -75,7 +75,7 @@ class Affine(Keyed):
         return bool(max(np.abs(self.matrix - np.eye(self.ndim)).max(), np.abs(self.offset).max()) <= 0.5 * 10.0**-DIGITS)
 
     @cached_property
-    def key(self) -> tuple[float, ...]:
+    def key(self) -> tuple[float, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """What equality and hashing compare: the rounded entries."""
         return rounded(self.matrix) + rounded(self.offset)
 

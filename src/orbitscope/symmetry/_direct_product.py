@@ -71,7 +71,7 @@ class DirectProduct(Group[Several]):
         self.name = " x ".join(g.name for g in self.factors)
 
     @cached_property
-    def identity(self) -> Several:
+    def identity(self) -> Several:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """The identity of every factor."""
         return Several(tuple(g.identity for g in self.factors), "e")
 
@@ -118,7 +118,7 @@ class Sampled(Group[E]):
         self.name = f"({group.name})/{count}" if " x " in group.name else f"{group.name}/{count}"
 
     @cached_property
-    def elements(self) -> tuple[E, ...]:
+    def elements(self) -> tuple[E, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """The sample, the identity first."""
         return self.group.probes(self.count)
 

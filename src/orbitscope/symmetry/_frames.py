@@ -40,7 +40,7 @@ class Velocity(Keyed):
         return len(self.components)
 
     @cached_property
-    def key(self) -> tuple[float, ...]:
+    def key(self) -> tuple[float, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """What equality and hashing compare: the rounded components."""
         return rounded(np.array(self.components))
 
@@ -103,7 +103,7 @@ class Factors(Keyed):
         object.__setattr__(self, "copies", copies.numerator if copies.denominator == 1 else copies)
 
     @cached_property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> tuple[object, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """What equality and hashing compare: rounded logarithms of the factors, and the copies."""
         return (*rounded(np.log([self.velocity, self.density])), self.copies)
 

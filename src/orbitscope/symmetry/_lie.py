@@ -74,7 +74,7 @@ class LieGroup(Group[M]):
         return len(self.algebra)
 
     @cached_property
-    def identity(self) -> M:
+    def identity(self) -> M:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """The element that does nothing."""
         return self.element(np.eye(self.algebra.shape[1])).named("e")
 

@@ -81,7 +81,7 @@ class Word(Keyed):
         return at
 
     @cached_property
-    def key(self) -> Hashable:
+    def key(self) -> Hashable:  # pyright: ignore[reportIncompatibleMethodOverride]  # a property that is kept
         """What equality and hashing compare: the model and the product in it, or the letters."""
         return self.letters if self.model is None else (self.model, self._product)
 

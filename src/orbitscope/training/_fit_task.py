@@ -77,7 +77,8 @@ class FitTask(Task):
         metrics: Mapping[str, Loss],
         augment: Augment | None = None,
     ) -> None:
-        self.by_part, self.compared, self.settings = examples, loss, config
+        self.by_part, self.compared = examples, loss
+        self.settings = config  # pyright: ignore[reportIncompatibleVariableOverride]  # never assigned again
         self.fingerprint, self.also, self.augment = fingerprint, metrics, augment
         self.measured = (1 + len(metrics),)
         if taken := {"loss", "examples"} & set(metrics):

@@ -47,7 +47,7 @@ class Loss(ABC):
         return y
 
     @property
-    def __name__(self) -> str:
+    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # of an object, not of its class
         return self.name
 
     def check_invariance(self, symmetry: SymmetryLike, x: State, y: State, prediction: State | None = None, seed: int = 0) -> float:

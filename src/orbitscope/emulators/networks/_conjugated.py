@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ class Frame(ABC):
     is what may be added to features; the sum transforms as the features do.
     """
 
-    gain: float  # of the sum of a skip and a branch
+    gain: ClassVar[float]  # of the sum of a skip and a branch
 
     @abstractmethod
     def size(self, units: int) -> int:

@@ -42,7 +42,7 @@ class EmulatorTask(Task):
     """Data, split and normalisation of a training: the same for all of its seeds."""
 
     data: Trajectories
-    settings: TrainConfig
+    settings: TrainConfig  # pyright: ignore[reportIncompatibleVariableOverride]  # never assigned again
     split: dict[str, list[int]]
     normalisation: Normalisation
     increment: Tensor
