@@ -161,6 +161,28 @@ def test_units_and_calendars_of_time(units: str, calendar: str, dt: float) -> No
         load(found.assign_coords(time=("time", np.arange(3), {"units": "months since 2000-01-01"})), fields="u")
 
 
+@pytest.mark.parametrize(
+    ("standard", "taken"),
+    [
+        ("{}_wind", True),
+        ("surface_geostrophic_{}_sea_water_velocity", True),
+        ("{}_sea_water_velocity", True),
+        ("surface_downward_{}_stress", False),
+    ],
+)
+def test_a_pair_that_declares_itself_is_taken(standard: str, taken: bool) -> None:
+    found = dataset(names=("a", "b", "T"))
+    for name, way in (("a", "eastward"), ("b", "northward")):
+        found[name].attrs.update(standard_name=standard.format(way), units="km h-1")
+    if taken:
+        data = load(found)
+        assert data.layout.fields[0].unit == "m/s" and str(data.layout) == "velocity:vector"
+        np.testing.assert_allclose(data.tensor()[0, 0, 0].numpy(), found["a"][0].T / 3.6, rtol=1e-12)
+    else:
+        with pytest.raises(OrbitscopeError, match="nothing says which"):
+            load(found)
+
+
 def test_one_point_of_the_other_axes() -> None:
     found = dataset(("time", "pressure_level", "y", "x"), pressure_level=2).assign_coords(pressure_level=[500, 850])
     data = load(found, fields="u", select={"pressure_level": 850})

@@ -58,7 +58,8 @@ class PDEgym(Format):
         if stored.ndim != 3 + space:
             raise OrbitscopeError(
                 f"path: {handle.path}: the variable {variable!r} should be {3 + space}-D [trajectory, time, channel, "
-                f"{', '.join('xyz'[:space])}], got shape {stored.shape}."
+                f"{', '.join('xyz'[:space])}], got shape {stored.shape}. Where the file is none of PDEgym's, map its variables: "
+                f'load(path, fields="{variable}").'
             )
         by = f"by orbitscope {attributes.version}" if attributes.version else "not by orbitscope"
         notes = [f"format: PDEgym NetCDF-4, variable {variable!r} {list(stored.shape)}, written {by}"]

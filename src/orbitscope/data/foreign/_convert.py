@@ -225,7 +225,7 @@ def _require_aligned(
             "components along the grid."
         )
     oblique = axes["x"].standard in ("grid_longitude", "projection_x_coordinate")
-    east = [v for v in variables if str(dataset[v].attrs.get("standard_name", "")).replace("surface_", "").startswith("eastward_")]
+    east = [v for v in variables if "eastward_" in str(dataset[v].attrs.get("standard_name", ""))]
     if oblique and east and wanted.grid is None:
         raise OrbitscopeError(
             f"fields: {east[0]!r} of {where} points east, and the x axis of its grid ({axes['x'].name}) does not. Rotate the components to "

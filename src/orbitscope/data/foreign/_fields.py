@@ -20,7 +20,8 @@ _PAIRS = (
     ("ux", "uy"), ("vx", "vy"), ("vel_x", "vel_y"), ("velocity_x", "velocity_y"), ("u_x", "u_y"), ("10u", "10v"), ("uwnd", "vwnd"),
     ("10m_u_component_of_wind", "10m_v_component_of_wind"), ("u_component_of_wind", "v_component_of_wind"),
 )  # fmt: skip
-_EAST = re.compile(r"(surface_)?(grid_)?(?P<way>eastward|x)_(?P<what>.+)")
+_EAST = re.compile(r"(?:.*_)?(?P<way>eastward|x)_(?:.*_)?(velocity|wind)")
+"""Standard names of the first component: eastward_wind, surface_geostrophic_eastward_sea_water_velocity, sea_water_x_velocity, ..."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _mapped(word: str) -> Mapped:
 
 def conventional(dataset: xr.Dataset, names: Sequence[str]) -> tuple[Mapped, ...] | None:
     """The one pair of variables that declares itself as the eastward and the northward part of a velocity; None for none or several."""
-    found = [(a, b) for a, b in _pairs(dataset, names) if _standard(dataset, a).startswith(("eastward_", "surface_eastward_"))]
+    found = [(a, b) for a, b in _pairs(dataset, names) if "eastward_" in _standard(dataset, a)]
     if not found and {"uo", "vo"} <= set(names):
         found = [("uo", "vo")]
     return tuple(Mapped("velocity", pair, "vector", "m/s") for pair in found) if len(found) == 1 else None
@@ -107,8 +108,9 @@ def _pairs(dataset: xr.Dataset, names: Sequence[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for word, name in standard.items():
         match = _EAST.fullmatch(word)
-        other = match and standard.get(word.replace("eastward", "northward") if match["way"] == "eastward" else re.sub(r"\bx_", "y_", word))
-        if match and other and other != name and "velocity" in match["what"] + " velocity" * ("wind" in match["what"]):
+        there = word.replace("eastward_", "northward_") if match and match["way"] == "eastward" else re.sub(r"(^|_)x_", r"\1y_", word)
+        other = standard.get(there)
+        if match and other and other != name:
             found.append((name, other))
     lower = {n.rsplit("/", 1)[-1].lower(): n for n in names}
     taken = {n for pair in found for n in pair}
