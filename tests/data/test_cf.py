@@ -248,6 +248,14 @@ def test_netcdf3_and_zarr(tmp_path: Path) -> None:
         assert torch.equal(data.tensor(), load(found, fields="velocity=u,v:vector T").tensor()) and data.dt == 21600
 
 
+def test_a_store_whose_codec_unpickles_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    dataset().to_zarr(tmp_path / "b.zarr", consolidated=False, zarr_format=2)
+    about = tmp_path / "b.zarr" / "u" / ".zarray"
+    about.write_text(about.read_text().replace('"filters": null', '"filters": [{"id": "pickle"}]'))
+    with pytest.raises(OrbitscopeError, match="codec 'pickle'"):
+        load(tmp_path / "b.zarr", fields="u")
+
+
 def test_daily_files_are_one_series(tmp_path: Path) -> None:
     whole = dataset(times=6)
     for k in (3, 0, 4, 1, 2, 5):

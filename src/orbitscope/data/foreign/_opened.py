@@ -13,6 +13,7 @@ import xarray as xr
 from ..._errors import OrbitscopeError
 from .._hdf5 import open_hdf5
 from .._zarr import refuse_codecs
+from .._zarr import refuse_codecs
 
 ENGINES = ("h5netcdf", "scipy", "zarr", "cfgrib")
 """What opens NetCDF-4 and HDF5, NetCDF-3, zarr, GRIB."""
@@ -68,6 +69,8 @@ def open_raw(path: Path, engine: str, group: str | None = None) -> xr.Dataset:
         open_hdf5(path).close()  # refuses what reaches outside the file, and says what is wrong with one
     if not path.exists():
         raise OrbitscopeError(f"path: there is no file {path}.")
+    if engine == "zarr":
+        refuse_codecs(path)
     if engine == "zarr":
         refuse_codecs(path)
     options = dict(_OPTIONS[engine])
