@@ -173,10 +173,10 @@ def test_refused_in_the_middle(flow: Trajectories, tmp_path: Path, monkeypatch: 
     """A file system that breaks its promise of space (copy on write): no final file, and what was finished can be gone on with."""
     values, put = flow.tensor(), PDEgym.put
 
-    def full(self: PDEgym, file: h5py.File, spec: Any, index: int, block: Any) -> None:
-        if index == 2:
+    def full(self: PDEgym, file: h5py.File, spec: Any, first: int, block: Any) -> None:
+        if first <= 2 < first + len(block):
             raise OSError(errno.ENOSPC, "No space left on device")
-        put(self, file, spec, index, block)
+        put(self, file, spec, first, block)
 
     monkeypatch.setattr(PDEgym, "put", full)
     with pytest.raises(OrbitscopeError, match=r"disk .* is full.*finished is in .*a.nc.part"), opened(tmp_path / "a.nc", flow) as writer:

@@ -98,9 +98,10 @@ class Format(ABC):
     def encode(self, spec: FileSpec, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """One trajectory [time, channel, *space] as the file stores it: one array [time, ...] per dataset of `variables`."""
 
-    def put(self, file: h5py.File, spec: FileSpec, index: int, values: NDArray[Any]) -> None:
-        """One trajectory [time, channel, *space], with its checksum."""
-        put_stored(file, index, {name: stored[None] for name, stored in self.encode(spec, values).items()})
+    def put(self, file: h5py.File, spec: FileSpec, first: int, values: NDArray[Any]) -> None:
+        """Consecutive trajectories [trajectory, time, channel, *space] from number `first` on, with their checksums."""
+        encoded = [self.encode(spec, one) for one in values]
+        put_stored(file, first, {name: np.stack([e[name] for e in encoded]) for name in encoded[0]})
 
 
 def put_stored(file: h5py.File, first: int, stored: Mapping[str, NDArray[Any]]) -> None:

@@ -112,8 +112,9 @@ class Writer:
         for i, trajectory in zip(where.tolist(), block, strict=True):
             self._refuse_nonfinite(i, trajectory)
         try:
-            for i, trajectory in zip(where.tolist(), block, strict=True):
-                self.format.put(file, self.spec, i, trajectory)
+            for part in np.split(np.arange(len(where)), np.flatnonzero(np.diff(where) != 1) + 1):
+                if len(part):
+                    self.format.put(file, self.spec, int(where[part[0]]), block[part[0] : part[-1] + 1])
             self._mark(file, where)
         except (OSError, RuntimeError) as error:
             self._fail(error)
