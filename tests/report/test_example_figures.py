@@ -30,7 +30,8 @@ def group_of(action: object, group: object, x: torch.Tensor | tuple[torch.Tensor
 @pytest.mark.parametrize(
     ("action", "group", "x"),
     [(CLOUD, osc.octahedral(), torch.randn(2, 4, 4)), (GRAPH, osc.dihedral(4), torch.randn(2, 3, 2)),
-     (FORCE, osc.dihedral(4), torch.randn(2, 3)), (PartsAction(Invariant(), GRAPH), osc.cyclic(4), (torch.zeros(2, 1), torch.randn(2, 3, 2)))],
+     (FORCE, osc.dihedral(4), torch.randn(2, 3)),
+     (PartsAction(Invariant(), GRAPH), osc.cyclic(4), (torch.zeros(2, 1), torch.randn(2, 3, 2)))],
     ids=["cloud", "graph", "values", "parts"],
 )  # fmt: skip
 def test_the_copies_are_the_moved_example(action: object, group: object, x: torch.Tensor) -> None:

@@ -36,13 +36,13 @@ class Quickstart:
     resolution: int = 32
     """Points per axis."""
     trajectories: int = 160
-    """Per data set."""
+    """Trajectories per data set."""
     epochs: int = 6
-    """Of training for the UNet; the ViT, whose epochs cost a third, gets three times as many."""
+    """Training epochs of the UNet; the ViT, whose epochs cost a third, gets three times as many."""
     seed: int = 0
-    """Of everything."""
+    """Seed of all random choices."""
     device: str = "cpu"
-    """cpu or cuda."""
+    """Where to compute: cpu or cuda."""
     workers: int | None = None
     """Processes, each with one thread; None: one per core."""
     force: bool = False

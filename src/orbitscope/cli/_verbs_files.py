@@ -18,12 +18,12 @@ class Simulate:
     """
 
     scenario: Positional[str]
-    """Such as navier-stokes.gauss or euler.riemann; PDEgym's names (NS-Gauss, CE-RP, ...) do as well. `orbitscope scenarios` lists all,
+    """Scenario, such as navier-stokes.gauss; PDEgym's names (NS-Gauss, CE-RP, ...) do as well. `orbitscope scenarios` lists all,
     with their parameters."""
     out: Path
     """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
     trajectories: int = 64
-    """How many."""
+    """Number of trajectories."""
     resolution: int = 64
     """Points per axis; in a box that is not square, as the scenario says."""
     frames: int | None = None
@@ -31,9 +31,9 @@ class Simulate:
     t_end: float | None = None
     """Time of the last state; None: 1.0."""
     refine: int = 1
-    """Solve on so many times finer a grid and store averages."""
+    """Factor by which the solver's grid is finer; averages are stored."""
     seed: int = 0
-    """Of the initial conditions."""
+    """Seed of the initial conditions."""
     initial: tuple[str, ...] = ()
     """Parameters of the law of initial states, such as p=3 amplitude=0.05; in a TOML file the table [initial]."""
     equation: tuple[str, ...] = ()
@@ -184,11 +184,11 @@ class View:
     animation: Path | None = None
     """Animation to write: .gif, every stored time."""
     trajectory: tuple[int, ...] = ()
-    """Which ones, numbered from 0; none given: the first two."""
+    """Trajectories to show, numbered from 0; none given: the first two."""
     times: int = 5
     """Columns of the sheet, evenly spread over time."""
     field: tuple[str, ...] = ()
-    """Which fields; none given: all."""
+    """Fields to show; none given: all."""
     fps: float = 8.0
     """Pictures per second of the animation."""
     load: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ class Train:
     model: str = "unet"
     """unet, vit, resnet, fno; equivariant_, relaxed_, motion_, magnitude_ or scale_ before unet or resnet; or "package.module:callable"."""
     preset: str = "small"
-    """small, medium or paper."""
+    """Size of the model: small, medium or paper."""
     override: tuple[str, ...] = ()
     """Single options of the model, such as width=32."""
     group: str | None = None
@@ -42,17 +42,17 @@ class Train:
     weight_decay: float = 1e-4
     """Decoupled weight decay."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """Of the learning rate."""
+    """Learning-rate schedule."""
     clip: float = 1.0
     """Largest gradient norm; 0: no clipping."""
     seed: tuple[int, ...] = (0,)
     """One run per seed."""
     device: Device = "auto"
-    """auto: a GPU where there is one."""
+    """Where to compute; auto: a GPU where there is one."""
     devices: int = 1
     """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
     precision: Literal["32", "64", "bf16"] = "32"
-    """Of the arithmetic; bf16 is mixed."""
+    """Precision of the arithmetic; bf16 is mixed."""
     augment: str | None = None
     """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
     relaxation: float | None = None
@@ -62,7 +62,7 @@ class Train:
     rollout: int = 1
     """Steps in the loss, each fed with the predictions before it."""
     keep: Literal["best", "all"] = "best"
-    """all: also the weights after every epoch."""
+    """Weights to keep; all: also those after every epoch."""
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
@@ -108,7 +108,7 @@ class Audit:
     samples: int = 128
     """Trajectories for the two-sample test."""
     seed: int = 0
-    """Of the random choices."""
+    """Seed of the random choices."""
     out: Path | None = None
     """NetCDF file for the numbers, if wanted."""
     screening: bool = True
@@ -152,17 +152,17 @@ class Probe:
     out: Path
     """NetCDF file for the result; several seeds make several files."""
     weights: Path | None = None
-    """safetensors for "package.module:callable"."""
+    """File of safetensors for "package.module:callable"."""
     frames: int | None = None
     """Past states that the model sees, stacked along channels, oldest first; None: what it says itself, as a run does."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
-    """Of parameter space, for the influence. adam: the optimiser's own, from the training state of a run (its last weights)."""
+    """Metric of parameter space, for the influence. adam: the optimiser's own, from the training state of a run (its last weights)."""
     damping: float | None = None
-    """Of the Gauss-Newton metrics; None: 1e-6."""
+    """Damping of the Gauss-Newton metrics; None: 1e-6."""
     bra_loss: Literal["smse", "mass", "momentum", "energy", "divergence", "residual"] = "smse"
-    """Whose response the influence measures: the training loss, or a conservation law of the prediction."""
+    """Loss whose response the influence measures: the training loss, or a conservation law of the prediction."""
     sketch: int | None = None
     """Random output probes per example, for gauss_newton on groups of hundreds of shifts; None: exact. 64 is a good start."""
     memory: str | None = None
@@ -170,7 +170,7 @@ class Probe:
     steps: int = 2
     """Steps that are really taken, to see whether the influence predicts them; 0: none."""
     trajectories: int = 8
-    """For the influence; the equivariance error takes four times as many."""
+    """Trajectories for the influence; the equivariance error takes four times as many."""
     times: int = 2
     """Transitions per trajectory, evenly spread."""
     margin: float = 0.05
@@ -184,9 +184,9 @@ class Probe:
     title: str | None = None
     """Name of this case in the report."""
     seed: int = 0
-    """Of the random choices."""
+    """Seed of the random choices."""
     device: Device = "auto"
-    """auto: a GPU where there is one."""
+    """Where to compute; auto: a GPU where there is one."""
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
@@ -238,19 +238,19 @@ class Epochs:
     picture: Path | None = None
     """Curves to draw: .png, .pdf or .svg."""
     group: str = "d4"
-    """c4, d4, tx8, ..."""
+    """Group: c4, d4, tx8, ..."""
     every: int = 1
-    """Every so many epochs."""
+    """Measure every so many epochs."""
     trajectories: int = 8
-    """How many."""
+    """Number of trajectories."""
     times: int = 2
     """Transitions per trajectory."""
     metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
-    """Of parameter space."""
+    """Metric of parameter space."""
     coherence: bool = True
     """Also the influence, which costs most."""
     seed: int = 0
-    """Of the random choices."""
+    """Seed of the random choices."""
     load: tuple[str, ...] = ()
     """How to read the file, as for `orbitscope probe`."""
     trust: bool = False
@@ -282,21 +282,21 @@ class Transfer:
     out: Path
     """NetCDF file for the numbers."""
     picture: Path | None = None
-    """What happened beside what was predicted: .png, .pdf or .svg."""
+    """Picture of what happened beside what was predicted: .png, .pdf or .svg."""
     group: str = "d4"
-    """c4, d4, ...; at most 16 elements."""
+    """Group: c4, d4, ...; at most 16 elements."""
     steps: int = 32
     """Steps on the copies under each element."""
     batch: int = 16
     """Transitions per step."""
     learning_rate: float | None = None
-    """Of the steps; None: where the training stopped, or its peak if that is 0."""
+    """Learning rate of the steps; None: where the training stopped, or its peak if that is 0."""
     trajectories: int = 16
-    """How many of each part."""
+    """Trajectories of each part."""
     times: int = 4
     """Transitions per trajectory."""
     seed: int = 0
-    """Of the random choices."""
+    """Seed of the random choices."""
     load: tuple[str, ...] = ()
     """How to read the file, as for `orbitscope probe`."""
     trust: bool = False
@@ -326,7 +326,7 @@ class Report:
     out: Path = Path("report.html")
     """File to write."""
     title: str = "Symmetry report"
-    """Headline."""
+    """Headline of the page."""
     force: bool = False
     """Replace an existing file."""
 

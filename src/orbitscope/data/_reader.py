@@ -128,9 +128,9 @@ class Reader(ABC):
     window: int | None = option(None, "cut every series into windows of so many states, as trajectories", as_integer)
 
     name: ClassVar[str]
-    """By which `load(path, format=name)` finds it."""
+    """The name by which `load(path, format=name)` finds it."""
     title: ClassVar[str]
-    """For people: what is read."""
+    """What is read, in words for people."""
     lazy: ClassVar[bool] = True
     """Whether values stay in the file until they are sliced."""
 

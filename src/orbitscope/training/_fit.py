@@ -27,15 +27,15 @@ class Fit:
     """A trained model, and how it went: what `fit` gives back."""
 
     model: nn.Module
-    """In evaluation mode, with the weights of the lowest validation loss."""
+    """The model in evaluation mode, with the weights of the lowest validation loss."""
     path: Path | None
     """The run folder; None where none was asked for."""
     epoch: int
-    """Of these weights, from 1."""
+    """Number of the epoch that these weights come from, from 1."""
     history: list[dict[str, float]]
-    """By epoch: train, validation (the mean loss), learning_rate, seconds."""
+    """Losses by epoch: train, validation (the mean loss), learning_rate, seconds."""
     metrics: dict[str, dict[str, Any]]
-    """Of these weights: by part "validation", the mean loss, what else was measured, and the number of examples."""
+    """Errors of these weights: by part "validation", the mean loss, what else was measured, and the number of examples."""
     parameters: int
     seed: int
 

@@ -1,0 +1,29 @@
+"""A help text is read alone, beside the name of its flag: it may not begin with half a sentence ("Of the learning rate.")."""
+
+import ast
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import orbitscope
+
+PACKAGE = Path(orbitscope.__file__).parent
+_HALF = ("Of", "For", "Per", "By", "In", "From", "At which", "How many", "Which", "Whose", "Such as")  # words that lean on another sentence
+
+
+def documented(path: Path) -> Iterator[tuple[str, str]]:
+    """Fields of dataclasses with the text below them, which is what `--help` and the site show."""
+    classes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)]
+    for node in classes:
+        for field, below in itertools.pairwise(node.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                yield f"{node.name}.{ast.unparse(field.target)}", str(below.value.value)
+
+
+@pytest.mark.parametrize("folder", ["cli", "training", "data"])
+def test_no_field_is_explained_by_half_a_sentence(folder: str) -> None:
+    found = [pair for path in sorted((PACKAGE / folder).rglob("*.py")) for pair in documented(path)]
+    assert found
+    assert [(name, text) for name, text in found if any(text.startswith(f"{word} ") for word in _HALF)] == []
