@@ -13,7 +13,6 @@ import xarray as xr
 from ..._errors import OrbitscopeError
 from .._hdf5 import open_hdf5
 from .._zarr import refuse_codecs
-from .._zarr import refuse_codecs
 
 ENGINES = ("h5netcdf", "scipy", "zarr", "cfgrib")
 """What opens NetCDF-4 and HDF5, NetCDF-3, zarr, GRIB."""
