@@ -11,6 +11,10 @@ class OrbitscopeError(ValueError):
     """
 
 
+class LearningError(OrbitscopeError):
+    """The learning of a model cannot be measured (no derivative exists, or none reaches the weights), though its answers can."""
+
+
 @contextlib.contextmanager
 def reading(
     path: object, who: str = "path", advice: str = "It is damaged, or not what its name says: copy or make it again."

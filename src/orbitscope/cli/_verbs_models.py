@@ -178,7 +178,7 @@ class Probe:
     tolerance: float = 1.25
     """Squared error on moved states over that on the originals up to which moving costs nothing."""
     influence_elements: int = 16
-    """At most so many elements of a group get an influence; all get an error."""
+    """At most so many elements of a group get an influence; all get an error. 0: errors only, the learning is not measured."""
     law: str | None = None
     """Equation for the audit, with parameters if need be (navier-stokes:viscosity=2e-3); None: what the file says it is."""
     title: str | None = None

@@ -1,14 +1,17 @@
 """Per-example gradients and directional derivatives of the whole module, through torch.func."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_map
 
-from .._errors import OrbitscopeError
+from .._errors import LearningError, OrbitscopeError
 from ._subject import Parameters, Subject
 
 Loss = Callable[..., Tensor]
@@ -18,8 +21,9 @@ Loss = Callable[..., Tensor]
 def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
     r"""$\partial_\theta C_n$ for each example and the losses $C_n$: tensors [N, p] and [N]; `chunk` examples at a time.
 
-    The result does not depend on `chunk` beyond float rounding. Raises `OrbitscopeError` if a gradient is not finite or the module cannot
-    be differentiated under vmap.
+    The result does not depend on `chunk` beyond float rounding. A module that cannot be batched by vmap (writes in place, looks at values,
+    recurrent kernels) is differentiated example by example, which takes longer. Raises `OrbitscopeError` if a gradient is not finite or the
+    module cannot be differentiated at all.
     """
 
     needs_state = getattr(loss, "needs_state", False)
@@ -28,11 +32,11 @@ def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk:
         prediction = subject(parameters, state[None])
         return loss(prediction, target[None], subject.last(state[None])) if needs_state else loss(prediction, target[None])
 
-    both = torch.func.vmap(torch.func.grad_and_value(one), in_dims=(None, 0, 0), randomness="error")
+    both = over_examples(torch.func.grad_and_value(one), (None, 0, 0))
     rows, losses = [], []
     with _differentiable():
         for xs, ys in zip(x.split(chunk), y.split(chunk), strict=True):
-            with _explained("per-example gradients"):
+            with _explained("per-example gradients", subject):
                 grads, value = both(subject.parameters, xs, ys)
             rows.append(flatten(grads, len(xs)))
             losses.append(value.detach())
@@ -51,14 +55,15 @@ def pushforward(subject: Subject, x: Tensor, directions: Tensor, chunk: int, tog
     def along(tangent: Parameters, xs: Tensor) -> Tensor:
         return torch.func.jvp(lambda p: subject(p, xs), (subject.parameters,), (tangent,))[1]
 
+    each = over_examples(along, (0, None))
     rows = []
     with _differentiable(), torch.no_grad():
         for some in directions.split(together) if len(directions) else ():
             tangents = {name: torch.stack(parts) for name, parts in _transposed([unflatten(v, subject.parameters) for v in some]).items()}
             parts = []
             for xs in x.split(chunk):
-                with _explained("directional derivatives"):
-                    parts.append(torch.func.vmap(along, in_dims=(0, None))(tangents, xs).flatten(1))
+                with _explained("directional derivatives", subject):
+                    parts.append(each(tangents, xs).flatten(1))
             rows.append(torch.cat(parts, dim=1))
     result = torch.cat(rows) if rows else torch.zeros(0, subject.outputs(x), dtype=subject.dtype, device=x.device)
     _require_finite(result, "directional derivative")
@@ -74,11 +79,12 @@ def pullback(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int, togeth
     wide = cotangents.reshape(len(cotangents), *subject.answer_shape(x))
     with _differentiable():
         for xs, ws in zip(x.split(chunk), wide.split(chunk, dim=1), strict=True):
-            with _explained("reverse-mode derivatives"):
+            with _explained("reverse-mode derivatives", subject):
                 pull = torch.func.vjp(lambda p, xs=xs: subject(p, xs), subject.parameters)[1]
+                each = over_examples(pull, (0,))
                 for start in range(0, len(ws), together):
                     some = ws[start : start + together]
-                    total[start : start + together] += flatten(torch.func.vmap(pull)(some)[0], len(some))
+                    total[start : start + together] += flatten(each(some)[0], len(some))
     _require_finite(total, "reverse-mode derivative")
     return total
 
@@ -102,8 +108,8 @@ def output_rows(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int) -> 
         pull = torch.func.vjp(lambda p: subject(p, state[None]), parameters)[1]
         return pull(cotangent[None])[0]
 
-    every = torch.func.vmap(one, in_dims=(None, 0, 0))
-    with _differentiable(), _explained("reverse-mode derivatives"):
+    every = over_examples(one, (None, 0, 0))
+    with _differentiable(), _explained("reverse-mode derivatives", subject):
         parts = zip(x.split(chunk), cotangents.split(chunk), strict=True)
         rows = torch.cat([flatten(every(subject.parameters, a, w), len(a)) for a, w in parts])
     _require_finite(rows, "reverse-mode derivative")
@@ -127,7 +133,7 @@ def check_pushforward(subject: Subject, x: Tensor, direction: Tensor, pushed: Te
     Forward-mode rules can be wrong in silence (torch 2.13's `linearize` on a circular convolution is), so every run compares one. Unlike a
     finite difference this has no step to choose: both sides agree to rounding.
     """
-    with _differentiable(), _explained("reverse-mode derivatives"):
+    with _differentiable(), _explained("reverse-mode derivatives", subject):
         pull = torch.func.vjp(lambda p: subject(p, x), subject.parameters)[1]
         (back,) = pull(pushed.reshape(subject.answer_shape(x)))
     adjoint = float((flatten({k: v[None] for k, v in back.items()}, 1)[0].double() * direction.double()).sum())
@@ -155,6 +161,32 @@ def gram(a: Tensor, b: Tensor, block: int = 2**20) -> Tensor:
 
 
 @contextmanager
+def _without_checkpoints() -> Iterator[None]:
+    """Activation checkpointing calls its function as it stands: the answer is the same, more is kept, and torch.func can follow.
+
+    torch has no switch for it. Where a release has moved the two names that are exchanged here, the error says what to do instead.
+    """
+
+    class Plain:
+        @staticmethod
+        def apply(function: Callable[..., Any], preserve: bool, *arguments: Any) -> Any:
+            return function(*arguments)
+
+    def plain(*arguments: Any, **settings: Any) -> Iterator[None]:
+        yield
+
+    names = {"CheckpointFunction": Plain, "_checkpoint_without_reentrant_generator": plain}
+    kept = {name: getattr(torch.utils.checkpoint, name) for name in names if hasattr(torch.utils.checkpoint, name)}
+    for name in kept:
+        setattr(torch.utils.checkpoint, name, names[name])
+    try:
+        yield
+    finally:
+        for name, own in kept.items():
+            setattr(torch.utils.checkpoint, name, own)
+
+
+@contextmanager
 def _differentiable() -> Iterator[None]:
     """Fused attention has no forward-mode derivative and no vmap of its gradient; the plain one has both.
 
@@ -163,37 +195,92 @@ def _differentiable() -> Iterator[None]:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        with sdpa_kernel(SDPBackend.MATH), _without_checkpoints(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="There is a performance drop")
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+def over_examples(function: Callable[..., Any], in_dims: Sequence[int | None]) -> Callable[..., Any]:
+    """`torch.func.vmap(function, in_dims)`, or where that fails for this function a loop, whose results are put together likewise.
+
+    Much that a network may do has no rule for batches of derivatives: writes into fresh tensors, looking at values, masks, recurrent
+    kernels. One by one the same derivative exists. Randomness is no such thing, and stays an error.
+    """
+    batched, loops = torch.func.vmap(function, in_dims=tuple(in_dims), randomness="error"), False
+
+    def one_by_one(*arguments: Any) -> Any:
+        count = next(len(_leaves(a)[0]) for a, d in zip(arguments, in_dims, strict=True) if d == 0)
+        rows = [
+            function(*(tree_map(lambda t, n=n: t[n], a) if d == 0 else a for a, d in zip(arguments, in_dims, strict=True)))
+            for n in range(count)
+        ]
+        return tree_map(lambda *leaves: torch.stack(leaves), *rows)
+
+    def run(*arguments: Any) -> Any:
+        nonlocal loops
+        if not loops:
+            try:
+                return batched(*arguments)
+            except OrbitscopeError:
+                raise
+            except Exception as error:  # whatever a module's own code raises on what vmap hands it
+                if "random" in str(error).lower():
+                    raise
+                loops = True
+        return one_by_one(*arguments)
+
+    return run
+
+
+def _leaves(tree: Any) -> list[Tensor]:
+    return list(tree.values()) if isinstance(tree, dict) else [tree]
+
+
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, subject: Subject | None = None) -> Iterator[None]:
+    """What fails in a module's derivatives, as an error that says what to do about it."""
     try:
         yield
-    except OrbitscopeError:
+    except (OrbitscopeError, MemoryError, torch.OutOfMemoryError):
         raise
-    except (RuntimeError, NotImplementedError, ValueError) as error:
-        hint = ""
-        text = str(error)
-        if "in-place" in text or "inplace" in text:
-            hint = " An in-place write to a tensor made inside forward is the usual cause: write out of place."
-        elif "data-dependent" in text or ".item()" in text:
-            hint = " forward looks at values (.item(), if tensor > 0): use torch.where."
-        elif "shape" in text or "size" in text.lower():
-            hint = " A model exported with a fixed batch size is the usual cause: export with a dynamic batch dimension (torch.export.Dim)."
-        raise OrbitscopeError(
-            f"model: {what} fail under torch.func: {text.splitlines()[0] if text else type(error).__name__}.{hint}"
-        ) from error
+    except Exception as error:  # a module may raise anything
+        text = str(error).strip()
+        words = text.splitlines()[0] if text else ""
+        hint = _hint_for(what, f"{type(error).__name__} {text}".lower(), subject)
+        raise LearningError(f"model: {what} fail under torch.func: {type(error).__name__}: {words}.{hint}") from error
+
+
+def _hint_for(what: str, text: str, subject: Subject | None) -> str:
+    forward = what == "directional derivatives"
+    exported = subject is not None and isinstance(subject.module, torch.fx.GraphModule)
+    for signs, hint in _HINTS:
+        if any(sign in text for sign in signs):
+            return " " + hint
+    if exported and ("shape" in text or "size" in text):
+        return " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
+    return " metric='euclidean' needs no directional derivatives." if forward else ""
+
+
+_HINTS = (
+    (("checkpoint", "saved tensor hooks", "setup_context"),
+     "Activation checkpointing recomputes the forward pass outside of torch.func: switch it off (use_checkpoint=False), which changes "
+     "nothing in the answers."),
+    (("storage", "data pointer", "numpy"),
+     "forward reads a tensor's memory, as equivariant libraries do that cache filters: hand over an exported module (escnn: "
+     "model.export())."),
+    (("forward ad", "jvp", "forward mode", "forward-mode"),
+     "One of its operations has no forward-mode derivative: metric='euclidean' needs none."),
+    (("in-place", "inplace", "leaf"), "forward writes into a parameter or a buffer: write out of place."),
+    (("random",), "forward draws random numbers: switch that off."),
+)  # fmt: skip
 
 
 def _require_finite(values: Tensor, what: str) -> None:
     bad = ~torch.isfinite(values).all(dim=1)
     if bool(bad.any()):
-        raise OrbitscopeError(
+        raise LearningError(
             f"model: the {what} of example {int(bad.nonzero()[0])} holds NaN or infinite values. A norm or a square root at exactly 0 "
             "is the usual cause; add a small constant under it."
         )

@@ -99,7 +99,7 @@ def packed_model(module: nn.Module, data: Examples) -> tuple[nn.Module, tuple[in
             answer = called(module, some)
     except OrbitscopeError:
         raise
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+    except Exception as error:  # forward is somebody's code and may raise anything
         shapes = ", ".join(str(tuple(p.shape)) for p in parts(some))
         raise OrbitscopeError(
             f"model: it fails on the examples' x of shape {shapes}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}. "

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from torch import nn
 
-from .._errors import OrbitscopeError
+from .._errors import LearningError, OrbitscopeError
 from ..data import Examples, Trajectories
 from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
@@ -58,9 +58,9 @@ class ProbeConfig:
     """Kets whose step is really taken, on four elements of groups with an influence (see `step_test`); 0 switches it off."""
 
     def __post_init__(self) -> None:
-        for name in ("trajectories", "times", "influence_elements", "chunk"):
-            if getattr(self, name) < 1:
-                raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least 1, got {getattr(self, name)}.")
+        for name, least in (("trajectories", 1), ("times", 1), ("influence_elements", 0), ("chunk", 1)):
+            if getattr(self, name) < least:
+                raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least {least}, got {getattr(self, name)}.")
         if not 0 < self.margin < 1:
             raise OrbitscopeError(f"ProbeConfig: `margin` should lie between 0 and 1, a share of the squared error, got {self.margin}.")
         if self.tolerance < 1:
@@ -89,7 +89,9 @@ def examine(
     `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
     element, `planned` with the memory plan of each influence before it begins.
 
-    Raises what `audit`, `equivariance` and `influence` raise.
+    Where the learning of a model cannot be measured (no derivative of it exists, none reaches its weights), what was measured is kept and
+    the words on the learning say why; `influence_elements` = 0 in the config leaves it out. Raises what `audit`, `equivariance` and
+    `influence` raise otherwise.
     """
     config = config or ProbeConfig()
     subject = Subject.of(model, data)
@@ -144,20 +146,29 @@ def _group_nodes(
     error = equivariance(
         model, data, asked, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
     )
-    shared = influence(
-        model, data, asked, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
-        times=config.times, seed=seed, chunk=config.chunk, control=len(every) <= config.control, progress=report("influence"),
-        bra_loss=config.bra_loss, sketch=config.sketch, memory=config.memory, planned=planned,
+    node, why, learning = _node(name), "switched off (influence_elements = 0)", {}
+    if some:
+        try:
+            learning[f"{node}/influence"] = influence(
+                model, data, asked, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
+                times=config.times, seed=seed, chunk=config.chunk, control=len(every) <= config.control, progress=report("influence"),
+                bra_loss=config.bra_loss, sketch=config.sketch, memory=config.memory, planned=planned,
+            )  # fmt: skip
+            learning |= _taken(node, model, data, asked, every, config, some, report)
+        except LearningError as failed:  # what was measured before is kept, and the words say why there is no more
+            why = str(failed)
+    words = verdict(
+        group, error, learning.get(f"{node}/influence"), checked, margin=config.margin, tolerance=config.tolerance
     )  # fmt: skip
-    node = _node(name)
+    if f"{node}/influence" not in learning:
+        words.attrs["sentence_learning"] = f"Not measured: {why}"
     return {
         **({} if checked is None else {f"{node}/audit": checked}),
         f"{node}/equivariance": error,
-        f"{node}/influence": shared,
+        **learning,
         **drawn(node, model, data, asked, error, seed),
-        f"{node}/verdict": verdict(group, error, shared, checked, margin=config.margin, tolerance=config.tolerance),
+        f"{node}/verdict": words,
         node: xr.Dataset(attrs={"group": name, "order": len(group) if group.finite else 0}),
-        **_taken(node, model, data, asked, every, config, some, report),
     }
 
 
@@ -188,6 +199,8 @@ def spread(count: int, limit: int) -> list[int]:
     >>> spread(32, 8)
     [0, 1, 2, 3, 10, 17, 24, 31]
     """
+    if not limit:
+        return []
     near = list(range(min(count, (limit + 1) // 2))) if count > limit else list(range(count))
     far = np.linspace(near[-1], count - 1, limit - len(near) + 1).round().astype(int).tolist() if count > limit else []
     return sorted({*near, *far})

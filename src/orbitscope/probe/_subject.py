@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ..data import Examples, Trajectories
 from ..nn import frames_of
+from ..training import to_precision
 from ._packing import PackedModel, packed_model
 
 Parameters = dict[str, Tensor]
@@ -30,6 +31,8 @@ class Subject:
     buffers: dict[str, Tensor]
     complex: frozenset[str] = frozenset()
     frames: int = 1
+    ties: tuple[tuple[str, str], ...] = ()
+    """Other names of parameters that stand in several places, and the names in `parameters`."""
     answer: tuple[int, ...] | None = None
     """Shape of the answer to one example; None: a state like those that went in, one for each stack."""
 
@@ -45,7 +48,7 @@ class Subject:
                 f"`model` should be a torch.nn.Module, got {type(module).__name__}. Wrap a function in a module, or name a run folder, "
                 "a .pt2 file or 'package.module:callable' for `load_model`."
             )
-        answer = None
+        answer, module = None, _ready(module)
         if isinstance(data, Examples):
             module, answer = packed_model(module, data)
         # Copied to plain strides: torch 2.13's forward-mode group norm fails on what channels-last weights make of an activation.
@@ -56,7 +59,12 @@ class Subject:
         }
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
-        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), answer)
+        first: dict[int, str] = {}
+        ties = []
+        for name, p in module.named_parameters(remove_duplicate=False):
+            if first.setdefault(id(p), name) != name and first[id(p)] in tensors:
+                ties.append((name, first[id(p)]))
+        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), tuple(ties), answer)
 
     @property
     def name(self) -> str:
@@ -101,7 +109,9 @@ class Subject:
         """The model at other parameters, states [B, C, X, Y]."""
         if self.complex:
             parameters = {k: torch.complex(p[..., 0], p[..., 1]) if k in self.complex else p for k, p in parameters.items()}
-        return torch.func.functional_call(self.module, (parameters, self.buffers), (state,))
+        # Ties are named here: torch would look for them inside the transform, which modules that hash by their buffers (escnn) do not bear.
+        parameters = parameters | {name: parameters[first] for name, first in self.ties}
+        return torch.func.functional_call(self.module, (parameters, self.buffers), (state,), tie_weights=False)
 
 
 def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | None = None) -> None:
@@ -130,6 +140,10 @@ def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | Non
             f"model: it should map {what}; {tuple(state.shape)} gave {came}, not {expected}. "
             f"Wrap it in a module that selects the channels and the time step.{_hint(frames)}"
         )
+    if not first.is_floating_point():
+        raise OrbitscopeError(
+            f"model: its answer should be real floating-point numbers, got {first.dtype}. Take the real part, or cast it."
+        )
     if not bool(torch.isfinite(first).all()):
         raise OrbitscopeError("model: its output holds NaN or infinite values on the data. Check the weights and the units of the data.")
     second = _forward(module, state, frames)
@@ -154,14 +168,31 @@ def _forward(module: nn.Module, state: Tensor, frames: int) -> Any:
             return module(state)
     except OrbitscopeError:
         raise
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        hint = _hint(frames)
+    except Exception as error:  # forward is somebody's code and may raise anything
+        hint = _hint(frames) if isinstance(error, RuntimeError | ValueError | IndexError | AssertionError) else _CALL
         if isinstance(module, torch.fx.GraphModule):
             hint += " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
         words = str(error).strip().splitlines() or [""]
         raise OrbitscopeError(
             f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {words[0]}{hint}"
         ) from error
+
+
+_CALL = " It is called with one tensor [N, channel, *grid], and nothing else: wrap it in a module that gives it what else it needs."
+
+
+def _ready(module: nn.Module) -> nn.Module:
+    """The module out of a wrapper for several devices, in float32 where it is in a shorter format; raises for one without shapes."""
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        module = module.module
+    if lazy := [n for n, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]:
+        raise OrbitscopeError(f"model: {lazy[0]} has no shape yet. Call the model once on a state (lazy modules), then probe it.")
+    if any(p.dtype in (torch.bfloat16, torch.float16) for p in module.parameters()):
+        # Gradients in 8 or 11 bits span a few directions only; the weights are the same numbers in float32.
+        frames, module = frames_of(module), to_precision(copy.deepcopy(module), torch.float32)
+        if frames_of(module) != frames:
+            module.frames = frames  # pyright: ignore[reportArgumentType]
+    return module
 
 
 def _hint(frames: int) -> str:
@@ -174,7 +205,7 @@ def doubled(module: nn.Module) -> nn.Module:
     """A copy in float64; raises what torch raises for a module that cannot be converted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's, about its own way of copying an exported module
-        found = copy.deepcopy(module).double()
+        found = to_precision(copy.deepcopy(module), torch.float64)
     if frames_of(found) != frames_of(module):
         found.frames = frames_of(module)  # pyright: ignore[reportArgumentType]  # a copy of an exported module has lost what was set on it
     return found

@@ -7,6 +7,7 @@ from ._fit import Fit, fit, load_fit
 from ._fit_task import FitConfig
 from ._loop import OnEpoch, Trainer
 from ._loss import MSE, SMSE, CrossEntropy, Loss, as_loss, invariance_error
+from ._precision import to_precision
 from ._progress import ProgressOption, Reporter, TrainProgress
 from ._seeds import run_seeds, say_summary
 from ._settings import Device, Keep, Precision, Schedule, Settings
@@ -48,4 +49,5 @@ __all__ = [
     "run_seeds",
     "say_summary",
     "smse",
+    "to_precision",
 ]

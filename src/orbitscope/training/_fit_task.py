@@ -15,6 +15,7 @@ from ..nn import relaxation_penalty, relaxed_layers
 from ..symmetry import State, parts
 from ._examples import ExampleBatches, Indexed
 from ._loss import Loss
+from ._precision import to_precision
 from ._settings import Device, Keep, Precision, Schedule, Settings
 from ._task import Augment, Task
 
@@ -156,4 +157,4 @@ def _made(model: nn.Module | Callable[[], nn.Module], seed: int, config: FitConf
         )
     if config.relaxation is not None:
         relaxed_layers(made)  # raises where there is nothing to relax
-    return made.double() if config.precision == "64" else made
+    return to_precision(made, torch.float64) if config.precision == "64" else made

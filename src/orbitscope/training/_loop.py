@@ -58,7 +58,8 @@ class Trainer:
         self.parameters = sum(p.numel() for p in self.bare.parameters())
         if not self.parameters:
             raise OrbitscopeError(f"{task.verb}: the model {task.title(seed)!r} has no parameters; there is nothing to train.")
-        optimiser = torch.optim.AdamW(self.bare.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+        fused = not any(p.is_complex() for p in self.bare.parameters())  # torch's fused AdamW knows real numbers only
+        optimiser = torch.optim.AdamW(self.bare.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
         self.model, self.optimiser = fabric.setup(task.stepped(self.bare), optimiser)
         self.dtype = torch.float64 if settings.precision == "64" else torch.float32
         found = {part: task.examples(part, self.dtype, fabric.device) for part in PARTS}

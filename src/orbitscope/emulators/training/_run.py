@@ -9,6 +9,7 @@ import torch
 from ..._errors import OrbitscopeError, reading
 from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
+from ...training import to_precision
 from ...training.files import BEST, LAST, SIDECAR, entries, load_weights, read_json, read_weights
 from ..networks import Emulator, build, models
 from ._config import TrainConfig
@@ -126,7 +127,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
     )
     norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
     mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))
-    model = Emulator(backbone, mean, scale, output, residual=norm["residual"], frames=config.frames).to(dtype)
+    model = to_precision(Emulator(backbone, mean, scale, output, residual=norm["residual"], frames=config.frames), dtype)
     tensors, metadata = read_weights(file)
     load_weights(model, tensors, str(file))
     model.to(device).eval()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 from ...data import WINDOWS, Normalisation, Trajectories, split_indices, split_windows, usual_window
 from ...nn import relaxation_penalty, relaxed_layers
-from ...training import Augment, Task, check_trainable, derive, relative_l2, smse
+from ...training import Augment, Task, check_trainable, derive, relative_l2, smse, to_precision
 from ...training.files import plain
 from ..networks import Emulator, build, built_in
 from ._augment import Augmentation
@@ -103,7 +103,7 @@ class EmulatorTask(Task):
         emulator = Emulator(
             backbone, self.normalisation.mean, self.normalisation.scale, scales, residual=config.residual, frames=config.frames
         )
-        return emulator.to(dtype)
+        return to_precision(emulator, dtype)
 
     def check(self, model: nn.Module) -> None:
         """Raise for layers whose state leaks between transitions of a batch."""

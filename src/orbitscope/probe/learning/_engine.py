@@ -1,5 +1,6 @@
 """From gradients to responses, element by element; every metric names the engine that fits it."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..._errors import OrbitscopeError
+from ..._errors import LearningError, OrbitscopeError
 from ...symmetry import Symmetry
-from .._gradients import Loss, check_pushforward, example_gradients, gram, pushforward
+from .._gradients import Loss, check_pushforward, example_gradients, gram, pushforward, unflatten
 from .._sample import Transitions
 from .._subject import Subject
 from ._response import Response
@@ -58,6 +59,42 @@ class Task:
     def kets(self) -> tuple[Tensor, Tensor]:
         """Gradients [N, p] and losses [N] of the untransformed transitions."""
         return example_gradients(self.subject, self.ket_loss, *self._targets(self.ket_loss, self.pairs.x, self.pairs.y), self.plan.chunk)
+
+    def unreached(self, sample: int = 4) -> list[str]:
+        """Names of the parameter tensors whose gradient is exactly 0 for each of some transitions.
+
+        Raises `OrbitscopeError` where that is all of them: then nothing can be said of the learning.
+        """
+        some = torch.linspace(0, len(self.pairs.x) - 1, min(sample, len(self.pairs.x))).round().long().to(self.pairs.x.device)
+        x, y = self._targets(self.ket_loss, self.pairs.x[some], self.pairs.y[some])
+        row = example_gradients(self.subject, self.ket_loss, x, y, self.plan.chunk)[0].abs().amax(0)
+        found = [name for name, part in unflatten(row, self.subject.parameters).items() if not bool(part.any())]
+        if len(found) == len(self.subject.parameters):
+            raise LearningError(
+                "model: no gradient reaches its parameters, so its learning cannot be measured. forward runs under no_grad or "
+                "inference_mode, or works with filters that were cached in eval() (escnn, re-parametrised layers): take that away, or "
+                "probe the errors alone (`equivariance`)."
+            )
+        if cached := self._cached(found, x, y):
+            raise LearningError(
+                f"model: gradients reach {', '.join(cached[:3])} in train() only: in eval() it works with filters that were cached. Hand "
+                "over model.train() where it has neither dropout nor batch normalisation, or an exported copy."
+            )
+        return found
+
+    def _cached(self, names: list[str], x: Tensor, y: Tensor) -> list[str]:
+        """Those of the parameters that a gradient reaches as soon as the module is told that it trains."""
+        if not names or self.subject.module.training:
+            return []
+        try:
+            module = copy.deepcopy(self.subject.module).train()
+            with torch.enable_grad():
+                known = {n: p.requires_grad_(True) for n, p in module.named_parameters() if n in set(names)}
+                answer = module(x)
+                found = torch.autograd.grad(answer.square().sum(), list(known.values()), allow_unused=True)
+        except Exception:  # somebody's train() may do anything; then there is no such sign
+            return []
+        return [n for n, g in zip(known, found, strict=True) if g is not None and bool(g.any())]
 
     def bras(self, g: Any) -> tuple[Tensor, Tensor]:
         """Gradients [N, p] and losses [N] of the moved transitions."""

@@ -1,5 +1,6 @@
 """Influence: how much a gradient step on a state lowers the loss at its symmetric copy."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from ..._errors import OrbitscopeError
+from ..._errors import LearningError, OrbitscopeError
 from ...data import Examples, Trajectories
 from ...nn import symmetrize
 from ...symmetry import FiniteGroup, GridAction, Group, Symmetry
@@ -89,7 +90,7 @@ def influence(
     """
     subject = Subject.of(model, data)
     if not subject.parameters:
-        raise OrbitscopeError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
+        raise LearningError("model: it has no parameters, so it learns nothing to share; influence is not defined.")
     for name, value in (("chunk", chunk), ("lead", lead)):
         if value < 1:
             raise OrbitscopeError(f"influence: `{name}` must be at least 1, got {value}.")
@@ -104,7 +105,9 @@ def influence(
     plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), memory=memory, chunk=chunk)
     if planned is not None:
         planned(plan)
-    engine = rule.engine(Task(subject, pairs, loss, other, symmetry, plan))
+    task = Task(subject, pairs, loss, other, symmetry, plan)
+    unreached = task.unreached()
+    engine = rule.engine(task)
     answers = []
     for done, answer in enumerate(engine.run(chosen), 1):
         answers.append(answer)
@@ -125,6 +128,7 @@ def influence(
         pushforward_check=engine.check,
         sketch=getattr(rule, "sketch", None) or 0,
         plan=str(plan),
+        without_gradient=json.dumps(unreached),
         test=_said(result, len(pairs.trajectories)),
         **actions_of(symmetry),
         **rule.settings,

@@ -1,5 +1,6 @@
 """What the influence says of the learning, in words."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -66,6 +67,11 @@ def learning_sentence(names: Sequence[str], words: Sequence[str], influence: xr.
     sentences = ["; ".join(parts) + "."] if parts else []
     if open_:
         sentences.append(f"Undetermined on {listed(open_)}: {_why(influence, len(measured))}.")
+    if idle := json.loads(influence.attrs.get("without_gradient", "[]")):
+        sentences.append(
+            f"no gradient reaches {len(idle)} parameter tensors ({listed(idle)}), which forward does not use, or uses outside of autograd "
+            "(no_grad, filters cached in eval()): the words are about the others."
+        )
     return " ".join(s[0].upper() + s[1:] for s in sentences)
 
 
