@@ -26,13 +26,6 @@ class Model(nn.Module):
         return self.then(self.conv(self.first(x)))
 
 
-def into_new(h: Tensor) -> Tensor:
-    """Write into a fresh tensor, as many codes do."""
-    out = torch.zeros(h.shape, dtype=h.dtype)
-    out[:, 0] = h[:, 0]
-    return out
-
-
 def added(x: Tensor) -> Tensor:
     """Changes the caller's data."""
     x += 1
@@ -91,9 +84,6 @@ def test_sound_models_pass() -> None:
 
 
 BAD_GRADIENTS: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "writes into a new tensor": (lambda: Model(into_new), r"per-example gradients fail under torch\.func.*out of place"),
-    "looks at values": (lambda: Model(lambda h: h * 2 if h.sum().item() > 0 else h), r"fail under torch\.func.*torch\.where"),
-    "branches on values": (lambda: Model(lambda h: h * 2 if h.sum() > 0 else h), r"fail under torch\.func.*torch\.where"),
     "a root at 0": (lambda: Model(lambda h: torch.sqrt((h - h.detach()).abs())), r"gradient of example 0 holds NaN"),
     "leaves torch": (lambda: Model(lambda h: torch.from_numpy(h.detach().numpy())), r"fail under torch\.func"),
 }
@@ -205,7 +195,9 @@ def test_options_of_the_others(random_data: Make) -> None:
         osc.equivariance(Model(), random_data(), "c2", batch=0)
     with pytest.raises(osc.OrbitscopeError, match="`tolerance` must be at least 1"):
         osc.ProbeConfig(tolerance=0.5)
-    for name in ("trajectories", "times", "influence_elements", "chunk"):
+    with pytest.raises(osc.OrbitscopeError, match="`influence_elements` must be at least 0, got -1"):
+        osc.ProbeConfig(influence_elements=-1)
+    for name in ("trajectories", "times", "chunk"):
         with pytest.raises(osc.OrbitscopeError, match=f"`{name}` must be at least 1, got 0"):
             osc.ProbeConfig(**{name: 0})
     for name in ("transitions", "samples", "permutations"):

@@ -187,7 +187,7 @@ def test_damaged_exports_are_named(tmp_path: Path, content: bytes | None) -> Non
         export(conv_net(), path, torch.randn(3, 2, 4, 4).double(), dynamic=False)
         content = path.read_bytes()[:-2000]
     path.write_bytes(content)
-    with pytest.raises(osc.OrbitscopeError, match=r"net\.pt2 is not a readable torch\.export file"):
+    with pytest.raises(osc.OrbitscopeError, match=r"net\.pt2 is not (a readable torch\.export file|plainly data)"):
         osc.load_model(path)
     with pytest.raises(osc.OrbitscopeError, match=r"there is no file .*other\.pt2"):
         osc.load_model(tmp_path / "other.pt2")

@@ -22,7 +22,9 @@ from .._errors import OrbitscopeError
 
 _PLAIN = re.compile(r"[\w.+\-]*", re.ASCII)
 _TEXT = re.compile(r"[\w .,>\-]{0,200}", re.ASCII)  # an argument of an operator, such as "circular" or "bij,bjk->bik"
-_OPERATOR = re.compile(r"(torch\.ops\.(aten|prims)\.\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+)", re.ASCII)
+_OPERATOR = re.compile(
+    r"(torch\.ops\.(aten|prims)\.\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+|torch\.ops\.higher_order\.wrap_with_\w+)", re.ASCII
+)
 _OUTWARD = re.compile(r"torch\.ops\.aten\.(save|from_file|load)\w*\.\w+", re.ASCII)  # operators that take the name of a file
 _ARITHMETIC = re.compile(
     "Integer|Rational|Add|Mul|Max|Min|Mod|PythonMod|FloorDiv|CleanDiv|CeilDiv|ModularIndexing|TruncToInt|IntTrueDiv|FloatTrueDiv|"

@@ -59,12 +59,7 @@ class Subject:
         }
         split = frozenset(k for k, p in tensors.items() if p.is_complex())
         parameters = {k: torch.view_as_real(p.resolve_conj()) if k in split else p for k, p in tensors.items()}
-        first: dict[int, str] = {}
-        ties = []
-        for name, p in module.named_parameters(remove_duplicate=False):
-            if first.setdefault(id(p), name) != name and first[id(p)] in tensors:
-                ties.append((name, first[id(p)]))
-        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), tuple(ties), answer)
+        return cls(module, parameters, dict(module.named_buffers()), split, frames_of(module), _ties(module, tensors), answer)
 
     @property
     def name(self) -> str:
@@ -176,6 +171,20 @@ def _forward(module: nn.Module, state: Tensor, frames: int) -> Any:
         raise OrbitscopeError(
             f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {words[0]}{hint}"
         ) from error
+
+
+def _ties(module: nn.Module, known: dict[str, Tensor]) -> tuple[tuple[str, str], ...]:
+    """(other name, name in `known`) of the parameters that several places hold; a module that stands in several places is one place."""
+    first: dict[int, str] = {}
+    places: set[tuple[int, str]] = set()
+    ties = []
+    for name, p in module.named_parameters(remove_duplicate=False):
+        path, _, attribute = name.rpartition(".")
+        place = (id(module.get_submodule(path)), attribute)
+        if place not in places and first.setdefault(id(p), name) != name and first[id(p)] in known:
+            ties.append((name, first[id(p)]))
+        places.add(place)
+    return tuple(ties)
 
 
 _CALL = " It is called with one tensor [N, channel, *grid], and nothing else: wrap it in a module that gives it what else it needs."
