@@ -70,8 +70,6 @@ def open_raw(path: Path, engine: str, group: str | None = None) -> xr.Dataset:
         raise OrbitscopeError(f"path: there is no file {path}.")
     if engine == "zarr":
         refuse_codecs(path)
-    if engine == "zarr":
-        refuse_codecs(path)
     options = dict(_OPTIONS[engine])
     if group:
         options["group"] = group
