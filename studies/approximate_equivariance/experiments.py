@@ -39,7 +39,7 @@ def work(place: Place, run: Run, tell: Tell) -> None:
     folder = place.run_folder(run)
     osc.train(training(found, place.settings), train_config(place.settings, run), folder, progress=None, tensorboard=False)
     seconds = time.process_time() - started
-    trained = load_run(folder, "last", place.settings.device)
+    trained = load_run(folder, "last", place.settings.device, trust=True)
     model, steps = trained.model, forecasts(found, place.settings)
     tables: dict[str, Rows] = {"runs": [_summary(trained, model, seconds)], "errors": [], "sides": []}
     for name, (data, tasks) in steps.items():

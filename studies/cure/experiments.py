@@ -114,7 +114,7 @@ def train_case(place: Place, run: Run) -> None:
     data = place.training_data(run.seed, run.treatment)
     osc.train(data, config, place.run_folder(run), force=True, progress=None, tensorboard=False, on_epoch=watch)
     seconds = time.process_time() - started - watch.spent - setup
-    found = osc.load_run(place.run_folder(run), "last", place.settings.device)
+    found = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True)
     still = float(osc.smse(*transitions(data)))
     by_epoch = {h["epoch"]: h["train"] / still for h in found.history}
     curve = [{**point, "train": by_epoch.get(point["epoch"], float("nan"))} for point in watch.curve]
@@ -128,14 +128,14 @@ def train_case(place: Place, run: Run) -> None:
 
 def probe_case(place: Place, run: Run) -> None:
     """What the training came to."""
-    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device).model, time.process_time()
+    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True).model, time.process_time()
     rows, words = measured(place, model, place.settings.probe["trajectories"])
     place.write_case(run.key, "probe", run.label, {"elements": rows, "words": [words]}, time.process_time() - started)
 
 
 def after_case(place: Place, run: Run) -> None:
     """The failing model itself, averaged: no training. Rows name their own treatment. Coherence 1 by construction: few trajectories do."""
-    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device).model, time.process_time()
+    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True).model, time.process_time()
     data, elements, words, runs = osc.load(place.data_file("validation")), [], [], []
     for treatment in AFTER:
         label = {"treatment": treatment}

@@ -35,7 +35,7 @@ class Context:
     def model(self, epoch: int | None = None) -> Any:
         """The last weights, which the optimiser's state belongs to, or those after an epoch."""
         folder = self.place.run_folder(self.run)
-        return load_run(folder, "last" if epoch is None else epoch, self.place.settings.device).model
+        return load_run(folder, "last" if epoch is None else epoch, self.place.settings.device, trust=True).model
 
     def some(self, each: int | None = None) -> tuple[osc.Trajectories, list[str]]:
         return self.place.tested(self.data, self.test, each or self.probe["per_class"])
@@ -117,7 +117,7 @@ def epochs(c: Context) -> tuple[Tables, None]:
     """c: error and coherence over D4 after chosen epochs."""
     data, _ = c.some()
     folder = c.place.run_folder(c.run)
-    run = load_run(folder, "last")
+    run = load_run(folder, "last", trust=True)
     validation = {int(h["epoch"]): float(h["validation"]) for h in run.history}
     rows = []
     for epoch in c.place.settings.epochs_at(run.config.epochs):
@@ -215,7 +215,7 @@ def steps(c: Context) -> tuple[Tables, None]:
 
 def history(c: Context) -> tuple[Tables, None]:
     """f: curves of the training and its final errors."""
-    run = load_run(c.place.run_folder(c.run), "last")
+    run = load_run(c.place.run_folder(c.run), "last", trust=True)
     test = run.metrics["test"]
     summary = {
         "parameters": run.parameters, "epochs": run.config.epochs, "test_smse": test["smse"], "persistence_smse": test["smse_persistence"],
@@ -249,7 +249,7 @@ def work(place: Place, run: Run, deadline: float, tell: Callable[[str], None]) -
     data, started = place.dataset(run.dataset), time.perf_counter()
     train_emulator(data, train_config(place.settings, run), place.run_folder(run), progress=None, tensorboard=False)
     tell(f"{title}: trained, {time.perf_counter() - started:.0f} s")
-    context = Context(place, run, data, load_run(place.run_folder(run), "last").split["test"])
+    context = Context(place, run, data, load_run(place.run_folder(run), "last", trust=True).split["test"])
     for name in todo:
         if time.time() > deadline:
             tell(f"{title}: {name} and what follows left out, the time is up")
