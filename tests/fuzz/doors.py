@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -218,7 +219,7 @@ class Doors:
             "law",
         )
         (self.work / "c.toml").write_text("\n".join(f"{n} = {toml(rng, str(path))}" for n in rng.sample(names, 4)))
-        return lambda: run(verb, "--config", str(self.work / "c.toml"))
+        return lambda: (os.chdir(self.work), run(verb, "--config", str(self.work / "c.toml")))
 
     def _cli(self, rng: random.Random) -> Work:
         path = self.fresh("a.nc")
@@ -228,7 +229,7 @@ class Doors:
                 rng.choice(FLAGS),
                 rng.choice((*map(str, JUNK), "1/2", "2", "dt=0.1", "p=3", "extent=a,b", "nan", str(self.work / "o.nc"))),
             ]
-        return lambda: run(*words)
+        return lambda: (os.chdir(self.work), run(*words))  # of the forked process: "--out 2" is a name like any other
 
     def _words(self, rng: random.Random) -> Work:
         """Two hundred words of groups, layouts, sizes and parts."""
