@@ -23,7 +23,7 @@ class PlanarIrrep(Representation):
     In words "irrep:k", "irrep:0-"; the group stands behind where it matters: "irrep:1(SO2)", "irrep:4-(D8)". "irrep:1" is the vector.
     Raises `OrbitscopeError` for an `odd` irrep of two components; `matrix` for a reflection that is not known and for other angles.
 
-    >>> PlanarIrrep(2).matrix([[0, -1], [1, 0]]).tolist()
+    >>> (PlanarIrrep(2).matrix([[0, -1], [1, 0]]).round(12) + 0.0).tolist()
     [[-1.0, 0.0], [0.0, -1.0]]
     """
 
