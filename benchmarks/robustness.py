@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
 
 from doors import DOORS, WORDS, Doors  # noqa: E402
-from harness import FAULTS, OUTCOMES, outcome  # noqa: E402
+from fuzzing import FAULTS, OUTCOMES, outcome  # noqa: E402
 from interrupted import INTERRUPTIONS  # noqa: E402
 
 from orbitscope import Grid, Layout, Trajectories, save  # noqa: E402

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import torch
 import xarray as xr
-from harness import Outside, Refused, Silent
+from fuzzing import Outside, Refused, Silent
 from torch import nn
 
 from orbitscope import Grid, Layout, TrainConfig, Trajectories, load, load_model, load_run, open_probe, parse_group, save, save_probe, train

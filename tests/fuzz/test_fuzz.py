@@ -9,7 +9,7 @@ if sys.platform != "linux":
     pytest.skip("needs fork and /proc", allow_module_level=True)
 
 from doors import DOORS, Doors
-from harness import FAULTS, tally
+from fuzzing import FAULTS, tally
 from interrupted import INTERRUPTIONS
 
 COUNTS = {"pt2": 4, "state": 12, "run": 12, "words": 1, "cli": 12, "toml": 16, "h5": 12, "bytes": 20, "foreign": 8}
