@@ -4,11 +4,9 @@ One thread per process: at these sizes two threads on one small network gain lit
 wants one of the cores (measured with torch 2.13's OpenMP barriers), while two processes share the machine with anybody.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +40,9 @@ class Case:
 
 def run_all(cases: Iterable[Case], progress: Progress, workers: int) -> None:
     """Work through the cases in order, `workers` at a time. The first failure, or Ctrl-C, ends all."""
+    import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+
     context = multiprocessing.get_context("spawn")
     channel = context.Queue()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(channel,))

@@ -7,43 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tyro
-from rich.console import Console
-from rich.markup import escape
-
 from .._errors import OrbitscopeError
 from .._version import __version__
+from ._verbs import TABLE, settings
 
-VERBS = (
-    "simulate",
-    "scenarios",
-    "train",
-    "audit",
-    "probe",
-    "epochs",
-    "transfer",
-    "report",
-    "quickstart",
-    "info",
-    "view",
-    "assemble",
-    "repair",
-)
-_USAGE = """usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
+_VERBS = "\n".join(f"  {verb:<11} {words}" for verb, (_, words) in TABLE.items())
+_USAGE = f"""usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
-  simulate    make trajectories of a fluid and write them to a file
-  scenarios   what can be simulated, with all parameters
-  train       train an emulator on a file of trajectories
-  audit       which symmetries do the physics and the file have, and does the file keep its convention?
-  probe       which symmetries has a model learnt? (audit, equivariance error, influence, verdict)
-  epochs      how symmetry came and went over a training, from its checkpoints
-  transfer    what a few steps on the copies under each element do to all others
-  report      one HTML page from one or more probes
-  quickstart  all of it on two small data sets
-  info        what is in a file or a run folder
-  view        a picture sheet and an animation of a file of trajectories
-  assemble    one file from the parts that simulate --shard made
-  repair      simulate the damaged trajectories of a file again
+{_VERBS}
 
 example:
   orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
@@ -58,7 +29,6 @@ exit codes: 0 all went well; 1 the audit refused a file, a check found damage, o
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default the program's) and return its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
-    errors = Console(stderr=True)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_USAGE)
         return 0 if args else 2
@@ -66,33 +36,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"orbitscope {__version__}")
         return 0
     try:
-        if args[0] not in VERBS:
-            raise OrbitscopeError(f"there is no verb {args[0]!r}. Verbs: {', '.join(VERBS)}.")
+        if args[0] not in TABLE:
+            raise OrbitscopeError(f"there is no verb {args[0]!r}. Verbs: {', '.join(TABLE)}.")
         return _parse(args[0], args[1:]).run()
     except OrbitscopeError as error:
-        errors.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        _error(str(error))
         return 2
     except KeyboardInterrupt:
-        errors.print("interrupted. What was finished is kept: the same command goes on from there.")
+        print("interrupted. What was finished is kept: the same command goes on from there.", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of the output went away (| head): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MemoryError as error:
-        errors.print(f"[bold red]error[/]: there is not enough memory ({escape(str(error)) or 'refused by the system'}).", highlight=False)
+        _error(f"there is not enough memory ({error or 'refused by the system'}).")
         return 2
     except OSError as error:  # names that the system does not take, folders that nobody may read
-        errors.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        _error(str(error))
         return 2
     except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
         return stop.code if isinstance(stop.code, int) else 2
 
 
+def _error(words: str) -> None:
+    from rich.console import Console  # imports that only a mistake needs
+    from rich.markup import escape
+
+    Console(stderr=True).print(f"[bold red]error[/]: {escape(words)}", highlight=False, soft_wrap=True)
+
+
 def _parse(verb: str, args: list[str]) -> Any:
-    from . import _verbs
+    import tyro
+
     from ._settings import defaults, refuse_nonfinite
 
-    cls = _verbs.BY_NAME[verb]
+    cls = settings(verb)
     args, config = _take_config(args)
     default = defaults(cls, config) if config else None
     kwargs = {} if default is None else {"default": default}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ def defaults(cls: type, path: Path) -> Any:
 
     Raises `OrbitscopeError` that names the file and the setting, for names that are no flags and values of another type.
     """
+    import tomllib
+
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

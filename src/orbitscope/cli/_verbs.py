@@ -1,8 +1,28 @@
-"""The verbs: their settings are the flags, and the names in a TOML file; `run` does the work."""
+"""The verbs: where the settings of each stand, whose fields are its flags and its names in a TOML file; their `run` does the work.
 
-from ._quickstart import Quickstart
-from ._verbs_files import Assemble, Info, Repair, Scenarios, Simulate, View
-from ._verbs_models import Audit, Epochs, Probe, Report, Train, Transfer
+Nothing is imported before it is needed, so that `--help` is quick; a test looks that no verb's settings bring torch.
+"""
 
-_ALL = (Simulate, Scenarios, Train, Epochs, Audit, Probe, Transfer, Report, Quickstart, Info, View, Assemble, Repair)
-BY_NAME: dict[str, type] = {c.__name__.lower(): c for c in _ALL}
+import importlib
+
+TABLE = {
+    "simulate": ("_verbs_files", "make trajectories of a fluid and write them to a file"),
+    "scenarios": ("_verbs_files", "what can be simulated, with all parameters"),
+    "train": ("_verbs_models", "train an emulator on a file of trajectories"),
+    "audit": ("_verbs_models", "which symmetries do the physics and the file have, and does the file keep its convention?"),
+    "probe": ("_verbs_models", "which symmetries has a model learnt? (audit, equivariance error, influence, verdict)"),
+    "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
+    "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
+    "report": ("_verbs_models", "one HTML page from one or more probes"),
+    "quickstart": ("_quickstart", "all of it on two small data sets"),
+    "info": ("_verbs_files", "what is in a file or a run folder"),
+    "view": ("_verbs_files", "a picture sheet and an animation of a file of trajectories"),
+    "assemble": ("_verbs_files", "one file from the parts that simulate --shard made"),
+    "repair": ("_verbs_files", "simulate the damaged trajectories of a file again"),
+}
+"""Verb: module and what it does, in a line. The class has the name of the verb with a capital."""
+
+
+def settings(verb: str) -> type:
+    """The dataclass of a verb."""
+    return getattr(importlib.import_module(f".{TABLE[verb][0]}", __package__), verb.capitalize())

@@ -2,10 +2,12 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors import OrbitscopeError
-from ..data import Trajectories, load
+
+if TYPE_CHECKING:
+    from ..data import Trajectories
 
 
 def parse_words(words: Sequence[str], flag: str) -> dict[str, Any]:
@@ -46,9 +48,11 @@ def _word(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
-def load_words(path: Any, words: Sequence[str] = ()) -> Trajectories:
+def load_words(path: Any, words: Sequence[str] = ()) -> "Trajectories":
     """`load` with options in words, which the reader of the file takes or refuses; `format` names the reader.
 
     Raises `OrbitscopeError` for an option that the reader lacks, which lists those that it has.
     """
+    from ..data import load  # brings torch, which `--help` does not need
+
     return load(path, **parse_words(words, "--load"))

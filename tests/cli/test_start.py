@@ -1,0 +1,34 @@
+"""What the command line imports before there is work to do."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import orbitscope as osc
+
+HEAVY = ("torch", "numpy", "scipy", "xarray", "h5py", "numba", "matplotlib", "plotly", "pandas", "lightning_fabric")
+SCRIPT = f"""
+import sys
+from orbitscope.cli import main
+from orbitscope.cli._verbs import TABLE
+
+for words in (["--help"], ["--version"], *([verb, "--help"] for verb in TABLE)):
+    assert main(words) == 0, words
+    found = [name for name in {HEAVY} if name in sys.modules]
+    assert not found, f"orbitscope {{' '.join(words)}} imports {{found}}"
+"""
+
+
+def test_no_help_imports_torch_or_any_other_heavy_library():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_stub_and_what_python_finds_are_one_list():
+    """Type checkers and Python read the same file: every name in `__all__` is imported there, and nothing else beside the rooms."""
+    tree = ast.parse(Path(str(osc.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
+    told = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign))
+    assert sorted(told) == sorted(osc.__all__)
+    assert all(getattr(osc, name) is not None for name in osc.__all__)
+    assert set(osc.__all__) <= set(dir(osc)) and osc.training.fit and osc.data.load is osc.load
