@@ -9,6 +9,7 @@ import xarray as xr
 from .._errors import OrbitscopeError, reading
 from .._whole import write_whole
 from ..data import open_hdf5
+from ._netcdf import Unusual, from_netcdf, to_netcdf
 
 KIND = "orbitscope probe"
 _MARK = b"\norbitscope sha256 "
@@ -18,7 +19,7 @@ _PIECE = 2**20
 
 def write_results(results: xr.Dataset | xr.DataTree, path: Path) -> None:
     """One NetCDF-4 file, whole or not at all, with a SHA-256 of its bytes behind them."""
-    content = bytes(results.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 can crash the process on a full disk
+    content = to_netcdf(results)
     digest = hashlib.sha256(content).hexdigest().encode()
     write_whole(path, lambda part: part.write_bytes(content + _MARK + digest + b"\n"))
 
@@ -71,8 +72,13 @@ def kind_of(path: Path) -> str | None:
 
 
 def _loaded(path: Path) -> xr.DataTree:
-    with reading(path, "probe"), xr.open_datatree(path, engine="h5netcdf") as tree:
-        return tree.load()
+    with reading(path, "probe"):
+        try:
+            with open_hdf5(path) as file:
+                return from_netcdf(file)
+        except Unusual:
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                return tree.load()
 
 
 def _compare_digest(path: Path) -> None:
