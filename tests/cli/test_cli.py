@@ -170,7 +170,9 @@ def test_quickstart_end_to_end_and_again(tmp_path, capsys, monkeypatch, left_out
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "q").rglob("*.nc")}
     assert len(stamps) == 3 + 3 + probes  # data, audits, probes
     monkeypatch.setattr("orbitscope.report._page.field_pictures", lambda *_: [])  # the same probes were drawn a moment ago
-    assert main(args) == 0  # nothing is done twice
+    assert main([*args, "--json"]) == 0  # nothing is done twice
+    said = json.loads(capsys.readouterr().out)
+    assert said["report"].endswith("report.html") and len(said["probes"]) == probes
     assert stamps == {p: p.stat().st_mtime_ns for p in stamps}
     assert main([*args[:-1], "2"]) == 2
     assert "other settings" in capsys.readouterr().err

@@ -14,9 +14,10 @@ from .._errors import OrbitscopeError, reading
 from .._json import json_text
 from ..data import KEPT, Shard, Trajectories, Writer, folder_files, holds, is_pattern, kept
 from ..emulators import SIDECAR, Run, load_run, load_runs
-from ..physics import Scenario, planned, scenario, scenarios, simulate
+from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
+from ._output import about_probe, about_run, record
 from ._progress import Stages, stages
 from ._words import load_words
 
@@ -132,6 +133,7 @@ def probe_to_file(
         trees.append(tree)
         save_probe(tree, target, force=force)
         print(target)
+    record(probes=[{"file": target, **about_probe(tree)} for (target, *_), tree in zip(cases, trees, strict=True)])
     Console().print(summary_table(trees))
     return 0
 
@@ -146,6 +148,7 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
     """Write the page and print where it is."""
     trees = [open_probe(p) for p in probes]
     write_report(trees, out, title=title, force=force, command=command())
+    record(file=out, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probes, trees, strict=True)])
     Console().print(summary_table(trees))
     print(out)
     return 0
@@ -153,25 +156,34 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool
 
 def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) -> str:
     """Words on a file of trajectories, a probe, or a run folder."""
+    record(path=path)
     run = (path / SIDECAR).exists() or any(path.glob(f"*/{SIDECAR}"))
     several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()) or not run)
     if options or several:
-        return load_words(path, options).describe()
+        return _describe_data(path, options)
     if path.is_dir():
-        return "\n".join(
-            f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in load_runs(path, trust=trust)
-        )
+        runs = load_runs(path, trust=trust)
+        record(kind="run", runs=[about_run(run) for run in runs])
+        return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in runs)
     if not path.exists() and not is_pattern(path):
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
-    if not path.is_file():
-        return load_words(path).describe()
-    if not h5py.is_hdf5(path) or kind_of(path) != KIND:  # what a file is, before any of its values are read
-        return load_words(path).describe()
+    if not path.is_file() or not h5py.is_hdf5(path) or kind_of(path) != KIND:  # what a file is, before any of its values are read
+        return _describe_data(path)
     with reading(path, "info"):
         return _describe_probe(open_probe(path))
 
 
+def _describe_data(path: Path, options: Sequence[str] = ()) -> str:
+    data = load_words(path, options)
+    record(
+        kind="trajectories", trajectories=data.trajectories, times=data.times, dt=data.dt, layout=data.layout.to_dict(),
+        grid=data.grid.to_dict(), provenance=data.provenance, notes=data.notes,
+    )  # fmt: skip
+    return data.describe()
+
+
 def _describe_probe(tree: xr.DataTree) -> str:
+    record(kind="probe", **about_probe(tree))
     title = tree.attrs.get("title", tree.attrs.get("model", "without a title"))
     lines = [f"{title}: {tree.attrs.get('data_description', 'data not described')}"]
     lines.append(f"made by: {tree.attrs.get('command', 'not recorded')}")
@@ -182,23 +194,25 @@ def _describe_probe(tree: xr.DataTree) -> str:
     return "\n".join(lines)
 
 
-def describe_scenarios(name: str | None = None) -> str:
-    """Every scenario with the parameters that `simulate` takes, or one of them."""
-    wanted = [scenario(name)] if name else list(scenarios().values())
-    return "\n\n".join(_describe_scenario(s) for s in wanted)
-
-
-def _describe_scenario(plan: Scenario) -> str:
+def about_scenario(plan: Scenario) -> dict[str, Any]:
+    """What `simulate` takes for it."""
     solver = plan.equation()
-    said = {
-        "--initial": ", ".join(f"{k}={v}" for k, v in plan.initial_parameters.items()),
-        "--equation": ", ".join(f"{k}={v}" for k, v in solver.parameters.items()),
-        "fields": str(solver.layout),
-        "default": f"{plan.frames} states up to t = {plan.t_end:g}, {solver.grid(64)} at --resolution 64",
-        "note": plan.notes,
-    }
+    return {
+        "name": plan.name, "alias": plan.alias, "description": plan.description, "initial": plan.initial_parameters,
+        "equation": solver.parameters, "fields": str(solver.layout), "frames": plan.frames, "t_end": plan.t_end,
+        "grid": str(solver.grid(64)), "notes": plan.notes,
+    }  # fmt: skip
+
+
+def describe_scenario(plan: Scenario) -> str:
+    """The same for people."""
+    about = about_scenario(plan)
+    said = {f"--{flag}": ", ".join(f"{k}={v}" for k, v in about[flag].items()) for flag in ("initial", "equation")}
+    said |= {"fields": about["fields"], "note": about["notes"]}
+    said["default"] = f"{plan.frames} states up to t = {plan.t_end:g}, {about['grid']} at --resolution 64"
     title = f"{plan.name}" + (f" ({plan.alias})" if plan.alias else "") + f": {plan.description}"
-    return "\n".join([title, *(f"  {what:<11} {words}" for what, words in said.items() if words)])
+    order = ("--initial", "--equation", "fields", "default", "note")
+    return "\n".join([title, *(f"  {what:<11} {said[what]}" for what in order if said[what])])
 
 
 def training_curves(run: Run) -> xr.Dataset:

@@ -15,6 +15,7 @@ from ..data import Normalisation, Trajectories
 from ..emulators import SIDECAR, load_runs, smse
 from ..probe import KIND, audit, command, commuting, correct, leakage, resolve, save_probe, screen
 from ..probe.data import law_of
+from ._output import record
 from ._progress import stages
 from ._words import load_words
 
@@ -66,6 +67,7 @@ def audit_file(
             )
             results[result.attrs["group"]] = result
     first = next(iter(results.values()))
+    record(file=path, groups=results)
     broken = np.flatnonzero(nodes["/screen"]["nonfinite"].values > 0).tolist() if screening else []
     refused = first.attrs["verdict"] not in ("consistent", "undetermined") or bool(broken)
     said, why = first.attrs["verdict"], first.attrs["explanation"]
@@ -75,6 +77,7 @@ def audit_file(
             f"sampled: {said}. {why}"
         )
         said = "not finite"
+    record(verdict=said, explanation=why)
     console.print(
         f"{path}: [bold {'red' if refused else 'yellow' if said == 'undetermined' else 'green'}]{said}[/]. {why}",
         highlight=False, soft_wrap=True,
@@ -89,6 +92,12 @@ def audit_file(
     if splits:
         nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, options, trust)
         leaks = nodes["/leakage"].attrs["verdict"] == "leak"
+    record(
+        **{
+            name.strip("/"): {"verdict": node.attrs["verdict"], "findings": json.loads(node.attrs["findings"])}
+            for name, node in nodes.items()
+        }
+    )
     if out is not None:
         about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(trajectories)}
         # Beside `audit` stand only groups: the report takes every other node for one. So the rest is kept as attributes.

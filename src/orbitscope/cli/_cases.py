@@ -6,6 +6,7 @@ wants one of the cores (measured with torch 2.13's OpenMP barriers), while two p
 
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def _start(channel: Any) -> None:
     _channel = channel
     end_with_parent()
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: nobody at a command line can change them
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
 
 

@@ -17,6 +17,7 @@ from .._whole import write_whole
 from ..emulators import load_runs
 from ..probe import by_epoch, write_results
 from ._actions import tested_on
+from ._output import record
 from ._progress import stages
 from ._words import load_words
 
@@ -51,6 +52,7 @@ def epochs_to_file(
             progress=lambda done, total: bars("epochs", done, total), trust=trust,
         )  # fmt: skip
     write_results(found, out)
+    record(file=out, picture=picture, result=found)
     print(out)
     if picture is not None:
         write_whole(picture, lambda part: draw(found, part, picture.suffix))

@@ -3,6 +3,7 @@
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,47 +36,83 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[0] == "--version":
         print(f"orbitscope {__version__}")
         return 0
+    call = _Call(args)
     try:
-        if args[0] not in TABLE:
-            raise OrbitscopeError(f"there is no verb {args[0]!r}. Verbs: {', '.join(TABLE)}.")
-        return _parse(args[0], args[1:]).run()
-    except OrbitscopeError as error:
-        _error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted. What was finished is kept: the same command goes on from there.", file=sys.stderr)
-        return 1
+        return call.finish(call.attempt())
     except BrokenPipeError:  # the reader of the output went away (| head): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MemoryError as error:
-        _error(f"there is not enough memory ({error or 'refused by the system'}).")
+
+
+class _Call:
+    """One command line: what it says beside its work, and what came of it."""
+
+    def __init__(self, args: list[str]) -> None:
+        self.args = args
+        self.json, self.verbose = "--json" in args, "--verbose" in args  # known where the rest cannot be parsed
+        self.found: dict[str, Any] = {"verb": args[0]}
+
+    def attempt(self) -> int:
+        """Run the verb; mistakes become exit codes."""
+        try:
+            if self.args[0] not in TABLE:
+                raise OrbitscopeError(f"there is no verb {self.args[0]!r}. Verbs: {', '.join(TABLE)}.")
+            from ._output import speaking
+
+            asked = _parse(self.args[0], self.args[1:])
+            self.json, self.verbose = asked.output.json, asked.output.verbose
+            with speaking(asked.output, self.found):
+                return asked.run()
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt:
+            print("interrupted. What was finished is kept: the same command goes on from there.", file=sys.stderr)
+            self.found["error"] = "interrupted"
+            return 1
+        except MemoryError as error:
+            return self.refuse(f"there is not enough memory ({error or 'refused by the system'}).")
+        except (OrbitscopeError, OSError) as error:  # OSError: names that the system does not take, folders that nobody may read
+            return self.refuse(str(error))
+        except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
+            code = stop.code if isinstance(stop.code, int) else 2
+            self.json = self.json and code != 0  # help is no result
+            if code:
+                self.found["error"] = "the flags cannot be read; stderr says which"
+            return code
+
+    def refuse(self, words: str) -> int:
+        """Say what was wrong with the command line; called while the error is handled."""
+        from rich.console import Console  # imports that only a mistake needs
+        from rich.markup import escape
+
+        if self.verbose:
+            traceback.print_exc()
+        Console(stderr=True).print(f"[bold red]error[/]: {escape(words)}", highlight=False, soft_wrap=True)
+        self.found["error"] = words
         return 2
-    except OSError as error:  # names that the system does not take, folders that nobody may read
-        _error(str(error))
-        return 2
-    except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
-        return stop.code if isinstance(stop.code, int) else 2
 
+    def finish(self, code: int) -> int:
+        """Print the JSON object, if one was asked for."""
+        if self.json:
+            from ._output import json_line
 
-def _error(words: str) -> None:
-    from rich.console import Console  # imports that only a mistake needs
-    from rich.markup import escape
-
-    Console(stderr=True).print(f"[bold red]error[/]: {escape(words)}", highlight=False, soft_wrap=True)
+            print(json_line({**self.found, "exit_code": code}))
+        return code
 
 
 def _parse(verb: str, args: list[str]) -> Any:
     import tyro
 
+    from ._output import with_output
     from ._settings import defaults, refuse_nonfinite
 
-    cls = settings(verb)
+    plain = settings(verb)
+    cls = with_output(plain)
     args, config = _take_config(args)
     default = defaults(cls, config) if config else None
     kwargs = {} if default is None else {"default": default}
     config_words = "Settings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
-    words = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{config_words}"
+    words = f"{inspect.cleandoc(plain.__doc__ or '')}\n\n{config_words}"
     found = tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
     return refuse_nonfinite(found)
 

@@ -58,6 +58,7 @@ class Quickstart:
 
         from ..probe import command, machine, open_probe
         from ..report import summary_table, write_report
+        from ._output import about_probe, record
         from ._progress import stages
 
         started = time.perf_counter()
@@ -68,11 +69,13 @@ class Quickstart:
             # The longest trainings first, so that no core idles at the end; the audits before all, because the probes use them.
             order = sorted(cases, key=lambda case: ("", "unet", "vit").index(case.model))
             run_all(order, bars, self.workers or default_workers(self.device))
-        trees = [open_probe(case.probe) for case in cases if case.model]
+        probed = [case.probe for case in cases if case.model]
+        trees = [open_probe(path) for path in probed]
         report = write_report(
             trees, self.out / "report.html", title="Which symmetries have these emulators learnt?", intro=_INTRO, force=True,
             command=command(),
         )  # fmt: skip
+        record(report=report, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probed, trees, strict=True)])
         console = Console()
         console.print(summary_table(trees))
         for tree in trees:
@@ -92,7 +95,7 @@ class Quickstart:
 
     def _claim(self) -> None:
         """One folder, one set of settings: parts made with different ones must not meet in a report."""
-        settings = {k: v for k, v in asdict(self).items() if k not in ("out", "force", "device", "workers")}
+        settings = {k: v for k, v in asdict(self).items() if k not in ("out", "force", "device", "workers", "output")}
         kept = self.out / "quickstart.json"
         if kept.exists() and not self.force:
             try:

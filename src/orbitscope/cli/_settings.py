@@ -11,13 +11,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 import tyro
 
 from .._errors import OrbitscopeError
+from ._output import Output
 from ._words import to_words
 
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "the name of a file or folder, as text"}
 
 
 def defaults(cls: type, path: Path) -> Any:
-    """Settings of a verb from a TOML file with the same names as its flags; flags given beside it win.
+    """Settings of a verb (`with_output`) from a TOML file with the same names as its flags; flags given beside it win.
 
     Raises `OrbitscopeError` that names the file and the setting, for names that are no flags and values of another type.
     """
@@ -29,8 +30,8 @@ def defaults(cls: type, path: Path) -> Any:
         raise OrbitscopeError(f"--config: there is no file {path}.") from None
     except (tomllib.TOMLDecodeError, ValueError, RecursionError, OSError) as error:
         raise OrbitscopeError(f"--config: {path} is not a TOML file: {error}") from error
-    kinds = typing.get_type_hints(cls, include_extras=False)
-    known = {f.name: kinds[f.name] for f in dataclasses.fields(cls)}
+    known = {**_kinds(cls), **_kinds(Output)}
+    known.pop("output")
     values = {}
     for name, value in table.items():
         key = name.replace("-", "_")
@@ -41,7 +42,14 @@ def defaults(cls: type, path: Path) -> Any:
         except _Other as wanted:
             raise OrbitscopeError(f"--config: {path}: {name} should be {wanted}, got {str(value)[:80]!r}.") from None
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
-    return cls(**{name: tyro.MISSING for name in required if name not in values}, **values)
+    output = Output(**{f.name: values.pop(f.name) for f in dataclasses.fields(Output) if f.name in values})
+    return cls(**{name: tyro.MISSING for name in required if name not in values}, **values, output=output)
+
+
+def _kinds(cls: type) -> dict[str, Any]:
+    """The type of every setting."""
+    kinds = typing.get_type_hints(cls, include_extras=False)
+    return {f.name: kinds[f.name] for f in dataclasses.fields(cls)}
 
 
 def refuse_nonfinite(settings: Any) -> Any:

@@ -16,6 +16,7 @@ from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..emulators import kept_optimiser, load_run
 from ..probe import transfer_test, write_results
+from ._output import record
 from ._progress import stages
 from ._words import load_words
 
@@ -57,6 +58,7 @@ def transfer_to_file(
             progress=lambda done, total: bars("transfer", done, total),
         )  # fmt: skip
     write_results(found, out)
+    record(file=out, picture=picture, result=found)
     print(out)
     if picture is not None:
         write_whole(picture, lambda part: draw(found, part, picture.suffix))

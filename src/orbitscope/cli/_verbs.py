@@ -8,7 +8,7 @@ import importlib
 TABLE = {
     "simulate": ("_verbs_files", "make trajectories of a fluid and write them to a file"),
     "scenarios": ("_verbs_files", "what can be simulated, with all parameters"),
-    "train": ("_verbs_models", "train an emulator on a file of trajectories"),
+    "train": ("_verbs_train", "train an emulator on a file of trajectories"),
     "audit": ("_verbs_models", "which symmetries do the physics and the file have, and does the file keep its convention?"),
     "probe": ("_verbs_models", "which symmetries has a model learnt? (audit, equivariance error, influence, verdict)"),
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),

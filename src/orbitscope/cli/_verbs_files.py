@@ -52,6 +52,7 @@ class Simulate:
     def run(self) -> int:
         from ..data import Shard
         from ._actions import simulate_to_file
+        from ._output import record
         from ._progress import stages
         from ._words import parse_words
 
@@ -65,6 +66,7 @@ class Simulate:
                 initial=parse_words(self.initial, "--initial"), law=parse_words(self.equation, "--equation"), keep=self.keep,
                 force=self.force, progress=bars,
             )  # fmt: skip
+        record(file=path)
         print(path)
         return 0
 
@@ -80,9 +82,13 @@ class Scenarios:
     """One scenario; none given: all."""
 
     def run(self) -> int:
-        from ._actions import describe_scenarios
+        from ..physics import scenario, scenarios
+        from ._actions import about_scenario, describe_scenario
+        from ._output import record
 
-        print(describe_scenarios(self.name))
+        wanted = [scenario(self.name)] if self.name else list(scenarios().values())
+        record(scenarios=[about_scenario(s) for s in wanted])
+        print("\n\n".join(describe_scenario(s) for s in wanted))
         return 0
 
 
@@ -102,8 +108,11 @@ class Assemble:
 
     def run(self) -> int:
         from ..data import assemble
+        from ._output import record
 
-        print(assemble(self.files, self.out, force=self.force))
+        path = assemble(self.files, self.out, force=self.force)
+        record(file=path)
+        print(path)
         return 0
 
 
@@ -127,6 +136,7 @@ class Info:
 
     def run(self) -> int:
         from ._actions import describe
+        from ._output import record
         from ._progress import stages
 
         print(describe(self.path, self.load, trust=self.trust))
@@ -134,12 +144,14 @@ class Info:
             return 0
         from ..data import check, files_of
 
-        damaged = False
+        damaged: dict[str, list[int]] = {}
         for path in files_of(self.path) or [self.path]:
             with stages() as bars:
                 found = check(path, lambda done, total: bars("check", done, total))
             print(found if path == self.path else f"{path}\n{found}")
-            damaged = damaged or bool(found.damaged)
+            if found.damaged:
+                damaged[str(path)] = list(found.damaged)
+        record(damaged=damaged)
         return 1 if damaged else 0
 
 
@@ -161,10 +173,12 @@ class Repair:
 
     def run(self) -> int:
         from ..data import repair_file
+        from ._output import record
         from ._progress import stages
 
         with stages() as bars:
             mended = repair_file(self.data, accept=self.accept, device="cpu" if self.device == "auto" else self.device, progress=bars)
+        record(file=self.data, repaired=mended)
         words = f"trajectories {', '.join(map(str, mended))} simulated again and put in place" if mended else "nothing is damaged"
         print(f"{self.data}: {words}")
         return 0
@@ -198,11 +212,14 @@ class View:
     """Replace existing files."""
 
     def run(self) -> int:
+        from ._output import record
         from ._view import view_file
 
-        for path in view_file(
+        written = view_file(
             self.data, self.out, self.animation, trajectories=self.trajectory, times=self.times, fields=self.field, fps=self.fps,
             options=self.load, force=self.force,
-        ):  # fmt: skip
+        )  # fmt: skip
+        record(files=written)
+        for path in written:
             print(path)
         return 0

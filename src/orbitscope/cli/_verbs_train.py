@@ -1,0 +1,93 @@
+"""The verb that trains."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from .._errors import OrbitscopeError
+
+Device = Literal["auto", "cpu", "cuda"]
+Positional = tyro.conf.Positional
+
+
+@dataclass
+class Train:
+    """Train an emulator, state -> next state. Interrupted, the same command goes on where it was, bit for bit.
+
+    Example: orbitscope train ns.nc --model unet --preset small --epochs 10 --out runs/unet
+    """
+
+    data: Positional[Path]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    out: Path
+    """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
+    model: str = "unet"
+    """unet, vit, resnet, fno; equivariant_, relaxed_, motion_, magnitude_ or scale_ before unet or resnet; or "package.module:callable"."""
+    preset: str = "small"
+    """Size of the model: small, medium or paper."""
+    override: tuple[str, ...] = ()
+    """Single options of the model, such as width=32."""
+    group: str | None = None
+    """Symmetry of an equivariant_ or relaxed_ model: d4, c8, so2, ...; short for --override group=d4."""
+    residual: bool = True
+    """Predict the increment instead of the next state."""
+    epochs: int = 10
+    """Passes over the training transitions."""
+    batch: int = 32
+    """Transitions per step."""
+    learning_rate: float = 5e-4
+    """Peak rate of AdamW."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Learning-rate schedule."""
+    clip: float = 1.0
+    """Largest gradient norm; 0: no clipping."""
+    seed: tuple[int, ...] = (0,)
+    """One run per seed."""
+    device: Device = "auto"
+    """Where to compute; auto: a GPU where there is one."""
+    devices: int = 1
+    """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
+    precision: Literal["32", "64", "bf16"] = "32"
+    """Precision of the arithmetic; bf16 is mixed."""
+    augment: str | None = None
+    """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
+    relaxation: float | None = None
+    """Weight of the penalty on broken symmetry, for models with relaxed layers."""
+    frames: int = 1
+    """Past states that the model sees."""
+    rollout: int = 1
+    """Steps in the loss, each fed with the predictions before it."""
+    keep: Literal["best", "all"] = "best"
+    """Weights to keep; all: also those after every epoch."""
+    load: tuple[str, ...] = ()
+    """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
+    dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
+    force: bool = False
+    """Replace an existing run."""
+
+    def run(self) -> int:
+        from .. import TrainConfig, load_runs, train
+        from ._output import about_run, record
+        from ._words import load_words, parse_words
+
+        overrides = parse_words(self.override, "--override")
+        if self.group is not None:
+            if overrides.get("group", self.group) != self.group:
+                raise OrbitscopeError(f"--group {self.group} and --override group={overrides['group']} contradict each other. Give one.")
+            overrides["group"] = self.group
+        config = TrainConfig(
+            model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
+            batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
+            seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
+            augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout,
+        )  # fmt: skip
+        out = train(load_words(self.data, self.load), config, self.out, force=self.force)
+        runs = load_runs(out, trust=self.model)
+        record(runs=[about_run(run) for run in runs])
+        for run in runs:
+            print(f"{run.path}: {run}")
+        return 0
