@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-bits test-long test-well lint docs site benchmarks clean
+.PHONY: quickstart test test-bits test-long test-versions test-well lint style types docs site benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
 
 # One thread per worker: two busy threads on small tensors collapse when anything else wants a core.
-test: .venv/installed-dev lint site
+# What needs one core each goes side by side before them.
+test: .venv/installed-dev
+	$(MAKE) -j2 --output-sync=target style types site
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # What is compared in its last digits (docs/design-decisions.md, "Which bits are promised where"): the tests of moved copies and of built-in
@@ -33,9 +35,13 @@ test-long: .venv/installed-dev
 test-well: .venv/installed-dev .venv-well/installed
 	OMP_NUM_THREADS=1 ORBITSCOPE_THE_WELL_PYTHON=.venv-well/bin/python $(BIN)/pytest tests/data/test_the_well_package.py
 
-lint: .venv/installed-dev
+lint: style types
+
+style: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/installed-dev
 	$(BIN)/pyright
 
 docs: .venv/installed-dev site
