@@ -15,7 +15,10 @@ _REGISTRY: dict[str, type["Equation"]] = {}
 
 
 class SolverError(OrbitscopeError):
-    """A solver left the physical states. `item` is the index within the batch, `time` the physical time since the call began."""
+    """A solver left the physical states. `item` is the index within the batch, `time` the physical time since the call began.
+
+    * `message`: what happened and what to do.
+    """
 
     def __init__(self, message: str, item: int, time: float) -> None:
         super().__init__(message)
@@ -182,6 +185,9 @@ def equations() -> tuple[str, ...]:
 
 def equation(name: str, **parameters: Any) -> Equation:
     """The equation of that name with those parameters; the rest keep their defaults.
+
+    * `name`: of the equation, as `equations()` lists it.
+    * `parameters`: fields of the equation, such as viscosity.
 
     >>> equation("euler", gamma=5 / 3).layout.channel_names
     ('density', 'momentum_x', 'momentum_y', 'energy')

@@ -47,6 +47,11 @@ def navier_stokes_gauss(
     grids is the same flow on the modes they share. The mean vorticity is removed: a periodic velocity has none.
     `vortices` is their number, `width` the range of sigma, `amplitude` the bound of alpha. The law is invariant under D4 and all
     translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Gauss).
+
+    * `grid`: the grid of the state.
+    * `seed`: of the random stream.
+    * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
+    * `dtype`: precision of the answer.
     """
     nx, ny = square_shape(grid, "navier-stokes.gauss")
     check_vortices("navier-stokes.gauss", vortices, width, amplitude)
@@ -109,6 +114,11 @@ def navier_stokes_sines(
     and keeps on average 86 % of the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
     `modes` is the highest i and j, `amplitude` the bound of alpha.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Sines).
+
+    * `grid`: the grid of the state.
+    * `seed`: of the random stream.
+    * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
+    * `dtype`: precision of the answer.
     """
     nx, ny = square_shape(grid, "navier-stokes.sines")
     if int(modes) != modes or modes < 1:
@@ -144,6 +154,13 @@ def euler_riemann(
     Quadrant (a, b) covers a/2 <= x < (a+1)/2, b/2 <= y < (b+1)/2.
     The law is invariant under D4 (if `velocity` is symmetric about 0) and under shifts by half a period, not under other shifts.
     Source: Herde et al., arXiv 2405.19101, appendix B (CE-RP).
+
+    * `grid`: the grid of the state; an even number of points per axis.
+    * `seed`: of the random stream.
+    * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
+    * `dtype`: precision of the answer.
+    * `density`: range that it is drawn from.
+    * `pressure`: range that it is drawn from.
     """
     nx, ny = square_shape(grid, "euler.riemann")
     if nx % 2 or ny % 2:

@@ -14,6 +14,10 @@ def planned(name: str, initial: Mapping[str, Any], law: Mapping[str, Any]) -> tu
 
     The values are brought to the kind of the defaults (1 where a float belongs becomes 1.0), so that the same words always make the same
     provenance. Raises `OrbitscopeError` that names the flag and the known parameters.
+
+    * `name`: of the scenario.
+    * `initial`: parameters of its initial states.
+    * `law`: parameters of its equation.
     """
     plan = scenario(name)
     initial = fitted(initial, plan.initial_parameters, "--initial", f"the initial states of {plan.name}")
@@ -24,7 +28,13 @@ def planned(name: str, initial: Mapping[str, Any], law: Mapping[str, Any]) -> tu
 
 
 def fitted(given: Mapping[str, Any], known: Mapping[str, Any], flag: str, owner: str) -> dict[str, Any]:
-    """The given values as the kinds of the known ones; an unknown name or another kind raises."""
+    """The given values as the kinds of the known ones; an unknown name or another kind raises.
+
+    * `given`: name -> value.
+    * `known`: name -> default.
+    * `flag`: the argument that they came in, for the error's text.
+    * `owner`: whose parameters they are, for the error's text.
+    """
     if unknown := sorted(set(given) - set(known)):
         listed = ", ".join(f"{k}={v}" for k, v in known.items()) or "none"
         raise OrbitscopeError(f"{flag}: {', '.join(unknown)} is no parameter of {owner}. Known, with the defaults: {listed}.")

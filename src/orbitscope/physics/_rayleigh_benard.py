@@ -67,6 +67,8 @@ class RayleighBenard(Equation):
     a time, trajectories shared by `torch.get_num_threads()` threads; elsewhere, and with `backend="torch"`, eager torch does the same
     arithmetic, agreeing to rounding. Only the latter can be differentiated.
 
+    * `cfl`: largest part of a cell that the flow may cross in one step.
+
     Source: Harlow and Welch, Phys. Fluids 8 (1965) 2182, for the grid; Chandrasekhar, "Hydrodynamic and Hydromagnetic Stability",
     chapter II, for the onset at Ra = 1707.76, wavenumber 3.117.
     """

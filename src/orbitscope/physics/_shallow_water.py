@@ -54,6 +54,8 @@ class ShallowWater(Equation):
     Source: Sadourny, J. Atmos. Sci. 32 (1975) 680 (the energy-conserving form on a finite-difference grid); Vallis, "Atmospheric and
     Oceanic Fluid Dynamics", chapter 3 (waves, balance, invariants).
 
+    * `viscosity`: of the velocity, in box lengths squared per unit of time; None: spectral viscosity.
+
     >>> still = torch.ones(1, 4, 16, 16)
     >>> still[:, 1:3] = 0.0
     >>> bool(torch.allclose(ShallowWater().step(still, 0.1), still))

@@ -23,6 +23,14 @@ class Scenario:
 
     `notes` says what a published description leaves open and what was chosen here; it belongs in a file's provenance, as do
     `initial_parameters`.
+
+    * `name`: by which it is asked for.
+    * `equation`: makes the equation.
+    * `initial`: (grid, seed, index, dtype) -> state [C, X, Y].
+    * `description`: one line, for lists.
+    * `alias`: a second name, such as the one of PDEgym; may be empty.
+    * `t_end`: time of the last snapshot.
+    * `frames`: snapshots, the initial state included.
     """
 
     name: str
@@ -45,7 +53,10 @@ _SCENARIOS: dict[str, Scenario] = {}
 
 
 def register_scenario(new: Scenario) -> Scenario:
-    """Make a scenario known by its name, here and on the command line. An existing name is refused."""
+    """Make a scenario known by its name, here and on the command line. An existing name is refused.
+
+    * `new`: the scenario.
+    """
     if new.name in _SCENARIOS:
         raise OrbitscopeError(f"register_scenario: {new.name!r} exists already. Choose another name.")
     _SCENARIOS[new.name] = new
@@ -59,6 +70,8 @@ def scenarios() -> dict[str, Scenario]:
 
 def scenario(name: str, **parameters: Any) -> Scenario:
     """The scenario of that name, or of that PDEgym name, upper or lower case; `parameters` change its law of initial states.
+
+    * `name`: as `scenarios()` lists it, or that of PDEgym.
 
     >>> scenario("CE-RP").name
     'euler.riemann'
@@ -76,7 +89,10 @@ def scenario(name: str, **parameters: Any) -> Scenario:
 
 
 def initial_condition(name: str, **parameters: Any) -> Initial:
-    """The law of initial states of the scenario `name`: a function (grid, seed, index, dtype) -> state [C, X, Y]."""
+    """The law of initial states of the scenario `name`: a function (grid, seed, index, dtype) -> state [C, X, Y].
+
+    * `parameters`: of the law; the rest keep their defaults.
+    """
     return scenario(name, **parameters).initial
 
 
@@ -108,6 +124,12 @@ def simulate(
 
     A trajectory depends on (scenario, seed, its index, resolution, refine, dtype, frames, t_end) alone. Nothing is kept between
     chunks, so a caller that writes each chunk before asking for the next loses at most one chunk to an interruption.
+
+    * `resolution`: points per axis.
+    * `seed`: of all random streams.
+    * `dtype`: precision of solver and values.
+    * `device`: where the solver works.
+    * `equation`: instead of the scenario's own.
 
     Raises `OrbitscopeError` at the call for a wrong argument, and while running if a trajectory leaves the physical states, naming
     the trajectory and the time; nothing of its chunk is handed out.

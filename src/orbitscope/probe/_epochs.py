@@ -25,7 +25,7 @@ _COHERENCE = (
 
 @dataclass
 class EpochProbe:
-    """What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)` and `training.fit(..., on_epoch=...)`.
+    r"""What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)` and `training.fit(..., on_epoch=...)`.
 
     Calling it with (seed, epoch, model) takes one reading, the same transitions every time (by `seed` of the probe); `result()` gives all
     of them. `every`: epochs between readings; epoch 0, before the first step, is read by `train` with `keep="all"` or not. `coherence`
@@ -33,6 +33,14 @@ class EpochProbe:
     `Symmetry`.
 
     Variables of the result, see `by_epoch`.
+
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `metric`: how gradients are compared: a name or a `Metric` (see `influence`).
+    * `damping`: $\lambda$, added to the curvature; only with the name of a metric that has one. None: 1e-6.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `readings`: what was read so far, by (seed, epoch); starts empty.
     """
 
     data: Trajectories | Examples
@@ -121,6 +129,17 @@ def by_epoch(
     `data`: usually the test part, `data[load_run(run).split["test"]]`. `epochs` picks some, `every` thins them out. A training in
     progress can be read too. `model`: of a run of `training.fit`, a module built as the trained one was; the checkpoints are loaded into a
     copy of it. None is for runs of `train`, which know their model. `trust`: whether the run may name code to import, see `load_run`.
+
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `metric`: how gradients are compared: a name or a `Metric` (see `influence`).
+    * `damping`: $\lambda$, added to the curvature; only with the name of a metric that has one. None: 1e-6.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+    * `coherence`: whether the influence is measured as well, which costs most.
 
     Raises `OrbitscopeError` for a run without checkpoints (train with keep="all") and epochs that it does not have.
     """

@@ -18,14 +18,22 @@ _PIECE = 2**20
 
 
 def write_results(results: xr.Dataset | xr.DataTree, path: Path) -> None:
-    """One NetCDF-4 file, whole or not at all, with a SHA-256 of its bytes behind them."""
+    """One NetCDF-4 file, whole or not at all, with a SHA-256 of its bytes behind them.
+
+    * `results`: a data set or a tree of them.
+    * `path`: the file to write; one that is there is replaced.
+    """
     content = to_netcdf(results)
     digest = hashlib.sha256(content).hexdigest().encode()
     write_whole(path, lambda part: part.write_bytes(content + _MARK + digest + b"\n"))
 
 
 def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> Path:
-    """Write a tree of `examine` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`."""
+    """Write a tree of `examine` to one NetCDF file, whole or not at all. Raises `OrbitscopeError` if it exists and not `force`.
+
+    * `tree`: the results, as `examine` gives them.
+    * `path`: the file to write.
+    """
     path = Path(path)
     if path.exists() and not force:
         raise OrbitscopeError(f"out: {path} exists. Give another --out, or --force to replace it.")
@@ -34,7 +42,10 @@ def save_probe(tree: xr.DataTree, path: str | Path, *, force: bool = False) -> P
 
 
 def open_probe(path: str | Path) -> xr.DataTree:
-    """Read a file of `save_probe` into memory. Raises `OrbitscopeError` if it is something else, or damaged."""
+    """Read a file of `save_probe` into memory. Raises `OrbitscopeError` if it is something else, or damaged.
+
+    * `path`: the file.
+    """
     path = Path(path)
     kind = kind_of(path)
     if kind != KIND:
@@ -43,13 +54,18 @@ def open_probe(path: str | Path) -> xr.DataTree:
 
 
 def open_results(path: Path) -> xr.DataTree:
-    """Any results into memory, whoever wrote them; raises `OrbitscopeError` where they cannot be read."""
+    """Any results into memory, whoever wrote them; raises `OrbitscopeError` where they cannot be read.
+
+    * `path`: the file.
+    """
     kind_of(path)
     return _loaded(path)
 
 
 def kind_of(path: Path) -> str | None:
     """The attribute `kind` of a NetCDF-4 file, None where it has none; values are not read.
+
+    * `path`: the file.
 
     Raises `OrbitscopeError` for a file that is not there, is no such file, was changed since it was written (the digest is compared
     before HDF5 sees the file, which may never come back from a damaged one), or holds less than it declares.

@@ -30,6 +30,9 @@ def load_model(
     channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). `trust`: whether a run folder may name code to import
     (see `load_run`) and a .pt2 file may hold what could run code; the callable that you name here yourself needs none.
 
+    * `source`: the run folder, the .pt2 file, or package.module:callable.
+    * `device`: where the parameters go.
+
     Raises `OrbitscopeError` if nothing fits, naming the tensors of `weights` that do not, for `frames` that contradict the model, and for a
     file that could run code without `trust`.
     """
@@ -78,7 +81,11 @@ def _construct(text: str, weights: str | Path | None) -> nn.Module:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Put a safetensors file into a model; raise naming the tensors that do not fit."""
+    """Put a safetensors file into a model; raise naming the tensors that do not fit.
+
+    * `model`: whose parameters and buffers are filled.
+    * `path`: the safetensors file.
+    """
     try:
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:

@@ -92,6 +92,11 @@ def examine(
     Where the learning of a model cannot be measured (no derivative of it exists, none reaches its weights), what was measured is kept and
     the words on the learning say why; `influence_elements` = 0 in the config leaves it out. Raises what `audit`, `equivariance` and
     `influence` raise otherwise.
+
+    * `model`: a `torch.nn.Module`; it is not changed.
+    * `groups`: one or several: `Symmetry`, `Group` or name.
+    * `config`: how much to look at; None: `ProbeConfig()`.
+    * `law`: as for `audit`: the equation, or the true map of other examples.
     """
     config = config or ProbeConfig()
     subject = Subject.of(model, data)

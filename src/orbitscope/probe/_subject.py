@@ -112,7 +112,10 @@ class Subject:
 def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | None = None) -> None:
     """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
     shape, whatever else is in the batch, and the input left alone. A model that sees several states (`nn.frames_of`) gets them stacked
-    along channels, [B, frames C, X, Y], and answers with one. `answer`: the shape of one answer where it is no state."""
+    along channels, [B, frames C, X, Y], and answers with one. `answer`: the shape of one answer where it is no state.
+
+    * `module`: the network.
+    """
     frames = frames_of(module)
     expected = (len(state), state.shape[1] // frames, *state.shape[2:]) if answer is None else (len(state), *answer)
     for name, part in module.named_modules():

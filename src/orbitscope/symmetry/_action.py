@@ -121,6 +121,8 @@ class PartsAction(Action[E]):
     """States of several parts, each moved by an action of its own: (positions, features), (mean, covariance), (image, pose).
 
     With `parted`, elements are those of a product group and part k is moved by part k of the element.
+
+    * `actions`: one per part, in order.
     """
 
     def __init__(self, *actions: Action[Any], parted: bool = False) -> None:
@@ -170,7 +172,10 @@ class PartsAction(Action[E]):
 
 
 class Invariant(Action[E]):
-    """States that no element moves: labels, energies, parameters that are numbers."""
+    """States that no element moves: labels, energies, parameters that are numbers.
+
+    * `channels`: their names, or how many there are.
+    """
 
     def __init__(self, channels: tuple[str, ...] | int = 1) -> None:
         self.channels = tuple(f"value{k}" for k in range(channels)) if isinstance(channels, int) else tuple(channels)

@@ -14,7 +14,10 @@ _FLIP_X = Isometry(((-1, 0), (0, 1)))
 
 @lru_cache(maxsize=64)
 def averaged_over(group: Group, order: int = 32) -> tuple[Isometry, ...]:
-    """Elements whose mean is the mean over the group: itself, or `order` equal angles where it is continuous."""
+    """Elements whose mean is the mean over the group: itself, or `order` equal angles where it is continuous.
+
+    * `group`: a finite group, or SO(2) or O(2).
+    """
     if not group.sampled:
         return group.elements
     return (dihedral(order) if has_reflections(group) else cyclic(order)).elements
@@ -42,7 +45,10 @@ def _determinants(group: Group) -> NDArray[np.float64]:
 
 
 def is_lattice(group: Group) -> bool:
-    """Whether every element maps the cells of a grid onto themselves, so that layers are exact."""
+    """Whether every element maps the cells of a grid onto themselves, so that layers are exact.
+
+    * `group`: any group of isometries.
+    """
     return not group.sampled and all(g.is_lattice for g in group.elements)
 
 
@@ -53,5 +59,9 @@ def is_planar(group: Group) -> bool:
 
 
 def same_elements(first: Group, second: Group) -> bool:
-    """Whether two groups have the same elements in the same order, whatever they are called."""
+    """Whether two groups have the same elements in the same order, whatever they are called.
+
+    * `first`: a group.
+    * `second`: another.
+    """
     return first is second or (first.elements == second.elements and first.sampled == second.sampled)

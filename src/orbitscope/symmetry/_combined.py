@@ -16,6 +16,8 @@ from ._representation import Representation
 class Stack(Representation):
     r"""`copies` of one representation side by side (frames of a time history): $\rho \oplus \dots \oplus \rho$, frame-major.
 
+    * `base`: the representation of one copy.
+
     >>> from orbitscope.symmetry import Vector
     >>> Stack(Vector(), 2).component_names(2)
     ('x[0]', 'y[0]', 'x[1]', 'y[1]')
@@ -60,6 +62,8 @@ class Stack(Representation):
 class DirectSum(Representation):
     r"""Several fields as one: $\rho_1(g) \oplus \rho_2(g) \oplus \dots$, blocks along the diagonal. In words "vector + scalar".
 
+    * `parts`: the representations, in the order of their components.
+
     >>> from orbitscope.symmetry import Scalar, Vector
     >>> DirectSum((Vector(), Scalar())).size(3)
     4
@@ -102,6 +106,9 @@ class DirectSum(Representation):
 @dataclass(frozen=True, repr=False, eq=False)
 class TensorProduct(Representation):
     r"""Products of the components of two fields: $\rho_1(g) \otimes \rho_2(g)$, row-major. In words "vector x vector".
+
+    * `left`: whose index runs slowest.
+    * `right`: whose index runs fastest.
 
     Raises `OrbitscopeError` for an affine factor: products of what is shifted are not shifted alike.
 

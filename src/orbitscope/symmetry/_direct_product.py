@@ -171,6 +171,8 @@ def times(*groups: Group[Any]) -> FiniteProduct | DirectProduct:
 def sampled(group: Group[E], count: int) -> Sampled[E]:
     """`count` probes of an infinite group as a list that instruments can go through: see `Sampled`. In words "so3/24".
 
+    * `group`: the infinite group.
+
     >>> from orbitscope.symmetry import special_orthogonal
     >>> three = sampled(special_orthogonal(3), 3)
     >>> three, [g.name for g in three], three.probes() == three.elements

@@ -65,6 +65,8 @@ class Nodes(Domain):
     """Nodes [N, node, channel] of one graph. An element that permutes them must map edges onto edges; other elements leave the order alone.
 
     `edges`: pairs of nodes; `count`: number of nodes.
+
+    * `directed`: whether an edge (a, b) differs from (b, a).
     """
 
     edges: tuple[tuple[int, int], ...]
@@ -100,7 +102,10 @@ class Nodes(Domain):
 
 @dataclass(frozen=True)
 class Charts(Domain):
-    """Several patches [N, chart, ...] of one kind, each around a centre of its own, all moved alike in their own coordinates."""
+    """Several patches [N, chart, ...] of one kind, each around a centre of its own, all moved alike in their own coordinates.
+
+    * `domain`: of one patch, in its own coordinates.
+    """
 
     domain: Domain
 

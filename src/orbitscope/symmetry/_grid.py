@@ -20,6 +20,9 @@ class Grid:
     Cell-centred points sit at $x_i = (i + 1/2) L / n$. Node-centred points sit at $x_i = i L / n$ on a periodic axis (the far
     end is the near one) and at $x_i = i L / (n - 1)$ otherwise.
 
+    * `boundary`: periodic, wall or open, per axis.
+    * `centring`: cell or node: where the points sit.
+
     >>> Grid.square(64).spacing
     (0.015625, 0.015625)
     """

@@ -31,6 +31,9 @@ class GridAction(Action[Isometry]):
 
     Linear in the state, differentiable in both modes, usable under `torch.func` transforms, on any dtype and device.
 
+    * `layout`: the fields of a state, in order.
+    * `grid`: the grid that the states live on.
+
     Raises `OrbitscopeError` if the grid cannot represent the element: exchanged axes that differ in points, extent or boundary;
     a shift along a wall.
 

@@ -18,6 +18,9 @@ def cyclic(order: int, *, sampled: bool = False) -> Group:
     r"""$C_n$: rotations of the plane by multiples of $2\pi/n$, counter-clockwise (axis x towards axis y); elements e, r, r2, ...
 
     Exact on square grids for n = 1, 2, 4; interpolated for others (see `GridAction`).
+
+    * `order`: n, the number of rotations.
+    * `sampled`: whether the elements only sample SO(2).
     """
     _positive("cyclic", "order", order)
     return Group(f"C{order}", [Isometry(_rotation(k, order), name=_power("r", k) or "e") for k in range(order)], sampled=sampled)
@@ -27,6 +30,9 @@ def dihedral(order: int, *, sampled: bool = False) -> Group:
     r"""$D_n$: the rotations of $C_n$ and the reflections $s r^k$ (r first), 2n elements.
 
     $s$ flips the first spatial axis and negates vector component 0.
+
+    * `order`: n, the number of rotations.
+    * `sampled`: whether the elements only sample O(2).
 
     >>> [g.name for g in dihedral(4)]
     ['e', 'r', 'r2', 'r3', 's', 'sr', 'sr2', 'sr3']
@@ -43,6 +49,9 @@ def translations(points: int, axis: int = 0, *, ndim: int = 2) -> Group:
 
     With `points` equal to the grid's size they are the shifts by whole cells; a grid whose size `points` does not divide is
     shifted by a Fourier phase.
+
+    * `axis`: the axis of space that is shifted, from 0.
+    * `ndim`: number of dimensions of space.
     """
     _positive("translations", "points", points)
     if not 0 <= axis < ndim:
@@ -63,7 +72,10 @@ def rotations_reflections(samples: int = 16) -> Group:
 
 
 def rotation(angle: float, name: str = "") -> Isometry:
-    """The element of SO(2) that turns by `angle` radians, counter-clockwise."""
+    """The element of SO(2) that turns by `angle` radians, counter-clockwise.
+
+    * `name`: what the element is called; may be empty.
+    """
     c, s = math.cos(angle), math.sin(angle)
     return Isometry(((c, -s), (s, c)), name=name or f"{math.degrees(angle):g}deg")
 

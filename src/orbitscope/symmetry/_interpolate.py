@@ -12,6 +12,9 @@ def fourier_shift(state: Tensor, fraction: float, dim: int) -> Tensor:
 
     Exact for fields without power at the Nyquist mode of an even axis (that mode is multiplied by $\cos \pi n s$, the only
     real choice, and so does not compose). Works with forward- and reverse-mode differentiation and vmap.
+
+    * `state`: a real tensor.
+    * `dim`: the axis of the tensor that is shifted.
     """
     n = state.shape[dim]
     modes = torch.fft.rfft(state, dim=dim)

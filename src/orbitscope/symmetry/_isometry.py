@@ -23,6 +23,8 @@ class Isometry:
     modulo one. `a @ b` is the motion that does b first; two elements are equal if they are the same motion, whatever
     they are called.
 
+    * `name`: what it is called; may be empty, and does not count when two are compared.
+
     >>> quarter = Isometry(((0, -1), (1, 0)), name="r")
     >>> (quarter @ quarter).linear
     ((-1, 0), (0, -1))

@@ -21,7 +21,12 @@ _COLON = re.compile(r"(?<!irrep):")  # not the one inside "irrep:2e"
 
 @dataclass(frozen=True)
 class Field:
-    """One physical quantity: its name, how it transforms, its unit ("1" means dimensionless)."""
+    """One physical quantity: its name, how it transforms, its unit ("1" means dimensionless).
+
+    * `name`: the field's own name, unique in its layout.
+    * `representation`: how its components transform; a scalar by default.
+    * `unit`: in words of SI, such as m/s.
+    """
 
     name: str
     representation: Representation = Scalar()
@@ -36,6 +41,9 @@ class Field:
 @dataclass(frozen=True)
 class Layout:
     """Ordered fields -> channels of a state [..., channel, x, y].
+
+    * `fields`: in the order of their channels.
+    * `ndim`: number of dimensions of space, on which the representations act.
 
     >>> layout = Layout.of("density:scalar", "momentum:vector", "energy:scalar")
     >>> layout.channel_names

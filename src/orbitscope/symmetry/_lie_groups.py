@@ -141,7 +141,10 @@ def special_euclidean(n: int, *, scale: float = 1.0) -> Euclidean:
 
 
 def euclidean(n: int, *, scale: float = 1.0) -> Euclidean:
-    """E(n): the rigid motions with reflections, `n` at least 2; samples take turns between the two components. See `special_euclidean`."""
+    """E(n): the rigid motions with reflections, `n` at least 2; samples take turns between the two components. See `special_euclidean`.
+
+    * `scale`: samples draw each component of the translation uniformly from [-scale, scale], in the unit of length.
+    """
     return Euclidean(n, True, scale)
 
 

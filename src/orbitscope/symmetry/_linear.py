@@ -42,7 +42,10 @@ def rotation_rate(generator: ArrayLike, ndim: int, who: str) -> Matrix:
 
 
 def block_diagonal(blocks: Iterable[Matrix]) -> Matrix:
-    """Square blocks along the diagonal of a matrix of zeros."""
+    """Square blocks along the diagonal of a matrix of zeros.
+
+    * `blocks`: square matrices [k, k]; their sizes add up.
+    """
     blocks = list(blocks)
     size = sum(len(b) for b in blocks)
     out, start = np.zeros((size, size)), 0

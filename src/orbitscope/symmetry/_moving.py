@@ -82,6 +82,8 @@ class Boost(PairSymmetry):
     and a Fourier phase otherwise: exact for fields without power at the Nyquist mode, and ringing at shocks (see `error`). Boosting
     cell averages is exact: the map of values is linear in the conserved variables.
 
+    * `layout`: the fields of a state, in order.
+
     Raises `OrbitscopeError` for a velocity across a wall, for fields whose change under a boost is not known.
 
     >>> import torch
@@ -199,6 +201,9 @@ class Scaling(PairSymmetry):
     Fields are recognised by name (`roles` names others): velocity, vorticity, density, momentum, energy, pressure, tracer. `a @ b`
     scales by b first; its factors are the products. Exact, so `error` is 0.
 
+    * `layout`: the fields of a state, in order.
+    * `grid`: the grid that the states live on.
+
     Raises `OrbitscopeError` for a field without a known dimension, a box with walls and several copies, and, in `parameters`, for spectral
     viscosity (`viscosity=None`), which belongs to the grid and does not scale.
 
@@ -299,7 +304,12 @@ class Scaling(PairSymmetry):
 
 
 def field_meanings(who: str, layout: Layout, roles: Mapping[str, str]) -> dict[str, str]:
-    """What each field means: its role if one is given, else its own name."""
+    """What each field means: its role if one is given, else its own name.
+
+    * `who`: what asks, for the error's text.
+    * `layout`: the fields.
+    * `roles`: field name -> meaning.
+    """
     names = [f.name for f in layout.fields]
     if unknown := sorted(set(roles) - set(names)):
         raise OrbitscopeError(f"{who}: `roles` names {', '.join(unknown)}, but the fields are {', '.join(names)}.")

@@ -23,6 +23,11 @@ class BoostAction(GridAction):
     with c the components of the element, a `Velocity`. Of `frames` stacked states, oldest first, the last is at `time` and the others
     `dt` apart before it. So a map over a time step dt has the symmetry $f(B_0 x) = B_{dt} f(x)$: its input is at time 0, its output
     at time dt.
+
+    * `layout`: the fields of a state, in order.
+    * `grid`: the grid that the states live on.
+    * `order`: degree of the Lagrange interpolation at angles that the grid does not have; odd.
+    * `roles`: field name -> meaning ("velocity", "density", ...), where its own name does not say it.
     """
 
     time: float = 0.0
@@ -63,6 +68,12 @@ class ScalingAction(GridAction):
 
     See `Scaling`. A change of the unit of velocity by a also changes the time step, $\Delta t' = \Delta t / a n$, and n copies change the
     grid: no map at one time step and on one grid has those, so elements with a or n other than 1 are refused.
+
+    * `layout`: the fields of a state, in order.
+    * `grid`: the grid that the states live on.
+    * `order`: degree of the Lagrange interpolation at angles that the grid does not have; odd.
+    * `frames`: successive states that are stacked along the channels, oldest first.
+    * `roles`: field name -> meaning ("velocity", "density", ...), where its own name does not say it.
     """
 
     roles: Mapping[str, str] = field(default_factory=dict)

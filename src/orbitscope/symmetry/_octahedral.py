@@ -67,6 +67,8 @@ def octahedral_irrep(name: str, linear: ArrayLike) -> Matrix:
     pseudoscalar A1u, a vector T1u, a pseudovector T1g, and a tensor A1g + Eg + T1g + T2g. Raises `OrbitscopeError` for another name, a
     matrix that is no signed permutation, and a reflection in an irrep of O.
 
+    * `linear`: A, a signed permutation matrix [3, 3].
+
     >>> octahedral_irrep("T1u", [[0, -1, 0], [1, 0, 0], [0, 0, -1]]).astype(int).tolist()
     [[0, -1, 0], [1, 0, 0], [0, 0, -1]]
     >>> octahedral_irrep("Eg", np.eye(3)).shape

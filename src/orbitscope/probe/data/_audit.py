@@ -70,6 +70,13 @@ def audit(
     `law` is the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); by default the one that the file's provenance
     names, if any. `samples` is the number of trajectories for the solver and for the two-sample test, `alpha` the level of the latter.
 
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `transitions`: how many the readings of the file are scored on.
+    * `permutations`: of the two-sample test; None: 999, or 4 for every element over `alpha` where that is more.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Where it fails: a test that finds nothing proves nothing; with few trajectories its power is small. A file made with other solver
     parameters than the known ones leaves a residual at the identity, and then only factors beyond it count. A fault within a trajectory,
     between its first and last transition, is not looked for. Values outside the sampled states are not read: `screen` finds NaN there.

@@ -36,6 +36,12 @@ def commuting(
 
     NaN for what was not given. Attributes: `worst_normalisation`, `worst_loss` (names of elements), `verdict`: "commutes" or a sentence.
     Raises `OrbitscopeError` if nothing is to be checked, or the callable returns other shapes or values that are not finite.
+
+    * `data`: `Trajectories`.
+    * `group`: a `Group` or its name.
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `transitions`: how many, drawn at random by `seed`.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
     """
     if normalisation is None and loss is None:
         raise OrbitscopeError("commuting: give a `normalisation`, a `loss`, or both.")

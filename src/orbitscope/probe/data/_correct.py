@@ -37,6 +37,10 @@ def correct(
 
     A number (a time step, the size of the box) is written only where its relative margin is below 10 %.
 
+    * `out`: the file to write.
+    * `format`: pdegym, well or zarr; None: by the ending of `out`.
+    * `force`: replace a file that is there.
+
     Raises `OrbitscopeError` where the audit found nothing to correct, knows no number with such a margin, where several readings fit and
     none is chosen, where no reading fits some trajectories, and what `Writer` raises.
     """

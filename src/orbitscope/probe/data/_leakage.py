@@ -50,6 +50,8 @@ def leakage(
     `shared` [part, other]: the share of a part's states that the other part has too. Attributes: `verdict` ("disjoint" or "leak")
     and `findings`, a JSON list of sentences.
 
+    * `block_bytes`: how much is read at a time.
+
     Where it fails: windows of one trajectory that touch without overlapping share no state, though the one is the other's future;
     shifted copies are found only if `group` has the shift; of states with equal invariants (a uniform state) each pair is checked.
 

@@ -57,6 +57,16 @@ def coherence_blocks(
     What it says: copies of a block are learnt together, as far as one step tells. What it does not: an order inside a block, or a benefit
     for another block (`transfer_test` measures both). Raises `OrbitscopeError` for more elements, another metric, and what `influence`
     raises.
+
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `loss`: a function (prediction, target); None: the one of `influence`.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
     """
     subject = Subject.of(model, data)
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)

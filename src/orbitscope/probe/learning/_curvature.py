@@ -26,6 +26,8 @@ class GaussNewtonFull(Applied):
     until every relative residual $\|\chi v - g\| / \|g\|$ is at most `tolerance`, or `depth` blocks; the result says which residual was
     reached. For small models: the basis has up to (right sides) x `depth` vectors of p numbers. With $\lambda$ far below the
     spectrum of the curvature many blocks are needed.
+
+    * `damping`: $\lambda$, in units of the curvature $J^\top J / M$.
     """
 
     damping: float = 1e-6
@@ -70,6 +72,10 @@ class Adam(Applied):
     $\hat v$ is the bias-corrected second moment of the gradient per parameter, from the training state of a run (`Adam.from_run`): that of
     the *last* finished epoch, so probe the last weights with it (`load_run(path, "last")`). Momentum and weight decay are left out:
     the first does not depend on the example, the second not on the loss.
+
+    * `moments`: $\hat v$ by the name of the parameter, each in its shape.
+    * `epsilon`: $\epsilon$ of the optimiser.
+    * `source`: where the moments came from, for the result's attributes.
     """
 
     moments: dict[str, Tensor] = field(repr=False)

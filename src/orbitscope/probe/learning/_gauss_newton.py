@@ -33,6 +33,8 @@ class GaussNewton(Metric):
 
     The restriction is an approximation: the full inverse leaves the span. It grows more exact with the number of examples;
     `GaussNewtonFull` is what it approximates.
+
+    * `damping`: $\lambda$, in units of the curvature $J^\top J / M$.
     """
 
     damping: float = 1e-6

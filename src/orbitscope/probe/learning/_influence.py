@@ -80,6 +80,16 @@ def influence(
 
     Gradients run over the whole module through torch.func; no layer is special.
 
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `damping`: $\lambda$, added to the curvature; only with the name of a metric that has one. None: 1e-6.
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Where it fails: coherence alone says little. Late in training it can vanish for a model that commutes well, early it is high between
     unrelated states; read `excess` with the equivariance error beside it. An excess above 0 says that the step is specific to this state,
     not that training on copies helps: `coherence_blocks` shows which elements share learning, `transfer_test` what training on copies

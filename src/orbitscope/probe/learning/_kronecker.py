@@ -34,6 +34,10 @@ class Kronecker(Applied):
     The eigenvalue correction is that of EK-FAC (George et al., arXiv 1806.03884), the axes are those of Shampoo (Gupta et al., arXiv
     1802.09568) instead of activations and output gradients, which exist for dense and convolution layers only. Where it fails: curvature
     between layers is left out, which is most of what two layers share.
+
+    * `damping`: $\lambda$, in units of the curvature.
+    * `seed`: of the sign vectors.
+    * `largest`: axes of a tensor longer than this get no eigenbasis of their own.
     """
 
     damping: float = 1e-6

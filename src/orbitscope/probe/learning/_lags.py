@@ -22,6 +22,10 @@ def by_lag(result: xr.Dataset, *, seed: int = 0, resamples: int = 1000) -> xr.Da
     one trajectory with itself count as neither); `pairs` [lag], how many of one trajectory there are.
 
     Lag 0 of `same` is the response of `influence`. Raises `OrbitscopeError` for a result without pairs.
+
+    * `result`: a result of `influence`.
+    * `seed`: of the bootstrap.
+    * `resamples`: of the bootstrap over trajectories.
     """
     values = _coherence(result)
     times = result["bra_time"].values
@@ -67,6 +71,8 @@ def join_classes(classes: Mapping[str, Trajectories], *, per_class: int | None =
 
     `per_class` at random by `seed`; None takes all. Feed the data to `influence(..., trajectories=None)` and both to `by_class`. Raises
     `OrbitscopeError` unless layout, grid, time step and number of times agree.
+
+    * `classes`: name of a class -> its trajectories; layouts, grids and time steps must agree.
     """
     if len(classes) < 2:
         raise OrbitscopeError(f"join_classes: `classes` should hold at least two data sets by name, got {list(classes)}.")
@@ -91,6 +97,8 @@ def by_class(result: xr.Dataset, labels: NDArray[np.str_] | list[str]) -> xr.Dat
     `labels`: the class of every trajectory of the data (from `join_classes`). Dimensions [element, bra_class, bra_time, ket_class,
     ket_time]: `coherence`, median over pairs of different trajectories, with quartiles `_low`, `_high`; `own` [element, bra_class,
     bra_time, ket_time]: over pairs of one trajectory. NaN where a class has a single trajectory.
+
+    * `result`: a result of `influence`.
     """
     values = _coherence(result)
     known = np.asarray(labels)
@@ -152,6 +160,11 @@ def lag_correlation(
     Each has a bootstrap 95 % interval over trajectories, `_low` and `_high`; `coherence`, `error` [trajectory, lag] are what was ranked.
     Negative = more coherence, less error, as reported in arXiv 2509.00024, which may count otherwise. Raises `OrbitscopeError` where no lag
     of the result is a horizon of the errors.
+
+    * `result`: a result of `influence`.
+    * `element`: by whose coherence.
+    * `seed`: of the bootstrap.
+    * `resamples`: of the bootstrap over trajectories.
     """
     values = _coherence(result.sel(element=[element]))[0]
     gap = np.abs(result["bra_time"].values[:, None] - result["ket_time"].values[None, :])

@@ -94,6 +94,9 @@ def bra_loss(loss: str | Loss, data: Trajectories | Examples) -> Loss:
     mass, momentum and energy are drifts of the prediction against its input. Which fields they are follows from the layout: a vector
     "momentum" with scalars "density" and "energy" (compressible flow), or a "velocity" (momentum and kinetic energy per mass).
     Raises `OrbitscopeError` for a quantity that the data do not have.
+
+    * `loss`: a name, or a function (prediction, target).
+    * `data`: what it is a loss of; layout and grid are read.
     """
     if not isinstance(loss, str):
         return loss

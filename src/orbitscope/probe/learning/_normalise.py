@@ -20,6 +20,8 @@ def normalised(result: xr.Dataset, how: Normalisation = "cosine") -> xr.DataArra
     * `frobenius`: the root mean square of the whole matrix $I(g x_b, x_k)$;
     * `standardised`: the standard deviation of the entries between different trajectories, so that 1 means one standard deviation of
       what unrelated states do to each other.
+    * `result`: a result of `influence`.
+    * `how`: which division; cosine by default.
 
     Raises `OrbitscopeError` for another word, and for `standardised` with a single trajectory.
     """
@@ -58,6 +60,8 @@ def standardised_matrix(result: xr.Dataset, *, batch: int = 1) -> xr.Dataset:
     taken off: unrelated states cohere too; positive = a step on the mini-batch lowers the loss of its copy); `uniform` [mini_batch], the
     mean over elements but the first: what every one of them would be if all shared alike; `uniformity` [mini_batch], 1 minus their range
     over the largest size of them: 1 = all alike. Source: the standardised influence of Amarel et al., arXiv 2601.20172.
+
+    * `result`: a result of `influence`.
 
     Raises `OrbitscopeError` for fewer than three mini-batches: two have a single pair in each direction, and no spread to speak of.
     """

@@ -59,6 +59,8 @@ class Plan:
 def memory_bytes(text: str | int) -> int:
     """Bytes from "4GiB", "500 MB" or a number.
 
+    * `text`: a number of bytes, or a number with a unit.
+
     >>> memory_bytes("4GiB"), memory_bytes("500 MB")
     (4294967296, 500000000)
     """
@@ -81,6 +83,12 @@ def plan_influence(
     chunk: int = 8,
 ) -> Plan:
     """What to do at a time; without a budget `chunk` examples, and only the expectation is worked out.
+
+    * `subject`: model and data, as the instruments see them.
+    * `x`: the states, [N, ...].
+    * `metric`: whose engine needs the memory.
+    * `elements`: how many.
+    * `memory`: budget, in bytes or in words such as 4GiB; None: no budget.
 
     Raises `OrbitscopeError` if what must be kept, with one example at work, exceeds the budget, and says what would help.
     """

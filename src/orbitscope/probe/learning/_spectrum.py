@@ -83,6 +83,14 @@ def spectrum(
     Eigenvalues carry the square of the units of the outputs per unit of parameter, so that only their ratios, ranks and alignments mean
     something across models. Raises `OrbitscopeError` for a model without parameters, wrong settings, and outputs that have no residual
     (class numbers: ask for the losses).
+
+    * `method`: see below: auto, dense or lanczos.
+    * `dampings`: the $\lambda$ of `freedom` and `captured`, in units of the eigenvalues.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
     """
     _check(of, method, modes, dampings, probes, steps, vectors)
     subject = Subject.of(model, data)

@@ -33,6 +33,18 @@ def influence_by_step(
     The per-element summaries of `influence` (`response`, `null`, `excess` with quartiles and intervals) with a dimension `step` in front.
     For k > 1 the gradients run through all k applications; a model that sees several states gets successive ones, whatever k.
 
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `metric`: how gradients are compared: a name or a `Metric` (see `influence`).
+    * `damping`: $\lambda$, added to the curvature; only with the name of a metric that has one. None: 1e-6.
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Raises `OrbitscopeError` as `influence`, and for steps beyond the data.
     """
     if not len(steps) or any(not 1 <= k < data.times for k in steps):

@@ -53,6 +53,20 @@ def step_test(
     measured on predicted through the origin; 1 = right size) and `correlation` (Pearson), both also `_by_element`. Losses and derivatives
     are taken in float64 by default: a change of a thousandth of a loss drowns in float32.
 
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `damping`: $\lambda$, added to the curvature; only with the name of a metric that has one. None: 1e-6.
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `kets`: how many examples step, each by itself.
+    * `bra_loss`: another loss on the bra's side, as in `influence`.
+    * `precision`: 64 (float64), or model: the precision that the model has.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Where it fails: a loss that is far from linear over the step; make `relative` smaller. Raises what `influence` raises.
     """
     if not 0 < relative < 1:

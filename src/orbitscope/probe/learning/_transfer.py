@@ -74,6 +74,13 @@ def transfer_test(
     three elements), `correlation_within`, their mean weighted by pairs. Two blocks alone make a high correlation over all pairs, so read
     that within blocks beside it, and `error` as the baseline that any predictor must beat.
 
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `loss`: a function (prediction, target) that the steps lower; None: the one of `influence`.
+    * `chunk`: examples whose gradients are taken at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Where it fails: some tens of steps are no retraining. Raises `OrbitscopeError` for wrong arguments, an optimiser of other parameters or
     with a rate of 0, a loss that is no longer finite, and what `influence` raises.
     """

@@ -50,6 +50,14 @@ def shift_curve(
     trend over the whole box that no period explains, so the share is then below 1. Between whole cells every model with a
     non-linearity has some error: it aliases.
 
+    * `data`: `Trajectories`, periodic along the axis.
+    * `axis`: 0 for x, 1 for y.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `batch`: states that the model answers at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Cost: `parts` * points forward passes over the sample. Raises `OrbitscopeError` for a model or data that cannot be probed, an
     axis that is not there or not periodic.
     """
@@ -153,6 +161,14 @@ def boost_curve(
     The commutator over |c| at small speeds is the Lie derivative along the boost. Where it fails: boosted states leave the range of speeds
     that the model was trained on, so that an error at large speed says as much about extrapolation as about symmetry; shocks ring.
     Raises `OrbitscopeError` for fields whose change under a boost is not known, walls, and speeds that are not positive.
+
+    * `data`: `Trajectories` with a velocity or a momentum.
+    * `directions`: how many, at equal angles.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `batch`: states that the model answers at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
     """
     given = np.asarray(list(speeds), dtype=float)
     if given.ndim != 1 or not given.size or not (np.isfinite(given) & (given > 0)).all():

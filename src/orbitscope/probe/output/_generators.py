@@ -29,6 +29,9 @@ class Generator:
     along). Of several past states (`moved`), the one k steps before the newest is moved by $X - k (X' - X)$: both are one X, linear in
     time. `unit` is that of t. `window`, bool [X, Y], is where the two sides may be compared; None: everywhere. `hidden` is the
     motion alone, on features [N, K, a, b] of any grid over the same box, each channel taken as a scalar; None where that makes no sense.
+
+    * `name`: as it stands in results.
+    * `note`: a remark for the result's attributes; may be empty.
     """
 
     name: str

@@ -52,6 +52,14 @@ def lie_derivative(
     whole-cell shifts has a Lie derivative along them well above 0; that is no fault of the measurement. A model with a kink (ReLU) has
     the derivative of the side it is on. Rotation and dilation see what enters the inner disc from outside.
 
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `equation`: of the states, for generators that change the time step; None: the one that the data's provenance names.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `batch`: states that the model answers at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Source: Gruver, Finzi, Goldblum, Wilson, "The Lie Derivative for Measuring Learned Equivariance", arXiv 2210.02984. Raises
     `OrbitscopeError` for a model that cannot be probed or differentiated and for generators that the data do not allow.
 

@@ -48,6 +48,15 @@ def lie_layers(
     `modules`: names of submodules; by default all without children whose output is an image [N, K, a, b] or tokens [N, a b, K] of the
     aspect of the grid. A module that is called several times has one term in all. Cost: one forward-mode pass per call.
 
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`.
+    * `along`: a generator, by name or itself.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `batch`: states that the model answers at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     Where it fails: hidden channels of an equivariant network for vectors or rotations are not scalars, then the terms are large
     and cancel; terms tell where the motion is lost and regained, not which weights to blame. Raises `OrbitscopeError` for generators
     that do not move features (boosts, scalings), unknown names, and modules without spatial output.

@@ -48,6 +48,8 @@ def orbit_curve(
     trained on, and then the error says as much about extrapolation. Raises `OrbitscopeError` for a group without an algebra where `along`
     is no function, for parameters that are not finite, and for elements that the data cannot be moved by.
 
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+
     >>> import orbitscope as osc
     >>> from orbitscope.symmetry import FieldAction, Values, special_orthogonal
     >>> act = FieldAction(osc.Layout.of("force:vector"), Values())

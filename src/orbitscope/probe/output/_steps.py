@@ -26,6 +26,8 @@ class Unrolled(nn.Module):
     r"""`steps` applications of a model in a row, $f^k = f \circ \dots \circ f$, as one module with the parameters of the one.
 
     A model that sees several states is fed with its own predictions: [B, frames C, X, Y] -> [B, C, X, Y], `steps` time steps later.
+
+    * `model`: of one step: [B, frames C, X, Y] -> [B, C, X, Y].
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
@@ -74,6 +76,15 @@ def equivariance_by_step(
       NaN where the commutator is not above the floor at two steps.
 
     A blow-up shows as inf or nan. `steps` None: to the end of the data. Raises `OrbitscopeError` for more steps than the data have.
+
+    * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
+    * `data`: `Trajectories`, long enough for `steps`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
+    * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
+    * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
+    * `batch`: states that the model answers at once; changes memory and time, and no number beyond rounding.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
     """
     subject = Subject.of(model)
     start = subject.frames - 1 if start is None else start
