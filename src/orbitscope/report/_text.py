@@ -99,9 +99,28 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def join(words: Sequence[str]) -> str:
+def join(words: Sequence[str], word: str = "and") -> str:
     """a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {word} {words[-1]}" if words else ""
+
+
+def quoted(name: str) -> str:
+    """A name for a sentence: in quotation marks where it holds a comma or a blank, which could be read as the sentence's own.
+
+    >>> quoted("unet"), quoted("Euler, UNet")
+    ('unet', '“Euler, UNet”')
+    """
+    return f"“{name}”" if any(c in name for c in " ,;") else name
+
+
+def percent(share: Any) -> str:
+    """A share in per cent with two digits; "not available" for what is not finite.
+
+    >>> percent(0.344), percent(0.0123), percent(-16.4)
+    ('34 %', '1.2 %', '−1640 %')
+    """
+    value = 100 * as_float(share)
+    return MISSING if not math.isfinite(value) else f"{value:.0f} %".replace("-", "−") if abs(value) >= 10 else f"{number(value, 2)} %"
 
 
 def element_list(names: Iterable[str], total: int = 0, limit: int = 9) -> str:

@@ -1,6 +1,8 @@
 """What to do next, with the gain measured on this model where there is one, and the study's where there is not."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import xarray as xr
@@ -16,41 +18,93 @@ from ._output_words import Output, percent, title
 _OF_PHYSICS = "symmetry of the physics"  # all words of the audit that say so begin like this
 
 
-def next_sentence(group: Group, data: Sequence[str], found: Output, audit: xr.Dataset | None) -> str:
+@dataclass(frozen=True)
+class Advice:
+    """One thing to do: `text` says it of this group; `general` and `here` say it apart, so that a page says `general` once.
+
+    `kind` is a word that does not change with the text.
+    """
+
+    kind: str
+    text: str
+    general: str
+    here: str = ""
+
+
+def advice_json(advice: Sequence[Advice]) -> str:
+    """For the attribute `advice` of a verdict."""
+    return json.dumps([asdict(a) for a in advice], ensure_ascii=False)
+
+
+def advise(group: Group, data: Sequence[str], found: Output, audit: xr.Dataset | None) -> list[Advice]:
     """Averaging now, more trajectories, training, a layer or nothing; see `verdict`."""
-    if audit is not None and audit.attrs["verdict"] == CONTRADICTS:
-        return (
-            f"Convert the file ({audit.attrs['convention_fits']}) and train again. A broken element below says nothing about the model: "
-            "under the wrong convention it is no symmetry of these data."
-        )
-    if audit is not None and audit.attrs["verdict"] == BREAKS:
-        return (
-            "Find out first why the file breaks the laws of its equation (another equation, other parameters, changed values): until "
-            "then nothing below tells a fault of the model from one of the file."
-        )
-    if all(w == EXACT for w in found.word):
-        skill = "" if found.skilled or not found.truth else " Its error is another matter: train it further."
-        return f"Nothing to gain from this symmetry in the output, which has it.{skill} Confirm on longer roll-outs."
-    if not found.truth:
-        return "Bring transitions, states with those that follow them: then the breaking can be compared with the error."
-    if not found.enough:
-        return f"Probe at least {FEWEST} trajectories, better 8: fewer give no interval, and no word."
-    if not found.skilled:
-        return f"Train the model to a fraction of the error of {found.baseline} first, then probe again."
+    if (first := _before_all(found, audit)) is not None:
+        return [first]
     advice = [*_averaging(group, data, found), *_mending(data, found)]
     undecided = [n for n, w in zip(found.names, found.word, strict=True) if w == UNDECIDED]
     if undecided:
-        advice.append(f"Whether {listed(undecided)} hold is not decided: probe more trajectories than {found.trajectories}.")
+        text = f"Whether {listed(undecided)} hold is not decided: probe more trajectories than {found.trajectories}."
+        general = f"Whether some elements hold is not decided: probe more trajectories than {found.trajectories}."
+        advice.append(Advice("undecided", text, general, listed(undecided)))
     step = _shift_step(group, found)
     if step:
-        advice.append(
+        text = (
             f"The output holds for multiples of {step} cells only, the mark of a stride or patch of {step}: augment with shifts, "
             "or remove the stride."
         )
-    return " ".join(advice) or "No element of this group is a symmetry of these data, so nothing follows for the model."
+        general = "The output holds for multiples of some cells only, the mark of a stride or patch: augment with shifts, or remove it."
+        advice.append(Advice("stride", text, general, f"multiples of {step} cells"))
+    nothing = "No element of this group is a symmetry of these data, so nothing follows for the model."
+    return advice or [Advice("nothing", nothing, nothing)]
 
 
-def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
+def _before_all(found: Output, audit: xr.Dataset | None) -> Advice | None:
+    """What comes before any advice on the breaking, or None."""
+    if audit is not None and audit.attrs["verdict"] == CONTRADICTS:
+        fits = str(audit.attrs["convention_fits"])
+        rest = "A broken element below says nothing about the model: under the wrong convention it is no symmetry of these data."
+        return Advice("convert", f"Convert the file ({fits}) and train again. {rest}", f"Convert the file and train again. {rest}", fits)
+    plain = (
+        (
+            audit is not None and audit.attrs["verdict"] == BREAKS,
+            "law",
+            "Find out first why the file breaks the laws of its equation (another equation, other parameters, changed values): until "
+            "then nothing below tells a fault of the model from one of the file.",
+        ),
+        (
+            all(w == EXACT for w in found.word),
+            "exact",
+            "Nothing to gain from this symmetry in the output, which has it."
+            + ("" if found.skilled or not found.truth else " Its error is another matter: train it further.")
+            + " Confirm on longer roll-outs.",
+        ),
+        (
+            not found.truth,
+            "truth",
+            "Bring transitions, states with those that follow them: then the breaking can be compared with the error.",
+        ),
+        (
+            not found.enough,
+            "few",
+            f"Probe at least {FEWEST} trajectories, better 8: fewer give no interval, and no word.",
+        ),
+        (
+            not found.skilled,
+            "skill",
+            f"Train the model to a fraction of the error of {found.baseline} first, then probe again.",
+        ),
+    )
+    return next((Advice(kind, text, text) for applies, kind, text in plain if applies), None)
+
+
+_AVERAGE = (
+    "Average the forecasts of the finished model over the group (`osc.symmetrize`): the squared error on these transitions falls, "
+    "without training, at as many times the arithmetic of a step as the group has elements. A layer that has the symmetry, or training "
+    "on moved copies, would spare that price; what it gains, training must show."
+)
+
+
+def _averaging(group: Group, data: Sequence[str], found: Output) -> list[Advice]:
     """What averaging the finished model over its copies gains on the originals, or costs."""
     table = found.table
     member = table["member"].values
@@ -64,31 +118,41 @@ def _averaging(group: Group, data: Sequence[str], found: Output) -> list[str]:
         if str(row["word"].values) == HOLDS:
             return [_little(group, row)]
         gain, low, high = (percent(float(row[k])) for k in ("gain", "gain_low", "gain_high"))
-        return [
+        times = int(row["member"].sum())
+        text = (
             f"Average over {title(group, row)} (`osc.symmetrize`): on these transitions the squared error falls by {gain} "
-            f"({low} to {high}), without training, at {int(row['member'].sum())} times the arithmetic of a step. A layer that has the "
+            f"({low} to {high}), without training, at {times} times the arithmetic of a step. A layer that has the "
             "symmetry, or training on moved copies, would spare that price; what it gains, training must show."
-        ]
+        )
+        return [Advice("average", text, _AVERAGE, f"over {title(group, row)} by {gain} ({low} to {high}), at {times} times the arithmetic")]
     row = table.isel(subgroup=allowed[0])
     if float(row["gain_high"]) < -GAIN:
         more, least = (_more(-float(row[k])) for k in ("gain", "gain_high"))
-        return [
+        text = (
             f"Do not average the finished model over {title(group, row)}: the squared error on the originals would be {more} "
             f"(at least {least}), since the model is good on their orientation only."
-        ]
+        )
+        general = (
+            "Do not average the finished model: the squared error on the originals would rise, for it is good on their orientation only."
+        )
+        return [Advice("harm", text, general, f"over {title(group, row)} {more} (at least {least})")]
     if str(row["word"].values) in (HOLDS, EXACT):
         return [_little(group, row)]
-    return [
-        f"Averaging over {title(group, row)} changes the squared error on the originals by {_signed(-float(row['gain_high']))} to "
-        f"{_signed(-float(row['gain_low']))}: not decided; probe more trajectories."
-    ]
+    span = f"{_signed(-float(row['gain_high']))} to {_signed(-float(row['gain_low']))}"
+    text = f"Averaging over {title(group, row)} changes the squared error on the originals by {span}: not decided; probe more trajectories."
+    general = "Whether averaging over the group lowers the squared error on the originals is not decided: probe more trajectories."
+    return [Advice("open", text, general, f"over {title(group, row)} it changes by {span}")]
 
 
-def _little(group: Group, row: xr.Dataset) -> str:
-    removed = (
-        f"averaging over {title(group, row)} would remove at most {percent(float(row['share_high']))} of the squared error over the copies"
+def _little(group: Group, row: xr.Dataset) -> Advice:
+    share, times = percent(float(row["share_high"])), int(row["member"].sum())
+    removed = f"averaging over {title(group, row)} would remove at most {share} of the squared error over the copies"
+    return Advice(
+        "little",
+        f"Little to gain from this symmetry: {removed}, at {times} times the arithmetic of a step.",
+        "Little to gain: the output holds, and averaging over the group would remove only a small part of the squared error.",
+        f"over {title(group, row)} at most {share}, at {times} times the arithmetic",
     )
-    return f"Little to gain from this symmetry: {removed}, at {int(row['member'].sum())} times the arithmetic of a step."
 
 
 def _more(change: float) -> str:
@@ -100,7 +164,7 @@ def _signed(change: float) -> str:
     return ("+" if change >= 0 else "−") + percent(abs(change))
 
 
-def _mending(data: Sequence[str], found: Output) -> list[str]:
+def _mending(data: Sequence[str], found: Output) -> list[Advice]:
     """For elements on which moving costs: what the data say of them, and what mended such networks in the study of cures."""
     state = dict(zip(found.names, data, strict=True))
     costly = found.having(COSTS)
@@ -108,17 +172,19 @@ def _mending(data: Sequence[str], found: Output) -> list[str]:
     absent = [n for n in costly if state[n] == PHYSICS_ONLY]
     shown = [n for n in costly if state[n].startswith(_OF_PHYSICS) and n not in absent]
     doubtful = [n for n in costly if n not in (*absent, *wrong, *shown)]
-    advice = []
-    if doubtful:
-        advice.append(f"Whether the physics has {listed(doubtful)} is not known: audit the file with its equation first.")
-    if shown:
-        advice.append(f"Train longer or on more data, which may be enough for {listed(shown)}.")
-    if absent:
-        advice.append(f"The file never shows {listed(absent)} though the physics has it{cures().of_the_kind()}.")
-    if len(costly) > len([n for n in costly if n in wrong]):
-        advice.append(cures().sentence(listed([n for n in costly if n not in wrong])))
+    kinds = (
+        ("doubtful", doubtful, "Whether the physics has {} is not known: audit the file with its equation first."),
+        ("train", shown, "Train longer or on more data, which may be enough for {}."),
+        ("absent", absent, f"The file never shows {{}} though the physics has it{cures().of_the_kind()}."),
+    )
+    some = "the elements on which moving costs"
+    advice = [Advice(kind, text.format(listed(mine)), text.format(some), listed(mine)) for kind, mine, text in kinds if mine]
+    mendable = [n for n in costly if n not in wrong]
+    if mendable:
+        advice.append(Advice("cures", cures().sentence(listed(mendable)), cures().sentence(some), listed(mendable)))
     if wrong:
-        advice.append(f"Leave {listed(wrong)}: not a symmetry of these data.")
+        text = f"Leave {listed(wrong)}: not a symmetry of these data."
+        advice.append(Advice("leave", text, "Leave what is not a symmetry of these data.", listed(wrong)))
     return advice
 
 

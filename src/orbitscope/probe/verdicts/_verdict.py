@@ -7,7 +7,7 @@ import xarray as xr
 from ..._errors import OrbitscopeError
 from ...symmetry import Group, Symmetry
 from ..data import BREAKS, CONTRADICTS
-from ._advice import next_sentence
+from ._advice import advice_json, advise
 from ._interval import Interval
 from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words, shared_subgroup
 from ._learnt import BROKEN, EXACT, HOLDS, MARGIN, TOLERANCE
@@ -42,7 +42,8 @@ def verdict(
     Attributes: `learnt_subgroup`, `learnt_at_most` (of a model with skill; empty without), `holding_subgroup`, `exact_subgroup`;
     `shared_subgroup`, the largest subgroup all of whose elements are "shared", of a model with skill; each with `_order`;
     `learnt_support`, the confidence that the learnt subgroup holds. Sentences: `sentence_data`, `sentence_output`, `sentence_learning`,
-    `sentence_next`. `skill` is the median error over that of persistence.
+    `sentence_next`; `advice` is the last one in parts, as JSON: [{kind, text, general, here}, ...], where `general` is the same for every
+    group with this advice and `here` holds what is this group's own. `skill` is the median error over that of persistence.
 
     * `group`: of the measurements, or their symmetry. `equivariance`, `influence`, `audit`: their results; the last two may be missing.
     * `margin`: share of the squared error that a breaking may carry and still hold.
@@ -77,12 +78,14 @@ def verdict(
             **{k: c for k, c in equivariance.coords.items() if str(k).startswith("element_")},
         },
     )
+    advice = advise(group, data, found, audit)
     result["subgroup_word"] = ("subgroup", [str(w) for w in table["word"].values])
     result.attrs.update(
         sentence_data=_data_sentence(names, data, audit),
         sentence_output=output_sentence(group, found),
         sentence_learning=learning_sentence(names, learning, influence, group) + _disagreement(learning, found),
-        sentence_next=next_sentence(group, data, found, audit),
+        sentence_next=" ".join(a.text for a in advice),
+        advice=advice_json(advice),
         **{k: v for k, v in table.attrs.items() if k.endswith(("_subgroup", "_order", "_at_most", "_support"))},
         **_shared(group, names, learning, influence, found),
         margin=float(margin),
@@ -119,9 +122,15 @@ def _disagreement(learning: Sequence[str], found: Output) -> str:
     against = [n for n, w, o in zip(found.names, learning, found.word, strict=True) if o == BROKEN and w == SHARED]
     sentence = ""
     if apart:
-        sentence += f" On {listed(apart)} the output holds though what is left of the error is not shared with the moved state."
+        sentence += (
+            f" On {listed(apart)} the output holds though what is left of the error is not shared with the moved state. For using the "
+            "model the output decides; the learning speaks of what is left of the error, and matters if training goes on."
+        )
     if against:
-        sentence += f" On {listed(against)} learning is shared though the output is broken."
+        sentence += (
+            f" On {listed(against)} learning is shared though the output is broken. For using the model the output decides; the learning "
+            "says where further steps go, and matters if training goes on."
+        )
     return sentence
 
 
