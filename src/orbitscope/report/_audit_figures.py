@@ -41,7 +41,7 @@ def convention_figure(case: Case) -> Figure | None:
     if case.audit is None or scores is None or not np.isfinite(scores).any():
         return None
     conventions, checks = labels(case.audit, "convention"), labels(case.audit, "check")
-    figure = panels(["Score per convention: how badly each reading of the file breaks each law"], height=232 + 34 * len(conventions))
+    figure = panels(["Score per reading of the file"], height=232 + 34 * len(conventions))
     bottom = log_axis(figure, 0, [scores], least=(0.1, 1.0), which="x")
     for j, check in enumerate(checks):
         colour, symbol = _CHECKS[j % len(_CHECKS)]
@@ -51,7 +51,7 @@ def convention_figure(case: Case) -> Figure | None:
             "name": plain(check),
             "text": text, "hoverinfo": "text", "marker": {"color": colour, "symbol": symbol, "size": 12}, **on(0),
         })  # fmt: skip
-    axis_of(figure, "x", 0)["title"]["text"] = "dimensionless score, lower fits better"
+    axis_of(figure, "x", 0)["title"]["text"] = "misfit, no unit; lower fits better"
     axis_of(figure, "y", 0).update(type="category", range=[len(conventions) - 0.4, -0.6], automargin=True)
     figure.narrow.pop("margin.l")
     return figure

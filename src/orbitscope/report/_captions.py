@@ -2,40 +2,24 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ._case import Case, Group, array, labels
 from ._plot import quartiles
-from ._text import MISSING, as_float, count, element_list, join, number, span
-from ._verdict import VerdictRow
+from ._text import MISSING, as_float, element_list, number, span
 
 
-def headline(rows: Sequence[VerdictRow]) -> list[str]:
-    """Two to four sentences: which files are refused, where the output holds, where the learning is shared."""
-    cases = len({r.case_index for r in rows})
-    refused = list(dict.fromkeys(r.case for r in rows if r.warning))
-    probed = count(sum(bool(r.group) for r in rows), "verdict")
-    out = [f"{count(cases, 'case')} (a case is a model on a data set), {probed} (one per case and group)."]
-    if refused:
-        out.append(
-            f"The audit refuses the data file of {join(refused)}: the values do not follow the convention that the file declares, "
-            "so what its rows show is a property of the file before it is one of the model."
-        )
-    claims = (
-        ("output", "the output holds on the whole group (what breaks it carries at most 5 % of the squared error)"),
-        ("learning", "a step on a state lowers the loss of every moved copy of it more than that of unrelated states"),
-    )
-    for name, claim in claims:
-        found = [getattr(r, name) for r in rows if not r.warning and any(getattr(r, name).words)]
-        if found:
-            whole, open_ = (sum(f.overall == kind for f in found) for kind in ("holds", "unknown"))
-            where = " on files that the audit does not refuse" if refused else ""
-            out.append(f"In {whole} of {count(len(found), 'verdict')}{where}, {claim}{f' ({open_} undecided)' if open_ else ''}.")
-    return out
+@dataclass(frozen=True)
+class Caption:
+    """What a kind of figure shows, which a printed page says once, and what this one found."""
+
+    definition: str
+    found: str = ""
 
 
-def output(groups: Sequence[Group]) -> str:
+def output(groups: Sequence[Group]) -> Caption:
     """What the error figure shows, with its range."""
     text = (
         "Share of the error: the part of the squared error over x and gx that the broken symmetry carries, with its 95 % interval over "
@@ -45,15 +29,16 @@ def output(groups: Sequence[Group]) -> str:
         "can reach. Commutator, ‖f(gx) − g f(x)‖ ⁄ ‖f(x)‖: the gap between moving before and after the model, no truth "
         "involved; the noise floor is the smallest gap that this measurement can see."
     )
+    found = []
     for group in groups:
         data = group.part("equivariance")
         if data is not None:
             error, commutator = (_range_of_medians(group, data, n) for n in ("relative_error", "commutator"))
-            text += f" {group.title}, medians apart from the identity: relative error {error}, commutator {commutator}."
-    return text
+            found.append(f"{group.title}, medians apart from the identity: relative error {error}, commutator {commutator}.")
+    return Caption(text, " ".join(found))
 
 
-def learning(group: Group) -> str:
+def learning(group: Group) -> Caption:
     """What the coherence figure shows, in which metric."""
     data = group.part("influence")
     text = (
@@ -62,14 +47,15 @@ def learning(group: Group) -> str:
         "a permutation test corrected for all elements, means specific to this state; it does not mean that training on copies helps."
     )
     if data is None:
-        return text
+        return Caption(text)
     if array(data, "control", "element") is not None:
         text += " Green diamonds: the group-averaged model, where theory demands exactly 1."
+    found = ""
     if data.attrs.get("metric"):
         damping = data.attrs.get("damping")
-        text += f" Metric: {_words(data.attrs['metric'])}"
-        text += f", damping {number(damping)}." if math.isfinite(as_float(damping)) else "."
-    return text
+        found = f"Metric: {_words(data.attrs['metric'])}"
+        found += f", damping {number(damping)}." if math.isfinite(as_float(damping)) else "."
+    return Caption(text, found)
 
 
 def time(group: Group) -> str:
@@ -92,12 +78,12 @@ def pictures(group: Group) -> str:
     )
 
 
-def convention(case: Case) -> str:
+def convention(case: Case) -> Caption:
     """Which convention fits."""
     attrs = case.audit.attrs if case.audit is not None else {}
     fits = attrs.get("convention_fits")
     text = "Each mark is one check of one way to read the file; the reading with the smallest scores is the one the values obey."
-    return f"{text} Fits best: {fits}." if fits else text
+    return Caption(text, f"Fits best: {fits}." if fits else "")
 
 
 def audit(groups: Sequence[Group]) -> str:

@@ -10,32 +10,44 @@ from typing import Any
 import xarray as xr
 
 from . import _captions as captions
+from ._answer import answer
 from ._answer_figures import answer_caption, answer_figure
 from ._audit_figures import audit_figure, convention_figure, training_figure
+from ._captions import Caption
 from ._case import Case, Group
 from ._element_figures import learning_figure, output_figure
 from ._example_figures import example_caption, example_figure, example_table
 from ._field_pictures import Picture, field_pictures
+from ._glossary import glossary
 from ._plot import Figure
 from ._relaxed_figures import relaxed_caption, relaxed_figure
 from ._shift_figures import learning_curves, output_curves
 from ._standardised_figures import standardised_caption, standardised_figure
 from ._step_figures import damping_caption, damping_figure, step_caption, step_figure
 from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
-from ._text import count
+from ._text import as_float, count, number
 from ._time_figures import time_figure
+from ._todo import todo
 from ._verdict import VerdictRow, rows_of, warning_of
+
+CHIPS = 12
+"""Up to so many elements are shown by name; more are marks in a strip."""
 
 
 @dataclass
 class FigureView:
-    """One numbered figure: a plot or pictures, with a caption that can stand alone."""
+    """One numbered figure: a plot or pictures, with a caption that can stand alone.
+
+    On paper only the `main` ones are shown, and a definition that an earlier figure has given is left out (`again`).
+    """
 
     number: int
     title: str
-    caption: str
+    caption: Caption
     plot: Figure | None = None
     pictures: list[Picture] = field(default_factory=list)
+    main: bool = False
+    again: bool = False
 
 
 @dataclass
@@ -80,7 +92,11 @@ def build(cases: Sequence[Case], progress: Callable[[int, int], None] | None = N
             progress(i + 1, len(cases))
     return {
         "cases": views,
-        "headline": captions.headline(rows),
+        "answer": answer(rows),
+        "glossary": glossary(cases),
+        "todo": todo(rows),
+        "figures": numbers.value,
+        "strips": any(len(r.elements) > CHIPS for r in rows),
         "versions": _versions(),
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "subtitle": f"{count(len(cases), 'case')}, {count(sum(len(c.groups) for c in cases), 'group table')}",
@@ -90,12 +106,18 @@ def build(cases: Sequence[Case], progress: Callable[[int, int], None] | None = N
 class _Counter:
     def __init__(self) -> None:
         self.value = 0
+        self.said: set[str] = set()
 
-    def __call__(self, title: str, caption: str, plot: Figure | None = None, pictures: list[Picture] | None = None) -> FigureView:
+    def __call__(
+        self, title: str, caption: Caption | str, plot: Figure | None = None, pictures: list[Picture] | None = None, main: bool = False
+    ) -> FigureView:
         self.value += 1
+        caption = caption if isinstance(caption, Caption) else Caption(caption)
         if plot is not None:
-            plot.label = f"{title}. {caption}"
-        return FigureView(self.value, title, caption, plot, pictures or [])
+            plot.label = f"{title}. {caption.definition} {caption.found}".strip()
+        again = main and caption.definition in self.said
+        self.said |= {caption.definition} if main else set()
+        return FigureView(self.value, title, caption, plot, pictures or [], main, again)
 
 
 def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twin: CaseView | None) -> CaseView:
@@ -124,7 +146,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twi
 def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
     figures = []
     if plot := output_figure(group):
-        figures.append(numbers("In the output", captions.output([group]), plot))
+        figures.append(numbers("In the output", captions.output([group]), plot, main=True))
     if plot := learning_figure(group):
         figures.append(numbers("In the learning", captions.learning(group), plot))
     if plot := time_figure(group):
@@ -145,7 +167,7 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
 def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
     figures = []
     if plot := output_curves(case, groups):
-        figures.append(numbers("In the output, over the shift", captions.output(groups), plot))
+        figures.append(numbers("In the output, over the shift", captions.output(groups), plot, main=True))
     if plot := learning_curves(case, groups):
         figures.append(numbers("In the learning, over the shift", captions.learning(groups[0]), plot))
     for group in groups:
@@ -176,7 +198,7 @@ def _pictures(case: Case, group: Group, numbers: _Counter) -> list[FigureView]:
 def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
     figures, shifts = [], [g for g in case.groups if g.translations]
     if plot := convention_figure(case):
-        figures.append(numbers("Which convention the file keeps", captions.convention(case), plot))
+        figures.append(numbers("Which convention the file keeps", captions.convention(case), plot, main=True))
     for group in (g for g in case.groups if not g.translations):
         if plot := audit_figure(case, [group]):
             figures.append(numbers(f"What holds in the data, {group.title}", captions.audit([group]), plot))
@@ -211,7 +233,10 @@ def _subtitle(case: Case) -> str:
     if model and parameters is not None and integer(parameters) != "not available":
         model += f" ({integer(parameters)} parameters)"
     data = case.text("data_description") or case.text("data_path")
-    return " on ".join(part for part in (model, data) if part)
+    said = " on ".join(part for part in (model, data) if part)
+    attrs = case.training.attrs if case.training is not None else {}
+    test, persistence = as_float(attrs.get("test_smse")), as_float(attrs.get("persistence_smse"))
+    return f"{said}; test error {number(persistence / test)} times below persistence" if test > 0 and persistence > test else said
 
 
 def _same_audit(one: Case, other: Case) -> bool:

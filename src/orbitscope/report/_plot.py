@@ -17,6 +17,12 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", 
 INK, SOFT, FAINT, GRID_LINE = "#1c2430", "#5b6675", "#c9d0d9", "#e6eaef"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
+DARK = {
+    BLUE: "#4aa8e6", ORANGE: "#f0b840", GREEN: "#35c79a", VERMILLION: "#ff8a4a", PURPLE: "#dc9cc0", SKY: "#9bd6f7",
+    INK: "#e8ecf1", SOFT: "#a7b2c0", FAINT: "#4a5563", GRID_LINE: "#2c3541", "#ffffff": "#1b222c", "#9aa4b1": "#8b96a5",
+}  # fmt: skip
+"""What each colour of a figure becomes on a dark page, where the page's script exchanges them; the heat maps keep theirs."""
+
 DIVERGING = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f")
 """Blue for negative, white for zero, red for positive, here and in the field pictures (ColorBrewer's RdBu, reversed)."""
 

@@ -99,6 +99,7 @@ def shift_axis(figure: Figure, panel: int, case: Case, groups: Sequence[Group]) 
     )
     axis = axis_of(figure, "x", panel)
     axis["title"]["text"] = f"shift in cells (period {size})" if cells else f"shift in {size}ths of the period"
+    axis["title"]["standoff"] = 16
     step = max(1, 2 ** round(np.log2(size / 8))) if size >= 8 else 1
     axis.update(tick0=0, dtick=step, range=[-0.02 * size - 0.3, (size - 1) + 0.02 * size + 0.3], zeroline=False)
 

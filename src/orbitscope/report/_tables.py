@@ -15,11 +15,12 @@ from ._text import MISSING, as_float, number
 
 @dataclass(frozen=True)
 class TextTable:
-    """A caption, a header and rows of text; the first column names the row."""
+    """A caption, a header and rows of text; the first column names the row. On paper only the first `short` rows, if not 0."""
 
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    short: int = 0
 
 
 def number_table(group: Group) -> TextTable | None:
@@ -106,9 +107,10 @@ def provenance_table(case: Case) -> TextTable:
     """Where the numbers come from: command, seed, versions, machine, settings of every instrument."""
     names = (
         ("command", "command"), ("seed", "seed"), ("created", "probed at"), ("model_path", "model file"), ("data_path", "data file"),
-        ("data_description", "data"), ("device", "device"), ("machine", "machine"), ("orbitscope_version", "orbitscope"),
-        ("torch_version", "torch"), ("dt", "time step of the data"),
+        ("orbitscope_version", "orbitscope"), ("torch_version", "torch"), ("data_description", "data"), ("device", "device"),
+        ("machine", "machine"), ("dt", "time step of the data"),
     )  # fmt: skip
+    short = sum(bool(case.text(name)) for name, _ in names[:5])
     rows = [(title, case.text(name)) for name, title in names if case.text(name)]
     rows += [(name, _settings(case.json(name))) for name in ("layout", "grid", "settings") if case.json(name)]
     for group in case.groups:
@@ -120,7 +122,7 @@ def provenance_table(case: Case) -> TextTable:
                 rows.append((f"{group.title}, {part}", said))
     if case.source:
         rows.append(("probe file", case.source))
-    return TextTable(case.title, ("what", "value"), tuple(rows))
+    return TextTable(case.title, ("what", "value"), tuple(rows), short)
 
 
 _REPEATED = {"kind", "group", "order", "layout", "grid", "axes", "device", "parameters", "created", "orbitscope_version", "torch_version"}

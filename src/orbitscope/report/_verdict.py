@@ -1,15 +1,32 @@
 """The verdict rows: what holds in the data, in the output, in the learning, for each case and group."""
 
+import json
+import math
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import xarray as xr
 
-from ._case import Case, Group, labels, read_cases, words
-from ._text import BREAKS, CONTRADICTS, Level, element_list, level
+from ._case import Case, Group, array, labels, read_cases, words
+from ._text import BREAKS, CONTRADICTS, Level, as_float, element_list, level, percent
 
 NOT_MEASURED = "not measured"
+_SKILL = 0.5  # the verdict's own limit: median error over that of persistence
+
+_SHORT = {
+    "symmetry of the physics and of the file": "physics and file",
+    "symmetry of the physics, not of this file's distribution": "physics, not the file",
+    "symmetry of the physics; too few trajectories to test the file": "physics; file not tested",
+    "not a symmetry of this file's distribution; physics unchecked": "not the file; physics unchecked",
+    CONTRADICTS: "file refused",
+    BREAKS: "file refused",
+}
+
+LearntState: TypeAlias = Literal["all", "part", "open", "nothing", "unskilled", "unmeasured"]
+"""How much of a group is learnt; "open" where the intervals leave room, "nothing" for the identity alone."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +43,18 @@ class Finding:
     words: tuple[str, ...]
     levels: tuple[Level, ...]
     overall: Level
+    brief: str = ""
+    """The words counted, for a narrow cell; `detail` is the number behind them."""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One case and group: three findings, the learnt subgroup and the next step. `warning` is set where the audit refuses the file."""
+    """One case and group: three findings, the learnt subgroup and the next step. `warning` is set where the audit refuses the file.
+
+    `advice` is the next step in parts, each a mapping with kind, text, general and here; `gain` is what averaging over the group removes
+    of the squared error on the originals, in words, empty where that is nothing or not known.
+    """
 
     case: str
     model: str
@@ -44,6 +68,11 @@ class VerdictRow:
     next_step: str
     warning: str
     case_index: int
+    learnt_state: LearntState = "unmeasured"
+    margin: float = 0.05
+    gain: str = ""
+    gain_value: float = math.nan
+    advice: tuple[dict[str, str], ...] = ()
 
 
 def verdict_rows(cases: Sequence[xr.DataTree | Path | str]) -> list[VerdictRow]:
@@ -81,6 +110,7 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
     data_words = words(verdict, "data", elements)
     if group and not any(data_words):  # an audit alone still says what holds in the data
         data_words = words(group.part("audit"), "verdict", elements)
+    gain, gain_value = _gain(verdict)
     return VerdictRow(
         case=case.title,
         model=case.text("model"),
@@ -88,13 +118,87 @@ def _row(case: Case, index: int, group: Group | None) -> VerdictRow:
         group=group.title if group else "",
         elements=elements,
         data=_finding(elements, data_words, attrs.get("sentence_data"), identity),
-        output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output"), identity),
-        learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning"), identity),
+        output=_finding(elements, words(verdict, "output", elements), attrs.get("sentence_output"), identity, _carried(verdict)),
+        learning=_finding(elements, _learning_words(group, verdict), attrs.get("sentence_learning"), identity, _excess(group)),
         learnt_subgroup=_learnt(group, elements, verdict),
         next_step=str(attrs.get("sentence_next") or ""),
         warning=warning_of(case),
         case_index=index,
+        learnt_state=_learnt_state(elements, verdict),
+        margin=as_float(attrs.get("margin", 0.05)),
+        gain=gain,
+        gain_value=gain_value,
+        advice=_advice(attrs),
     )
+
+
+def _advice(attrs: dict[str, Any]) -> tuple[dict[str, str], ...]:
+    """The parts of the next step; one part where an older version left the sentence alone."""
+    try:
+        found = json.loads(str(attrs.get("advice") or "[]"))
+        parts = tuple({k: str(part[k]) for k in ("kind", "text", "general", "here")} for part in found)
+    except (ValueError, TypeError, KeyError):
+        parts = ()
+    sentence = str(attrs.get("sentence_next") or "")
+    return parts or (({"kind": "said", "text": sentence, "general": sentence, "here": ""},) if sentence else ())
+
+
+def _learnt_state(elements: tuple[str, ...], verdict: xr.Dataset | None) -> LearntState:
+    if verdict is None or "in_learnt" not in verdict.variables or not any(words(verdict, "output", elements)):
+        return "unmeasured"
+    least, most = (int(verdict[key].values.astype(bool).sum()) for key in ("in_learnt", "in_learnt_at_most"))
+    if not least:
+        return "unskilled" if as_float(verdict.attrs.get("skill")) > _SKILL else "unmeasured"
+    if least == len(elements):
+        return "all"
+    return "open" if most > least else "nothing" if least == 1 else "part"
+
+
+def _whole(verdict: xr.Dataset | None, name: str) -> tuple[float, float, float] | None:
+    """A quantity of the largest subgroup of the table with its interval; None where there is no such table."""
+    if verdict is None or "member" not in verdict.variables or f"subgroup_{name}" not in verdict.variables:
+        return None
+    k = int(verdict["member"].values.sum(-1).argmax())
+    low, value, high = (float(verdict[f"subgroup_{n}"].values[k]) for n in (f"{name}_low", name, f"{name}_high"))
+    return (low, value, high) if math.isfinite(value) else None
+
+
+def _gain(verdict: xr.Dataset | None) -> tuple[str, float]:
+    found = _whole(verdict, "gain")
+    if found is None or not found[0] > 1e-3:
+        return "", math.nan
+    low, value, high = found
+    return f"{percent(value)} ({percent(low)} to {percent(high)})", value
+
+
+def _carried(verdict: xr.Dataset | None) -> str:
+    """What the breaking over the whole group carries, and what moving costs."""
+    found = _whole(verdict, "share")
+    parts = []
+    if found is not None:
+        low, value, high = found
+        interval = f" ({percent(low)} to {percent(high)})" if math.isfinite(low) and math.isfinite(high) else ""
+        parts.append(f"breaking over the group: {percent(value)} of the squared error{interval}")
+    moved, moving = array(verdict, "moved_error", "element"), words(verdict, "moving", labels(verdict) if verdict is not None else ())
+    costly = [float(v) for v, w in zip(moved, moving, strict=True) if w == "costs"] if moved is not None else []
+    if costly:
+        parts.append(f"moving costs: squared error up to {max(costly):.3g} times")
+    elif any(moving) and set(moving) == {"costs nothing"}:
+        parts.append("moving costs nothing")
+    return "; ".join(parts)
+
+
+def _excess(group: Group | None) -> str:
+    """The range of the excess coherence over the elements that were measured."""
+    influence = group.part("influence") if group else None
+    excess = array(influence, "excess", "element")
+    if group is None or influence is None or excess is None:
+        return ""
+    mine = [float(v) for e, v in zip(labels(influence), excess, strict=True) if e not in group.identity and math.isfinite(v)]
+    if not mine:
+        return ""
+    low, high = (f"{v:.2f}".replace("-", "−") for v in (min(mine), max(mine)))
+    return f"excess coherence {low}" + (f" to {high}" if low != high else "")
 
 
 def _learnt(group: Group | None, elements: tuple[str, ...], verdict: xr.Dataset | None) -> str:
@@ -118,13 +222,26 @@ def _learning_words(group: Group | None, verdict: xr.Dataset | None) -> tuple[st
     return tuple(word if e in measured else "" for e, word in zip(group.elements, found, strict=True))
 
 
-def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object, identity: Set[str]) -> Finding:
+def _finding(elements: tuple[str, ...], verdicts: tuple[str, ...], sentence: object, identity: Set[str], detail: str = "") -> Finding:
     levels: tuple[Level, ...] = tuple(level(word) for word in verdicts)
     identity = identity if len(elements) > 1 else frozenset()
     summary = _summary(elements, verdicts, identity)
     return Finding(
-        str(sentence or "") or summary.capitalize() + ".", summary, elements, verdicts, levels, _overall(elements, verdicts, identity)
-    )
+        str(sentence or "") or summary.capitalize() + ".", summary, elements, verdicts, levels, _overall(elements, verdicts, identity),
+        _brief(elements, verdicts, identity), detail,
+    )  # fmt: skip
+
+
+def _brief(elements: tuple[str, ...], verdicts: tuple[str, ...], identity: Set[str]) -> str:
+    """The words counted over the elements other than the identity: "holds: 8 of 31; broken: 23 of 31"."""
+    asked = [_SHORT.get(w, w) for e, w in zip(elements, verdicts, strict=True) if e not in identity]
+    counted = Counter(w for w in asked if w)
+    if not counted:
+        return NOT_MEASURED
+    missing = f" ({counted.total()} of {len(asked)} measured)" if counted.total() < len(asked) else ""
+    if len(counted) == 1:
+        return f"{next(iter(counted))}: {'all ' if len(asked) > 1 and not missing else ''}{counted.total()}{missing}"
+    return "; ".join(f"{kind}: {n}" for kind, n in counted.items()) + f" of {len(asked)}{missing}"
 
 
 def _summary(elements: tuple[str, ...], verdicts: tuple[str, ...], identity: Set[str]) -> str:

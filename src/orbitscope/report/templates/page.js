@@ -1,9 +1,30 @@
 "use strict";
 (function () {
   var narrow = window.matchMedia("screen and (max-width: 760px)");
-  var config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
+  var config = { displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
   var plots = Array.prototype.slice.call(document.querySelectorAll(".plot"));
   var drawn = [];
+  var dark = window.matchMedia("screen and (prefers-color-scheme: dark)");
+  var darker = {}, palette = JSON.parse(document.getElementById("dark").textContent);
+  Object.keys(palette).forEach(function (key) { darker[key.toLowerCase()] = palette[key]; });
+
+  function hex(r, g, b) { return "#" + [r, g, b].map(function (v) { return (+v).toString(16).padStart(2, "0"); }).join(""); }
+
+  // The same figure in the colours of a dark page; what is no colour of the palette stays (the heat maps, and every text).
+  function themed(value, key) {
+    if (Array.isArray(value)) return value.map(function (v) { return themed(v, key); });
+    if (value && typeof value === "object") {
+      var out = {};
+      Object.keys(value).forEach(function (k) { out[k] = k === "colorscale" ? value[k] : themed(value[k], k); });
+      return out;
+    }
+    if (typeof value !== "string" || !/color$/i.test(key || "")) return value;
+    var parts = value.match(/^rgba\((\d+),(\d+),(\d+),([\d.]+)\)$/);
+    if (!parts) return darker[value.toLowerCase()] || value;
+    var other = darker[hex(parts[1], parts[2], parts[3])];
+    if (!other) return value;
+    return "rgba(" + [1, 3, 5].map(function (i) { return parseInt(other.slice(i, i + 2), 16); }).join(",") + "," + parts[4] + ")";
+  }
 
   function changes(spec) { return narrow.matches ? spec.narrow : spec.wide; }
 
@@ -13,11 +34,22 @@
     holder.spec = spec;
     var target = holder.querySelector(".canvas");
     target.style.minHeight = "";
-    Plotly.newPlot(target, spec.data, spec.layout, config).then(function () {
-      return narrow.matches ? Plotly.relayout(target, spec.narrow) : null;
-    });
+    show(holder, dark.matches, changes(spec));
     drawn.push(holder);
     menus(holder, target, spec);
+  }
+
+  // One synchronous call: a browser that prints does not wait for a second one. `changes` has dotted keys.
+  function show(holder, inDark, changes) {
+    var spec = JSON.parse(JSON.stringify({ data: holder.spec.data, layout: holder.spec.layout }));
+    Object.keys(changes).forEach(function (key) {
+      var place = spec.layout, path = key.split(".");
+      path.slice(0, -1).forEach(function (step) { place = place[step] = place[step] || {}; });
+      place[path[path.length - 1]] = changes[key];
+    });
+    if (inDark) spec = themed(spec);
+    Plotly.react(holder.querySelector(".canvas"), spec.data, spec.layout, config);
+    if (holder.chosen) holder.chosen();
   }
 
   // One menu per quantity and element: it changes the two heat maps in place.
@@ -38,7 +70,8 @@
     fill(quantity, unique("quantity"));
     element.value = choices[0].element;
     box.hidden = false;
-    function show() {
+    holder.chosen = choose;
+    function choose() {
       var c = choices.filter(function (c) { return c.element === element.value && c.quantity === quantity.value; })[0];
       if (!c) return;
       var format = c.quantity === "coherence" ? ".3f" : ".3g";
@@ -47,8 +80,8 @@
       }, { "coloraxis.cmin": -c.limit, "coloraxis.cmax": c.limit, "coloraxis.colorbar.title.text": c.quantity });
       holder.querySelector(".chosen").textContent = "g = " + c.element + ", " + c.quantity;
     }
-    element.addEventListener("change", show);
-    quantity.addEventListener("change", show);
+    element.addEventListener("change", choose);
+    quantity.addEventListener("change", choose);
   }
 
   // One plot per task, in reading order, so that the page answers while it fills.
@@ -66,18 +99,26 @@
     document.body.appendChild(note);
   }
 
-  narrow.addEventListener("change", function () {
-    drawn.forEach(function (h) { Plotly.relayout(h.querySelector(".canvas"), changes(h.spec)); });
+  function repaint() { drawn.forEach(function (h) { show(h, dark.matches, changes(h.spec)); }); }
+  // Not plotly's own resizing, which would undo the size for the paper as soon as the browser lays the paper out.
+  var printing = false, waiting = 0;
+  window.addEventListener("resize", function () {
+    clearTimeout(waiting);
+    waiting = setTimeout(function () { if (!printing) repaint(); }, 100);
   });
+  dark.addEventListener("change", function () { if (!printing) repaint(); });
+  // On paper: light, as wide as the paper, lower, and only the figures that are printed.
+  function printed(h) { return h.closest("figure.main"); }
+  function paper(spec) {
+    var size = spec.layout.yaxis.type === "category" ? 0.5 * spec.wide.height : Math.min(spec.wide.height, 212);
+    return Object.assign({ width: 692 }, spec.wide, { height: size, "margin.t": 26, "margin.b": 90 });
+  }
   window.addEventListener("beforeprint", function () {
-    plots.slice().forEach(draw);
-    drawn.forEach(function (h) { Plotly.relayout(h.querySelector(".canvas"), Object.assign({ width: 680 }, h.spec.wide)); });
+    printing = true;
+    plots.filter(printed).forEach(draw);
+    drawn.filter(printed).forEach(function (h) { show(h, false, paper(h.spec)); });
   });
-  window.addEventListener("afterprint", function () {
-    drawn.forEach(function (h) {
-      Plotly.relayout(h.querySelector(".canvas"), Object.assign({ width: null, autosize: true }, changes(h.spec)));
-    });
-  });
+  window.addEventListener("afterprint", function () { printing = false; repaint(); });
 
   document.querySelectorAll("select.channel").forEach(function (select) {
     select.addEventListener("change", function () {
