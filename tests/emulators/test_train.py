@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -157,7 +158,11 @@ def test_a_finished_run_returns_at_once_and_another_config_is_refused(tmp_path):
 
 def test_seeds_make_a_folder_each_and_differ_only_by_the_seed(tmp_path):
     data, config = toy(), TINY.replace(seeds=(0, 7), epochs=1)
-    quiet(data, config, tmp_path / "runs")
+    told = []
+    keeper = SimpleNamespace(log_metrics=lambda metrics, step: told.append((step, sorted(metrics))))
+    quiet(data, config, tmp_path / "runs", logger=["csv", keeper])
+    assert [names[0].split("/")[0] for step, names in told if step == 1][::2] == ["seed-0", "seed-7"]  # they share it
+    assert (tmp_path / "runs" / "seed-7" / "csv" / "metrics.csv").exists()
     first, second = load_runs(tmp_path / "runs")
     assert [r.seed for r in (first, second)] == [0, 7] and first.split == second.split
     assert not same(first.model.state_dict(), second.model.state_dict())

@@ -63,6 +63,8 @@ class Train:
     """Steps in the loss, each fed with the predictions before it."""
     keep: Literal["best", "all"] = "best"
     """Weights to keep; all: also those after every epoch."""
+    logger: tuple[Literal["csv", "tensorboard"], ...] = ("tensorboard",)
+    """Where to keep the losses of every epoch, in the run folder; none given after the flag: only in run.json."""
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
@@ -85,7 +87,7 @@ class Train:
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
             augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout,
         )  # fmt: skip
-        out = train(load_words(self.data, self.load), config, self.out, force=self.force)
+        out = train(load_words(self.data, self.load), config, self.out, force=self.force, tensorboard=False, logger=self.logger)
         runs = load_runs(out, trust=self.model)
         record(runs=[about_run(run) for run in runs])
         for run in runs:

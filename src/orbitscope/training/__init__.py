@@ -5,6 +5,7 @@ from ._batches import Batches
 from ._examples import ExamplesLike, Indexed
 from ._fit import Fit, fit, load_fit
 from ._fit_task import FitConfig
+from ._loggers import LoggerOption, MetricsLogger, as_loggers
 from ._loop import OnEpoch, Trainer
 from ._loss import MSE, SMSE, CrossEntropy, Loss, as_loss, invariance_error
 from ._precision import to_precision
@@ -27,7 +28,9 @@ __all__ = [
     "FitConfig",
     "Indexed",
     "Keep",
+    "LoggerOption",
     "Loss",
+    "MetricsLogger",
     "OnEpoch",
     "Precision",
     "ProgressOption",
@@ -37,6 +40,7 @@ __all__ = [
     "Task",
     "TrainProgress",
     "Trainer",
+    "as_loggers",
     "as_loss",
     "check_trainable",
     "derive",

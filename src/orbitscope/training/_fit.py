@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError
 from ._examples import ExamplesLike, Indexed, fingerprint, indexed, set_aside
 from ._fit_task import FitConfig, FitTask
+from ._loggers import LoggerOption, as_loggers
 from ._loop import OnEpoch
 from ._loss import Loss, as_loss
 from ._progress import ProgressOption
@@ -54,6 +55,7 @@ def fit(
     force: bool = False,
     progress: ProgressOption = "auto",
     tensorboard: bool = False,
+    logger: LoggerOption = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fit:
     r"""Train a model on pairs (x, y): minimise the mean of $L(f(x), y)$ with AdamW, in shuffled batches.
@@ -71,7 +73,9 @@ def fit(
     * `seed`: of the order of the examples, of dropout, of `augment`, and of what `model` makes.
     * `augment`: moves the examples of every step (see `Augment`). `metrics`: what else is measured on the validation examples, by name.
     * `force`: replace what is in `out`. `progress`: a callback that gets a `TrainProgress`, "auto" (a bar on a terminal) or None.
-    * `tensorboard`: write scalars there too. `on_epoch(seed, epoch, model)`: look at the model after every epoch and before the first.
+    * `logger`: "csv", "tensorboard" (in `out`), anything with `log_metrics(metrics, step)` such as the loggers of Lightning and its
+      Weights & Biases one, or several: losses, learning rate and seconds after every epoch, the errors at the end. `tensorboard`: one more
+      way to say "tensorboard". `on_epoch(seed, epoch, model)`: look at the model after every epoch and before the first.
 
     With `config.devices` > 1 the script has to be started as so many processes (torchrun): a model and examples that exist in this
     process only cannot be handed to another.
@@ -87,13 +91,14 @@ def fit(
     True
     """
     config = config or FitConfig()
+    as_loggers(logger)  # what is none is refused before any work
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
             if config.devices > 1:
                 raise OrbitscopeError("fit: `out` is needed with several devices, a folder that all processes see.")
             made = fit(
                 model, examples, config, loss=loss, validation=validation, out=Path(folder) / "run", seed=seed, augment=augment,
-                metrics=metrics, progress=progress, on_epoch=on_epoch,
+                metrics=metrics, progress=progress, logger=logger, on_epoch=on_epoch,
             )  # fmt: skip
             return dataclasses.replace(made, path=None)
     if config.devices > 1 and not made_by_others(config):
@@ -115,7 +120,7 @@ def fit(
 
     if force or left(False):  # else nothing is written, and no lock needed on what may be read-only
         with peers.writing(Path(out)):
-            run_seeds(task, folders, left(force), progress, tensorboard, on_epoch)
+            run_seeds(task, folders, left(force), progress, tensorboard, on_epoch, logger)
     return load_fit(out, task.model(seed).to(where))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError, reading
 from .._seed import derive
 from ..symmetry import State, called
+from ._loggers import Loggers
 from ._progress import TrainProgress
 from ._states import floats_to
 from ._task import Task
@@ -66,11 +67,13 @@ class Trainer:
         self.parts = {part: examples for part, examples in found.items() if examples is not None}
         self.at = _Progressed()
 
-    def run(self, writer: Any = None) -> None:
+    def run(self, loggers: Loggers | None = None) -> None:
         """Train to the last epoch from wherever the folder stands, then measure on the test split."""
         self.task.check(self.bare)
         self._resume()
         self._main(self._introduce)
+        if loggers is not None:
+            loggers.begin(self.task.about(self.seed, self.bare)["config"], self.at.history)
         if self.task.keeps_start and not self.at.epoch:
             self._main(lambda: write_state(self.out / STATE, self._state()))
         if self.at.epoch == 0 and self.settings.keep == "all":
@@ -81,10 +84,12 @@ class Trainer:
             last = self._epoch(epoch)
             self._save()
             self._show()
-            if writer is not None:
-                self._log(writer)
+            if loggers is not None:
+                loggers.epoch(self.at.history[-1])
             self.report(last)
-        self._finish()
+        metrics = self._finish()
+        if loggers is not None:
+            loggers.result(metrics, self.at.best_epoch)
 
     def _introduce(self) -> None:
         """A folder with anything of a run in it always says which run."""
@@ -240,7 +245,7 @@ class Trainer:
                 if not isinstance(theirs[name], int | float if number else type(value)):
                     raise ValueError(f"its setting {name!r} is {theirs[name]!r}")
 
-    def _finish(self) -> None:
+    def _finish(self) -> dict[str, Any]:
         if not self.at.best_epoch:
             raise OrbitscopeError(
                 f"{self.task.verb}: no epoch had a finite validation error. Lower `learning_rate`. The run is in {self.out}."
@@ -249,6 +254,7 @@ class Trainer:
         load_weights(self.bare, weights, str(self.out / BEST))
         metrics = {part: self.measure(part, self.at.best_epoch) for part in self.parts if part != "train"}
         self._main(lambda: write_json(self.out / SIDECAR, self._sidecar(metrics)))
+        return metrics
 
     def _checkpoint(self, epoch: int) -> Path:
         return self.out / "checkpoints" / f"epoch-{epoch:04d}.safetensors"
@@ -270,9 +276,3 @@ class Trainer:
             "versions": versions(),
             "history": self.at.history,
         }
-
-    def _log(self, writer: Any) -> None:
-        for name, value in self.at.history[-1].items():
-            if name != "epoch":
-                writer.add_scalar(name, value, self.at.epoch)
-        writer.flush()

@@ -1,6 +1,6 @@
 """A training of emulators for processes of their own: what is handed to them, and what each of them does with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from ..._errors import OrbitscopeError
 from ...data import WINDOWS, LazyArray, Trajectories, load
 from ...symmetry import Grid, Layout
-from ...training import ProgressOption, Reporter, TrainProgress, run_seeds
+from ...training import MetricsLogger, ProgressOption, Reporter, TrainProgress, run_seeds
 from ...training.devices import job_folder, launch
 from ...training.files import plain, seed_folders
 from ..networks import built_in
@@ -22,7 +22,12 @@ WORKER = "orbitscope.emulators.training._worker"
 
 
 def launch_training(
-    data: Trajectories, config: TrainConfig, out: Path, seeds: list[int], progress: ProgressOption, tensorboard: bool
+    data: Trajectories,
+    config: TrainConfig,
+    out: Path,
+    seeds: list[int],
+    progress: ProgressOption,
+    loggers: Sequence[str | MetricsLogger],
 ) -> None:
     """Train `seeds` in `config.devices` processes; progress and errors come back here, and a stop here stops them."""
     if not built_in(config.model) and ":" not in config.model:
@@ -30,8 +35,13 @@ def launch_training(
             f"train: the registered model {config.model!r} exists in this process only; "
             "with `devices` > 1 name it 'package.module:callable'."
         )
+    if objects := [one for one in loggers if not isinstance(one, str)]:
+        raise OrbitscopeError(
+            f"train: the logger {objects[0]!r} lives in this process, and `devices` > 1 trains in others. Use 'csv' or 'tensorboard', or "
+            "start the script itself with torchrun."
+        )
     with job_folder(out) as folder:
-        job = {"config": config.to_dict(), "out": str(out), "seeds": seeds, "tensorboard": tensorboard, "data": _pack(data, folder)}
+        job = {"config": config.to_dict(), "out": str(out), "seeds": seeds, "loggers": list(loggers), "data": _pack(data, folder)}
         with Reporter(progress, f"{config.model} {config.preset} on {config.devices} devices", "smse") as reporter:
             launch(WORKER, folder, job, config.devices, out, reporter)
 
@@ -42,7 +52,7 @@ def run_job(job: dict[str, Any], folder: Path, tell: Callable[[TrainProgress], N
     if not torch.cuda.is_available() or config.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // config.devices))
     task = EmulatorTask.of(_unpack(job["data"], folder), config)
-    run_seeds(task, seed_folders(Path(job["out"]), config.seeds), job["seeds"], tell, job["tensorboard"])
+    run_seeds(task, seed_folders(Path(job["out"]), config.seeds), job["seeds"], tell, False, logger=job["loggers"])
 
 
 def _pack(data: Trajectories, folder: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
-from ...training import OnEpoch, ProgressOption, Reporter, run_seeds, say_summary
+from ...training import LoggerOption, OnEpoch, ProgressOption, Reporter, as_loggers, run_seeds, say_summary
 from ...training.devices import Peers, made_by_others, make_fabric
 from ...training.files import check_folder, seed_folders, unfinished
 from ._config import TrainConfig
@@ -20,6 +20,7 @@ def train(
     force: bool = False,
     progress: ProgressOption = "auto",
     tensorboard: bool = True,
+    logger: LoggerOption = None,
     on_epoch: OnEpoch | None = None,
 ) -> Path:
     r"""Train on every transition state(t) -> state(t + dt) of the training split; return the folder with the run.
@@ -28,6 +29,12 @@ def train(
     not at all; calling again with the same `out` resumes where it stopped, bit for bit as if never stopped (same device and thread
     count), and returns at once if it is finished. `progress` is a callback that gets a `TrainProgress` after every step, "auto" (a bar on a
     terminal), or None. With `config.devices` > 1 the steps run in that many processes of their own, data-parallel.
+
+    `logger`: "csv" (csv/metrics.csv in the run folder), "tensorboard" (there in any case, unless `tensorboard` is False), an object with
+    `log_metrics(metrics, step)` such as the loggers of Lightning Fabric or `WandbLogger`, or several. After every epoch it gets the row of
+    the history (train and validation SMSE, learning rate, seconds), at the end "test/smse" and the like; where several seeds share an
+    object, "seed-0/" stands before each name. It may have `log_hyperparams` and `finalize`, too. Not an object on several devices that are
+    started here.
 
     `on_epoch(seed, epoch, model)` is called after every epoch that is trained here, and before the first one with epoch 0: look at the
     model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
@@ -45,6 +52,7 @@ def train(
             "train: `on_epoch` is called in this process, but with `devices` > 1 the model lives in others. Use one device, or keep='all' "
             "and look at the checkpoints afterwards (by_epoch)."
         )
+    loggers = as_loggers(logger, tensorboard=tensorboard)
     folders = seed_folders(out, config.seeds)
     theirs = made_by_others(config)
     peers = Peers(make_fabric(config) if theirs else None)
@@ -62,9 +70,9 @@ def train(
         if missing:
             task.model(missing[0])  # raises here, before any process or file, where the model does not fit the data
         if missing and config.devices > 1 and not theirs:
-            launch_training(data, config, out, missing, progress, tensorboard)
+            launch_training(data, config, out, missing, progress, loggers)
             for seed in missing:
                 say_summary(Reporter(progress, ""), task, folders[seed], seed)
         elif missing:
-            run_seeds(task, folders, missing, progress, tensorboard, on_epoch)
+            run_seeds(task, folders, missing, progress, False, on_epoch, loggers)
     return out

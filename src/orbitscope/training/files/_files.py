@@ -7,7 +7,7 @@
 | last.safetensors | weights after the last finished epoch |
 | state.pt | what a resume needs: weights, optimiser, epoch, history (plain tensors and numbers) |
 | checkpoints/epoch-0000.safetensors ... | with `keep="all"`: before the first and after every epoch |
-| tensorboard/ | scalars |
+| tensorboard/, csv/metrics.csv | scalars, where asked for |
 """
 
 import json

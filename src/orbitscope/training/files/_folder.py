@@ -20,7 +20,7 @@ def check_folder(out: Path, folders: Mapping[int, Path]) -> None:
     if not out.is_dir():
         return
     ours = (
-        {files.SIDECAR, files.BEST, files.LAST, files.STATE, "checkpoints", "tensorboard"}
+        {files.SIDECAR, files.BEST, files.LAST, files.STATE, "checkpoints", "tensorboard", "csv"}
         if len(folders) == 1
         else {f.name for f in folders.values()}
     )
@@ -66,6 +66,11 @@ def _finished(folder: Path, config: dict[str, Any], defaults: dict[str, Any], fi
 
 def _clear(folder: Path) -> None:
     """Remove a run's own files and nothing else; the sidecar last, so that a stop in between still shows a run."""
-    paths = [*folder.glob("checkpoints/epoch-*.safetensors"), *folder.glob("tensorboard/events.*"), *folder.glob("*.part")]
+    paths = [
+        *folder.glob("checkpoints/epoch-*.safetensors"),
+        *folder.glob("tensorboard/events.*"),
+        *folder.glob("csv/metrics.csv"),
+        *folder.glob("*.part"),
+    ]
     for path in [*paths, *(folder / name for name in (files.BEST, files.LAST, files.STATE, files.SIDECAR))]:
         path.unlink(missing_ok=True)
