@@ -30,6 +30,7 @@ from .probe import (
     transfer_test,
     verdict,
 )
+from .report import Card, card
 from .symmetry import (
     Field,
     FieldAction,
@@ -57,6 +58,7 @@ from .symmetry import (
 )
 
 __all__ = [
+    "Card",
     "Emulator",
     "Equation",
     "Euclidean",
@@ -86,6 +88,7 @@ __all__ = [
     "__version__",
     "audit",
     "build",
+    "card",
     "coherence_blocks",
     "cyclic",
     "dihedral",

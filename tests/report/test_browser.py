@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+import orbitscope as osc
 from orbitscope.report import write_report
 from orbitscope.report._plot import DARK, INK
 
@@ -86,3 +87,6 @@ def test_five_cases_print_on_fewer_than_ten_pages(case, tmp_path):
     browse(page, tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'r.pdf'}")
     pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "r.pdf").read_bytes()))
     assert 3 <= pages < 10
+    card = osc.card(trees[0]).save(tmp_path / "card.html")
+    browse(card, tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'card.pdf'}")
+    assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "card.pdf").read_bytes())) == 1

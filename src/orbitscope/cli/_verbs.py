@@ -14,6 +14,7 @@ TABLE = {
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
     "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
     "report": ("_verbs_models", "one HTML page from one or more probes"),
+    "card": ("_verbs_card", "one page on one model, for people and programs"),
     "quickstart": ("_quickstart", "all of it on two small data sets"),
     "info": ("_verbs_files", "what is in a file or a run folder"),
     "view": ("_verbs_files", "a picture sheet and an animation of a file of trajectories"),

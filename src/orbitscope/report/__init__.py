@@ -1,7 +1,8 @@
 """Reports: the verdict table for the terminal, and one self-contained HTML file with the figures."""
 
+from ._card import Card, card
 from ._terminal import summary_table
 from ._verdict import Finding, VerdictRow, verdict_rows
 from ._write import write_report
 
-__all__ = ["Finding", "VerdictRow", "summary_table", "verdict_rows", "write_report"]
+__all__ = ["Card", "Finding", "VerdictRow", "card", "summary_table", "verdict_rows", "write_report"]

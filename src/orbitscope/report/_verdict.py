@@ -34,7 +34,8 @@ class Finding:
     """What one instrument says about every element of a group.
 
     `sentence` is the probe's own sentence, `summary` a short form made from `words` (one verdict word per element); `overall` is
-    the common level of the elements other than the identity, "partly" where they differ.
+    the common level of the elements other than the identity, "partly" where they differ. `brief` has the words counted, for a narrow cell,
+    and `detail` the number behind them.
     """
 
     sentence: str
@@ -44,7 +45,6 @@ class Finding:
     levels: tuple[Level, ...]
     overall: Level
     brief: str = ""
-    """The words counted, for a narrow cell; `detail` is the number behind them."""
     detail: str = ""
 
 
@@ -52,8 +52,9 @@ class Finding:
 class VerdictRow:
     """One case and group: three findings, the learnt subgroup and the next step. `warning` is set where the audit refuses the file.
 
-    `advice` is the next step in parts, each a mapping with kind, text, general and here; `gain` is what averaging over the group removes
-    of the squared error on the originals, in words, empty where that is nothing or not known.
+    `learnt_state` says how much of the group is learnt, a breaking of at most `margin` of the squared error. `advice` is the next step in
+    parts, each a mapping with kind, text, general and here; `gain` is what averaging over the group removes of the squared error on the
+    originals, in words (`gain_value` as a number), empty where that is nothing or not known.
     """
 
     case: str
