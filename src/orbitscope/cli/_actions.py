@@ -17,6 +17,7 @@ from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
+from ._early import check_groups, check_law, check_out
 from ._output import about_probe, about_run, record
 from ._progress import Stages, stages
 from ._words import load_words
@@ -112,13 +113,15 @@ def probe_to_file(
     trust: bool = False,
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
+    check_groups(groups)
+    check_law(law)
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    found = _models(model, weights, frames, out, place, trust)  # what can be refused is refused before the data are read
+    for target, *_ in found:
+        check_out(force, out=target)
     trajectories = load_words(path, options)
     _say_notes(trajectories)
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    cases = _cases(model, weights, frames, trajectories, out, place, trust)
-    for target, *_ in cases:
-        if target.exists() and not force:
-            raise OrbitscopeError(f"out: {target} exists. Give another --out, or --force to replace it.")
+    cases = [(out, net, about, trajectories if run is None else tested_on(run, trajectories)) for out, net, about, run in found]
     trees = []
     for target, module, about, tested in cases:
         about = {**about, "data_path": str(path), **({"title": title} if title else {})}
@@ -146,6 +149,7 @@ def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) ->
 
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:
     """Write the page and print where it is."""
+    check_out(force, out=out)
     trees = [open_probe(p) for p in probes]
     write_report(trees, out, title=title, force=force, command=command())
     record(file=out, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probes, trees, strict=True)])
@@ -250,9 +254,10 @@ def tested_on(run: Run, trajectories: Trajectories) -> Trajectories:
     return run.cut(trajectories) if tested is None else tested
 
 
-def _cases(
-    model: str, weights: Path | None, frames: int | None, trajectories: Trajectories, out: Path, device: str, trust: bool
-) -> list[tuple[Path, torch.nn.Module, dict[str, Any], Trajectories]]:
+def _models(
+    model: str, weights: Path | None, frames: int | None, out: Path, device: str, trust: bool
+) -> list[tuple[Path, torch.nn.Module, dict[str, Any], Run | None]]:
+    """Every model with the file for its result, what the report should know of it, and its run if it has one."""
     if Path(model).is_dir() and weights is None:
         runs = load_runs(model, device=device, trust=trust)
         several = len(runs) > 1
@@ -265,7 +270,7 @@ def _cases(
                 out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if several else out,
                 run.model,
                 {**run_case(run), "title": f"{run.config.model} {run.config.preset}" + (f", seed {run.seed}" if several else "")},
-                tested_on(run, trajectories),
+                run,
             )
             for run in runs
         ]
@@ -274,7 +279,7 @@ def _cases(
             out,
             load_model(model, weights, device=device, frames=frames, trust=trust),
             {"model": model, "model_path": model, "title": model},
-            trajectories,
+            None,
         )
     ]
 

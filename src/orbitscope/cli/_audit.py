@@ -15,6 +15,7 @@ from ..data import Normalisation, Trajectories
 from ..emulators import SIDECAR, load_runs, smse
 from ..probe import KIND, audit, command, commuting, correct, leakage, resolve, save_probe, screen
 from ..probe.data import law_of
+from ._early import check_groups, check_law, check_out
 from ._output import record
 from ._progress import stages
 from ._words import load_words
@@ -43,16 +44,16 @@ def audit_file(
 
     `splits`: files of the other parts, or the folder of a run, whose split of this file is checked. `fix`: write a corrected copy.
     """
+    check_groups(groups)
+    check_law(law)
+    check_out(force, out=out, fix=fix)
     trajectories = load_words(path, options)
     console = Console()
     for note in trajectories.notes:
         Console(stderr=True).print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
-    for flag, target in (("out", out), ("fix", fix)):
-        if target is not None and target.exists() and not force:
-            raise OrbitscopeError(f"{flag}: {target} exists. Give another --{flag}, or --force to replace it.")
     if fix is not None and fix.resolve() == path.resolve():
         raise OrbitscopeError(f"fix: {fix} is the file that is audited. Write the corrected copy beside it.")
-    for words in groups:  # mistyped words are found before the file is read
+    for words in groups:  # whether they fit the file, before all of it is read
         resolve(trajectories, words, None)
     law_of(trajectories, law)
     nodes: dict[str, xr.Dataset] = {}

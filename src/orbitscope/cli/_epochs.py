@@ -12,11 +12,11 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..emulators import load_runs
 from ..probe import by_epoch, write_results
 from ._actions import tested_on
+from ._early import check_groups, check_out
 from ._output import record
 from ._progress import stages
 from ._words import load_words
@@ -42,9 +42,8 @@ def epochs_to_file(
     trust: bool = False,
 ) -> int:
     """Measure every kept checkpoint, write one NetCDF file, draw the curves if wanted, print the last epoch."""
-    for path in (out, picture):
-        if path is not None and path.exists() and not force:
-            raise OrbitscopeError(f"out: {path} exists. Give another name, or --force to replace it.")
+    check_groups([group])
+    check_out(force, out=out, picture=picture)
     tested = tested_on(load_runs(run, "last", trust=trust)[0], load_words(data, options))
     with stages() as bars:
         found = by_epoch(

@@ -12,10 +12,13 @@ from .._errors import OrbitscopeError
 from .._version import __version__
 from ._verbs import TABLE, settings
 
+SHELLS = ("bash", "zsh", "fish")
 _VERBS = "\n".join(f"  {verb:<11} {words}" for verb, (_, words) in TABLE.items())
 _USAGE = f"""usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
 {_VERBS}
+
+orbitscope --print-completion SHELL prints the completion of all verbs and flags, for {", ".join(SHELLS)}
 
 example:
   orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
@@ -36,12 +39,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[0] == "--version":
         print(f"orbitscope {__version__}")
         return 0
+    if args[0] == "--print-completion":
+        return _completion(args[1:])
     call = _Call(args)
     try:
         return call.finish(call.attempt())
     except BrokenPipeError:  # the reader of the output went away (| head): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _completion(args: list[str]) -> int:
+    """Print the completion of the whole program, every verb with its flags, for a shell."""
+    if len(args) != 1 or args[0] not in SHELLS:
+        print(f"error: --print-completion: one of {', '.join(SHELLS)} should follow, got {' '.join(args) or 'nothing'}.", file=sys.stderr)
+        return 2
+    from tyro.extras import subcommand_cli_from_dict
+
+    from ._output import with_output
+
+    verbs = {verb: with_output(settings(verb)) for verb in TABLE}
+    try:
+        subcommand_cli_from_dict(verbs, prog="orbitscope", args=["--tyro-print-completion", args[0]])
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
 
 
 class _Call:

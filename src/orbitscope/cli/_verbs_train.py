@@ -73,9 +73,12 @@ class Train:
 
     def run(self) -> int:
         from .. import TrainConfig, load_runs, train
+        from ._early import check_groups, check_model
         from ._output import about_run, record
         from ._words import load_words, parse_words
 
+        check_model(self.model, self.preset)
+        check_groups([words for words in (self.group, self.augment) if words is not None])
         overrides = parse_words(self.override, "--override")
         if self.group is not None:
             if overrides.get("group", self.group) != self.group:

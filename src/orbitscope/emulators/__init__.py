@@ -21,6 +21,7 @@ from .networks import (
     equivariant,
     models,
     register,
+    require_model,
 )
 from .training import Run, TrainConfig, kept_optimiser, load_run, load_runs, second_moments, train
 
@@ -51,6 +52,7 @@ __all__ = [
     "load_runs",
     "models",
     "register",
+    "require_model",
     "relative_l2",
     "rmse",
     "rollout",

@@ -1,6 +1,6 @@
 """Models of emulators, by name and by class."""
 
-from ._build import build, built_in, models, register
+from ._build import build, built_in, models, register, require_model
 from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._fno import FNO
@@ -38,6 +38,7 @@ __all__ = [
     "equivariant",
     "models",
     "register",
+    "require_model",
     "relaxed_resnet",
     "relaxed_unet",
 ]

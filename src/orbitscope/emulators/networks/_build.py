@@ -145,9 +145,7 @@ def build(
     True
     """
     channels_out = channels_in if channels_out is None else channels_out
-    entry = _lookup(model)
-    if entry.presets and preset not in entry.presets:
-        raise OrbitscopeError(f"build: {model!r} has no preset {preset!r}. It has: {', '.join(entry.presets)}.")
+    entry = _entry(model, preset)
     options = {**entry.presets.get(preset, {}), **overrides}
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     ends = {"channels_in": channels_in, "channels_out": channels_out}
@@ -156,6 +154,22 @@ def build(
     if not isinstance(made, nn.Module):
         raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")
     return made
+
+
+def require_model(model: str | Factory, preset: str = "small") -> None:
+    """Raise `OrbitscopeError` for a name that is no model, or a preset that it has not, without building it.
+
+    * `model`: as for `build`; "package.module:callable" is imported.
+    * `preset`: one of the model's own.
+    """
+    _entry(model, preset)
+
+
+def _entry(model: str | Factory, preset: str) -> _Entry:
+    entry = _lookup(model)
+    if entry.presets and preset not in entry.presets:
+        raise OrbitscopeError(f"build: {model!r} has no preset {preset!r}. It has: {', '.join(entry.presets)}.")
+    return entry
 
 
 def _lookup(model: str | Factory) -> _Entry:
