@@ -10,7 +10,7 @@ from . import training as training
 from ._errors import OrbitscopeError
 from ._version import __version__
 from .data import Examples, Normalisation, Trajectories, Writer, load, save
-from .emulators import Emulator, Run, TrainConfig, build, load_run, load_runs, register, rollout, smse, train
+from .emulators import Emulator, Run, TrainConfig, adapt, build, load_run, load_runs, register, rollout, smse, train
 from .nn import symmetrize
 from .physics import Equation, equation, scenarios, simulate
 from .probe import (
@@ -86,6 +86,7 @@ __all__ = [
     "Values",
     "Writer",
     "__version__",
+    "adapt",
     "audit",
     "build",
     "card",

@@ -18,6 +18,7 @@ from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
 from ._early import check_groups, check_law, check_out
+from ._guests import adapted
 from ._output import about_probe, about_run, record
 from ._progress import Stages, stages
 from ._words import load_words
@@ -111,6 +112,8 @@ def probe_to_file(
     force: bool = False,
     options: Sequence[str] = (),
     trust: bool = False,
+    like: str | None = None,
+    words: Sequence[str] = (),
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
     check_groups(groups)
@@ -122,6 +125,8 @@ def probe_to_file(
     trajectories = load_words(path, options)
     _say_notes(trajectories)
     cases = [(out, net, about, trajectories if run is None else tested_on(run, trajectories)) for out, net, about, run in found]
+    if like is not None or words:
+        cases = adapted(cases, trajectories, like, words, frames)
     trees = []
     for target, module, about, tested in cases:
         about = {**about, "data_path": str(path), **({"title": title} if title else {})}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -75,6 +75,10 @@ class Probe:
     """File of safetensors for "package.module:callable"."""
     frames: int | None = None
     """Past states that the model sees, stacked along channels, oldest first; None: what it says itself, as a run does."""
+    like: Annotated[str | None, tyro.conf.arg(name="as")] = None
+    """Convention of another library's model: the_well, poseidon, mpp, dpot, morph, pdearena, neuralop, physicsnemo."""
+    adapt: tuple[str, ...] = ()
+    """Convention of the model in words, such as axes="b t c x y" out=0 residual=true; what `adapt` does not know goes to the model."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
@@ -139,6 +143,8 @@ class Probe:
             force=self.force,
             options=self.load,
             trust=self.trust,
+            like=self.like,
+            words=self.adapt,
         )
 
 

@@ -3,6 +3,7 @@
 from ..training import TrainProgress, relative_l2, smse
 from ..training.files import SIDECAR
 from .forecast import energy_spectrum, ese, rmse, rollout, spectrum_error
+from .guests import Guest, Preset, adapt, presets, register_preset
 from .networks import (
     FNO,
     Emulator,
@@ -27,6 +28,8 @@ from .training import Run, TrainConfig, kept_optimiser, load_run, load_runs, sec
 
 __all__ = [
     "FNO",
+    "Guest",
+    "Preset",
     "SIDECAR",
     "Emulator",
     "EquivariantResNet",
@@ -43,6 +46,7 @@ __all__ = [
     "TrainProgress",
     "UNet",
     "ViT",
+    "adapt",
     "build",
     "energy_spectrum",
     "equivariant",
@@ -51,7 +55,9 @@ __all__ = [
     "load_run",
     "load_runs",
     "models",
+    "presets",
     "register",
+    "register_preset",
     "require_model",
     "relative_l2",
     "rmse",
