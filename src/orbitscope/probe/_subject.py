@@ -137,7 +137,7 @@ def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | Non
         what = "states to states of the same shape" if frames == 1 else f"{frames} states, stacked along channels, to the next one"
         raise OrbitscopeError(
             f"model: it should map {what}; {tuple(state.shape)} gave {came}, not {expected}. "
-            f"`orbitscope.adapt(model, axes=..., out=...)` says its axes and where the next state is.{_hint(frames)}"
+            f"Wrap it in a module that selects the channels and the time step: `orbitscope.adapt(model, axes=..., out=...)`.{_hint(frames)}"
         )
     if not first.is_floating_point():
         raise OrbitscopeError(
@@ -150,8 +150,8 @@ def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | Non
         gap = float((first - second).abs().max())
         raise OrbitscopeError(
             f"model: two calls on one input differ by up to {gap:.3g}, so nothing can be measured to better than that. "
-            "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms), or take the same draws "
-            "each time: `orbitscope.adapt(model, randomness='seeded')`."
+            "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms), or take the "
+            "same draws each time: `orbitscope.adapt(model, randomness='seeded')`."
         )
     alone = _forward(module, state[:1], frames)
     gap, size = float((first[:1] - alone).abs().max()), float(first.abs().max())
@@ -192,7 +192,10 @@ def _ties(module: nn.Module, known: dict[str, Tensor]) -> tuple[tuple[str, str],
     return tuple(ties)
 
 
-_CALL = " It is called with one tensor [N, channel, *grid], and nothing else: `orbitscope.adapt(model, kwargs=...)` gives it what else it needs."
+_CALL = (
+    " It is called with one tensor [N, channel, *grid], and nothing else: `orbitscope.adapt(model, kwargs=...)` gives it what else it "
+    "needs."
+)
 
 
 def _ready(module: nn.Module) -> nn.Module:

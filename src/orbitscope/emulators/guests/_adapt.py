@@ -110,12 +110,17 @@ def _parameters(model: nn.Module) -> dict[str, inspect.Parameter] | None:
 def _lead_time(model: nn.Module, given: Any) -> tuple[str, float] | None:
     if given is None:
         return None
-    if isinstance(given, tuple | list) and len(given) == 2:
-        return str(given[0]), float(given[1])
+    name, value = given if isinstance(given, tuple | list) and len(given) == 2 else (None, given)
+    try:
+        time = float(value)
+    except (TypeError, ValueError):
+        raise OrbitscopeError(f"lead_time: should be a number, or the name of the argument and a number, got {given!r}.") from None
+    if name is not None:
+        return str(name), time
     known = _parameters(model) or {}
     for name in ("time", "lead_time", "lead_times", "t", "dt", "delta_t"):
         if name in known:
-            return name, float(given)
+            return name, time
     raise OrbitscopeError(
         f"lead_time: forward({', '.join(known)}) has no argument that is a time by its name. Name it: lead_time=('tau', {given})."
     )
