@@ -110,13 +110,13 @@ def _parameters(model: nn.Module) -> dict[str, inspect.Parameter] | None:
 def _lead_time(model: nn.Module, given: Any) -> tuple[str, float] | None:
     if given is None:
         return None
-    name, value = given if isinstance(given, tuple | list) and len(given) == 2 else (None, given)
+    pair: Any = given if isinstance(given, tuple | list) and len(given) == 2 else (None, given)
     try:
-        time = float(value)
+        time = float(pair[1])
     except (TypeError, ValueError):
         raise OrbitscopeError(f"lead_time: should be a number, or the name of the argument and a number, got {given!r}.") from None
-    if name is not None:
-        return str(name), time
+    if pair[0] is not None:
+        return str(pair[0]), time
     known = _parameters(model) or {}
     for name in ("time", "lead_time", "lead_times", "t", "dt", "delta_t"):
         if name in known:
