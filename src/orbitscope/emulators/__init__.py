@@ -3,7 +3,7 @@
 from ..training import TrainProgress, relative_l2, smse
 from ..training.files import SIDECAR
 from .forecast import energy_spectrum, ese, rmse, rollout, spectrum_error
-from .guests import Guest, Preset, adapt, presets, register_preset
+from .guests import Affine, Functions, Guest, OfSample, Preset, adapt, presets, register_preset
 from .networks import (
     FNO,
     Emulator,
@@ -28,6 +28,9 @@ from .training import Run, TrainConfig, kept_optimiser, load_run, load_runs, sec
 
 __all__ = [
     "FNO",
+    "Affine",
+    "Functions",
+    "OfSample",
     "Guest",
     "Preset",
     "SIDECAR",

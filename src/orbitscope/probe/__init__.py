@@ -53,6 +53,7 @@ from .output import (
     generator,
     lie_derivative,
     lie_layers,
+    normaliser_audit,
     orbit_curve,
     shift_curve,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "machine",
     "memory_bytes",
     "normalised",
+    "normaliser_audit",
     "kind_of",
     "open_probe",
     "orbit_curve",

@@ -12,6 +12,7 @@ from torch import nn
 
 from .._errors import LearningError, OrbitscopeError
 from ..data import Examples, Trajectories
+from ..emulators import Guest
 from ..nn import RelaxedConv, relaxation
 from ..physics import Equation
 from ..symmetry import Group, Isometry, Symmetry
@@ -26,6 +27,7 @@ from .learning._metric import Metric
 from .learning._plan import Plan
 from .learning._steptest import step_test
 from .output._equivariance import equivariance
+from .output._normaliser import normaliser_audit
 from .verdicts._learnt import MARGIN, TOLERANCE
 from .verdicts._verdict import verdict
 
@@ -165,12 +167,17 @@ def _group_nodes(
     words = verdict(
         group, error, learning.get(f"{node}/influence"), checked, margin=config.margin, tolerance=config.tolerance
     )  # fmt: skip
+    units: dict[str, xr.Dataset] = {}
+    if isinstance(model, Guest) and model.normaliser is not None and isinstance(data, Trajectories) and isinstance(asked, Group):
+        units[f"{node}/normaliser"] = normaliser_audit(model, data, asked, trajectories=config.trajectories, times=config.times, seed=seed)
+        words.attrs["sentence_output"] += " " + units[f"{node}/normaliser"].attrs["sentence"]
     if f"{node}/influence" not in learning:
         words.attrs["sentence_learning"] = f"Not measured: {why}"
     return {
         **({} if checked is None else {f"{node}/audit": checked}),
         f"{node}/equivariance": error,
         **learning,
+        **units,
         **drawn(node, model, data, asked, error, seed),
         f"{node}/verdict": words,
         node: xr.Dataset(attrs={"group": name, "order": len(group) if group.finite else 0}),

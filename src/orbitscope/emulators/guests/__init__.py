@@ -2,6 +2,7 @@
 
 from ._adapt import adapt
 from ._guest import Guest
+from ._normaliser import Affine, Functions, OfSample
 from ._presets import Preset, presets, register_preset
 
-__all__ = ["Guest", "Preset", "adapt", "presets", "register_preset"]
+__all__ = ["Affine", "Functions", "Guest", "OfSample", "Preset", "adapt", "presets", "register_preset"]

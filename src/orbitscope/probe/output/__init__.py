@@ -5,6 +5,7 @@ from ._equivariance import equivariance
 from ._generators import Generator, generator
 from ._lie import lie_derivative
 from ._lie_layers import lie_layers
+from ._normaliser import normaliser_audit
 from ._orbit_curve import orbit_curve
 from ._steps import Unrolled, equivariance_by_step
 
@@ -17,6 +18,7 @@ __all__ = [
     "generator",
     "lie_derivative",
     "lie_layers",
+    "normaliser_audit",
     "orbit_curve",
     "shift_curve",
 ]
