@@ -26,7 +26,7 @@ example:
   orbitscope probe runs/unet ns.nc --group d4 --out probe.nc
   orbitscope report probe.nc --out report.html
 
-exit codes: 0 all went well; 1 the audit refused a file, a check found damage, or the run was interrupted;
+exit codes: 0 all went well; 1 the audit refused a file, a check found damage or lost symmetry, or the run was interrupted;
             2 a mistake in what was asked for"""
 
 

@@ -13,6 +13,7 @@ TABLE = {
     "probe": ("_verbs_models", "which symmetries has a model learnt? (audit, equivariance error, influence, verdict)"),
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
     "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
+    "check": ("_verbs_check", "has a model lost symmetry since an earlier probe? exit code 1 if so, for CI"),
     "report": ("_verbs_models", "one HTML page from one or more probes"),
     "card": ("_verbs_card", "one page on one model, for people and programs"),
     "quickstart": ("_quickstart", "all of it on two small data sets"),

@@ -57,11 +57,13 @@ from .output import (
     orbit_curve,
     shift_curve,
 )
-from .verdicts import learnt_subgroup, verdict
+from .verdicts import Change, Comparison, compare, learnt_subgroup, verdict
 
 __all__ = [
     "KIND",
     "Adam",
+    "Change",
+    "Comparison",
     "Applied",
     "EpochProbe",
     "Euclidean",
@@ -84,6 +86,7 @@ __all__ = [
     "check_module",
     "coherence_blocks",
     "command",
+    "compare",
     "commuting",
     "correct",
     "equivariance",
