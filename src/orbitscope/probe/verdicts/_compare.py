@@ -82,7 +82,9 @@ def compare(new: xr.DataTree | str | Path, old: xr.DataTree | str | Path, *, tol
     now, before = (_tree(name, tree) for name, tree in (("new", new), ("old", old)))
     if reasons := _differences(now, before):
         return Comparison("not comparable", reasons=tuple(reasons))
-    changes = [change for group in _groups(now) for change in _changes(group, now[group], before[group], float(tolerance))]
+    changes = [
+        change for group in _groups(now) for change in _changes(group, now.children[group], before.children[group], float(tolerance))
+    ]
     outcome: Outcome = "worse" if any(c.worse for c in changes) else "better" if changes else "same"
     return Comparison(outcome, tuple(changes))
 
@@ -114,7 +116,7 @@ def _differences(now: xr.DataTree, before: xr.DataTree) -> list[str]:
     elif not _groups(now):
         reasons.append("neither holds a verdict")
     if not reasons:
-        reasons += [words for group in _groups(now) for words in _other_samples(group, now[group], before[group])]
+        reasons += [words for group in _groups(now) for words in _other_samples(group, now.children[group], before.children[group])]
     return reasons
 
 
@@ -131,8 +133,9 @@ def _other_samples(group: str, now: xr.DataTree, before: xr.DataTree) -> list[st
 
 
 def _changes(group: str, now: xr.DataTree, before: xr.DataTree, tolerance: float) -> list[Change]:
-    names = [str(n) for n in now["verdict"]["element"].values]
-    identity = now["verdict"]["element_identity"].values if "element_identity" in now["verdict"].to_dataset().coords else None
+    said, was = now["verdict"].to_dataset(), before["verdict"].to_dataset()
+    names = [str(n) for n in said["element"].values]
+    identity = said["element_identity"].values if "element_identity" in said.coords else None
     found = []
     for node, quantity, word, more_is_better in _NUMBERS:
         sides = [tree[node].to_dataset() if node in tree.children else xr.Dataset() for tree in (now, before)]
@@ -142,23 +145,23 @@ def _changes(group: str, now: xr.DataTree, before: xr.DataTree, tolerance: float
             if identity is not None and bool(identity[k]):
                 continue
             here, there = (_at(side, quantity, element) for side in sides)
-            words = tuple(str(tree["verdict"][word].values[k]) for tree in (before, now))
+            words = str(was[word].values[k]), str(said[word].values[k])
             if (worse := _judge(here, there, words, more_is_better, tolerance)) is not None:
-                found.append(Change(group, element, quantity, worse, there, here, (words[0], words[1])))
+                found.append(Change(group, element, quantity, worse, there, here, words))
     return found
 
 
 def _at(side: xr.Dataset, quantity: str, element: str) -> tuple[float, float, float]:
     """Value and interval of an element; NaN where it was not looked at."""
     if element not in side["element"].values.astype(str):
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     row = side.isel(element=int(np.flatnonzero(side["element"].values.astype(str) == element)[0]))
     value, low, high = (float(row[f"{quantity}{end}"]) if f"{quantity}{end}" in row else float("nan") for end in ("", "_low", "_high"))
     return value, low, high
 
 
 def _judge(
-    now: tuple[float, float, float], before: tuple[float, float, float], words: tuple[str, ...], more_is_better: bool, tolerance: float
+    now: tuple[float, float, float], before: tuple[float, float, float], words: tuple[str, str], more_is_better: bool, tolerance: float
 ) -> bool | None:
     """True for worse, False for better, None for neither. A comparison with NaN is neither."""
     if words[0] in _GOOD and words[1] in _BAD:
