@@ -32,6 +32,7 @@ from .probe import (
     verdict,
 )
 from .report import Card, card
+from .report import plot as plot
 from .symmetry import (
     Field,
     FieldAction,

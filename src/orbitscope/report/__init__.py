@@ -1,5 +1,6 @@
 """Reports: the verdict table for the terminal, and one self-contained HTML file with the figures."""
 
+from . import plot as plot
 from ._card import Card, card
 from ._terminal import summary_table
 from ._verdict import Finding, VerdictRow, verdict_rows

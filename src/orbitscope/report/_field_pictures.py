@@ -2,8 +2,9 @@
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import xarray as xr
@@ -35,18 +36,34 @@ class Picture:
 
 def field_pictures(case: Case, group: Group) -> list[Picture]:
     """A picture per channel; an empty list where no fields were kept or they have not two spatial axes."""
+    found = _read(case, group)
+    if found is None:
+        return []
+    data, values, channels = found
+    return [_picture(label, data, values, c, siblings) for c, (label, siblings) in enumerate(channels)]
+
+
+def field_figures(case: Case, group: Group) -> dict[str, Callable[[], Figure]]:
+    """By the name of a channel, what makes its figure."""
+    found = _read(case, group)
+    if found is None:
+        return {}
+    data, values, channels = found
+    return {label: partial(_drawn, label, data, values, c, siblings) for c, (label, siblings) in enumerate(channels)}
+
+
+def _read(case: Case, group: Group) -> tuple[xr.Dataset, dict[str, np.ndarray], list[tuple[str, list[int]]]] | None:
+    """The fields, their values, and for every channel its label and the channels of the same field."""
     data = group.part("fields")
     if data is None or any(n not in data.variables or set(data[n].dims) != {"element", "channel", "x", "y"} for n in _COLUMNS[1:4]):
-        return []
+        return None
     # "x" is an axis too, so files call the state itself "state".
     state = next((n for n in ("state", "x") if n in data.variables and set(data[n].dims) == {"channel", "x", "y"}), None)
     if state is None:
-        return []
-    names, units, field_of = _channels(case, data)
-    values = _values(data, state)
-    return [
-        _picture(names[c], units[c], data, values, c, [k for k, f in enumerate(field_of) if f == field_of[c]]) for c in range(len(names))
-    ]
+        return None
+    names, units, owner = _channels(case, data)
+    labels_of = [f"{n} [{u}]" if u not in ("", "1") else n for n, u in zip(names, units, strict=True)]
+    return data, _values(data, state), [(labels_of[c], [k for k, f in enumerate(owner) if f == owner[c]]) for c in range(len(names))]
 
 
 def _values(data: xr.Dataset, state: str) -> dict[str, np.ndarray]:
@@ -69,7 +86,15 @@ def _channels(case: Case, data: xr.Dataset) -> tuple[list[str], list[str], list[
     return names, units, [o if o >= 0 else -1 - c for c, o in enumerate(owner)]
 
 
-def _picture(name: str, unit: str, data: xr.Dataset, values: dict[str, np.ndarray], channel: int, siblings: list[int]) -> Picture:
+def _picture(label: str, data: xr.Dataset, values: dict[str, np.ndarray], channel: int, siblings: list[int]) -> Picture:
+    uri, width, height = _encode(_drawn(label, data, values, channel, siblings))
+    elements, rows = labels(data), len(values["gx"])
+    words = f"{label}: rows are the elements {', '.join(elements[:rows])}; columns are {', '.join(_TITLES)}. Largest differences: "
+    words += ", ".join(f"{e} {_largest(values['difference'][i, channel])}" for i, e in enumerate(elements[:rows])) + "."
+    return Picture(label, uri, width, height, words)
+
+
+def _drawn(label: str, data: xr.Dataset, values: dict[str, np.ndarray], channel: int, siblings: list[int]) -> Figure:
     states = np.concatenate([values[n][:, siblings].ravel() for n in _COLUMNS[:4]])
     low, high, cmap = _scale(states)
     apart = values["difference"][:, siblings]
@@ -94,13 +119,9 @@ def _picture(name: str, unit: str, data: xr.Dataset, values: dict[str, np.ndarra
             if j == 4:
                 _stamp(axes, f"max {_largest(values[column][i, channel])}")
     _arrows(figure.axes[0])
-    label = f"{name} [{unit}]" if unit not in ("", "1") else name
     _bar(figure, images[0], (0.045 + 0.19, 0.38), label)
     _bar(figure, images[4], (0.835, 0.15), "difference")
-    uri, width, height = _encode(figure)
-    words = f"{label}: rows are the elements {', '.join(elements[:rows])}; columns are {', '.join(_TITLES)}. Largest differences: "
-    words += ", ".join(f"{e} {_largest(values['difference'][i, channel])}" for i, e in enumerate(elements[:rows])) + "."
-    return Picture(label, uri, width, height, words)
+    return figure
 
 
 def _scale(values: np.ndarray) -> tuple[float, float, str]:
