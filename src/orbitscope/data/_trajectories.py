@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._html import table_html
 from ..symmetry import Grid, Layout
 from ._lazy import Index, LazyArray, positions
 from ._memory import require_memory, size_text
@@ -282,6 +283,10 @@ class Trajectories:
             f"Trajectories({self.trajectories} trajectories x {self.times} times x {self.channels} channels x {grid}, "
             f"{str(self.values.dtype).removeprefix('torch.')}, {place}; {self.layout}; dt {self.dt:g})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = (line.split(maxsplit=1) for line in self.describe().splitlines())
+        return table_html("Trajectories", [(words[0], words[1] if len(words) > 1 else "") for words in rows if words])
 
     def describe(self) -> str:
         """Several lines of text: what the data are, where they come from, and what `load` decided and why."""

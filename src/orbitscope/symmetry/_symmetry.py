@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._errors import OrbitscopeError
+from .._html import table_html
 from ._action import Action
 from ._frames import boosts, scalings
 from ._grid import Grid
@@ -125,6 +126,16 @@ class Symmetry:
 
     def __repr__(self) -> str:
         return f"Symmetry({self.name}: {_said(self.input)} -> {_said(self.output)})"
+
+    def _repr_html_(self) -> str:
+        names = [g.name for g in self.group] if self.group.finite else []
+        shown = (
+            f"{len(names)}: {', '.join(names[:16])}{', ...' if len(names) > 16 else ''}"
+            if names
+            else "not finite; instruments take a sample"
+        )
+        rows = [("claim", "f(g x) = g f(x)"), ("elements", shown), ("x", _said(self.input)), ("f(x)", _said(self.output))]
+        return table_html(f"Symmetry {self.name}", rows)
 
 
 def _said(action: Action[Any]) -> str:

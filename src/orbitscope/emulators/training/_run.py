@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from ..._errors import OrbitscopeError, reading
+from ..._html import table_html
 from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
 from ...training import to_precision
@@ -20,7 +21,7 @@ _ENTRIES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A trained emulator with everything that a probe or a report needs to know about it."""
 
@@ -44,6 +45,21 @@ class Run:
         test = self.metrics.get("test")
         result = f"test SMSE {test['smse']:.2e}, persistence {test['smse_persistence']:.2e}" if test else "unfinished"
         return f"{self.config.model} {self.config.preset} seed {self.seed}: {self.parameters:,} parameters, epoch {self.epoch}, {result}"
+
+    def __repr__(self) -> str:
+        return f"Run({self}; {self.path})"  # one line: a list of runs is read in a notebook, and the network has a repr of its own
+
+    def _repr_html_(self) -> str:
+        errors = {part: found.get("smse") for part, found in self.metrics.items() if isinstance(found, dict)}
+        return table_html(str(self), [
+            ("folder", self.path),
+            ("layout", self.layout),
+            ("grid", self.grid),
+            ("time step", f"{self.dt:g}"),
+            ("SMSE", ", ".join(f"{part} {value:.2e}" for part, value in errors.items() if value is not None)),
+            ("trajectories", ", ".join(f"{part} {len(numbers)}" for part, numbers in self.split.items())),
+            ("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items())),
+        ])  # fmt: skip
 
     def cut(self, data: Trajectories) -> Trajectories:
         """Data as this training numbered them: a series in the windows that it was trained on, others as they are."""
