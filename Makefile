@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-bits test-long test-versions test-well lint style types docs site benchmarks clean
+.PHONY: quickstart test test-bits test-long test-types test-versions test-well lint style types docs site benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
@@ -30,6 +30,20 @@ test-bits: .venv/installed-dev
 # Proofs at full size (convection, convergence on fine grids, ...): some minutes each.
 test-long: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long
+
+# Types and shapes of every call, against the annotations, of two rooms while tests run (tests/conftest.py).
+test-types: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --check-types tests/symmetry tests/nn/test_equivariant_layers.py
+
+# The lowest versions of the dependencies that pyproject.toml allows, and the newest with a newer Python: a selection of every room.
+# What old libraries warn of is no fault of ours.
+PYTHON_NEWEST ?= python3.13
+SELECTION := tests/symmetry/test_action.py tests/symmetry/test_representations.py tests/physics/test_heat.py tests/data/test_cf.py \
+	tests/data/test_trajectories.py tests/nn/test_equivariant_layers.py tests/training/test_fit.py tests/probe/test_run.py \
+	tests/probe/test_netcdf.py tests/probe/test_equivariance.py tests/report/test_write.py tests/cli/test_help.py
+
+test-versions: .venv-lowest/installed .venv-newest/installed
+	for end in lowest newest; do OMP_NUM_THREADS=1 .venv-$$end/bin/pytest -W default -n 2 --dist worksteal $(SELECTION) || exit 1; done
 
 # The Well's own loader on our files. It has an environment of its own: the package pins an old fsspec, which ours must not follow.
 test-well: .venv/installed-dev .venv-well/installed
@@ -69,5 +83,19 @@ benchmarks: .venv/installed-dev
 	.venv-well/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt) the_well==1.2.0
 	touch $@
 
+.venv-lowest/installed: pyproject.toml constraints.txt tests/versions.py
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/versions.py > .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint .venv-lowest/lowest.txt --editable . \
+		pytest pytest-xdist hypothesis zarr cftime
+	touch $@
+
+.venv-newest/installed: pyproject.toml constraints.txt
+	$(PYTHON_NEWEST) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check --editable . pytest pytest-xdist hypothesis zarr cftime
+	touch $@
+
 clean:
-	rm -rf .venv .venv-well quickstart site build dist
+	rm -rf .venv .venv-well .venv-lowest .venv-newest quickstart site build dist

@@ -271,6 +271,7 @@ def test_a_vertical_field_is_odd_under_up_and_down_alone():
         layout.matrix(D4["r"].matrix)
 
 
+@pytest.mark.wrong_types
 def test_layout_words_and_mistakes():
     layout = Layout.of("density:scalar:kg/m^2", "momentum:vector", "energy")
     assert layout.fields[0].unit == "kg/m^2" and layout.field_of_channel == (0, 1, 1, 2)

@@ -119,7 +119,7 @@ def test_elements_of_two_kinds_are_never_equal() -> None:
 @given(st.lists(st.floats(-100, 100), min_size=6, max_size=6), st.lists(st.floats(-3, 3), min_size=2, max_size=2))
 def test_an_affine_map_does_what_its_formula_says(entries: list[float], point: list[float]) -> None:
     a, b = np.array(entries[:4]).reshape(2, 2), np.array(entries[4:])
-    if np.linalg.cond(a) > 1e4:
+    if np.linalg.cond(a) > 1e4 or np.abs(a).max() < 1e-3:  # else the offset swallows the point
         return
     g, p = Affine(a, b), np.array(point)
     moved = g.matrix @ p + g.offset
@@ -166,6 +166,7 @@ def test_factors_compose_by_products_and_copies_stay_whole_or_fractions() -> Non
     assert Factors(copies=2) != Factors() and Factors(1 + 1e-12) == Factors() and isinstance((g @ g.inverse()).copies, int)
 
 
+@pytest.mark.wrong_types
 def test_mistakes_are_named() -> None:
     for make, match in (
         (lambda: Linear([[1, 2]]), r"Linear: `matrix` should be a finite square matrix, got \[\[1, 2\]\]"),

@@ -191,6 +191,7 @@ def test_equations_that_declare_continuous_symmetries_take_both_moves() -> None:
         (lambda: Scaling(FLOW, Grid.square(4)) @ Scaling(FLOW, Grid.square(4), copies=2), "made for"),
     ],
 )
+@pytest.mark.wrong_types
 def test_mistakes_are_named(make, words: str) -> None:
     with pytest.raises(OrbitscopeError, match=words):
         make()

@@ -40,6 +40,7 @@ def test_what_words_refuse() -> None:
         Words(B3, 0)
 
 
+@pytest.mark.wrong_types
 def test_a_grid_says_what_it_is_moved_by() -> None:
     act = GridAction(osc.Layout.of("velocity:vector"), osc.Grid.square(4))
     with pytest.raises(osc.OrbitscopeError, match="isometries of its box"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -57,7 +57,7 @@ class GridAction(Action[Isometry]):
         if self.frames < 1:
             raise OrbitscopeError(f"GridAction: `frames` must be at least 1, got {self.frames}.")
 
-    def __call__(self, element: Isometry, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    def __call__(self, element: Isometry, state: Inexact[Tensor, "..."]) -> Inexact[Tensor, "..."]:
         """The moved state, same shape."""
         self.require(element)
         axis = -self.grid.ndim - 1

@@ -1,7 +1,8 @@
 """The claim that a map commutes with a group, whatever goes in and comes out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .._errors import OrbitscopeError
 from .._html import table_html
@@ -14,9 +15,6 @@ from ._layout import Layout
 from ._moving_action import BoostAction, ScalingAction
 from ._parse import parse_group
 from ._states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class OnGrid(Protocol):
@@ -78,7 +76,7 @@ class Symmetry:
 
     @classmethod
     def boosts(
-        cls, data: InTime, speeds: "Sequence[float]" = (1.0,), *, frames: int = 1, roles: "Mapping[str, str] | None" = None
+        cls, data: InTime, speeds: Sequence[float] = (1.0,), *, frames: int = 1, roles: Mapping[str, str] | None = None
     ) -> "Symmetry":
         """Galilean boosts of flow on a grid: the next state is displaced by c dt more than the state, so the two actions differ.
 
@@ -91,7 +89,7 @@ class Symmetry:
         return cls(boosts(data.grid.ndim, speeds), into, replace(into, frames=1, time=data.dt))
 
     @classmethod
-    def densities(cls, data: OnGrid, factor: float = 2.0, *, frames: int = 1, roles: "Mapping[str, str] | None" = None) -> "Symmetry":
+    def densities(cls, data: OnGrid, factor: float = 2.0, *, frames: int = 1, roles: Mapping[str, str] | None = None) -> "Symmetry":
         """Another unit of mass: densities, momenta, energies and pressures times one number between 1 / `factor` and `factor`.
 
         The law of a gas without viscosity has this symmetry. Raises `OrbitscopeError` for fields whose dimension is not known.
@@ -112,7 +110,7 @@ class Symmetry:
         """Whether no side is resampled."""
         return self.input.is_exact(element) and self.output.is_exact(element)
 
-    def elements(self, names: "Sequence[str] | None" = None, count: int | None = None, seed: int = 0) -> tuple[Any, ...]:
+    def elements(self, names: Sequence[str] | None = None, count: int | None = None, seed: int = 0) -> tuple[Any, ...]:
         """The elements to look at: all of a finite group, `count` (by default 16) of another one, or those `names` name."""
         found = self.group.probes(count, seed)
         if names is not None:
