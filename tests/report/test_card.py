@@ -96,6 +96,15 @@ def test_any_case_has_a_card(case):
     assert "refuses" in osc.card(case(swapped=True, groups=("D4",))).content["warning"]
 
 
+def test_what_the_normaliser_does_stands_on_the_card(case):
+    tree = case(groups=("D4",))
+    values = xr.Dataset({"normaliser_commutator": (("element", "transition"), [[0.0, 0.0], [0.1, 0.3]])}, coords={"element": ["e", "r"]})
+    tree["D4/normaliser"] = xr.DataTree(values.assign_attrs(sentence="It does not commute."))
+    made = osc.card(tree)
+    assert made.to_dict()["conventions"]["normaliser"] == {"D4": {"commutator": 0.2, "sentence": "It does not commute."}}
+    assert "D4: It does not commute." in made.to_markdown() and "D4: It does not commute." in made.to_html()
+
+
 def test_the_rates_in_the_package_are_those_of_the_calibration():
     from pathlib import Path
 

@@ -88,7 +88,7 @@ def card(probe: xr.DataTree | str | Path) -> Card:
         "warning": warning_of(case),
         "model": _model(case, groups[0]),
         "data": _data(case, groups[0]),
-        "conventions": _conventions(case, groups[0]),
+        "conventions": _conventions(case, groups),
         "groups": [_group(g, next(r.learnt_state for r in rows if r.group == g.title)) for g in groups],
         "advice": [{"kind": i.kind, "text": i.text, "here": [own for _, _, own in i.cases if own]} for i in todo(rows)],
         "error_rates": _error_rates(groups),
@@ -129,8 +129,8 @@ def _data(case: Case, group: Group) -> dict[str, Any]:
     }
 
 
-def _conventions(case: Case, group: Group) -> dict[str, Any]:
-    error = group.part("equivariance")
+def _conventions(case: Case, groups: list[Group]) -> dict[str, Any]:
+    error = groups[0].part("equivariance")
     layout = case.json("layout") or {}
     return {
         "axes": str(error.attrs["axes"]) if error is not None and "axes" in error.attrs else None,
@@ -138,9 +138,16 @@ def _conventions(case: Case, group: Group) -> dict[str, Any]:
         "channels": list(case.channel_names),
         "grid": case.json("grid"),
         "dt": _finite(case.attrs.get("dt")),
-        "normaliser": case.json("normaliser"),
+        "normaliser": {g.title: _normaliser(d) for g in groups if (d := g.part("normaliser")) is not None} or None,
         "declared": str(case.audit.attrs.get("convention_declared") or "") or None if case.audit is not None else None,
     }
+
+
+def _normaliser(data: xr.Dataset) -> dict[str, Any]:
+    """What the normaliser of an adapted model does to the symmetry: the commutator of the worst element, and the sentence of its audit."""
+    values = array(data, "normaliser_commutator", "element", "transition")
+    worst = _largest(np.median(values, axis=1)) if values is not None else None
+    return {"commutator": worst, "sentence": str(data.attrs.get("sentence") or "") or None}
 
 
 def _group(group: Group, state: str) -> dict[str, Any]:

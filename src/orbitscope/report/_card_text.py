@@ -43,7 +43,7 @@ def tables(card: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...], list[tup
         ("Axes", rule["axes"] or ""),
         ("Grid", _grid(rule["grid"])),
         ("Time step", number(rule["dt"]) if rule["dt"] is not None else ""),
-        ("Normaliser", json.dumps(rule["normaliser"], ensure_ascii=False) if rule["normaliser"] else ""),
+        ("Normaliser", " ".join(f"{g}: {found['sentence']}" for g, found in (rule["normaliser"] or {}).items())),
         ("Seeds", _joined(*seeds)),
         ("Versions", _joined(*versions)),
         ("False words", _rates(card["error_rates"])),
