@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from .._errors import OrbitscopeError
+from .._expect import expect
 from ._npz import SUFFIX, write_npz
 from ._trajectories import Trajectories
 from ._writer import Writer
@@ -31,6 +32,7 @@ def save(
 
     Raises `OrbitscopeError` where `path` exists and `force` is not given, for NaN or infinity, and for a full disk.
     """
+    expect(trajectories, Trajectories, "save: `trajectories`", "Trajectories(values, layout, grid, dt)")
     if not trajectories.trajectories:
         raise OrbitscopeError(f"save: there is no trajectory to save, shape {trajectories.shape}.")
     t = trajectories

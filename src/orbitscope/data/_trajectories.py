@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._expect import expect, expect_number
 from .._html import table_html
 from ..symmetry import Grid, Layout
 from ._lazy import Index, LazyArray, positions
@@ -56,6 +57,11 @@ class Trajectories:
                 f"Trajectories: `values` should be a tensor or an array, got {type(self.values).__module__}.{type(self.values).__name__}. "
                 'A dataset of xarray: Trajectories.from_xarray(dataset, fields="velocity=u,v:vector").'
             )
+        expect(self.layout, Layout, "Trajectories: `layout`", "a Layout (Layout.of('velocity:vector'))")
+        expect(self.grid, Grid, "Trajectories: `grid`", "a Grid (Grid.square(64))")
+        if getattr(self.dt, "ndim", 0) == 0 and hasattr(self.dt, "item"):  # a number of numpy or torch
+            object.__setattr__(self, "dt", self.dt.item())  # pyright: ignore[reportAttributeAccessIssue]
+        expect_number(self.dt, "Trajectories: `dt`, the time between two states,")
         object.__setattr__(self, "dt", float(self.dt))
         object.__setattr__(self, "notes", tuple(self.notes))
         expected = f"[trajectory, time, channel, {', '.join('xyz'[: self.grid.ndim])}]"

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._expect import expect, shown
 from ..symmetry import GridAction, Group, Symmetry, parse_group
 from ._past import frames_of
 
@@ -27,8 +28,12 @@ class Symmetrized(nn.Module):
 
     def __init__(self, model: nn.Module, group: Group | str, action: GridAction | Symmetry) -> None:
         super().__init__()
+        if not callable(model):
+            raise OrbitscopeError(f"symmetrize: `model` should be a torch.nn.Module, got {shown(model)}.")
+        expect(action, (GridAction, Symmetry), "symmetrize: `action`", "a GridAction or a Symmetry")
         if isinstance(group, str):
             group = parse_group(group, points=action.grid.shape) if isinstance(action, GridAction) else parse_group(group)
+        expect(group, Group, "symmetrize: `group`", "words such as 'd4' or a Group")
         if isinstance(action, Symmetry) and not action.output.linear:
             raise OrbitscopeError(f"symmetrize: answers such as {action.output.channels[:2]} cannot be averaged; average in front of them.")
         for g in group:

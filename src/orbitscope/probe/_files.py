@@ -7,6 +7,7 @@ import h5py
 import xarray as xr
 
 from .._errors import OrbitscopeError, reading
+from .._expect import expect
 from .._whole import write_whole
 from ..data import open_hdf5
 from ._netcdf import Unusual, from_netcdf, to_netcdf
@@ -46,6 +47,7 @@ def open_probe(path: str | Path) -> xr.DataTree:
 
     * `path`: the file.
     """
+    expect(path, (str, Path), "path:", "a file of `orbitscope probe`")
     path = Path(path)
     kind = kind_of(path)
     if kind != KIND:

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import xarray as xr
 from torch import nn
 
 from .._errors import LearningError, OrbitscopeError
+from .._expect import checked_settings, expect
 from ..data import Examples, Trajectories
 from ..emulators import Guest
 from ..nn import RelaxedConv, relaxation
@@ -32,6 +33,7 @@ from .verdicts._learnt import MARGIN, TOLERANCE
 from .verdicts._verdict import verdict
 
 
+@checked_settings
 @dataclass(frozen=True)
 class ProbeConfig:
     """How much to look at. `trajectories` x `times` transitions for influence, four times as many trajectories for the error."""
@@ -100,7 +102,10 @@ def examine(
     * `config`: how much to look at; None: `ProbeConfig()`.
     * `law`: as for `audit`: the equation, or the true map of other examples.
     """
-    config = config or ProbeConfig()
+    config = ProbeConfig() if config is None else config
+    expect(config, ProbeConfig, "examine: `config`", "a ProbeConfig, ProbeConfig(times=2, ...)")
+    if not isinstance(groups, Symmetry | Group | str):
+        expect(groups, Iterable, "examine: `groups`", "a group or several, such as ['d4', 'tx']")
     subject = Subject.of(model, data)
     nodes: dict[str, xr.Dataset] = {}
     for words in [groups] if isinstance(groups, Symmetry | Group | str) else groups:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._expect import expect_number
 from ..data import Examples, Trajectories
 from ..symmetry import GridAction, Group, Isometry, Symmetry
 from ._packing import packed_pairs, packed_symmetry
@@ -65,8 +66,11 @@ def sample_transitions(
             f"data: a probe needs at least one trajectory of {needed} states{why}, got {data.trajectories} of {data.times}."
         )
     for name, value in (("trajectories", trajectories), ("times", times)):
+        if value is not None:
+            expect_number(value, f"`{name}`", whole=True)
         if value is not None and value < 1:
             raise OrbitscopeError(f"`{name}` must be at least 1, got {value}.")
+    expect_number(seed, "`seed`", whole=True)
     rng = np.random.default_rng([seed, 0x5A4D])
     count = min(trajectories or data.trajectories, data.trajectories)
     chosen = np.sort(rng.permutation(data.trajectories)[:count])

@@ -118,6 +118,10 @@ def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | Non
     * `module`: the network.
     """
     frames = frames_of(module)
+    if meta := [name for name, p in (*module.named_parameters(), *module.named_buffers()) if p.is_meta]:
+        raise OrbitscopeError(
+            f"model: {meta[0]} is on the meta device and has no values. Load the weights first: model.to_empty(...), then load_state_dict."
+        )
     expected = (len(state), state.shape[1] // frames, *state.shape[2:]) if answer is None else (len(state), *answer)
     for name, part in module.named_modules():
         label = f"{name or 'the model'} ({type(part).__name__})"

@@ -10,6 +10,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._expect import expect
 from ._action import Action
 from ._grid import Grid
 from ._interpolate import fourier_shift, sample
@@ -50,6 +51,8 @@ class GridAction(Action[Isometry]):
     frames: int = 1
 
     def __post_init__(self) -> None:
+        expect(self.layout, Layout, "GridAction: `layout`", "a Layout (Layout.of('velocity:vector'))")
+        expect(self.grid, Grid, "GridAction: `grid`", "a Grid (Grid.square(64))")
         if self.layout.ndim != self.grid.ndim:
             raise OrbitscopeError(f"GridAction: `layout` is for {self.layout.ndim} dimensions, `grid` has {self.grid.ndim}.")
         if self.order < 1 or self.order % 2 == 0:

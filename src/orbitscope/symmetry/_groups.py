@@ -8,6 +8,7 @@ from itertools import product as product_of
 import numpy as np
 
 from .._errors import OrbitscopeError
+from .._expect import expect_number
 from ._group import FiniteGroup, Group
 from ._isometry import Isometry, Matrix
 from ._limits import few_elements
@@ -161,6 +162,7 @@ def _joint_name(first: Group, second: Group, a: Isometry, b: Isometry) -> str:
 
 
 def _positive(function: str, argument: str, value: int) -> None:
+    expect_number(value, f"{function}: `{argument}`", whole=True)
     if value < 1:
         raise OrbitscopeError(f"{function}: `{argument}` must be at least 1, got {value}.")
     few_elements(2 * value if function == "dihedral" else value, function)

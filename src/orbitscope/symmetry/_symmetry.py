@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .._errors import OrbitscopeError
+from .._expect import expect, shown
 from .._html import table_html
 from ._action import Action
 from ._frames import boosts, scalings
@@ -57,6 +58,7 @@ class Symmetry:
     def __post_init__(self) -> None:
         if isinstance(self.group, str):
             object.__setattr__(self, "group", parse_group(self.group))
+        expect(self.group, Group, "group:", "words such as 'd4' or a Group, one of them")
         for what in ("input", "output"):
             if not isinstance(getattr(self, what), Action):
                 came = type(getattr(self, what)).__name__
@@ -69,6 +71,8 @@ class Symmetry:
 
         With `frames` > 1 the action moves stacks of so many states too.
         """
+        if not hasattr(data, "grid") or not hasattr(data, "layout"):
+            raise OrbitscopeError(f"data: should be Trajectories (load(path) reads a file), got {shown(data)}.")
         if isinstance(group, str):
             group = parse_group(group, points=data.grid.shape)
         action = GridAction(data.layout, data.grid, frames=frames)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
+from .._expect import checked_settings
 from .._seed import derive
 from ..nn import relaxation_penalty, relaxed_layers
 from ..symmetry import State, parts
@@ -20,6 +21,7 @@ from ._settings import Device, Keep, Precision, Schedule, Settings
 from ._task import Augment, Task
 
 
+@checked_settings
 @dataclass(frozen=True)
 class FitConfig(Settings):
     """How `fit` trains: AdamW. Same config, examples, seed and CPU: same bits.

@@ -10,6 +10,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
+from ..._expect import expect
 from ...data import Trajectories
 from ...nn import frames_of
 from ...training import relative_l2, smse
@@ -37,6 +38,8 @@ def rollout(
 
     Raises `OrbitscopeError` where the data are shorter than `start` + `steps` or the model returns another shape.
     """
+    expect(model, nn.Module, "rollout: `model`", "a torch.nn.Module")
+    expect(data, Trajectories, "rollout: `data`", "Trajectories")
     frames = frames_of(model)
     start = frames - 1 if start is None else start
     longest = data.times - 1 - start

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._errors import OrbitscopeError
+from ..._expect import checked_settings
 from ...training import Device, Keep, Precision, Schedule, Settings
 
 Option = bool | int | float | str | tuple[int, ...]
 
 
+@checked_settings
 @dataclass(frozen=True)
 class TrainConfig(Settings):
     r"""How to train an emulator: one-step SMSE with AdamW. Same config + data + CPU = same bits.

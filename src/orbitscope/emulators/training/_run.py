@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from ..._errors import OrbitscopeError, reading
+from ..._expect import expect
 from ..._html import table_html
 from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
@@ -92,6 +93,7 @@ def load_run(
     Raises `OrbitscopeError` where there is no run, where there are several seeds (see `load_runs`), where the folder names code without
     `trust`, and where the weights do not fit the model, naming the first tensors that differ.
     """
+    expect(path, (str, Path), "load_run: `path`", "the folder of a run")
     path = Path(path)
     if not (path / SIDECAR).exists() and (seeds := _seed_folders(path)):
         raise OrbitscopeError(

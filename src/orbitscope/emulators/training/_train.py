@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..._errors import OrbitscopeError
+from ..._expect import expect
 from ...data import Trajectories
 from ...training import LoggerOption, OnEpoch, ProgressOption, Reporter, as_loggers, run_seeds, say_summary
 from ...training.devices import Peers, made_by_others, make_fabric
@@ -45,7 +46,10 @@ def train(
     or on the validation or test part, and, with several devices, a process that gives no sign of life for a minute. What was saved
     stays.
     """
-    config = config or TrainConfig()
+    config = TrainConfig() if config is None else config
+    expect(data, Trajectories, "train: `data`", "Trajectories (load(path) reads a file)")
+    expect(config, TrainConfig, "train: `config`", "a TrainConfig, TrainConfig(epochs=10, ...)")
+    expect(out, (str, Path), "train: `out`", "a folder for the run")
     out = Path(out)
     if on_epoch is not None and config.devices > 1:
         raise OrbitscopeError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._errors import OrbitscopeError
+from ..._expect import expect
 from ...data import Trajectories
 from ...physics import Equation, equation
 
@@ -24,6 +25,7 @@ def law_of(data: Trajectories, law: Equation | str | None) -> Law:
     note says so. Raises `OrbitscopeError` for an equation asked for whose fields or walls are not the file's, naming both.
     """
     asked = law is not None
+    expect(law, (str, Equation, type(None)), "law:", "words such as 'navier-stokes:viscosity=2e-3' or an Equation")
     found = law if isinstance(law, Equation) else parse_law(law) if law is not None else _named_by(data)
     if found is None:
         return Law(note=_stranger(data))

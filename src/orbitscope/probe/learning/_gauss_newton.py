@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from ..._expect import expect_number
 from .._gradients import gram, output_probes, pullback
 from .._subject import Subject
 from ._engine import Answer, ElementEngine, Engine, Task, blocks
@@ -44,6 +45,7 @@ class GaussNewton(Metric):
     needs_pushforward: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        expect_number(self.damping, "GaussNewton: `damping`")
         if not self.damping > 0:
             raise OrbitscopeError(f"GaussNewton: `damping` must be positive, got {self.damping}; the paper uses 1e-6 and 1e-4.")
         if self.span not in ("element", "orbit"):
