@@ -11,6 +11,7 @@ TABLE = {
     "train": ("_verbs_train", "train an emulator on a file of trajectories"),
     "audit": ("_verbs_models", "which symmetries do the physics and the file have, and does the file keep its convention?"),
     "probe": ("_verbs_models", "which symmetries has a model learnt? (audit, equivariance error, influence, verdict)"),
+    "doctor": ("_verbs_doctor", "which convention has a model? prints the command that probes it"),
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
     "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
     "check": ("_verbs_check", "has a model lost symmetry since an earlier probe? exit code 1 if so, for CI"),

@@ -9,6 +9,7 @@ import warnings
 
 import xarray as xr
 
+from ._doctor import command_line, doctor
 from ._epochs import EpochProbe, by_epoch
 from ._files import KIND, kind_of, open_probe, open_results, save_probe, write_results
 from ._gradients import Loss
@@ -87,6 +88,8 @@ __all__ = [
     "coherence_blocks",
     "command",
     "compare",
+    "command_line",
+    "doctor",
     "commuting",
     "correct",
     "equivariance",

@@ -1,0 +1,88 @@
+"""The doctor finds conventions that it is not told."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import orbitscope as osc
+from orbitscope.cli import main
+from orbitscope.probe import doctor
+
+SOURCE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(1.0))
+
+class Plain(Net):
+    def forward(self, x):
+        return self.w * x.roll(1, -1)
+
+class ChannelsLast(Net):
+    def forward(self, x):
+        assert x.shape[-1] == 2
+        return {"loss": None, "y": self.w * x.roll(1, -2)}
+
+class FiveAxes(Net):
+    def forward(self, x):
+        assert x.ndim == 5 and x.shape[1:3] == (3, 2)
+        return self.w * x[:, -1:].roll(1, -1), None
+
+class Change(Net):
+    def forward(self, x):
+        return self.w * (x.roll(1, -1) - x)
+
+class Draws(Net):
+    def forward(self, x):
+        return self.w * x.roll(1, -1) + 1e-3 * torch.randn_like(x)
+
+class Nothing(Net):
+    def forward(self, x, graph):
+        return x
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A file whose states move by a cell per step, and models that know it."""
+    where = tmp_path_factory.mktemp("doctor")
+    first = torch.randn(4, 1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    states = torch.cat([first.roll(k, -1) for k in range(6)], 1)
+    osc.save(osc.Trajectories(states, osc.Layout.of("velocity:vector"), osc.Grid.square(8), dt=0.1), where / "d.nc")
+    (where / "strange_nets.py").write_text(SOURCE)
+    return where
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "gradients"),
+    [
+        ("Plain", {"frames": 1}, "together"),
+        ("ChannelsLast", {"axes": "b ... (t c)", "frames": 1, "out": ("y", "b ... c")}, "together"),
+        ("FiveAxes", {"frames": 3}, "together"),
+        ("Change", {"frames": 1, "residual": True}, "together"),
+        ("Draws", {"frames": 1, "randomness": "seeded"}, "one by one"),
+    ],
+)
+def test_the_convention_is_found_and_its_command_probes(folder: Path, name: str, words, gradients: str, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.chdir(folder)
+    assert main(["doctor", f"strange_nets:{name}", "d.nc", "--group", "c2"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    model: nn.Module = osc.load_model(f"strange_nets:{name}")
+    found = doctor(model, osc.load(folder / "d.nc"))
+    assert {k: v for k, v in found["adapt"].items() if k in words} == words and found["gradients"] == gradients
+    assert found["error"] < 1e-3 * found["persistence"]
+    if name in ("ChannelsLast", "FiveAxes"):
+        assert main([*shlex.split(line)[1:], "--steps", "0", "--influence-elements", "0", "--force"]) == 0
+
+
+def test_what_nothing_fits_ends_with_2(folder: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(folder)
+    assert main(["doctor", "strange_nets:Nothing", str(folder / "d.nc")]) == 2
+    assert "also needs graph" in capsys.readouterr().out
