@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import orbitscope as osc
 
 HEAVY = ("torch", "numpy", "scipy", "xarray", "h5py", "numba", "matplotlib", "plotly", "pandas", "lightning_fabric")
@@ -32,3 +34,26 @@ def test_the_stub_and_what_python_finds_are_one_list():
     assert sorted(told) == sorted(osc.__all__)
     assert all(getattr(osc, name) is not None for name in osc.__all__)
     assert set(osc.__all__) <= set(dir(osc)) and osc.training.fit and osc.data.load is osc.load
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Stop:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+import orbitscope.cli
+sys.meta_path.insert(0, Stop())
+sys.exit(orbitscope.cli.main(["audit", "none.nc", "--quiet"]))
+"""
+
+
+@pytest.mark.parametrize("where", ["orbitscope.cli._main", "tyro", "torch", "orbitscope.data"])
+def test_an_interrupt_during_an_import_is_one_line(where):
+    """A signal that comes at the very moment when a module is looked for: of the program, of the flags, of the libraries."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, where], capture_output=True, text=True)
+    assert done.stderr == "interrupted. What was finished is kept: the same command goes on from there.\n"
+    assert done.returncode == 1
