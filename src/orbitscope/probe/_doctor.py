@@ -51,7 +51,10 @@ def doctor(model: nn.Module, data: Trajectories) -> dict[str, Any]:
 
 
 def command_line(found: Mapping[str, Any], model: str, data: str, group: str = "d4") -> str:
-    """The command that probes the model by what `doctor` found."""
+    """The command that probes the model by what `doctor` found.
+
+    * `found`: its result, of a model that works. `model`, `data`: the words for them on the command line. `group`: the group to probe.
+    """
     return shlex.join(["orbitscope", "probe", model, data, *found["flags"], "--group", group, "--out", "probe.nc"])
 
 
