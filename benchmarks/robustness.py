@@ -30,11 +30,12 @@ from orbitscope.data import assemble, check  # noqa: E402
 from orbitscope.probe import command, machine  # noqa: E402
 
 PAGE = ROOT / "docs" / "benchmarks" / "robustness.md"
-SHARES = {"bytes": 22, "foreign": 16, "h5": 18, "run": 13, "state": 9, "pt2": 4, "toml": 9, "cli": 8, "words": 1}
+SHARES = {"bytes": 22, "foreign": 16, "h5": 18, "zarr": 6, "run": 13, "state": 9, "pt2": 4, "toml": 9, "cli": 8, "words": 1}
 SAYS = {
     "bytes": "bytes of .nc, .h5, .npz and probe files of ours: read as they were, or refused",
     "foreign": "bytes of PDEgym and PDEBench files without checksums",
     "h5": "what HDF5 files hold: items, links, loops, virtual and outside values, types, shapes, attributes",
+    "zarr": "metadata and chunks of a zarr store",
     "run": "run.json and the weights of a run",
     "state": "state.pt, from which a training goes on",
     "pt2": "bytes of a torch.export file",

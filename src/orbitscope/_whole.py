@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ._errors import OrbitscopeError
@@ -16,17 +17,26 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     Several processes may write the same `path` at once: each fills a file of its own, and the last to finish stays.
     Raises `OrbitscopeError` where the system refuses (full disk, no permission); what `write` itself raises goes through.
     """
-    part = own_part(path)
+    write_together({path: write})
+
+
+def write_together(files: Mapping[Path, Callable[[Path], object]]) -> None:
+    """`write_whole` for several files that belong together: all are filled before the first is put in place."""
+    parts = {path: own_part(path) for path in files}
+    path = next(iter(files))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_orphans(path)
-        write(part)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_orphans(path)
+            write(parts[path])
+            with parts[path].open("rb+") as stream:
+                os.fsync(stream.fileno())
+        for path, part in parts.items():
+            os.replace(part, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OrbitscopeError(f"out: cannot write {path}: {error.strerror or error}. What was there before is untouched.") from error
         raise
@@ -45,7 +55,7 @@ def remove_orphans(path: Path) -> None:
         words = part.name.removeprefix(f"{path.name}.").removesuffix(".part").split("-")
         if len(words) == 3 and words[0].isdecimal() and words[1] == machine() and not alive(int(words[0])):
             with contextlib.suppress(OSError):
-                part.unlink()
+                shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
 
 
 def alive(process: int) -> bool:

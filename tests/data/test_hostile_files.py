@@ -73,7 +73,17 @@ def _diamonds(file: h5py.File, victim: Path) -> None:
 
 def _enormous(file: h5py.File, victim: Path) -> None:
     del file["velocity"]
-    file.create_dataset("velocity", (2**20, 64, 2, 64, 64), "f4", chunks=(1, 1, 2, 64, 64))
+    file.create_dataset("velocity", (2**22, 64, 2, 64, 64), "f4", chunks=(1, 1, 2, 64, 64))
+
+
+def test_a_sparse_series_is_read_where_it_is_asked(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "sparse.nc", "w") as file:
+        stored = file.create_dataset("velocity", (1000, 70, 2, 320, 320), "f4", chunks=(1, 1, 2, 320, 320))
+        stored[3, 2] = 1.0
+    data = load(tmp_path / "sparse.nc")
+    assert data.values[3, 2].eq(1).all() and not data.values[999, 69].any()
+    with pytest.raises(OrbitscopeError, match="do not fit"):
+        data.tensor()
 
 
 WAYS = (_outside_storage, _outside_sums, _outside_link, _outside_group, _virtual, _loop, _soft_loop, _diamonds, _enormous)

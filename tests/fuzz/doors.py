@@ -69,7 +69,7 @@ class Doors:
         generator = torch.Generator().manual_seed(0)
         values = torch.randn(4, 3, 2, 8, 8, generator=generator)
         self.data = Trajectories(values, Layout.of("velocity:vector"), Grid.square(8), 0.1, {"equation": "navier-stokes", "seed": 3})
-        for name in ("a.nc", "a.h5", "a.npz"):
+        for name in ("a.nc", "a.h5", "a.npz", "z.zarr"):
             save(self.data, folder / name)
         with h5py.File(folder / "foreign.nc", "w") as file:
             file["velocity"] = values.numpy()
@@ -125,8 +125,8 @@ class Doors:
             shutil.copytree(source, self.work / name)
         else:
             shutil.copy(source, self.work / name)
-            if source.suffix == ".npz":
-                shutil.copy(source.with_suffix(".toml"), self.work)
+        if source.suffix in (".npz", ".zarr"):
+            shutil.copy(source.with_suffix(".toml"), self.work)
         return self.work / name
 
     def _bytes(self, rng: random.Random) -> Work:
@@ -162,6 +162,18 @@ class Doors:
         finally:
             if self.victim.read_bytes() != before:
                 raise Outside
+
+    def _zarr(self, rng: random.Random) -> Work:
+        """The metadata and the chunks of a store."""
+        path = self.fresh("z.zarr")
+        meta, chunks = sorted(path.rglob("zarr.json")), sorted(p for p in path.rglob("c/**/*") if p.is_file())
+        if structure := rng.random() < 0.6:
+            file = rng.choice(meta)
+            file.write_text(json.dumps(replaced(json.loads(file.read_text()), rng)))
+        else:
+            spoil(rng.choice([*meta, *chunks]), rng)
+        # A store has no checksum over its metadata: another fill value, say, is another store.
+        return lambda: self._read(path, compare=not structure)
 
     def _run(self, rng: random.Random) -> Work:
         """The sidecar or the weights of a run."""
@@ -262,7 +274,7 @@ class Doors:
 
 
 WORDS = 200
-DOORS = ("bytes", "foreign", "h5", "run", "state", "pt2", "toml", "cli", "words")
+DOORS = ("bytes", "foreign", "h5", "zarr", "run", "state", "pt2", "toml", "cli", "words")
 
 
 def run(*words: str) -> None:

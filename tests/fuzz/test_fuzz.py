@@ -12,7 +12,7 @@ from doors import DOORS, Doors
 from fuzzing import FAULTS, tally
 from interrupted import INTERRUPTIONS
 
-COUNTS = {"pt2": 4, "state": 12, "run": 12, "words": 1, "cli": 12, "toml": 16, "h5": 12, "bytes": 20, "foreign": 8}
+COUNTS = {"pt2": 4, "state": 12, "run": 12, "words": 1, "cli": 12, "toml": 16, "h5": 12, "bytes": 20, "foreign": 8, "zarr": 12}
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from ._sums import Watch
 
 _CACHE_BYTES = 16 * 2**20
 _ITEMS = 100_000
+_SPARSE, _SPARSE_CHUNK = 2**38, 2**28
 _COPY = "If you know where it comes from, copy it with a program that resolves such links (h5repack, nccopy) and read the copy."
 
 
@@ -56,8 +57,9 @@ class Handle:
         stored = dataset(self.file, name)
         foreign = "orbitscope_axes" not in self.file.attrs
         # What others packed is unpacked and masked; ours is read straight into floating point.
-        out = np.empty(tuple(len(a) for a in axes), dtype=stored.dtype.newbyteorder("=") if foreign else dtype)
+        kind = stored.dtype.newbyteorder("=") if foreign else dtype
         with reading(f"{self.path}: the variable {name!r}", "data", missing_filter(stored) or "The file is damaged: copy it again."):
+            out = np.empty(tuple(len(a) for a in axes), dtype=kind)
             if self.watch is not None and name in self.watch.values:
                 self.watch.verify(self.file, axes[0], axes[1])
             for combination in itertools.product(*(runs(a) for a in axes)):
@@ -77,7 +79,8 @@ def open_hdf5(path: Path, mode: Literal["r", "r+"] = "r") -> h5py.File:
     Every file of others should be opened through this one: HDF5 lets a file keep values in any other file of the machine (external
     storage, external links, virtual data sets), where reading would show and writing would destroy it, and lets groups contain each other,
     which a walk through them never leaves. Such files are refused, as are more than 100,000 items and a variable more than a thousand
-    times as large as the file, which reading would make up. Values are not looked at.
+    times as large as the file, which reading would make up; a series of states of up to 256 GiB may be that large, if it is stored in
+    pieces of which few were written. Values are not looked at.
     """
     if not path.exists():
         raise OrbitscopeError(f"path: there is no file {path}.")
@@ -128,11 +131,19 @@ def _refuse_outward(file: h5py.File, path: Path) -> None:
                 if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
                     raise OrbitscopeError(f"path: {path}: the values of {at} lie in other files, which are not read or written. {_COPY}")
                 declared = math.prod(item.shape or ()) * item.dtype.itemsize
-                if declared > 1000 * size + 2**26:
+                if declared > 1000 * size + 2**26 and not _is_sparse(item, plan):
                     raise OrbitscopeError(
                         f"path: {path}: {at} declares {size_text(declared)}, and the whole file has {size_text(size)}. Is its header "
                         "damaged? Copy or download it again."
                     )
+
+
+def _is_sparse(item: Any, plan: Any) -> bool:
+    """Whether the values are read piece by piece anyhow: three axes or more, in chunks of modest size, of a length that a check could walk
+    through. What has fewer axes (coordinates, checksums) is read whole."""
+    if plan.get_layout() != h5d.CHUNKED or len(item.shape) < 3 or math.prod(item.shape) * item.dtype.itemsize > _SPARSE:
+        return False
+    return math.prod(plan.get_chunk()) * item.dtype.itemsize <= _SPARSE_CHUNK
 
 
 def _is_group(group: Any, name: bytes) -> bool:

@@ -1,7 +1,6 @@
 """Plain numpy archives: `data.npz` (no pickle) with `data.toml` beside it, which says what the arrays are."""
 
 import json
-import os
 import tomllib
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
+from .._lock import locked
+from .._whole import write_together
 from ..symmetry import Grid, Layout
 from ._format import to_json
 from ._memory import require_memory
@@ -85,21 +86,18 @@ def write_npz(trajectories: Trajectories, path: Path, *, force: bool, dtype: tor
     for target in (path, described):
         if target.exists() and (target.is_dir() or not force):
             raise OrbitscopeError(f"path: {target} exists. Choose another name, or replace it with force=True (--force).")
-    parts = [p.with_name(p.name + ".part") for p in (path, described)]
-    try:
+    with locked(path):
         t.check_finite()
-        with parts[0].open("wb") as stream:
-            np.savez(stream, values=t.tensor(dtype).numpy())
-        parts[1].write_text(toml_text(t), encoding="utf-8")
-        for part, target in zip(parts, (path, described), strict=True):
-            os.replace(part, target)
-    except BaseException as error:
-        for part in parts:
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OrbitscopeError(f"path: {path} was not written ({error.strerror or error}).") from error
-        raise
+        values = t.tensor(dtype).numpy()
+        write_together(
+            {path: lambda part: _save_values(part, values), described: lambda part: part.write_text(toml_text(t), encoding="utf-8")}
+        )
     return path
+
+
+def _save_values(part: Path, values: NDArray[Any]) -> None:
+    with part.open("wb") as stream:  # numpy would add a suffix to a name
+        np.savez(stream, values=values)
 
 
 def toml_text(t: Trajectories) -> str:

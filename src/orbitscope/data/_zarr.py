@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
-from .._whole import write_whole
+from .._lock import locked
+from .._whole import own_part, remove_orphans, write_whole
 from ._decode import decoded
 from ._lazy import Axes, LazyArray, Source
 from ._npz import described, grid_of, toml_text
@@ -52,32 +53,39 @@ def read_zarr(path: Path, declared: Reader) -> Trajectories:
 
 
 def write_zarr(data: Trajectories, path: Path, *, force: bool, dtype: torch.dtype = torch.float32) -> Path:
-    """`path` and the TOML file beside it, one trajectory at a time, uncompressed; both are there whole or not at all."""
-    zarr, where, part = _zarr(), path.with_suffix(".toml"), path.with_name(path.name + ".part")
+    """`path` and the TOML file beside it, one trajectory at a time, uncompressed, with checksums; both are there whole or not at all."""
+    zarr, where = _zarr(), path.with_suffix(".toml")
     for target in (path, where):
         if target.exists() and not force:
             raise OrbitscopeError(f"path: {target} exists. Choose another name, or replace it with force=True (--force).")
+    part, old = own_part(path), own_part(path)
+    with locked(path):
+        try:
+            remove_orphans(path)
+            _fill(zarr, part, data, dtype)
+            write_whole(where, lambda p: p.write_text(toml_text(data), encoding="utf-8"))
+            if path.exists():
+                os.replace(path, old)
+            os.replace(part, path)
+        except OSError as error:
+            raise OrbitscopeError(f"path: {path} was not written ({error.strerror or error}).") from error
+        finally:
+            for folder in (part, old):
+                shutil.rmtree(folder, ignore_errors=True)
+    return path
+
+
+def _fill(zarr: Any, part: Path, data: Trajectories, dtype: torch.dtype) -> None:
+    """A store with one array, chunk by chunk with a checksum each, which every reader of zarr compares."""
     shape, kind = data.shape, str(dtype).removeprefix("torch.")
     frame = int(np.prod(shape[2:])) * dtype.itemsize
     chunks = (1, max(1, min(shape[1], _CHUNK_BYTES // max(1, frame))), *shape[2:])
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        names = ["trajectory", "time", "channel", *"xyz"[: data.grid.ndim]]
-        array = zarr.open_group(str(part), mode="w").create_array(
-            "values", shape=shape, chunks=chunks, dtype=kind, compressors=None, dimension_names=names
-        )
-        for i in range(data.trajectories):
-            one = data[i].check_finite().tensor(dtype)
-            array[i] = one[0].numpy()
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(part, path)
-        write_whole(where, lambda p: p.write_text(toml_text(data), encoding="utf-8"))
-    except OSError as error:
-        raise OrbitscopeError(f"path: {path} was not written ({error.strerror or error}).") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return path
+    names = ["trajectory", "time", "channel", *"xyz"[: data.grid.ndim]]
+    array = zarr.open_group(str(part), mode="w").create_array(
+        "values", shape=shape, chunks=chunks, dtype=kind, compressors=[zarr.codecs.Crc32cCodec()], dimension_names=names
+    )
+    for i in range(data.trajectories):
+        array[i] = data[i].check_finite().tensor(dtype)[0].numpy()
 
 
 def refuse_codecs(folder: Path) -> None:

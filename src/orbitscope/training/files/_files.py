@@ -64,17 +64,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_weights(path: Path, model: nn.Module, metadata: Metadata) -> None:
-    """All parameters and buffers as safetensors; same weights, same bytes."""
+    """All parameters and buffers as safetensors, with a checksum over them and `metadata`; same weights, same bytes."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    said = {**metadata, _SUM: _weights_checksum(weights, json.loads(json_text(metadata, what=str(path))))}
     # One metadata entry: safetensors writes several in an order that changes from call to call.
-    content = save(
-        {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
-        {"orbitscope": json_text(metadata, what=str(path))},
-    )
+    content = save(weights, {"orbitscope": json_text(said, what=str(path))})
     write_whole(path, lambda part: part.write_bytes(content))
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], Metadata]:
-    """Tensors and metadata of a safetensors file."""
+    """Tensors and metadata of a safetensors file.
+
+    Raises `OrbitscopeError` where it is not there, is none, or is damaged (files of older versions and of others have no checksum).
+    """
     if not path.is_file():
         raise OrbitscopeError(
             f"run: there is no file {path}. Available: {', '.join(sorted(p.name for p in path.parent.glob('*'))) or 'none'}."
@@ -84,9 +86,15 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Metadata]:
             about = json.loads((stream.metadata() or {}).get("orbitscope", "{}"))
             if not isinstance(about, dict):
                 raise ValueError(f"its metadata are {type(about).__name__}")
-            return {name: stream.get_tensor(name) for name in stream.keys()}, about  # noqa: SIM118
+            weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise OrbitscopeError(f"run: {path} is not a whole safetensors file ({error}). Take another checkpoint or train again.") from error
+    written = about.pop(_SUM, None)
+    if written is not None and written != _weights_checksum(weights, about):
+        raise OrbitscopeError(
+            f"run: {path} is damaged: its content does not give the checksum that was written with it. Take another checkpoint or train again."
+        )
+    return weights, about
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
@@ -135,6 +143,10 @@ def read_state(path: Path) -> dict[str, Any]:
                 f"out: {path}: epoch {state['epoch']}, best {state['best_epoch']}, {len(history)} in its history. {_AGAIN}"
             )
         return state
+
+
+def _weights_checksum(weights: Mapping[str, Tensor], metadata: Metadata) -> int:
+    return _checksum([dict(sorted(weights.items())), dict(sorted(metadata.items()))])
 
 
 def _checksum(value: Any, found: int = 0) -> int:
