@@ -6,8 +6,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from orbitscope import OrbitscopeError
+from orbitscope._lock import locked
 from orbitscope.data import Stream, Trajectories, assemble, check, load, save
 
 
@@ -81,3 +83,21 @@ def test_the_same_file_twice_is_not_joined(flow: Trajectories, tmp_path: Path) -
     (tmp_path / "b.nc").symlink_to(path)
     with pytest.raises(OrbitscopeError, match="are the same file"):
         assemble([path, tmp_path / "b.nc"], tmp_path / "c.nc")
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.zarr"])
+def test_archives_and_stores_have_checksums_and_one_writer(flow: Trajectories, tmp_path: Path, name: str) -> None:
+    pytest.importorskip("zarr")
+    path = save(flow, tmp_path / name)
+    with locked(path), pytest.raises(OrbitscopeError, match="is being written by this process"):
+        save(flow, path, force=True)
+    assert torch.equal(load(path).tensor(), flow.tensor())
+    stored = path if path.is_file() else max(path.rglob("c/**/*"), key=lambda p: p.stat().st_size if p.is_file() else 0)
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 1
+    stored.write_bytes(content)
+    with pytest.raises(OrbitscopeError, match=name.replace(".", r"\.")):
+        load(path).tensor()
+    save(flow, path, force=True)
+    assert torch.equal(load(path).tensor(), flow.tensor())
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "a.toml"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from orbitscope import OrbitscopeError, TrainConfig, train
@@ -21,7 +22,7 @@ from orbitscope.data import Trajectories
 from orbitscope.symmetry import Grid, Layout
 from orbitscope.training import FitConfig, fit
 from orbitscope.training.devices import job_folder
-from orbitscope.training.files import read_state
+from orbitscope.training.files import read_state, read_weights, write_weights
 
 SOURCE = Path(__file__).parents[2] / "src" / "orbitscope"
 
@@ -142,3 +143,18 @@ def test_a_changed_state_is_refused(tmp_path: Path) -> None:
         go()
     file.write_bytes(clean)
     assert read_state(file)["epoch"] == 2 and go().epoch in (1, 2, 3)
+
+
+def test_damaged_weights_are_refused_and_older_ones_are_read(tmp_path: Path) -> None:
+    model, path = nn.Linear(3, 2), tmp_path / "model.safetensors"
+    write_weights(path, model, {"epoch": 3, "validation": 0.25})
+    weights, about = read_weights(path)
+    assert about == {"epoch": 3, "validation": 0.25} and torch.equal(weights["weight"], model.weight)
+    content = path.read_bytes()
+    for old, new in ((content[-5:-4], bytes([content[-5] ^ 1])), (b"0.25", b"0.20"), (b"weight", b"wEight")):
+        at = len(content) - 5 if len(old) == 1 else content.index(old)
+        path.write_bytes(content[:at] + new + content[at + len(new) :])
+        with pytest.raises(OrbitscopeError, match=r"model\.safetensors is damaged"):
+            read_weights(path)
+    path.write_bytes(save({"weight": model.weight.detach()}, {"orbitscope": "{}"}))  # no checksum, as files of others
+    assert read_weights(path)[1] == {}

@@ -1,5 +1,6 @@
 """Per-example gradients and directional derivatives of the whole module, through torch.func."""
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,14 +34,15 @@ def example_gradients(subject: Subject, loss: Loss, x: Tensor, y: Tensor, chunk:
         return loss(prediction, target[None], subject.last(state[None])) if needs_state else loss(prediction, target[None])
 
     both = over_examples(torch.func.grad_and_value(one), (None, 0, 0))
-    rows, losses = [], []
+    result, losses = torch.empty(0), []
     with _differentiable():
-        for xs, ys in zip(x.split(chunk), y.split(chunk), strict=True):
+        for k, (xs, ys) in enumerate(zip(x.split(chunk), y.split(chunk), strict=True)):
             with _explained("per-example gradients", subject):
                 grads, value = both(subject.parameters, xs, ys)
-            rows.append(flatten(grads, len(xs)))
+            if not k:  # one array from the beginning: parts joined at the end would stand in memory twice
+                result = torch.empty(len(x), subject.count, dtype=_common(grads), device=x.device)
+            put(grads, result[k * chunk : k * chunk + len(xs)])
             losses.append(value.detach())
-    result = torch.cat(rows)
     _require_finite(result, "gradient")
     return result, torch.cat(losses)
 
@@ -110,8 +112,12 @@ def output_rows(subject: Subject, x: Tensor, cotangents: Tensor, chunk: int) -> 
 
     every = over_examples(one, (None, 0, 0))
     with _differentiable(), _explained("reverse-mode derivatives", subject):
-        parts = zip(x.split(chunk), cotangents.split(chunk), strict=True)
-        rows = torch.cat([flatten(every(subject.parameters, a, w), len(a)) for a, w in parts])
+        rows = torch.empty(0)
+        for k, (a, w) in enumerate(zip(x.split(chunk), cotangents.split(chunk), strict=True)):
+            grads = every(subject.parameters, a, w)
+            if not k:
+                rows = torch.empty(len(x), subject.count, dtype=_common(grads), device=x.device)
+            put(grads, rows[k * chunk : k * chunk + len(a)])
     _require_finite(rows, "reverse-mode derivative")
     return rows
 
@@ -144,6 +150,20 @@ def check_pushforward(subject: Subject, x: Tensor, direction: Tensor, pushed: Te
 def flatten(tree: Parameters, count: int) -> Tensor:
     """[count, p] from tensors [count, ...], in the order of the parameters."""
     return torch.cat([leaf.reshape(count, -1) for leaf in tree.values()], dim=1).detach()
+
+
+def put(tree: Parameters, rows: Tensor) -> None:
+    """`flatten` into rows that are there, without a copy of all in between."""
+    start = 0
+    for leaf in tree.values():
+        flat = leaf.detach().reshape(len(rows), -1)
+        rows[:, start : start + flat.shape[1]] = flat
+        start += flat.shape[1]
+
+
+def _common(tree: Parameters) -> torch.dtype:
+    """The dtype that holds all tensors, as joining them would find it."""
+    return functools.reduce(torch.promote_types, (leaf.dtype for leaf in tree.values()))
 
 
 def unflatten(vector: Tensor, like: Parameters) -> Parameters:
@@ -278,7 +298,7 @@ _HINTS = (
 
 
 def _require_finite(values: Tensor, what: str) -> None:
-    bad = ~torch.isfinite(values).all(dim=1)
+    bad = torch.tensor([not torch.isfinite(row).all() for row in values], dtype=torch.bool)  # row by row: a mask of all is large
     if bool(bad.any()):
         raise LearningError(
             f"model: the {what} of example {int(bad.nonzero()[0])} holds NaN or infinite values. A norm or a square root at exactly 0 "

@@ -93,7 +93,7 @@ def plan_influence(
     Raises `OrbitscopeError` if what must be kept, with one example at work, exceeds the budget, and says what would help.
     """
     kept, saved = kept_bytes(subject, x, metric, elements), saved_bytes(subject, x[:1])
-    gradient = int(_GRADIENT_FACTOR * saved) + 3 * subject.count * x.element_size()
+    gradient = int(_GRADIENT_FACTOR * saved) + 4 * subject.count * x.element_size()
     push = int(_PUSH_FACTOR * saved) + 2 * subject.count * x.element_size()
     count = len(x)
     most = 32 if x.device.type != "cpu" else min(32, max(1, _PUSH_AT_WORK // (8 * max(saved, 1))))

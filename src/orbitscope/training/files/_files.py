@@ -92,7 +92,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Metadata]:
     written = about.pop(_SUM, None)
     if written is not None and written != _weights_checksum(weights, about):
         raise OrbitscopeError(
-            f"run: {path} is damaged: its content does not give the checksum that was written with it. Take another checkpoint or train again."
+            f"run: {path} is damaged: its content does not give the checksum that was written with it. Take another checkpoint or "
+            "train again."
         )
     return weights, about
 
