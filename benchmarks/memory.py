@@ -27,7 +27,6 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "memory.
 # model, width, cells, trajectories, metric, budget
 CASES = (
     ("unet", 225, 32, 3, "euclidean", "2.2GiB"),
-    ("unet", 225, 32, 2, "gauss_newton", "2.5GiB"),
     ("unet", 225, 32, 3, "gauss_newton", "3GiB"),
     ("unet", 16, 64, 8, "gauss_newton", "256MiB"),
     ("resnet", 32, 64, 8, "gauss_newton", "512MiB"),
