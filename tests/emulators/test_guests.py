@@ -1,9 +1,10 @@
 """Models with other conventions, around one map whose numbers are known."""
 
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,30 @@ class Stacked(Core):  # the_well, neuraloperator
         return self.conv(x)
 
 
+class Causal(Core):  # Walrus: the change after each of six states, shifted at random
+    def __init__(self) -> None:
+        super().__init__()
+        self.jitter_patches = True
+
+    def forward(self, x: Tensor, field_indices: Tensor, bcs: list[list[int]], metadata: SimpleNamespace) -> Tensor:
+        t, b, c, h, w, d = x.shape
+        assert d == 1 and field_indices.tolist() == [4, 5] and bcs == [[2, 2]] * 3 and metadata.n_spatial_dims == 2
+        shift = int(torch.randint(0, h, ())) if self.jitter_patches else 0
+        return self.conv(x.reshape(t * b, c, h, w).roll(shift, -1)).reshape(t, b, c, h, w, 1)
+
+
+class Weather(Core):  # a prognostic model of earth2studio: latitude from north to south, then longitude
+    def input_coords(self) -> OrderedDict:
+        return OrderedDict(
+            batch=np.empty(0), time=np.empty(0), lead_time=np.array([np.timedelta64(h, "h") for h in (-6, 0)]),
+            variable=np.array(["u10m", "v10m"]), lat=np.linspace(75, -75, 6), lon=np.linspace(0, 300, 6),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor, coords: OrderedDict) -> tuple[Tensor, OrderedDict]:
+        assert x.shape == (len(coords["batch"]), 1, 2, 2, 6, 6) and str(coords["time"][0]).startswith("2000-01-01")
+        return self.conv(x[:, 0, -1])[:, None, None], coords
+
+
 X = torch.randn(3, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
@@ -90,6 +115,23 @@ def test_every_preset_gives_the_numbers_of_the_model(model: Core, like: str, fra
     torch.testing.assert_close(guest(x), expected, rtol=1e-12, atol=1e-12)
     assert guest.frames == frames and guest.state_dict().keys() == model.state_dict().keys()
     guest.load_state_dict(model.state_dict())
+
+
+def test_walrus_and_earth2studio_as_their_own_classes_are_called() -> None:
+    layout, x = osc.Layout.of("velocity:vector"), torch.cat([X.roll(k, 0) for k in range(6)], 1)
+    given = {"field_indices": torch.tensor([4, 5]), "bcs": [[2, 2]] * 3, "metadata": SimpleNamespace(n_spatial_dims=2)}
+    causal = Causal()
+    with pytest.raises(osc.OrbitscopeError, match="also needs field_indices, bcs, metadata"):
+        osc.adapt(causal, like="walrus", layout=layout)
+    past = x.unflatten(1, (6, 2))
+    size, change = (v.square().mean((1, 3, 4))[..., None, None].sqrt() + 1e-7 for v in (past, past.diff(dim=1)))
+    expected = past[:, -1] + causal.conv(past[:, -1] / size) * change
+    torch.testing.assert_close(osc.adapt(causal, like="walrus", layout=layout, kwargs=given)(x), expected, rtol=1e-12, atol=1e-12)
+    weather, two = Weather(), x[:, :4]
+    turned = weather.conv(two[:, -2:].flip(-1).transpose(-1, -2)).transpose(-1, -2).flip(-1)  # [x, y] -> [lat down, lon] and back
+    torch.testing.assert_close(osc.adapt(weather, like="earth2studio")(two), turned, rtol=1e-12, atol=1e-12)
+    with pytest.raises(osc.OrbitscopeError, match=r"has input_coords\(\); Core has none"):
+        osc.adapt(Core(), like="earth2studio")
 
 
 def test_every_preset_is_in_the_table_of_the_docs() -> None:
