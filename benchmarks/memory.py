@@ -20,7 +20,7 @@ import torch
 
 import orbitscope as osc
 from orbitscope.data import Trajectories
-from orbitscope.probe import Plan, command, machine
+from orbitscope.probe import Plan, machine
 from orbitscope.symmetry import Grid, Layout
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "memory.md"
@@ -77,7 +77,7 @@ def page(rows: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> str:
 
 {machine()}; torch {torch.__version__}, one thread.
 
-    {command()}
+    python benchmarks/memory.py
 
 `influence(..., memory=...)` chooses how much to compute at a time, so that what it keeps and what is at work fit the budget. Peak: the
 largest resident size while the influence ran, less the size before. {over} of {len(rows)} cases went over their budget.
