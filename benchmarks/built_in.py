@@ -1,4 +1,4 @@
-"""What orbitscope builds in, and how exactly: README's table, every number measured.
+"""What orbitscope builds in, and how exactly: the table of docs/built-in.md, every number measured.
 
     python benchmarks/built_in.py
 
@@ -6,7 +6,7 @@ Every row moves simulated flows by elements of one symmetry and compares $f(gx)$
 emulator of `emulators.models()` (random weights, biases and gains included) and for a plain network that knows nothing of the symmetry. The
 same moves, in the declared conventions, are put to the solver of the Navier-Stokes equations: where it commutes, the symmetry is one of the
 flow. Largest over elements, root mean square over states, float64. Writes `benchmarks/results/built_in.json` and what stands between the
-markers in `README.md`; takes some tens of seconds of one core.
+markers in `docs/built-in.md`; takes some tens of seconds of one core.
 """
 
 import argparse
@@ -274,7 +274,7 @@ def measure() -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """What stands in the README."""
+    """What stands in the page."""
     header = ["Symmetry", "Layer", "Error", "Emulator", "Error", "A plain network", "The flow's solver", "Exact for"]
     lines = [header, ["---", "---", "---:", "---", "---:", "---:", "---:", "---"]]
     for row in found["rows"]:
@@ -310,15 +310,15 @@ def write_between(path: Path, text: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=ROOT, help="repository whose README.md and benchmarks/results/ are written")
-    parser.add_argument("--table-only", action="store_true", help="write the README from the numbers at hand")
+    parser.add_argument("--root", type=Path, default=ROOT, help="repository whose docs/built-in.md and benchmarks/results/ are written")
+    parser.add_argument("--table-only", action="store_true", help="write the page from the numbers at hand")
     options = parser.parse_args(argv)
     kept = options.root / "benchmarks" / "results" / "built_in.json"
     if not options.table_only:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(measure(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     found = json.loads(kept.read_text(encoding="utf-8"))
-    write_between(options.root / "README.md", table(found))
+    write_between(options.root / "docs" / "built-in.md", table(found))
     print(table(found))
     return 0
 

@@ -1,14 +1,16 @@
-"""benchmarks/built_in.py measures README's table of symmetries, and README says what was measured."""
+"""benchmarks/built_in.py measures the table of docs/built-in.md, and the page says what was measured."""
 
 import importlib.util
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from blocks import ROOT
 
 EXACT = 1e-12
+PAGE = Path("docs") / "built-in.md"
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,9 @@ def holds(rows: list[dict]) -> None:
         assert max(errors) < 1 and (row["layer_error"] or 0) < 0.1, row
 
 
-def test_readme_says_what_was_measured(script):
+def test_the_page_says_what_was_measured(script):
     found = json.loads((ROOT / "benchmarks" / "results" / "built_in.json").read_text(encoding="utf-8"))
-    assert between(script, (ROOT / "README.md").read_text(encoding="utf-8")) == script.table(found)
+    assert between(script, (ROOT / PAGE).read_text(encoding="utf-8")) == script.table(found)
     holds(found["rows"])
     assert found["swapped"] > 0.1 and found["machine"] and found["date"]
 
@@ -47,9 +49,10 @@ def test_the_script_runs(script, tmp_path, monkeypatch):
     """On a coarser grid, into a copy; what is not between the markers stays."""
     monkeypatch.setattr(script, "POINTS", 16)
     monkeypatch.setattr(script, "GRID", script.LAW.grid(16))
-    shutil.copy(ROOT / "README.md", tmp_path / "README.md")
+    (tmp_path / PAGE).parent.mkdir()
+    shutil.copy(ROOT / PAGE, tmp_path / PAGE)
     assert script.main(["--root", str(tmp_path)]) == 0
-    before, after = ((root / "README.md").read_text(encoding="utf-8") for root in (ROOT, tmp_path))
+    before, after = ((root / PAGE).read_text(encoding="utf-8") for root in (ROOT, tmp_path))
     assert after.split(script.BEGIN)[0] == before.split(script.BEGIN)[0] and after.split(script.END)[1] == before.split(script.END)[1]
     found = json.loads((tmp_path / "benchmarks" / "results" / "built_in.json").read_text(encoding="utf-8"))
     assert between(script, after) == script.table(found) and found["grid"] == "16 x 16"
@@ -60,6 +63,7 @@ def test_the_script_runs(script, tmp_path, monkeypatch):
 
 
 def test_a_page_without_its_place_is_refused(script, tmp_path):
-    (tmp_path / "README.md").write_text("nothing")
+    (tmp_path / PAGE).parent.mkdir()
+    (tmp_path / PAGE).write_text("nothing")
     with pytest.raises(SystemExit, match="builds-in:begin"):
-        script.write_between(tmp_path / "README.md", "x")
+        script.write_between(tmp_path / PAGE, "x")
