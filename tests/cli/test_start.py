@@ -39,6 +39,8 @@ def test_the_stub_and_what_python_finds_are_one_list():
 INTERRUPTED = """
 import os, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with the signal ignored
+
 class Stop:
     def find_spec(self, name, *_):
         if name == sys.argv[1]:

@@ -9,7 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbitscope import OrbitscopeError, cyclic, dihedral
-from orbitscope.symmetry import FiniteGroup, Group, Isometry, Linear, Permutation, Rigid, rotation, symmetric, times
+from orbitscope.symmetry import (
+    FiniteGroup,
+    Group,
+    Isometry,
+    Linear,
+    Permutation,
+    Rigid,
+    parse_group,
+    product,
+    rotation,
+    rotations,
+    symmetric,
+    times,
+    translations,
+)
 
 _J = [[0, -1], [1, 0]]
 GROUPS: list[FiniteGroup[Any]] = [
@@ -84,3 +98,10 @@ def test_what_is_no_group_is_caught() -> None:
         Group.generated("none", [])
     with pytest.raises(OrbitscopeError, match="Permutation move no space"):
         symmetric(3).ndim  # noqa: B018
+
+
+def test_factors_of_a_product_move_one_number_of_axes() -> None:
+    with pytest.raises(OrbitscopeError, match="moves 2 axes and .* 3"):
+        product(rotations(3), translations(4, 0, ndim=3))
+    with pytest.raises(OrbitscopeError, match="moves 2 axes"):
+        parse_group("c3*tx", points=2, ndim=3)

@@ -90,6 +90,8 @@ def product(first: Group, second: Group) -> Group:
     72
     """
     few_elements(len(first) * len(second), "product")
+    if (ndim := first.identity.ndim) != second.identity.ndim:
+        raise OrbitscopeError(f"product: {first.name} moves {ndim} axes and {second.name} {second.identity.ndim}. Take one number of axes.")
     pairs = [(a, b) for a in first for b in second]
     elements = [(a @ b).named(_joint_name(first, second, a, b)) for a, b in pairs]
     name = f"{first.name}*{second.name}"

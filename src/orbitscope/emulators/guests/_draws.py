@@ -47,7 +47,6 @@ def check_randomness(word: str | None) -> None:
     """Raise for a word that is none of ours."""
     if word is not None and word not in get_args(Randomness):
         raise OrbitscopeError(
-            f"randomness: should be 'seeded' (the same draws at each call), 'off' (evaluation mode, known switches off) or "
-            "'distribution' (the "
-            f"mean over draws, and equivariance of the distribution), got {word!r}."
+            "randomness: should be 'seeded' (the same draws at each call), 'off' (evaluation mode, known switches off) or "
+            f"'distribution' (the mean over draws; see probe.distribution_equivariance), got {word!r}."
         )

@@ -6,6 +6,7 @@ from ._correct import correct
 from ._law import law_of, parse_law
 from ._leakage import leakage
 from ._screen import screen
+from ._twosample import holm
 
 __all__ = [
     "BREAKS",
@@ -15,6 +16,7 @@ __all__ = [
     "audit",
     "commuting",
     "correct",
+    "holm",
     "law_of",
     "leakage",
     "parse_law",

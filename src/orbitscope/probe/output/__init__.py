@@ -3,6 +3,7 @@
 from ._curves import boost_curve, shift_curve
 from ._equivariance import equivariance
 from ._generators import Generator, generator
+from ._in_distribution import distribution_equivariance
 from ._lie import lie_derivative
 from ._lie_layers import lie_layers
 from ._normaliser import normaliser_audit
@@ -13,6 +14,7 @@ __all__ = [
     "Generator",
     "Unrolled",
     "boost_curve",
+    "distribution_equivariance",
     "equivariance",
     "equivariance_by_step",
     "generator",
