@@ -1,6 +1,7 @@
 """One writer at a time, parts of one's own, workers that end with their parent, and states that were changed."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from orbitscope.data import Trajectories
 from orbitscope.symmetry import Grid, Layout
 from orbitscope.training import FitConfig, fit
 from orbitscope.training.devices import job_folder
-from orbitscope.training.files import read_state, read_weights, write_weights
+from orbitscope.training.files import read_state, read_weights, write_state, write_weights
 
 SOURCE = Path(__file__).parents[2] / "src" / "orbitscope"
 
@@ -158,3 +159,17 @@ def test_damaged_weights_are_refused_and_older_ones_are_read(tmp_path: Path) -> 
             read_weights(path)
     path.write_bytes(save({"weight": model.weight.detach()}, {"orbitscope": "{}"}))  # no checksum, as files of others
     assert read_weights(path)[1] == {}
+
+
+@pytest.mark.parametrize(("name", "value"), [("maximize", 0.5), ("amsgrad", True), ("betas", (0.9, 0.5)), ("lr", "1"), ("eps", 1)])
+def test_a_state_with_other_settings_of_its_optimiser_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    x = torch.linspace(-1, 1, 16)[:, None]
+    fit(nn.Linear(1, 1), (x, x), FitConfig(epochs=2), loss="mse", out=tmp_path, progress=None)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["optimiser"]["param_groups"][0][name] = value
+    write_state(tmp_path / "state.pt", {k: v for k, v in state.items() if k != "checksum"})
+    said = json.loads((tmp_path / "run.json").read_text())
+    said["config"]["epochs"], said["finished"] = 3, False
+    (tmp_path / "run.json").write_text(json.dumps(said))
+    with pytest.raises(OrbitscopeError, match=f"its setting '{name}' is"):
+        fit(nn.Linear(1, 1), (x, x), FitConfig(epochs=3), loss="mse", out=tmp_path, progress=None)

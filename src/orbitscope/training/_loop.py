@@ -241,9 +241,10 @@ class Trainer:
         fresh = self.optimiser.state_dict()["param_groups"]
         for mine, theirs in zip(fresh, state["param_groups"], strict=True):
             for name, value in mine.items():
-                number = isinstance(value, int | float)
-                if not isinstance(theirs[name], int | float if number else type(value)):
-                    raise ValueError(f"its setting {name!r} is {theirs[name]!r}")
+                # The rate is set anew before every step; all others follow from the settings of the run, which are those it was begun with.
+                same = isinstance(theirs[name], float) if name == "lr" else type(theirs[name]) is type(value) and theirs[name] == value
+                if not same:
+                    raise ValueError(f"its setting {name!r} is {theirs[name]!r} and not {value!r}")
 
     def _finish(self) -> dict[str, Any]:
         if not self.at.best_epoch:
