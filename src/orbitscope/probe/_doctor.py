@@ -1,5 +1,6 @@
 """Which convention a model has: those that are known are tried on the data, from the plainest on."""
 
+import contextlib
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -98,9 +99,12 @@ def _tried(model: nn.Module, data: Trajectories, words: dict[str, Any]) -> dict[
 
 def _error(model: nn.Module, data: Trajectories, words: dict[str, Any], x: Tensor, y: Tensor) -> float:
     guest = adapt(model, layout=data.layout, **words)
-    check_module(guest, x)
-    with torch.no_grad():
-        return float(smse(guest(x), y))
+    try:
+        check_module(guest, x)
+        with torch.no_grad():
+            return float(smse(guest(x), y))
+    finally:
+        guest.release()  # what one convention switches off is not what the next one is tried with
 
 
 def _ways_out(model: nn.Module, data: Trajectories, words: dict[str, Any], x: Tensor) -> Iterator[dict[str, Any]]:
@@ -113,10 +117,12 @@ def _ways_out(model: nn.Module, data: Trajectories, words: dict[str, Any], x: Te
         return answer
 
     try:
-        with torch.no_grad():
-            adapt(model, layout=data.layout, **{**words, "out": (look, "b c ...")})(x)
+        guest = adapt(model, layout=data.layout, **{**words, "out": (look, "b c ...")})
     except OrbitscopeError:
-        pass
+        return
+    with torch.no_grad(), contextlib.suppress(OrbitscopeError):
+        guest(x)
+    guest.release()
     if not seen:
         return
     for picks, tensor in _tensors(seen[0]):

@@ -62,8 +62,7 @@ def answer_of(out: Any, axes: Axes, step: int | None) -> Answer:
     if wrong:
         raise OrbitscopeError(
             f"out: cannot use {wrong[0]!r}. Give an index (0), a key or attribute ('output'), a function, a pattern ('b c x y'), or "
-            "several "
-            "of these with the pattern last: (0, 'b x y t c')."
+            "several of these with the pattern last: (0, 'b x y t c')."
         )
     if step is not None and (isinstance(step, bool) or not isinstance(step, int)):
         raise OrbitscopeError(f"step: should be the index of a state in the answer, such as -1, got {step!r}.")

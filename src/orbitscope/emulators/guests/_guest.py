@@ -58,6 +58,14 @@ class Guest(nn.Module):
         """That of the model inside, under its own names."""
         return self.model.state_dict(*args, destination=destination, prefix=prefix, keep_vars=keep_vars)
 
+    def release(self) -> nn.Module:
+        """The model inside, with the switches on again that randomness="off" has turned off."""
+        for name in self.switched:
+            owner, _, switch = name.rpartition(".")
+            setattr(self.model.get_submodule(owner), switch, True)
+        self.switched = []
+        return self.model
+
     def describe(self) -> str:
         """What was said to `adapt`, as JSON for the results."""
         return json.dumps({k: v if isinstance(v, int | float | str | bool | None) else str(v) for k, v in self.said.items()})

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from ..._seed import derive
 from ...data import Examples, Trajectories
 from ...emulators import Guest
 from ...symmetry import Group, Symmetry
@@ -63,13 +64,13 @@ def distribution_equivariance(
     subject = Subject.of(model, data)
     known, chosen, symmetry = resolve(data, group, elements, subject.frames)
     pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
-    first, x, output = 1_000_003 * (seed + 1), pairs.x, symmetry.output
-    plain, other = (_answers(model, x, range(first + k * draws, first + (k + 1) * draws)) for k in range(2))
+    x, output = pairs.x, symmetry.output
+    plain, other = (_answers(model, x, draws, seed, k) for k in range(2))
     rows, p_values = [], list[tuple[float, float]]()
     rng = np.random.default_rng([seed, 0xD157])
     for k, g in enumerate(chosen, 2):
         # The identity has draws of its own, too: what it shows is chance.
-        moved = _answers(model, symmetry.input(g, x), range(first + k * draws, first + (k + 1) * draws))
+        moved = _answers(model, symmetry.input(g, x), draws, seed, k)
         back = torch.stack([output(g.inverse(), one) for one in moved])
         brought, left = ((a * output.mask(g).to(a)).flatten(2).double().cpu() for a in (back, plain))
         rows.append(_gaps(brought, left))
@@ -95,10 +96,15 @@ def distribution_equivariance(
     return stamp(found, "distribution", known, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times))
 
 
-def _answers(model: Guest, x: Tensor, seeds: range) -> Tensor:
-    """One answer per seed, [draw, transition, ...]; every transition has draws of its own."""
+def _answers(model: Guest, x: Tensor, draws: int, seed: int, which: int) -> Tensor:
+    """Answers of the set number `which`, [draw, transition, ...]; no two of all the sets and transitions share a draw."""
+    count = len(x)
     with torch.no_grad():
-        return torch.stack([torch.cat([model.drawn(x[n : n + 1], seed + 7919 * n) for n in range(len(x))]) for seed in seeds])
+        sets = [
+            [model.drawn(x[n : n + 1], derive(seed, "distribution", (which * draws + k) * count + n)) for n in range(count)]
+            for k in range(draws)
+        ]
+    return torch.stack([torch.cat(one) for one in sets])
 
 
 def _gaps(a: Tensor, b: Tensor) -> dict[str, Array]:
