@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
-from ._text import MISSING, element_list, number, percent
+from ._text import MISSING, code, element_list, number, percent
 
 _STATE = {
     "all": "all",
@@ -112,7 +112,7 @@ def html(card: Mapping[str, Any], *, whole: bool = True) -> str:
         parts.append(f"<h2>{_safe(title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         parts += [f'<p class="note">{_safe(explained())}</p>'] if k == 0 else []
     if card["advice"]:
-        items = "".join(f"<li>{_safe(_advice(a))}</li>" for a in card["advice"])
+        items = "".join(f"<li>{code(_advice(a))}</li>" for a in card["advice"])
         parts.append(f"<h2>What to do next</h2><ul>{items}</ul>")
     style = files("orbitscope.report").joinpath("templates", "card.css").read_text(encoding="utf-8")
     inside = f'<style>{style}</style><div class="oscard">{"".join(parts)}</div>'

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from markupsafe import Markup
 
 Level: TypeAlias = Literal["holds", "partly", "chance", "broken", "unknown"]
 """How far a symmetry holds: the five states that the report draws, each with its own colour and its own shape."""
@@ -149,3 +150,11 @@ def _runs(numbers: list[int]) -> list[str]:
         else:
             runs.append([n])
     return [f"{r[0]}–{r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs]
+
+
+def code(text: str) -> Markup:
+    """Text with `names` in code type; everything else is escaped."""
+    parts = str(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(p) if i % 2 and i + 1 < len(parts) else Markup.escape(p) for i, p in enumerate(parts)
+    )

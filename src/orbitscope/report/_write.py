@@ -15,7 +15,7 @@ from .._whole import write_whole
 from ._case import read_cases
 from ._page import build
 from ._plot import DARK
-from ._text import element_list
+from ._text import code, element_list
 from ._verdict import NOT_MEASURED
 
 TITLE = "Which symmetries did the model learn?"
@@ -66,18 +66,10 @@ def _render(page: dict, **texts: str) -> str:
         style=_packaged("style.css"), script=_packaged("page.js"), plotly=_safe(get_plotlyjs()), element_list=element_list
     )
     environment.globals.update(not_measured=NOT_MEASURED, dark=Markup(json.dumps(DARK)))
-    environment.filters["code"] = _code
+    environment.filters["code"] = code
     environment.filters["paragraphs"] = lambda text: [p.strip() for p in str(text).split("\n\n") if p.strip()]
     environment.filters["safe_json"] = Markup
     return environment.get_template("report.html.j2").render(**page, **texts)
-
-
-def _code(text: str) -> Markup:
-    """Text with `names` in code type; everything else is escaped."""
-    parts = str(text).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(p) if i % 2 and i + 1 < len(parts) else Markup.escape(p) for i, p in enumerate(parts)
-    )
 
 
 def _packaged(name: str) -> Markup:
