@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError, reading
 from ._decode import CODED, decoded
+from ._heaps import has_endless_heap
 from ._lazy import Axes, runs
 from ._memory import size_text
 from ._sums import Watch
@@ -86,6 +87,8 @@ def open_hdf5(path: Path, mode: Literal["r", "r+"] = "r") -> h5py.File:
         raise OrbitscopeError(f"path: there is no file {path}.")
     if path.is_dir():
         raise OrbitscopeError(f"path: {path} is a folder; name one file in it.")
+    if path.is_file() and has_endless_heap(path):
+        raise OrbitscopeError(f"path: {path} is damaged: a table of texts in it has no end. Copy or download it again.")
     try:
         file = h5py.File(path, mode, rdcc_nbytes=_CACHE_BYTES, locking="best-effort" if mode == "r" else None)
     except OSError as error:
