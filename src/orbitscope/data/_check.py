@@ -25,7 +25,13 @@ _PIECE_BYTES = 32 * 2**20
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What `check` found: the damaged trajectories with what is wrong, and whether the file has checksums at all."""
+    """What `check` found: the damaged trajectories with what is wrong, and whether the file has checksums at all.
+
+    - `path`: the file.
+    - `trajectories`: how many it holds, damaged or not.
+    - `checksums`: whether the file stores a checksum per trajectory; without them NaN and infinity alone are found.
+    - `damaged`: number of a trajectory (from 0) -> what is wrong with it; empty where nothing is.
+    """
 
     path: Path
     trajectories: int
@@ -42,6 +48,9 @@ class FileCheck:
 
 def check(path: str | Path, progress: Callable[[int, int], None] | None = None) -> FileCheck:
     """Read every trajectory once and compare it with its checksum (files written by orbitscope), or look for NaN and infinity (others).
+
+    - `path`: one file, or a zarr store.
+    - `progress(done, total)`: called in trajectories, after every block that was read; of HDF5 files (NetCDF-4, The Well) alone.
 
     Raises `OrbitscopeError` where the file cannot be opened at all, or where what it says beside its values (layout, grid, time step,
     provenance, coordinates) does not fit its checksum; damage of single trajectories is in the result.
@@ -145,7 +154,15 @@ def stored(file: h5py.File, form: Format, spec: FileSpec, index: int) -> dict[st
 
 
 def holds(path: Path, layout: Layout, grid: Grid, dt: float, trajectories: int, times: int, provenance: Mapping[str, Any]) -> bool:
-    """Whether a finished file is the one that a `Writer` with these arguments would have made."""
+    """Whether a finished file is the one that a `Writer` with these arguments would have made; False where it is missing or unreadable.
+
+    - `path`: the file.
+    - `layout`, `grid`: the fields and the grid that it should have.
+    - `dt`: time between two stored states, in physical units. `trajectories`, `times`: how many of each.
+    - `provenance`: what it should say about its origin, compared without "created", "machine" and "command".
+
+    The values are not compared. Raises `OrbitscopeError` for arguments that no file could have.
+    """
     if not path.is_file():
         return False
     try:

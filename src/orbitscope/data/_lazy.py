@@ -44,6 +44,11 @@ class LazyArray:
 
     Indexing with integers, slices, one list of integers or one boolean mask returns a tensor; `lazy` takes the same keys and returns
     another view without reading. Pickles and forks safely: every process opens the file for itself.
+
+    - `source`: what reads blocks of [trajectory, time, channel, *space].
+    - `axes`: the wanted indices of every axis of the source, one integer array per axis; None takes all.
+
+    Raises `OrbitscopeError` for a source with an axis longer than 2**24, and while reading where the file is damaged.
     """
 
     def __init__(self, source: Source, axes: Axes | None = None) -> None:

@@ -24,7 +24,9 @@ Parts = list[tuple[Path, Trajectories]]
 
 
 def files_of(path: str | Path | Sequence[str | Path]) -> list[Path] | None:
-    """The files of a list, a folder or a pattern, numbers in their natural order; None for a single file.
+    """The files of a list, a folder or a pattern, numbers in their natural order; None for a single file or a zarr store.
+
+    - `path`: a list of files (kept in its order), a folder, a pattern such as "CE-RP_*.nc", or one file.
 
     Raises `OrbitscopeError` where there are none.
     """
@@ -52,12 +54,12 @@ def files_of(path: str | Path | Sequence[str | Path]) -> list[Path] | None:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path that does not exist has wildcards in its last part."""
+    """Whether `path` is a pattern: it has a wildcard (*, ? or [) in its last part, and no file has that very name."""
     return not path.exists() and any(c in path.name for c in "*?[")
 
 
 def folder_files(path: Path) -> list[Path]:
-    """The files of a folder that may hold trajectories, in their natural order."""
+    """The files of the folder `path` that may hold trajectories, by their suffix, in their natural order (2 before 10)."""
     return sorted((p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")), key=_natural)
 
 

@@ -17,8 +17,13 @@ class Normalisation:
     r"""$\hat u_c = (u_c - m_c) / \sigma_{f(c)}$: one scale $\sigma_f$ per field $f$, a mean only where the field is invariant.
 
     A vector has one scale for all its components and no mean, since a scale per component or a constant vector picks out a direction.
-    So $\hat{}\,(g u) = g\,(\hat u)$ for every group element $g$. `mean` and `scale` have shape [channel], float64, in the
-    units of the data.
+    So $\hat{}\,(g u) = g\,(\hat u)$ for every group element $g$.
+
+    - `mean`: $m_c$, shape [channel], in the units of the data; kept as float64.
+    - `scale`: $\sigma_{f(c)}$ above 0, shape [channel], in the units of the data; kept as float64.
+    - `ndim`: dimensions of space, the axes of a state behind its channels.
+
+    `Normalisation.fit(data)` makes it from data. Raises `OrbitscopeError` for values that are not finite or scales that are not positive.
     """
 
     mean: Float[Tensor, " channel"]

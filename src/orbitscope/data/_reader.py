@@ -19,7 +19,7 @@ from ._trajectories import Trajectories
 
 @dataclass
 class Candidate:
-    """A file whose format is to be found: its suffix, its first bytes, and what is in it where it is HDF5."""
+    """The file at `path` whose format is to be found: its suffix, its first bytes, and what is in it where it is HDF5."""
 
     path: Path
 
@@ -54,7 +54,12 @@ class Candidate:
 
 
 def option(default: Any, words: str, parse: Callable[[Any], Any] | None = None) -> Any:
-    """A field of a reader that the caller may set: its default, what it means, and what makes a value of words."""
+    """A field of a `Reader` (a dataclass) that the caller of `load` may set.
+
+    - `default`: the value where the caller gives none.
+    - `words`: what the option means, for tables and help texts.
+    - `parse`: makes a value of what the caller gave (text, on the command line); None takes it as it is.
+    """
     return dataclasses.field(default=default, metadata={"words": words, "parse": parse})
 
 
@@ -201,7 +206,10 @@ _KNOWN: dict[str, type[Reader]] = {}
 
 
 def register_reader(reader: type[Reader], *, first: bool = True) -> type[Reader]:
-    """Make a reader known to `load`, which asks it before the others (`first`) or after them. Usable as a decorator.
+    """Make a reader known to `load`, by its name and by looking at files. Usable as a decorator.
+
+    - `reader`: the class, a subclass of `Reader` with a `name` of its own; one of the same class is moved to its new place.
+    - `first`: whether `load` asks it before the others, or after them.
 
     Raises `OrbitscopeError` where the name is taken by another class.
     """

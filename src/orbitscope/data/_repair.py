@@ -31,6 +31,14 @@ def repair_file(
     A new file is filled from the old one, checked, and put in its place in one step: an interruption leaves the damaged file as it was.
     A trajectory simulated again has to give the checksum in the file, bit for bit; where it does not (another version of the solver,
     another processor), nothing is changed unless `accept` says that the new one may stand.
+
+    - `path`: a file that `simulate` wrote, or one shard of it.
+    - `accept`: True lets a trajectory stand that differs from the written checksum.
+    - `device`: of torch, on which the solver runs.
+    - `progress(stage, done, total)`: called in trajectories, with the stage "check" and then "repair".
+
+    Raises `OrbitscopeError` where the file has no checksums, does not say how it was simulated, or gives other values when simulated
+    again, for a full disk, and where another process writes the file.
     """
     with locked(path):
         found = check(path, (lambda d, t: progress("check", d, t)) if progress else None)

@@ -23,7 +23,13 @@ def save(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Path:
-    """Write trajectories to one self-describing file and return its path; lazy ones are copied one trajectory at a time.
+    """Write trajectories to one self-describing file and return its path; lazy ones are copied piece by piece.
+
+    - `trajectories`: what is written, values and description.
+    - `path`: the file (or the store, for zarr).
+    - `format`: see below; by default the suffix of `path` decides.
+    - `force`: whether a file that exists is replaced.
+    - `dtype`: `torch.float32` or `torch.float64`, in which values are stored.
 
     `format` is "pdegym" (NetCDF-4), "the_well" (HDF5), "npz" or "zarr"; by default the suffix decides: .h5 and .hdf5 mean The Well, .npz
     a plain numpy archive (through memory) and .zarr a store of the package zarr, both with a TOML file beside them, all else PDEgym.

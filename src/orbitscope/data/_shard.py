@@ -81,6 +81,11 @@ class Shard:
 def assemble(paths: Sequence[str | Path], out: str | Path, *, format: str | None = None, force: bool = False) -> Path:
     """One file from several: the parts of a simulation, in order, or any files that agree, in the order given.
 
+    - `paths`: the files to put together.
+    - `out`: the file to be made.
+    - `format`: as in `save`; by default the suffix of `out` decides.
+    - `force`: whether a file that exists is replaced.
+
     Parts made by `simulate(..., shard)` must be all there, each once; the result equals the file of the single run, bit for bit (stored
     values are copied, not converted, after they were compared with their checksums). Other files (PDEgym's numbered downloads) are put one
     after the other. Interrupted, the same call goes on. Raises `OrbitscopeError` where a part is missing, or the same file is there twice,

@@ -15,6 +15,10 @@ OFFICIAL = {"pdegym": (120, 240)}
 def split_indices(trajectories: int, fractions: Sequence[float] | str = (0.65, 0.05, 0.30), seed: int = 0) -> tuple[NDArray[np.int64], ...]:
     """Disjoint, ascending trajectory indices, one array per fraction; together they are all trajectories.
 
+    - `trajectories`: how many there are.
+    - `fractions`: the share of every part, adding to 1; by default training, validation, test. Or the name of a published split.
+    - `seed`: of the shuffle, at least 0.
+
     "pdegym" instead of fractions is that collection's own split (Poseidon, arXiv 2405.19101): the last 240 trajectories test, the 120
     before validate, the rest train; nothing is shuffled.
 

@@ -24,6 +24,10 @@ _AHEAD = 4
 class Stream:
     r"""Shuffled batches of transitions (state, state `lead` steps later), read by worker processes while the caller computes.
 
+    - `data`: the trajectories, in memory or lazy.
+    - `batch`: transitions in a batch; the last of an epoch may have fewer.
+    - `seed`: of the order.
+    - `lead`: stored steps between the two states of a transition.
     - `shuffle`: "transitions" (every order of all transitions is possible; each is read where it lies), "trajectories" (trajectories in
       random order, the transitions of `buffer` of them mixed: every stored byte is read about once an epoch, which spinning disks and
       network file systems want), or "none".
@@ -97,7 +101,18 @@ class Stream:
 def read_batches(
     data: Trajectories, batches: Sequence[Tensor], lead: int = 1, workers: int | None = None, pin_memory: bool = False, together: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The transitions with these numbers, batch by batch, in this order; see `Stream`. `together` batches are one piece of work."""
+    """The transitions with given numbers, batch by batch, in this order; `Stream` chooses the numbers.
+
+    - `data`: the trajectories.
+    - `batches`: numbers of transitions, one integer tensor per batch; number n is the transition of trajectory n // (times - lead) that
+      starts at its time n % (times - lead).
+    - `lead`: stored steps between the two states of a transition.
+    - `workers`: processes that read; None: 2 for lazy data on Linux with more than one core, else 0, which reads in the caller.
+    - `pin_memory`: whether batches come in page-locked memory; only where there are workers.
+    - `together`: batches that a worker takes as one piece of work.
+
+    Yields (x, y), each [batch, channel, *space]. Raises `OrbitscopeError`, while reading, where a file is damaged.
+    """
     items = [list(batches[k : k + together]) for k in range(0, len(batches), together)]
     workers = min(len(items), default_workers(data) if workers is None else workers)
     reader = _Reader(data, items, lead)

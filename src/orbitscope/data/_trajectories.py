@@ -29,8 +29,12 @@ _BLOCK_BYTES = 64 * 2**20
 class Trajectories:
     """States over time of many runs of one system, with everything needed to read them rightly.
 
-    `values` is a tensor, or an array in a file that reads only what is sliced, of shape [trajectory, time, channel, x, y]. x is the
-    first spatial axis and component 0 of every vector field points along it. `dt` is the physical time between two stored states.
+    - `values`: a real tensor, a numpy array, or an array in a file that reads only what is sliced, of shape
+      [trajectory, time, channel, x, y]. x is the first spatial axis and component 0 of every vector field points along it.
+    - `layout`: the fields that the channels are, in order. `grid`: where the values lie: points, box, boundaries.
+    - `dt`: physical time between two stored states, above 0.
+    - `provenance`: where the values come from, by name ("scenario", "seed", ...), values that JSON can hold; written into files.
+    - `notes`: what a reader decided and why, one line each; for people, and not written into files.
 
     >>> layout = Layout.of("velocity:vector")
     >>> data = Trajectories(torch.zeros(6, 3, 2, 8, 8), layout, Grid.square(8), dt=0.05)
@@ -315,7 +319,10 @@ class Trajectories:
 
 
 def kept(layout: Layout, names: Sequence[str]) -> tuple[Layout, NDArray[np.int64]]:
-    """The layout of these fields alone, in this order, and where their channels are; without names, everything.
+    """The layout of some fields alone, and the numbers of their channels.
+
+    - `layout`: of all fields.
+    - `names`: the fields to keep, in this order; empty keeps everything.
 
     Raises `OrbitscopeError` for an unknown or repeated name.
     """

@@ -34,7 +34,16 @@ def save_well(
     r"""Write `folder`/data/{train,valid,test}/`name`.hdf5 and `folder`/stats.yaml, which The Well's own `WellDataset` reads.
 
     `WellDataset(path=folder, well_split_name="train", use_normalization=True, normalization_type=ZScoreNormalization)` then works.
-    `split` is as in `split_indices`. The statistics are those of the training part, as there: `mean`, `std`, `rms` and the same of the
+
+    - `data`: all trajectories.
+    - `folder`: made where it does not exist.
+    - `name`: of the files, without a suffix; by default the scenario or equation that the provenance names.
+    - `split`: fractions of training, validation and test, or the name of a published split, as in `split_indices`.
+    - `seed`: of the shuffle of the trajectories.
+    - `dtype`: `torch.float32` or `torch.float64`, in which values are stored.
+    - `force`: whether files that exist are replaced.
+
+    The statistics are those of the training part, as there: `mean`, `std`, `rms` and the same of the
     increments $u_{t+1} - u_t$ (`mean_delta`, ...), but one scale per field and a mean only for invariant fields, so that their
     normalisation too commutes with the symmetries.
 

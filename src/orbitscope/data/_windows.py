@@ -70,7 +70,10 @@ def cut(values: Tensor | LazyArray, length: int, every: int) -> Tensor | LazyArr
 def usual_window(times: int, states: int) -> tuple[int, int]:
     """(length, every) of the windows in which a series is trained on: each run of `states` states lies in exactly one window.
 
-    A window has a tenth of the series, at most 21 states and at least `states`.
+    A window has a tenth of the series, at most 21 states and at least `states` (but no more than the series).
+
+    - `times`: states of the series.
+    - `states`: states that a training example needs, one after the other.
 
     >>> usual_window(12, 2), usual_window(365, 2)
     ((2, 1), (21, 20))

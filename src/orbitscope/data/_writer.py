@@ -43,10 +43,20 @@ class Writer:
     >>> path.exists()
     True
 
+    - `path`: the file to be made, in a folder that exists.
+    - `layout`, `grid`: the fields and the grid of every state.
+    - `dt`: physical time between two states.
+    - `trajectories`, `times`: how many of each the file will hold.
+    - `provenance`: where the values come from, values that JSON can hold.
+    - `format`: "pdegym" or "the_well"; by default the suffix of `path` decides.
+    - `dtype`: `torch.float32` or `torch.float64`, in which values are stored, uncompressed.
+    - `force`: whether a finished file is replaced, and an unfinished one started over.
+    - `resume`: whether an unfinished file of the same settings is gone on with; False begins anew.
+    - `signs`: False writes no checksum over layout, grid, time step and provenance, for those that come from a file that has none either.
+
     Opening it again with the same settings after an interruption goes on: `missing` lists the trajectories still to be written.
-    Leaving the `with` block without an exception calls `commit`; an exception or Ctrl-C keeps the `.part` file. Values are stored as
-    `dtype` (float32), uncompressed; the disk space for all of them is taken when the file is made, so a full disk shows at once.
-    `signs=False`: no checksum over layout, grid, time step and provenance, for those that come from a file that has none either.
+    Leaving the `with` block without an exception calls `commit`; an exception or Ctrl-C keeps the `.part` file. The disk space for all
+    values is taken when the file is made, so a full disk shows at once.
 
     Raises `OrbitscopeError` where `path` exists (`force=True` replaces it), where another process is writing it (naming that process),
     where the unfinished file has other settings or cannot be read (`force=True` starts over), where the disk is too small, and for NaN,
