@@ -12,12 +12,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Where a training stands after one step; the validation error is there after the last step of an epoch, when all is saved."""
+    """Where a training stands after one step; after the last step of an epoch all is saved.
+
+    - `seed`: of this run.
+    - `epoch`: the one under way, from 1. `epochs`: how many there are.
+    - `step`: within the epoch, from 1. `steps`: how many an epoch has.
+    - `loss`: of the batch; after the last step of an epoch, the mean over the epoch. In the unit of the loss.
+    - `validation`: error on the validation part after the last step of an epoch; None after all others.
+    - `seconds`: since the epoch began.
+    """
 
     seed: int
-    epoch: int  # from 1
+    epoch: int
     epochs: int
-    step: int  # from 1, within the epoch
+    step: int
     steps: int
     loss: float
     validation: float | None = None

@@ -29,7 +29,14 @@ def rollout(
 ) -> xr.Dataset:
     r"""Autoregressive prediction $\hat u_{h+1} = f(\hat u_h)$ from $\hat u_0 = u(t_{start})$ and its error by horizon $h$.
 
-    `start` is the number of the last known state (None: the first possible); a model with `frames` > 1 is given the ones before it too.
+    * `model`: maps states [N, C, *space] to states of the same shape; with an attribute `frames` > 1, [N, frames C, *space] to
+      [N, C, *space].
+    * `data`: the trajectories, each of which is forecast once.
+    * `steps`: the longest horizon, in steps of `data.dt`; None: as far as the data go.
+    * `start`: number of the last known state; None: the first possible. A model with `frames` > 1 is given the ones before it too.
+    * `batch`: trajectories given to the model at a time.
+    * `keep_states`: whether the predicted states are part of the result.
+    * `progress(done, total)`: called in trajectories, after every batch.
 
     Variables, each [trajectory, horizon, channel]: `smse` and `relative_l2` of the prediction against the data, `smse_persistence` and
     `relative_l2_persistence` of the unchanged initial state; `finite` [trajectory, horizon]; with `keep_states` also `prediction`

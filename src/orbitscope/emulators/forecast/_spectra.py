@@ -17,6 +17,9 @@ Forecast = Float[Tensor, "sample time channel ..."]
 def rmse(prediction: Tensor, target: Tensor) -> float:
     r"""$\sqrt{\mathrm{mean}\, (\hat u - u)^2}$ over everything, in the unit of the field; the root is taken last, of the whole mean.
 
+    * `prediction`: $\hat u$, any shape.
+    * `target`: $u$, what is true, of the same shape.
+
     Raises `OrbitscopeError` where the shapes differ.
     """
     _same("rmse", prediction, target)
@@ -62,7 +65,12 @@ def energy_spectrum(
 def spectrum_error(prediction: Forecast, target: Forecast, grid: Grid, window: Window = "none") -> float:
     r"""Error of the energy spectrum: $\sqrt{\mathrm{mean}_{b,j} \log_{10}^2 (\hat E_{bj} / E_{bj})}$, E averaged over the time axis.
 
-    Both [sample, time, channel, *grid]; shells 0 (the mean flow) to the Nyquist number of the coarsest axis. 0 is exact; 0.3 is a factor
+    * `prediction`: velocities that were forecast, $\hat u$, [sample, time, channel, *grid].
+    * `target`: true velocities, of the same shape.
+    * `grid`: where the values lie, for the wave numbers.
+    * `window`: as in `energy_spectrum`.
+
+    Shells 0 (the mean flow) to the Nyquist number of the coarsest axis count. 0 is exact; 0.3 is a factor
     of 2 in energy, in the typical shell. Both spectra are raised by 1e-9 of the target's energy, so that an empty shell has a
     logarithm. Blind to phases: a forecast at the wrong place or time has none of this error.
 
@@ -82,7 +90,9 @@ def ese(prediction: Forecast, target: Forecast) -> float:
     Per sample: $q = \tfrac12 \sum_c \langle (u_c - \langle u_c \rangle_t)^2 \rangle_t$, a *field* [x, y]; power $|\hat q|^2$ of its 2-D
     FFT (zero frequency in the centre), averaged over rings of unit width around the middle of the array, without the first and the last
     ring; $\log_{10}$. ESE is the root mean square over rings of the difference of the mean over samples.
-    Both [sample, time, channel, x, y].
+
+    * `prediction`: velocities that were forecast, [sample, time, channel, x, y].
+    * `target`: true velocities, of the same shape.
 
     **What it does not see.** The temporal mean: adding any constant flow changes nothing, and one frame has no q at all. It is the
     spectrum of the energy's *image*, not of the velocity: a forecast of the wrong sign is perfect. A factor a in amplitude gives

@@ -44,6 +44,7 @@ def adapt(
 
     The map is [batch, frames * channel, *space] -> [batch, channel, *space], its parameters and its state dict are the model's own.
 
+    * `model`: any `torch.nn.Module`; one inside `DataParallel` is taken out of it.
     * `axes`: the axes of the tensor that the model takes: b, t, c, x, y, z; f for fields whose components are c; `...` for all axes of
       space, (t c) for axes made one, 1 for an axis of one, -y for an axis that runs the other way. None: "b (t c) ...".
     * `like`: the name of a preset (see `presets`), whose arguments the ones given here replace.

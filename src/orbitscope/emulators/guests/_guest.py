@@ -19,6 +19,24 @@ class Guest(nn.Module):
     """What `adapt` makes: [batch, frames * channel, *space] -> [batch, channel, *space] around a model with conventions of its own.
 
     Its state dict is that of the model inside, gradients flow to the parameters there, and `torch.func` goes through.
+
+    * `model`: the module inside, in its own conventions.
+    * `axes`: the axes of the tensor that it takes.
+    * `answer`: where the next state is in what it answers, and with which axes.
+    * `channels`: where our channels stand among its own, and what fills the others.
+    * `normaliser`: physical units to its units and back; None: it takes physical units.
+    * `out_normaliser`: another for the answer; None: the same.
+    * `fields`: how many fields the letter f of the axes counts.
+    * `call`: keyword that takes the state, or a function (model, tensor, **kwargs) -> answer; None: the first argument of forward.
+    * `kwargs`: further arguments of forward by name; functions get our state.
+    * `frames`: past states that go in, stacked along channels, oldest first.
+    * `residual`: 0 where the answer is the next state; else the answer is a change, in the units of the normaliser, times this number.
+    * `lead_time`: name and value of an argument that takes a time as a tensor [batch]; None: there is none.
+    * `randomness`: "seeded" (from `seed` at each call), "off" (dropout switched off), "distribution" (mean over `draws` seeds), or None.
+    * `seed`: of the draws, or the first one. `draws`: how many seeds the mean is over.
+    * `said`: what the caller of `adapt` said, for the results.
+
+    Raises `OrbitscopeError` on the first call for shapes that do not fit.
     """
 
     def __init__(

@@ -21,7 +21,11 @@ class Normaliser(Protocol):
 
 @dataclass(frozen=True)
 class Affine:
-    """$(u_c - m_c) / s_c$ per channel of the guest; mean and scale [channel]."""
+    """$(u_c - m_c) / s_c$ per channel of the guest.
+
+    * `mean`: $m_c$, shape [channel], in the units of the data.
+    * `scale`: $s_c$ above 0, shape [channel], in the units of the data.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -45,7 +49,10 @@ class Affine:
 class OfSample:
     """Statistics of the sample itself, per channel over its times and places: mean and standard deviation, or the root mean square.
 
-    With `delta` the answer is a change in units of the root mean square of the past changes.
+    * `kind`: "instance" (mean and standard deviation), "rms" (root mean square, no mean), or "rms-delta": as "rms", and the answer is a
+      change in units of the root mean square of the past changes, which takes at least two past states.
+
+    1e-7 is added to every scale, in the units of the data: fields much smaller than that are not brought to size 1.
     """
 
     kind: str
@@ -68,7 +75,11 @@ class OfSample:
 
 @dataclass(frozen=True)
 class Functions:
-    """A pair of functions of states [b, channel, *space]; times are taken one by one."""
+    """A pair of functions of states [b, channel, *space] that keep the shape; times are taken one by one.
+
+    * `forward`: physical units -> the guest's units.
+    * `backward`: its inverse.
+    """
 
     forward: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor], Tensor]

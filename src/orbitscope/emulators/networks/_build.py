@@ -108,8 +108,11 @@ _MODELS["scale_resnet"] = _Entry(
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Make `build(name, ...)` call `factory`, with the keyword arguments of the preset asked for.
 
-    `factory` gets those of `channels_in`, `channels_out`, `resolution`, `layout`, `grid`, `residual` that its signature names, the preset's
-    options and the overrides.
+    * `name`: what `build` and the command line call it.
+    * `factory`: gets those of `channels_in`, `channels_out`, `resolution`, `layout`, `grid`, `residual` that its signature names, the
+      preset's options and the overrides; returns a `torch.nn.Module`.
+    * `presets`: name of a preset -> its options; None: any preset is taken and means no options.
+
     Raises `OrbitscopeError` where the name is taken or contains a colon.
     """
     if name in _MODELS or ":" in name or not name:
@@ -136,9 +139,15 @@ def build(
 ) -> nn.Module:
     """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
 
-    `preset` is one of the model's own (small, medium, paper); `overrides` replace single options of it. `resolution` is needed by models
-    that are tied to one (vit), `layout` by those that know how channels mix (equivariant, relaxed, motion, magnitude and scale models;
-    these also take `grid`, for its boundaries), `residual` by those to whom it matters whether they predict an increment (motion, scale).
+    * `model`: the name, or a function or class that makes the model.
+    * `preset`: one of the model's own (small, medium, paper); `overrides` replace single options of it.
+    * `channels_in`: C_in, channels that go in: those of a state times the number of past states.
+    * `channels_out`: C_out, channels of the answer; None: as many as go in.
+    * `resolution`: points per axis (one number for a square), for models that are tied to one grid (vit).
+    * `layout`: the fields of a state, for models that know how channels mix (equivariant, relaxed, motion, magnitude and scale models).
+    * `grid`: the grid of a state, for the boundaries of those models.
+    * `residual`: whether an increment is predicted, for models to whom it matters (motion, scale).
+
     Raises `OrbitscopeError` for unknown names and options.
 
     >>> sum(p.numel() for p in build("resnet", "small", channels_in=2).parameters()) < 150_000

@@ -17,10 +17,14 @@ MAX_FREQUENCY = 2
 class EquivariantResNet(nn.Module):
     r"""`ResNet` whose every layer commutes with `group`: residual convolutions at full resolution, [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    `width` is the number of hidden fields: regular ones for C_n and D_n (n or 2n channels each), for SO(2) and O(2) one invariant, one of
-    frequency 1 and one of frequency 2 each (5 channels). `layout` says how the channels of a state mix; where it has fewer channels than
-    `channels_in`, they are frames of it, oldest first. `grid`, where given, sets what lies beyond the edge: periodic axes are circular,
-    walls mirror (all components as they are).
+    * `channels_in`, `channels_out`: C_in and C_out, each a whole number of frames of `layout`, oldest first.
+    * `layout`: the fields of a state, which say how its channels mix.
+    * `grid`: sets what lies beyond the edge: periodic axes are circular, walls mirror (all components as they are); None: all circular.
+    * `group`: the group, or its word ("d4", "c8", "so2").
+    * `width`: number of hidden fields: regular ones for C_n and D_n (n or 2n channels each), for SO(2) and O(2) one invariant, one of
+      frequency 1 and one of frequency 2 each (5 channels).
+    * `depth`: residual blocks, of two convolutions each.
+    * `kernel`: width of the kernels in cells, odd.
 
     Exact for the elements that map the grid onto itself. Raises `OrbitscopeError` for a group that exchanges axes of different kinds, and
     names the subgroup to take.
@@ -57,10 +61,14 @@ class EquivariantResNet(nn.Module):
 class EquivariantUNet(nn.Module):
     r"""`UNet` whose every layer commutes with `group`, [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    Level l has `width` $2^l$ hidden fields (see `EquivariantResNet` for these, `layout`, `grid` and `group`) and kernels of `kernels[l]`
-    cells. Down: an even kernel with stride 2, centred on the coarse cell, plus a pooled skip; up: nearest-neighbour; both keep quarter
-    turns on even grids. With `heads` > 0 the coarsest level attends over all its cells: queries, keys and values are fields, and inner
-    products of fields are invariant.
+    * `channels_in`, `channels_out`, `layout`, `grid`, `group`: as of `EquivariantResNet`.
+    * `width`: hidden fields of the finest level; level l has `width` $2^l$. What a hidden field is: see `EquivariantResNet`.
+    * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse.
+    * `heads`: above 0 the coarsest level attends over all its cells, with so many heads: queries, keys and values are fields, and inner
+      products of fields are invariant. 0: no attention.
+
+    Down: an even kernel with stride 2, centred on the coarse cell, plus a pooled skip; up: nearest-neighbour; both keep quarter turns on
+    even grids.
 
     Commutes with shifts by the total stride only, as `UNet`. Raises `OrbitscopeError` unless X and Y are divisible by it.
     """

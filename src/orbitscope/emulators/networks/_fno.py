@@ -13,8 +13,14 @@ from ._layers import CircularConv, Image, check_channels, check_positive
 class FNO(nn.Module):
     """Fourier neural operator, [B, C_in, X, Y] -> [B, C_out, X, Y]; any resolution of at least 2 `modes` cells.
 
+    * `channels_in`, `channels_out`: C_in and C_out.
+    * `width`: hidden channels.
+    * `modes`: wave numbers below this one are mixed, per axis; those above pass through the pointwise path only.
+    * `depth`: spectral layers.
+
     The spectral layers commute with every shift; the pointwise non-linearity keeps whole-cell shifts exact and fractional ones up to
-    aliasing. Source: Li et al., "Fourier Neural Operator for Parametric PDEs", ICLR 2021, equation (4).
+    aliasing. Source: Li et al., "Fourier Neural Operator for Parametric PDEs", ICLR 2021, equation (4). Raises
+    `OrbitscopeError` for a grid with fewer than 2 `modes` cells along an axis.
     """
 
     def __init__(self, channels_in: int, channels_out: int, width: int = 64, modes: int = 16, depth: int = 4) -> None:

@@ -18,9 +18,15 @@ class MagnitudeResNet(ConjugatedResNet):
     r"""`ResNet` that commutes with magnitude, $w \mapsto m w$, m > 0; [B, C_in, X, Y] -> [B, C_out, X, Y].
 
     Every convolution is a `MagnitudeConv` and every nonlinearity acts in units of the root mean square of its cell: one scale for all
-    components. `width` hidden channels. `scaled` names the fields of `layout` that carry the magnitude, separated by commas; None: all.
-    Where there are others, half of the hidden channels are such too. `channels_in` are frames of the layout, oldest first. Periodic axes
-    of `grid` are circular, others repeat the last cell.
+    components.
+
+    * `channels_in`: C_in, a whole number of frames of `layout`, oldest first. `channels_out`: C_out, the channels of one frame.
+    * `layout`: the fields of a state.
+    * `grid`: periodic axes are circular, others repeat the last cell; None: all circular.
+    * `width`: hidden channels, at least 2; where some fields do not scale, half of the hidden channels do not either.
+    * `depth`: residual blocks, of two convolutions each.
+    * `kernel`: width of the kernels in cells, odd.
+    * `scaled`: names of the fields that carry the magnitude, a list or separated by commas; None: all.
 
     Exact for the whole `Emulator` where its normalisation subtracts no mean from the scaled fields. Raises `OrbitscopeError` for scaled
     fields whose mean is subtracted (scalars). Source: Wang, Walters and Yu, ICLR 2021, magnitude.
@@ -44,7 +50,12 @@ class MagnitudeResNet(ConjugatedResNet):
 class MagnitudeUNet(ConjugatedUNet):
     r"""`UNet` that commutes with magnitude, $w \mapsto m w$, m > 0; [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    Level l has `width` $2^l$ hidden channels; see `MagnitudeResNet` for the arguments, `UNet` for the rest. Raises `OrbitscopeError`
+    * `channels_in`, `channels_out`, `layout`, `grid`, `scaled`: as of `MagnitudeResNet`.
+    * `width`: hidden channels of the finest level, at least 2; level l has `width` $2^l$.
+    * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse.
+    * `heads`: of the attention over the cells of the coarsest level; 0: no attention.
+
+    The rest is as in `UNet`; the limits are those of `MagnitudeResNet`. Raises `OrbitscopeError`
     unless X and Y are divisible by the total stride.
     """
 

@@ -19,13 +19,20 @@ def equivariant(
     frames: int = 1,
     **overrides: Any,
 ) -> nn.Module:
-    r"""The `model` ("unet" or "resnet") of that preset with every layer commuting with `group`, at matched *parameters*.
+    r"""The same architecture with every layer commuting with `group`, at matched *parameters*.
+
+    * `model`: "unet" or "resnet".
+    * `group`: the group, or its word ("d4", "c8", "so2").
+    * `preset`: of the plain model (small, medium, paper); `overrides` such as width=24 replace single options of it.
+    * `layout`: the fields of a state.
+    * `grid`: sets what lies beyond the edge: periodic axes are circular, walls mirror; None: all circular.
+    * `frames`: states that go in, stacked along channels, oldest first; one comes out.
 
     Depth, kernels and connections are the plain model's; the number of hidden fields is the one whose parameter count is nearest to the
-    plain one's (`overrides` such as width=24 are the plain model's). Channels, and with them the arithmetic of a forward pass, grow by
+    plain one's. Channels, and with them the arithmetic of a forward pass, grow by
     about $|G|$: a regular field has |G| channels and shares its weights |G|-fold, so width $\sim w / \sqrt{|G|}$ fields of |G| channels.
 
-    `frames` states go in, stacked along channels, oldest first; one comes out. Raises `OrbitscopeError` for other models.
+    Raises `OrbitscopeError` for other models, and for a group that exchanges axes of different kinds.
     """
     name = f"equivariant_{model}"
     if name not in models():

@@ -17,10 +17,17 @@ class MotionResNet(ConjugatedResNet):
     r"""`ResNet` that commutes with uniform motion of the values, $w \mapsto w + c$; [B, C_in, X, Y] -> [B, C_out, X, Y].
 
     Every convolution is a `MotionConv` and every nonlinearity acts in the frame of the mean vector of its cell; branches of sums are
-    invariant. `width` hidden vectors (two channels each). `moving` names the field of `layout` that shifts, a velocity; None: the one
-    called velocity, or the only vector field. All other fields stay as they are. `channels_in` are frames of the layout, oldest first.
-    With `residual` the answer is an increment, which does not shift: as for an `Emulator` with the same word. Periodic axes of `grid` are
-    circular, others repeat the last cell.
+    invariant.
+
+    * `channels_in`: C_in, a whole number of frames of `layout`, oldest first. `channels_out`: C_out, the channels of one frame.
+    * `layout`: the fields of a state.
+    * `grid`: periodic axes are circular, others repeat the last cell; None: all circular.
+    * `residual`: whether the answer is an increment, which does not shift: as for an `Emulator` with the same word.
+    * `width`: hidden vectors (two channels each), at least 2.
+    * `depth`: residual blocks, of two convolutions each.
+    * `kernel`: width of the kernels in cells, odd.
+    * `moving`: name of the field that shifts, a velocity; None: the one called velocity, or the only vector field. All other fields stay
+      as they are.
 
     *Limits.* Not a Galilean boost, which also moves what the values are attached to (see `nn.Galilean`). Raises `OrbitscopeError` where
     no field, or not one alone, can shift; momentum does not, as it shifts by density times c.
@@ -46,8 +53,13 @@ class MotionResNet(ConjugatedResNet):
 class MotionUNet(ConjugatedUNet):
     r"""`UNet` that commutes with uniform motion of the values, $w \mapsto w + c$; [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    Level l has `width` $2^l$ hidden vectors; see `MotionResNet` for these and the other arguments, `UNet` for the rest. Down: an even
-    kernel with stride 2 plus an average-pooled skip; up: nearest-neighbour. No zeros are inserted anywhere, so that constants stay.
+    * `channels_in`, `channels_out`, `layout`, `grid`, `residual`, `moving`: as of `MotionResNet`.
+    * `width`: hidden vectors of the finest level (two channels each), at least 2; level l has `width` $2^l$.
+    * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse.
+    * `heads`: of the attention over the cells of the coarsest level; 0: no attention.
+
+    Down: an even kernel with stride 2 plus an average-pooled skip; up: nearest-neighbour. No zeros are inserted anywhere, so that
+    constants stay. The limits are those of `MotionResNet`.
     Raises `OrbitscopeError` unless X and Y are divisible by the total stride.
     """
 

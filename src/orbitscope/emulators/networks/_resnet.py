@@ -10,8 +10,13 @@ from ._layers import CircularConv, Image, ImageNorm, ResidualBlock, check_channe
 class ResNet(nn.Module):
     """Residual convolutions at full resolution, [B, C_in, X, Y] -> [B, C_out, X, Y]; commutes with every whole-cell shift.
 
-    `depth` blocks of two circular convolutions with `kernel` cells and `width` channels, so a value reaches at most
-    (2 depth + 1) (kernel - 1) / 2 + 1 cells far except through the normalisation, which averages over space.
+    * `channels_in`, `channels_out`: C_in and C_out.
+    * `width`: hidden channels.
+    * `depth`: blocks, of two circular convolutions each.
+    * `kernel`: width of the kernels in cells, odd.
+
+    A value reaches at most (2 depth + 1) (kernel - 1) / 2 + 1 cells far except through the normalisation, which averages over space.
+    Raises `OrbitscopeError` for an even kernel.
     """
 
     def __init__(self, channels_in: int, channels_out: int, width: int = 96, depth: int = 8, kernel: int = 5) -> None:

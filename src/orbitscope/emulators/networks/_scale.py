@@ -121,12 +121,18 @@ class ScaleResNet(_OnScales):
     r"""Residual convolutions on a ladder of scales: a rate of change that transforms as $\lambda^{p+2} r(\lambda x)$; approximate.
 
     If the state is moved by $w' = \lambda^p w(\lambda x)$, the answer B moves by $\lambda^{p+2} B(\lambda x)$: B times a constant is a
-    rate of change, dt times which is the increment (`residual` must be True). [B, C_in, X, Y] -> [B, C_out, X, Y]; `channels_in` are
-    frames of `layout`, oldest first, remembered over `memory` frames at scale 1.
+    rate of change, dt times which is the increment. [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    `levels` scales, each `ratio` times the one before, the first a Gaussian of `finest` cells of `grid`; `width` channels each.
-    `powers` p, one per field; None: by the names that `symmetry.Scaling` knows (velocity 1, vorticity 2, tracer 0, ...). Periodic axes
-    of `grid` are circular; others are mirrored, at twice the cost.
+    * `channels_in`: C_in, a whole number of frames of `layout`, oldest first. `channels_out`: C_out, the channels of one frame.
+    * `layout`: the fields of a state.
+    * `grid`: its cells are the unit of `finest`; periodic axes are circular, others are mirrored, at twice the cost.
+    * `residual`: must be True: a step of fixed dt does not transform under scale.
+    * `width`: hidden channels of every level.
+    * `depth`: residual blocks, of two convolutions each.
+    * `levels`: number of scales, each `ratio` (above 1) times the one before.
+    * `finest`: width of the Gaussian of the first scale, in cells.
+    * `memory`: how far back the frames are remembered at scale 1, in frames.
+    * `powers`: p, one per field; None: by the names that `symmetry.Scaling` knows (velocity 1, vorticity 2, tracer 0, ...).
 
     *Limits.* The ends of the ladder and of the grid: a zoom moves features off it, and with few levels (the default) most of what is to
     commute is near an end; more `levels`, from a smaller `finest`, err less and cost more. Raises `OrbitscopeError` for
@@ -160,10 +166,15 @@ class ScaleResNet(_OnScales):
 
 
 class ScaleUNet(_OnScales):
-    r"""`UNet` on a ladder of scales; see `ScaleResNet` for what it does and its arguments.
+    r"""`UNet` on a ladder of scales, [B, C_in, X, Y] -> [B, C_out, X, Y]; what it predicts, and its limits, are those of `ScaleResNet`.
 
-    `stages` times the grid is halved (average pooling, nearest-neighbour back), the channels and the reach of the filters doubled; all
-    levels of the ladder are there at every stage. Raises `OrbitscopeError` unless X and Y are divisible by 2^stages.
+    * `channels_in`, `channels_out`, `layout`, `grid`, `residual`: as of `ScaleResNet`.
+    * `width`: hidden channels of every level at the finest stage, doubled with each stage.
+    * `stages`: how many times the grid is halved and doubled again (in Fourier space), and the reach of the filters doubled; all levels of
+      the ladder are there at every stage.
+    * `levels`, `ratio`, `finest`, `memory`, `powers`: of the ladder, as of `ScaleResNet`.
+
+    Raises `OrbitscopeError` unless X and Y are divisible by 2^stages.
     """
 
     def __init__(

@@ -13,9 +13,12 @@ from ._layers import Attention, CircularConv, Image, ImageNorm, ResidualBlock, c
 class UNet(nn.Module):
     r"""Convolutional encoder and decoder with skips on a periodic grid, [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    Level $l$ has `width` $2^l$ channels (at most `width_max`) on a grid $2^l$ times coarser and kernels of `kernels[l]` cells, fine to
-    coarse; there are `len(kernels) - 1` down-samplings. Each is a strided 4x4 convolution plus an average-pooled skip; the way up is
-    nearest-neighbour. With `heads` > 0 the coarsest level attends over all its cells.
+    * `channels_in`, `channels_out`: C_in and C_out.
+    * `width`: hidden channels of the finest level; level $l$ has `width` $2^l$, at most `width_max`, on a grid $2^l$ times coarser.
+    * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse; there are `len(kernels) - 1` down-samplings.
+    * `heads`: of the attention over the cells of the coarsest level; 0: no attention.
+
+    Each down-sampling is a strided 4x4 convolution plus an average-pooled skip; the way up is nearest-neighbour.
 
     Commutes with shifts by the total stride $2^{stages}$ only; finer shifts and D4 have to be learnt. The strided kernel is
     even and centred on the coarse cell, and there is no position embedding, so that D4 *can* be learnt exactly. Raises

@@ -12,9 +12,16 @@ from ._layers import Attention, CircularConv, Image, RMSNorm, Tokens, check_chan
 class ViT(nn.Module):
     r"""Vision transformer on a periodic grid of fixed resolution, [B, C_in, X, Y] -> [B, C_out, X, Y].
 
+    * `channels_in`, `channels_out`: C_in and C_out.
+    * `resolution`: (X, Y) in cells, the one grid that the model takes.
+    * `width`: channels of a token, a multiple of `heads`.
+    * `heads`: of the attention of every block.
+    * `depth`: blocks of pre-RMSNorm attention and MLP.
+    * `patch`: width of a patch in cells, a divisor of X and Y.
+    * `ratio`: hidden channels of the MLP over `width`.
+
     Patches come from a (patch + 1)-wide convolution with stride `patch`, circular and overlapping its neighbour by one cell on the low
-    side, so that each token sees all of its own patch. Tokens get a learnt position embedding, pass `depth` blocks of pre-RMSNorm attention
-    (`heads`) and MLP (`ratio`), and are un-patched linearly.
+    side, so that each token sees all of its own patch. Tokens get a learnt position embedding and are un-patched linearly.
 
     Nothing but the identity is built in: the position embedding ties the model to one resolution and breaks every shift; without it
     shifts by a patch would commute. Raises `OrbitscopeError` for another resolution or one that `patch` does not divide. Preset `paper`:

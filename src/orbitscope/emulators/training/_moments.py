@@ -13,7 +13,9 @@ from ._run import load_run
 def second_moments(path: str | Path, *, trust: bool | str = False) -> tuple[dict[str, Tensor], float]:
     r"""Bias-corrected second moments $\hat v = v / (1 - \beta_2^t)$ by parameter name, and AdamW's epsilon, after the last finished epoch.
 
-    `trust`: whether the run may name code to import, see `load_run`.
+    * `path`: the folder of a run.
+    * `trust`: whether the run may name code to import, see `load_run`.
+
     Raises `OrbitscopeError` where the run has no training state (`state.pt`).
     """
     path = Path(path)

@@ -24,7 +24,20 @@ _ENTRIES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """A trained emulator with everything that a probe or a report needs to know about it."""
+    """A trained emulator with everything that a probe or a report needs to know about it.
+
+    * `path`: the folder. `model`: the emulator, in evaluation mode, with the weights of `epoch`.
+    * `config`: what it was trained with.
+    * `layout`, `grid`, `dt`: those of the training data; dt in physical units, between two states.
+    * `epoch`: of these weights, from 1; 0 is before training.
+    * `finished`: whether the training reached its last epoch.
+    * `metrics`: part of the split -> its errors ("smse", "smse_persistence", ...) with the best weights; empty while unfinished.
+    * `history`: one row per epoch: "epoch", "train" and "validation" (SMSE), "learning_rate", "seconds".
+    * `split`: "train", "validation", "test" -> numbers of trajectories.
+    * `parameters`: how many numbers were trained. `seed`: of the weights and the order of batches.
+    * `versions`: with what it was trained: package -> version, and "python", "machine", "threads".
+    * `data`: fingerprint, shape and provenance of the training data.
+    """
 
     path: Path
     model: Emulator
@@ -32,15 +45,15 @@ class Run:
     layout: Layout
     grid: Grid
     dt: float
-    epoch: int  # of these weights
+    epoch: int
     finished: bool
-    metrics: dict[str, Any]  # per split: smse, smse_persistence, ...; empty while unfinished
+    metrics: dict[str, Any]
     history: list[dict[str, float]]
-    split: dict[str, list[int]]  # trajectory numbers of train, validation, test
+    split: dict[str, list[int]]
     parameters: int
     seed: int
     versions: dict[str, str]
-    data: dict[str, Any]  # fingerprint, shape and provenance of the training data
+    data: dict[str, Any]
 
     def __str__(self) -> str:
         test = self.metrics.get("test")
@@ -85,6 +98,7 @@ def load_run(
 ) -> Run:
     """The run in a folder that `train` wrote; the model is in evaluation mode.
 
+    * `path`: the folder of one seed.
     * `weights`: "best" (lowest validation error), "last", or an epoch (needs `keep="all"`; 0 is before training).
     * `device`: where the model goes.
     * `trust`: whether the folder may name code to import ("package.module:callable"); or the one such name that it may. Names that are
@@ -119,7 +133,13 @@ def load_runs(
     *,
     trust: bool | str = False,
 ) -> list[Run]:
-    """The runs of all seeds below a folder, in the order of the seeds; one for the folder of a single run. Arguments as of `load_run`."""
+    """The runs of all seeds below a folder, in the order of the seeds; one for the folder of a single run.
+
+    * `path`: the folder that `train` was given.
+    * `weights`, `device`, `trust`: as of `load_run`, for every seed.
+
+    Raises `OrbitscopeError` as `load_run` does.
+    """
     path = Path(path)
     seeds = [] if (path / SIDECAR).exists() else _seed_folders(path)
     return [load_run(folder, weights, device, trust=trust) for folder in seeds or [path]]

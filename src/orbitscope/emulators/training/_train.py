@@ -26,6 +26,11 @@ def train(
 ) -> Path:
     r"""Train on every transition state(t) -> state(t + dt) of the training split; return the folder with the run.
 
+    * `data`: the trajectories, or one long series, which is split by time.
+    * `config`: the settings; None: the defaults of `TrainConfig`.
+    * `out`: the folder of the run, or of the runs of several seeds.
+    * `force`: whether a training that is in `out` is removed first.
+
     Minimises `smse` in physical units with AdamW. Several seeds make one run each, in out/seed-0 and so on. Every epoch is saved, whole or
     not at all; calling again with the same `out` resumes where it stopped, bit for bit as if never stopped (same device and thread
     count), and returns at once if it is finished. `progress` is a callback that gets a `TrainProgress` after every step, "auto" (a bar on a
