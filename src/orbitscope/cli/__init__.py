@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line (by default the program's) and return its exit code."""
+    """Run one command line and return its exit code: 0 went well, 1 a refusal, damage or an interruption, 2 a mistake in what was asked.
+
+    * `argv`: the words behind the program's name; None takes those that the program was started with.
+    """
     try:
         from ._main import main as run  # inside, so that Ctrl-C during an import ends with a line, too
 

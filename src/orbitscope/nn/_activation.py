@@ -14,7 +14,13 @@ Function = Callable[[Tensor], Tensor]
 
 
 class Pointwise(nn.Module):
-    """`function` of every value: commutes where elements only exchange components (regular fields, scalars); others raise."""
+    """`function` of every value: commutes where elements only exchange components (regular fields, scalars).
+
+    * `features`: the fields of the channels, in and out.
+    * `function`: tensor -> tensor of the same shape, value by value; by default $x\\, \\sigma(x)$ (swish).
+
+    Raises `OrbitscopeError` for fields whose components change sign or mix.
+    """
 
     def __init__(self, features: Features, function: Function = F.silu) -> None:
         super().__init__()
@@ -31,7 +37,11 @@ class Pointwise(nn.Module):
 
 
 class NormActivation(nn.Module):
-    r"""$v \mapsto v\, \sigma(a |v| + b)$ for each field v, with its own gain a and bias b; $|v| = \sqrt{v \cdot v + \epsilon}$."""
+    r"""$v \mapsto v\, \sigma(a |v| + b)$ for each field v, with its own gain a and bias b; $|v| = \sqrt{v \cdot v + \epsilon}$.
+
+    * `features`: the fields of the channels, in and out; an element has to mix their components orthogonally, else $|v|$ is no invariant.
+    * `epsilon`: $\epsilon$, above 0, in the square of the unit of v: it keeps the derivative finite at v = 0.
+    """
 
     def __init__(self, features: Features, epsilon: float = 1e-6) -> None:
         super().__init__()
@@ -73,7 +83,11 @@ class Gate(nn.Module):
 
 
 class Activation(nn.Module):
-    """`Pointwise` on the fields whose components are only exchanged, `NormActivation` on the others: right for any features."""
+    """`Pointwise` on the fields whose components are only exchanged, `NormActivation` on the others: right for any features.
+
+    * `features`: the fields of the channels, in and out.
+    * `function`: value by value, for the first kind of fields; by default swish.
+    """
 
     def __init__(self, features: Features, function: Function = F.silu) -> None:
         super().__init__()
@@ -99,7 +113,14 @@ class Activation(nn.Module):
 
 
 class GroupPool(nn.Module):
-    """One invariant per field: the mean or the maximum over the components of regular fields and scalars; the norm of others."""
+    """One invariant per field: the mean or the maximum over the components of regular fields and scalars; the norm of others.
+
+    * `features`: the fields of the channels that come in; one scalar per field goes out (`out`).
+    * `how`: "mean" or "max", for fields whose components are only exchanged.
+    * `epsilon`: above 0; the norm of the others is $\\sqrt{v \\cdot v + \\epsilon}$.
+
+    Raises `OrbitscopeError` for another `how`.
+    """
 
     def __init__(self, features: Features, how: str = "mean", epsilon: float = 1e-6) -> None:
         super().__init__()

@@ -23,17 +23,22 @@ class EquivariantConv(Constant):
 
     $$f(g\,x) = g\,f(x) \iff K(g p) = \rho_{out}(g)\, K(p)\, \rho_{in}(g)^{-1}$$
 
+    * `into`, `out`: the fields of the channels that come in and go out, of the same group.
+    * `kernel`: its width in cells; odd with `stride` 1, even with `stride` 2 (centred on the coarse cell): an odd kernel with stride 2 on
+      an even grid has no centre and would break every rotation.
+    * `boundary`: what lies beyond the edge, see `Pad`; one word, or one per axis.
+    * `bias`: whether invariant components of the output have one; others cannot.
+    * `stride`: 1, or 2 for half the resolution.
+    * `degree`: highest polynomial degree of the circular harmonics; None: what the cells resolve. Lattice groups have none.
+    * `gain`: outputs start with the variance of the inputs times `gain`^2, for inputs that are independent from cell to cell.
+
     Lifting, group and projecting convolutions are this one with other `Features`: a state to regular fields, regular to regular, regular to
     a state. Lattice groups (C4, D4, their subgroups, O, O_h) share kernel entries by an index and are exact to rounding. Other angles
-    (C_8, D_8, SO(2), O(2); the plane only) use circular harmonics up to polynomial `degree` (None: what the cells resolve) and are exact
-    for quarter turns and, in D_n and O(2), flips; for other angles as far as the grid resolves.
+    (C_8, D_8, SO(2), O(2); the plane only) use circular harmonics and are exact for quarter turns and, in D_n and O(2), flips; for other
+    angles as far as the grid resolves. `kernel_tensor()` is the plain kernel, `export()` the plain convolution.
 
-    `boundary`: see `Pad`; one word, or one per axis. Axes with different boundaries cannot be exchanged: a group that does is refused, and
-    the message names the subgroup to take. Even kernels need `stride` 2 (centred on the coarse cell), and odd ones stride 1: an odd kernel
-    with stride 2 on an even grid has no centre and would break every rotation. Biases sit on invariant components only. `kernel_tensor()`
-    is the plain kernel, `export()` the plain convolution.
-
-    Initialised so that outputs have the variance of the inputs, times `gain`^2, for inputs that are independent from cell to cell.
+    Raises `OrbitscopeError` for fields of different groups, a kernel that does not fit the stride, other groups in space than those of the
+    cube, and a group that exchanges axes with different boundaries (the message names the subgroup to take).
     Regular fields and orders: Cohen and Welling, arXiv 1602.07576; the kernel constraint: Weiler and Cesa, arXiv 1911.08251.
     """
 

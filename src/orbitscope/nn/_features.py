@@ -129,7 +129,9 @@ class Features:
 def restrict(group: Group | str, boundary: Grid | str | Sequence[str], ndim: int | None = None) -> Group:
     """The largest subgroup that keeps the boundaries: no quarter turn exchanges an axis with walls and a periodic one.
 
-    `boundary`: a grid (whose points and extents count too), or one word per axis.
+    * `group`: the group, or its word ("d4").
+    * `boundary`: a grid (whose points and extents count too), or one word per axis; one word for all axes keeps every element.
+    * `ndim`: dimensions of space for a word; None: 3 for "o" and "oh", else 2.
 
     >>> [g.name for g in restrict("d4", ("circular", "zero"))]
     ['e', 'r2', 's', 'sr2']

@@ -20,7 +20,11 @@ class FieldNorm(Constant):
 
     $$x \mapsto a_f\, \frac{x - m}{\sqrt{\langle (x - m)^2 \rangle + \epsilon}} + b_f$$
 
-    The mean square runs over space and over all channels (`over="layer"`) or those of the field (`over="field"`). The mean m is that of the
+    * `features`: the fields of the channels, in and out.
+    * `over`: the mean square runs over space and over all channels ("layer") or those of the field ("field").
+    * `epsilon`: $\epsilon$, above 0, in the square of the unit of x: samples much smaller than its root are not brought to size 1.
+
+    The mean m is that of the
     fields whose components are only exchanged (scalars, regular fields), over the same range; others keep theirs, and have no offset.
     Nothing is shared between the samples of a batch. Raises `OrbitscopeError` for an unknown `over`.
     """

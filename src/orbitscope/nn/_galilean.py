@@ -17,8 +17,14 @@ class Galilean(nn.Module):
     become $u(p + c\,t_j, t_j) - c$, f predicts the next one there, and the answer goes back, $y(p) = y'(p - c\,\Delta t) + c$, with
     momentum, energy and density as in `symmetry.Boost`. So the mean flow need not be learnt, nor how it carries everything along.
 
-    State [batch, frames * channel, *grid] -> [batch, channel, *grid] in physical units, frames oldest first (`Layout.stack`); `dt` in the
-    units of `grid.extent` over velocity. Put it around an `Emulator`, not inside: it needs physical velocities. Parameters are shared.
+    * `model`: f, [batch, frames * channel, *grid] -> [batch, channel, *grid] in physical units; its parameters are shared, not copied.
+    * `layout`: the fields of one frame, with a velocity or a momentum among them.
+    * `grid`: points, extents and boundaries.
+    * `dt`: time between two frames, above 0, in the units of `grid.extent` over velocity.
+    * `frames`: how many states come in, stacked along channels, oldest first (`Layout.stack`).
+    * `roles`: name of a field -> what it is under a boost ("velocity", "momentum", "density", "energy"), where the name does not say it.
+
+    Put it around an `Emulator`, not inside: it needs physical velocities.
     Works in both modes of differentiation and under vmap; the gradient passes through c.
 
     Shifts are Fourier phases: exact for whole cells and between them. The mode at half the sampling rate of an even axis has no

@@ -14,13 +14,23 @@ from ._surround import Surrounds, check_counts, check_surround, convolve, surrou
 class MagnitudeConv(nn.Module):
     r"""Convolution in the units of the local magnitude: $F(w) = \sigma\, a(K * w / \sigma + b)$: $F(m w) = m F(w)$, m > 0.
 
-    $\sigma(p)$ is the root mean square of all `scaled_in` channels over the kernel's window around p: one number for all components, a
-    scalar under rotations and flips, so the layer commutes with those if $K$, $a$ and $b$ do. `invariant_in` further channels do not
-    scale; `invariant_out` further output channels are not multiplied back. Where $\sigma = 0$ the scaled output is 0: exact, without
+    $\sigma(p)$ is the root mean square of all scaled channels over the kernel's window around p: one number for all components, a
+    scalar under rotations and flips, so the layer commutes with those if $K$, $a$ and $b$ do.
+
+    * `scaled_in`, `scaled_out`: channels that carry the magnitude, in and out; they come first.
+    * `kernel`: width of $K$ in cells.
+    * `invariant_in`: further channels that do not scale. `invariant_out`: further output channels that are not multiplied back.
+    * `ndim`: dimensions of space, 1 to 3.
+    * `stride`: at most `kernel`; the answer lies on a grid `stride` times coarser.
+    * `boundary`: what lies beyond the edge: "circular", "replicate" or "zero", one word or one per axis.
+    * `activation`: $a$, applied in units of $\sigma$; None: nothing.
+
+    Where $\sigma = 0$ the scaled output is 0: exact, without
     an epsilon (the gradient there is 0 too).
 
-    State [batch, channel, *grid], scaled channels first. Not for m < 0: $a$ and $b$ would have to be odd. Source: Wang, Walters and
-    Yu, ICLR 2021, magnitude; there max minus min per component, which does not commute with rotations, plus 1e-6, which is not exact.
+    State [batch, channel, *grid]. Raises `OrbitscopeError` for counts that make no layer. Not for m < 0: $a$ and $b$ would have to be
+    odd. Source: Wang, Walters and Yu, ICLR 2021, magnitude; there max minus min per component, which does not commute with rotations,
+    plus 1e-6, which is not exact.
     """
 
     def __init__(
@@ -75,10 +85,12 @@ class MagnitudeConv(nn.Module):
 class Magnitude(nn.Module):
     r"""$F(x) = \sigma\, f(x / \sigma)$ with one $\sigma$ per state, the root mean square of its scaled channels.
 
-    $F(m x) = m F(x)$ for every m > 0. Around any module of states [batch, channel, *grid], trained or not; parameters are shared.
-    Commutes with every rotation, flip and
-    shift that f commutes with. `scaled` are the channels that carry the magnitude (None: all); the others pass as they are, in and out.
-    A state that is 0 in the scaled channels goes to 0 in them.
+    * `model`: f, any module of states [batch, channel, *grid] that keeps the channels, trained or not; its parameters are shared, not
+      copied.
+    * `scaled`: numbers of the channels that carry the magnitude (None: all); the others pass as they are, in and out.
+
+    $F(m x) = m F(x)$ for every m > 0. Commutes with every rotation, flip and shift that f commutes with. A state that is 0 in the scaled
+    channels goes to 0 in them. Raises `OrbitscopeError`, when called, where the model changes the number of channels.
     """
 
     def __init__(self, model: nn.Module, scaled: Sequence[int] | slice | None = None) -> None:
@@ -102,12 +114,12 @@ class Magnitude(nn.Module):
 
 
 def divided(value: Tensor, scale: Tensor) -> Tensor:
-    """value / scale, and 0 where scale is 0."""
+    """The quotient `value` / `scale` of two tensors, and 0 where `scale` is 0 (or below), with derivative 0 there."""
     good = scale > 0
     return torch.where(good, value, torch.zeros_like(value)) / torch.where(good, scale, torch.ones_like(scale))
 
 
 def root(power: Tensor) -> Tensor:
-    """Square root with derivative 0 at 0."""
+    """Square root of the tensor `power`, with derivative 0 at 0; 0 for numbers below 0."""
     good = power > 0
     return torch.where(good, torch.where(good, power, torch.ones_like(power)).sqrt(), torch.zeros_like(power))

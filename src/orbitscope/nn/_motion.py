@@ -13,14 +13,21 @@ from ._surround import Surrounds, check_counts, check_surround, convolve, surrou
 class MotionConv(nn.Module):
     r"""Convolution in the frame of the local mean: $w \mapsto a\big(K * (w - \mu) + b\big) + \mu$, which commutes with $w \mapsto w + c$.
 
-    Channels: `vectors_in` vectors of `components` (all of vector 0 first), then `invariant_in` channels that motion leaves alone;
-    out likewise. $\mu(p)$, one number per component, is the mean over all vectors and the cells of the kernel's window around p; it is
-    added back to the vectors of the output and not to its invariants. `activation` a is applied in between, in the moving frame.
+    * `vectors_in`, `vectors_out`: vectors that come in and go out. Their channels come first, all components of vector 0 before those of 1.
+    * `kernel`: width of $K$ in cells.
+    * `invariant_in`, `invariant_out`: further channels that motion leaves alone, in and out.
+    * `components`: of a vector.
+    * `ndim`: dimensions of space, 1 to 3.
+    * `stride`: at most `kernel`; the answer lies on a grid `stride` times coarser.
+    * `boundary`: "circular" or "replicate", one word or one per axis; zeros would change the mean at the edge.
+    * `activation`: a, applied in the moving frame; None: nothing.
+
+    $\mu(p)$, one number per component, is the mean over all vectors and the cells of the kernel's window around p; it is
+    added back to the vectors of the output and not to its invariants.
     As $\mu$ is constant over a window, $K * (w - \mu) = K_0 * w$ with $K_0$ the kernel minus its mean over vectors and cells: a plain
     convolution, exact to rounding and at its cost.
 
-    State [batch, channel, *grid] with `ndim` axes. `boundary` is "circular" or "replicate", one word or one per axis; zeros would
-    change the mean at the edge.
+    State [batch, channel, *grid] with `ndim` axes. Raises `OrbitscopeError` for counts that make no layer and for other boundaries.
 
     *Limits.* This is not a Galilean boost: that moves the frames too (see `Galilean`). Momentum shifts by density times c, so give
     velocities. c is one constant for all vectors, hidden ones included. A residual branch $x + f(x)$ commutes only with an *invariant* f
@@ -91,6 +98,10 @@ class MotionBlock(nn.Module):
 
     The first convolution commutes and the second is *invariant* (it does not add the mean back): $x + f(x)$ commutes with adding c
     exactly if $f(x + c) = f(x)$. Where the number of vectors changes, the skip is a 1x1 `MotionConv`.
+
+    * `vectors_in`, `vectors_out`: vectors that come in and go out.
+    * `kernel`: width of both kernels in cells.
+    * `components`, `ndim`, `boundary`: as of `MotionConv`.
     """
 
     def __init__(

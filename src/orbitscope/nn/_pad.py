@@ -20,12 +20,20 @@ _OF_GRID = {"periodic": "circular", "wall": "symmetric", "open": "replicate"}
 
 
 def boundaries_of(grid: Sequence[Boundary], mirror: bool = False) -> tuple[str, ...]:
-    """The padding for each kind of boundary of a grid; with `mirror`, walls are mirrors that turn vectors."""
+    """The words of `Pad` for the boundaries of a grid: periodic is circular, open replicates, a wall is symmetric.
+
+    * `grid`: one kind of boundary per axis, as in `Grid.boundary`.
+    * `mirror`: True makes walls mirrors that turn vectors ("reflect").
+    """
     return tuple("reflect" if mirror and b == "wall" else _OF_GRID[b] for b in grid)
 
 
 class Pad(Constant):
     r"""`width` more cells at both ends of every spatial axis of [batch, channel, *space], one kind of boundary per axis.
+
+    * `features`: the fields of the channels.
+    * `width`: cells at each end.
+    * `boundary`: a word of the table, or one per axis.
 
     | word | beyond the edge |
     |---|---|

@@ -6,7 +6,7 @@ from .._errors import OrbitscopeError
 
 
 def frames_of(model: nn.Module) -> int:
-    """The attribute `frames` of a model: how many states it sees, stacked along channels, oldest first; 1 for a model without one.
+    """The attribute `frames` of `model`: how many states it sees, stacked along channels, oldest first; 1 for a model without one.
 
     Raises `OrbitscopeError` for an attribute of that name that is no whole number from 1 up.
 

@@ -19,7 +19,12 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 class RelaxedConv(EquivariantConv):
-    """A convolution that starts equivariant and may leave: `EquivariantConv` with weights that say how much."""
+    """A convolution that starts equivariant and may leave: `EquivariantConv` with weights that say how much.
+
+    * `into`, `out`, `kernel`, `boundary`, `bias`, `stride`, `degree`, `gain`: as of `EquivariantConv`.
+
+    A subclass says what may leave: `penalty` and `tighten` are its own.
+    """
 
     @abstractmethod
     def penalty(self) -> Tensor:
@@ -47,7 +52,7 @@ class RelaxedConv(EquivariantConv):
 
 
 def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv]:
-    """The relaxed layers of a model by name; raises where there is none."""
+    """The relaxed layers of `model` by name; raises `OrbitscopeError` where there is none."""
     found = {name or type(layer).__name__: layer for name, layer in model.named_modules() if isinstance(layer, RelaxedConv)}
     if not found:
         raise OrbitscopeError(f"relaxation: {type(model).__name__} has no relaxed layer. Build one, or use nn.relax(model).")
@@ -55,7 +60,10 @@ def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv]:
 
 
 def relaxation_penalty(model: nn.Module, alpha: float = 1.0) -> Tensor:
-    r"""$\alpha \sum_{layers} R$, to be added to a loss; linear in `alpha`, 0 for a strict model.
+    r"""$\alpha \sum_{layers} R$, to be added to a loss; linear in $\alpha$, 0 for a strict model.
+
+    * `model`: has relaxed layers.
+    * `alpha`: $\alpha$, at least 0.
 
     R is the mean of $|w_l(g) - w_l(h)|$ over pairs of elements (group), of the differences between neighbouring cells (steerable,
     translation), or the sum of squares of the free kernel (residual); sums over banks l. Raises `OrbitscopeError` for a model without
@@ -67,7 +75,10 @@ def relaxation_penalty(model: nn.Module, alpha: float = 1.0) -> Tensor:
 
 
 def strict(model: Model) -> Model:
-    """A copy with every relaxed layer moved to the nearest equivariant one: what an infinite `alpha` would leave."""
+    """A copy of `model` with every relaxed layer moved to the nearest equivariant one: what an infinite penalty would leave.
+
+    Raises `OrbitscopeError` for a model without relaxed layers.
+    """
     made = copy.deepcopy(model)
     for layer in relaxed_layers(made).values():
         layer.tighten()
@@ -75,7 +86,7 @@ def strict(model: Model) -> Model:
 
 
 def relaxation(model: nn.Module) -> xr.Dataset:
-    r"""What a relaxed model has broken, by layer and element.
+    r"""What the relaxed layers of `model` have broken, by layer and element.
 
     `broken` [layer, element]: $\|g K - K\| / \|K\|$ of the layer's kernel, dimensionless, 0 strict (nan: the element is not one of the
     layer's, or turns cells between one another). `share` [layer, element]: relative departure of the element's own weight from the mean

@@ -41,10 +41,12 @@ class _Banked(RelaxedConv):
 class RelaxedGroupConv(_Banked):
     r"""Group convolution with a weight per element: $(\psi * f)(g) = \sum_h \sum_l w_l(h)\, \psi_l(g^{-1} h)\, f(h)$.
 
-    With equal $w_l$ over the group the layer is exactly equivariant; all $w_l$ are 1 at the start. L = `banks` equivariant kernels
-    $\psi_l$. The weights sit on the element h of the regular input fields; in a layer that lifts (no regular input) on the element g of
-    the output. Other fields take no part. `shares` [banks, |G|] are the $w_l$. `penalty`:
-    $\sum_l \mathrm{mean}_{g \ne h} |w_l(g) - w_l(h)|$. Options as `EquivariantConv`.
+    * `into`, `out`, `kernel`, `boundary`, `bias`, `stride`, `degree`, `gain`: as of `EquivariantConv`.
+    * `banks`: L, the number of equivariant kernels $\psi_l$.
+
+    With equal $w_l$ over the group the layer is exactly equivariant; all $w_l$ are 1 at the start. The weights sit on the element h of
+    the regular input fields; in a layer that lifts (no regular input) on the element g of the output. Other fields take
+    no part. `shares` [banks, |G|] are the $w_l$. `penalty`: $\sum_l \mathrm{mean}_{g \ne h} |w_l(g) - w_l(h)|$.
 
     Raises `OrbitscopeError` where neither side has a regular field. Source: Wang, Walters and Yu, ICML 2022 (there the code has
     the weights on g throughout).
@@ -104,10 +106,12 @@ class RelaxedGroupConv(_Banked):
 class RelaxedSteerableConv(_Banked):
     r"""Convolution with a weight per cell of the kernel: $\sum_y \sum_l w_l(y)\, K_l(y)\, f(x + y)$, $K_l$ equivariant, any fields.
 
+    * `into`, `out`, `kernel`, `boundary`, `bias`, `stride`, `degree`, `gain`: as of `EquivariantConv`.
+    * `banks`: L, the number of equivariant kernels $K_l$. `kernel` is at least 2 cells wide.
+
     With equal $w_l$ over the cells the layer is exactly equivariant; all $w_l$ are 1 at the start. `shares` [banks, *kernel]; `penalty`:
     mean $|w_l(y) - w_l(y')|$ over neighbouring cells, summed over banks. A radial w costs a penalty although it breaks nothing, as
     published.
-    Options as `EquivariantConv`.
 
     Raises `OrbitscopeError` for a kernel of one cell. Source: Wang, Walters and Yu, ICML 2022 (there initialised at random, and so
     not equivariant at the start).
@@ -148,10 +152,14 @@ class RelaxedSteerableConv(_Banked):
 class RelaxedTranslationConv(_Banked):
     r"""Convolution with a weight per place: $\sum_l w_l(x)\, (K_l * f)(x)$, $K_l$ equivariant; tied to one output grid of `shape`.
 
+    * `into`, `out`, `kernel`, `boundary`, `bias`, `stride`, `degree`, `gain`: as of `EquivariantConv`.
+    * `shape`: points of the output grid, one number per axis.
+    * `banks`: L, the number of equivariant kernels $K_l$.
+
     With equal $w_l$ over space the layer is exactly equivariant; all $w_l$ are 1 at the start. Shifts are relaxed, and turns about the
     centre with them. `shares` [banks, *shape]; `penalty`: mean $|w_l(x) - w_l(x')|$ over neighbouring cells (around the corner where the
     boundary is circular), summed over banks and axes. `broken` has the elements tx, ty, tz (one cell along the axis) too.
-    Source: Wang, Walters and Yu, ICML 2022.
+    Raises `OrbitscopeError` for a `shape` of another dimension, and when called on another grid. Source: Wang, Walters and Yu, ICML 2022.
     """
 
     def __init__(
@@ -221,9 +229,11 @@ class RelaxedTranslationConv(_Banked):
 class RelaxedResidualConv(RelaxedConv):
     r"""Residual pathway: the strict kernel plus a free one that starts at 0, $f(x) = (K + F) * x + b + c$.
 
+    * `into`, `out`, `kernel`, `boundary`, `bias`, `stride`, `degree`, `gain`: as of `EquivariantConv`.
+
     `free` [out.channels, into.channels, *kernel] and `free_bias` [out.channels] are F and c; `penalty` is their sum of squares, the
     Gaussian prior of the source, which says how much a departure costs. One convolution of the sum, so the free path costs no time.
-    Options as `EquivariantConv`. Source: Finzi, Benton and Wilson, "Residual pathway priors", NeurIPS 2021.
+    Source: Finzi, Benton and Wilson, "Residual pathway priors", NeurIPS 2021.
     """
 
     def __init__(

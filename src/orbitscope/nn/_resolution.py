@@ -13,6 +13,8 @@ from ._pad import Pad
 class Pool(nn.Module):
     """The mean over 2 x 2 (x 2) cells: half the resolution, the same centre, so that every rotation and flip of the box survives.
 
+    * `features`: the fields of the channels.
+
     A convolution with stride 2 and an odd kernel on an even grid keeps every second cell and with them another centre. Raises
     `OrbitscopeError` for an odd number of cells.
     """
@@ -30,7 +32,14 @@ class Pool(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Twice the resolution, the same centre: `mode` "nearest", or "linear" between cell centres, `boundary` (see `Pad`) beyond the edge."""
+    """Twice the resolution, the same centre.
+
+    * `features`: the fields of the channels.
+    * `mode`: "nearest", or "linear" between cell centres.
+    * `boundary`: what lies beyond the edge, for "linear"; see `Pad`.
+
+    Raises `OrbitscopeError` for another `mode`.
+    """
 
     def __init__(self, features: Features, mode: str = "nearest", boundary: str | Sequence[str] = "circular") -> None:
         super().__init__()

@@ -86,9 +86,20 @@ class ScaleLift(_OnLadder):
 
     If $w'(x, t) = \lambda^p w(\lambda x, \lambda^2 t)$, then $h'_s(x) = h_{\lambda s}(\lambda x)$: the features step along the ladder
     and zoom, and carry no factor any more. Input [batch, frames * channels_in, *grid], oldest frame first, periodic; output
-    [batch, channels_out, scale, *grid]. `powers` p per channel: velocity 1, vorticity 2, tracer 0. `width` is the reach of the kernel
-    at s = 1 in the unit of `extent`, `memory` its reach in time in the unit of `dt`; the kernel is averaged over each frame's share
-    of time, so a memory shorter than `dt` does not alias. Works on any grid of the box.
+    [batch, channels_out, scale, *grid].
+
+    * `channels_in`, `channels_out`: channels of one frame, and of every scale.
+    * `scales`: s, positive, rising by one ratio above 1, such as (1, 2, 4).
+    * `width`: reach of the kernel at s = 1, in the unit of `extent`.
+    * `extent`: lengths of the periodic box, one number or one per axis.
+    * `powers`: p per channel, or one for all: velocity 1, vorticity 2, tracer 0.
+    * `frames`: states that come in. `dt`: time between two of them.
+    * `memory`: reach of the kernel in time at s = 1, in the unit of `dt`; the kernel is averaged over each frame's share of time, so a
+      memory shorter than `dt` does not alias.
+    * `ndim`: dimensions of space.
+    * `orders`: lowest and highest order of the derivatives that the filters are.
+
+    Works on any grid of the box. Raises `OrbitscopeError` for scales, widths, orders or powers that make no ladder.
 
     *Exact* (rounding) for one frame on periodic grids and whole ratios; in time the frames are a quadrature, whose error is of
     second order in dt.
@@ -148,6 +159,11 @@ class ScaleLift(_OnLadder):
 class ScaleConv(_OnLadder):
     r"""Features on a ladder -> features on it: $h_s \mapsto \sum_{j < n} \psi^{(j)}_s * h_{s r^j}$, n `neighbours`, r the ratio.
 
+    * `channels_in`, `channels_out`: channels of every scale, in and out.
+    * `scales`: those of the `ScaleLift` before it.
+    * `width`, `extent`, `ndim`, `orders`: of the filters, as of `ScaleLift`.
+    * `neighbours`: n, how many scales each one sees: its own and the next coarser ones.
+
     [batch, channels_in, scale, *grid] -> [batch, channels_out, scale, *grid]. Commutes with a step along the ladder where both the
     level and its coarser neighbours are on it; levels beyond the end count as 0, which is the error of a finite ladder.
     """
@@ -186,8 +202,14 @@ class ScaleConv(_OnLadder):
 class ScaleProject(_OnLadder):
     r"""Features on a ladder -> a flow: $y = \sum_s s^{-p}\, \psi_s * h_s$, which transforms as $y'(x) = \lambda^p\, y(\lambda x)$.
 
-    `powers` p per output channel: velocity 1, its rate of change 3 (a *step* of fixed dt does not transform: the moved one takes
-    $dt / \lambda^2$). The filters start at derivatives of order p (at least 1), so that the sum falls off at both ends of the
+    * `channels_in`: channels of every scale. `channels_out`: channels of the flow.
+    * `scales`: those of the `ScaleLift` before it.
+    * `width`, `extent`, `ndim`: of the filters, as of `ScaleLift`.
+    * `powers`: p per output channel, or one for all: velocity 1, its rate of change 3 (a *step* of fixed dt does not transform: the moved
+      one takes $dt / \lambda^2$).
+    * `orders`: lowest and highest order of the derivatives; None: from the largest p (at least 1) to 2 more.
+
+    The filters start at derivatives of order p (at least 1), so that the sum falls off at both ends of the
     ladder (with lower `orders` the fine end grows as $s^{m - p}$): what a longer ladder would add is the error of this one.
     [batch, channels_in, scale, *grid] -> [batch, channels_out, *grid].
     """

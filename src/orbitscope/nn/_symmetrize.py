@@ -66,5 +66,12 @@ class Symmetrized(nn.Module):
 
 
 def symmetrize(model: nn.Module, group: Group | str, action: GridAction | Symmetry) -> Symmetrized:
-    """The group average of `model` over a group, or over the one that words such as "d4*tx" name: see `Symmetrized`."""
+    """The average of `model` over a group, which commutes with it exactly: see `Symmetrized`.
+
+    * `model`: any map of states.
+    * `group`: a finite group, or words such as "d4*tx".
+    * `action`: how its elements move states, or a `Symmetry`, which says it for input and answer.
+
+    Raises `OrbitscopeError` as `Symmetrized` does.
+    """
     return Symmetrized(model, group, action)

@@ -25,18 +25,21 @@ from .files import BEST, LAST, SIDECAR, check_folder, load_weights, read_json, r
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained model, and how it went: what `fit` gives back."""
+    """A trained model, and how it went: what `fit` gives back.
+
+    * `model`: in evaluation mode, with the weights of the lowest validation loss (or those that `load_fit` was asked for).
+    * `path`: the run folder; None where none was asked for.
+    * `epoch`: number of the epoch that these weights come from, from 1.
+    * `history`: one row per epoch: "epoch", "train" and "validation" (the mean loss), "learning_rate", "seconds".
+    * `metrics`: errors of the best weights: for the part "validation" the mean loss, what else was measured, and the number of examples.
+    * `parameters`: how many numbers were trained. `seed`: that of `fit`.
+    """
 
     model: nn.Module
-    """The model in evaluation mode, with the weights of the lowest validation loss."""
     path: Path | None
-    """The run folder; None where none was asked for."""
     epoch: int
-    """Number of the epoch that these weights come from, from 1."""
     history: list[dict[str, float]]
-    """Losses by epoch: train, validation (the mean loss), learning_rate, seconds."""
     metrics: dict[str, dict[str, Any]]
-    """Errors of these weights: by part "validation", the mean loss, what else was measured, and the number of examples."""
     parameters: int
     seed: int
 

@@ -27,8 +27,9 @@ class FitConfig(Settings):
     """How `fit` trains: AdamW. Same config, examples, seed and CPU: same bits.
 
     - `epochs`, `batch`: passes over all examples; examples per step, over all devices together.
-    - `learning_rate` peak, reached linearly over the first `warmup` part of all steps; then constant, or along half a cosine to 0.
-    - `weight_decay` (decoupled), `clip`: largest gradient norm (0: no clipping).
+    - `learning_rate`: the peak, reached linearly over the first `warmup` part of all steps.
+    - `schedule`: what comes after the peak: "constant", or "cosine", along half a cosine to 0.
+    - `weight_decay`: decoupled from the gradient. `clip`: largest gradient norm (0: no clipping).
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
     - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
     - `relaxation`: weight of `nn.relaxation_penalty` in the loss, for models with relaxed layers. None: no penalty.

@@ -29,7 +29,13 @@ LoggerOption = str | MetricsLogger | Sequence[str | MetricsLogger] | None
 
 
 def as_loggers(option: LoggerOption, *, tensorboard: bool = False) -> tuple[str | MetricsLogger, ...]:
-    """The loggers of a `logger` argument; raises `OrbitscopeError` for what is none."""
+    """The loggers that an argument `logger` means, as a tuple.
+
+    * `option`: "csv", "tensorboard", an object with `log_metrics(metrics, step)`, a sequence of these, or None.
+    * `tensorboard`: whether "tensorboard" is added where it is not there.
+
+    Raises `OrbitscopeError` for another word and for an object without `log_metrics`.
+    """
     many = (option,) if isinstance(option, str) or not isinstance(option, Sequence) else tuple(option)
     found = [one for one in many if one is not None]
     for one in found:

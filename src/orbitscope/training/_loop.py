@@ -41,7 +41,17 @@ class _Progressed:
 
 
 class Trainer:
-    """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over."""
+    """One seed of a training: steps, checkpoints, exact resume. All randomness comes from (seed, purpose, epoch), none is carried over.
+
+    * `fabric`: the devices, from Lightning Fabric (`make_fabric`).
+    * `task`: which model, examples and loss.
+    * `seed`: of weights, order and dropout.
+    * `out`: the run folder; what is in it is gone on with.
+    * `report`: called with a `TrainProgress` after every step.
+    * `on_epoch(seed, epoch, model)`: called after every epoch, and before the first with epoch 0; None: nobody looks.
+
+    `run()` trains. Raises `OrbitscopeError` for a model without parameters, and while running for a loss that is not finite.
+    """
 
     def __init__(
         self,

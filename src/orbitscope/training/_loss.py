@@ -134,7 +134,10 @@ LOSSES: dict[str, type[Loss]] = {"smse": SMSE, "mse": MSE, "cross_entropy": Cros
 
 
 def as_loss(loss: "str | Loss | Callable[..., Tensor]") -> Loss:
-    """A loss by name (smse, mse, cross_entropy), a `Loss` as it is, or any callable (prediction, target) -> a number, made one.
+    """A `Loss` from any of the forms that one may be given in.
+
+    * `loss`: a name ("smse", "mse", "cross_entropy"), a `Loss`, which stays as it is, or a callable (prediction, target) -> a number, or
+      one per example, [B].
 
     Raises `OrbitscopeError` for an unknown name, and for what cannot be called.
 

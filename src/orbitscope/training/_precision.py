@@ -13,6 +13,9 @@ _COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64, tor
 def to_precision(module: M, dtype: torch.dtype) -> M:
     """The module with all its floating-point weights and buffers in `dtype`, in place; complex ones in the complex format of that width.
 
+    * `module`: is changed and returned.
+    * `dtype`: a real format, for example `torch.float64`.
+
     `nn.Module.to(dtype)` would cast complex weights to real ones and lose their imaginary parts, and `nn.Module.double()` would leave
     them as they are. Whole numbers stay whole.
     """

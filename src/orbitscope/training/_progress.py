@@ -92,7 +92,12 @@ def clock_words(seconds: float) -> str:
 
 
 class Reporter:
-    """Hands progress to a callback; else to a bar where stderr is a terminal, and to lines where it is a file or a pipe."""
+    """Hands progress to a callback; else to a bar where stderr is a terminal, and to lines where it is a file or a pipe.
+
+    - `option`: a callback that gets a `TrainProgress`, "auto" (bar or lines), or None (silence).
+    - `title`: what is trained, for the bar and the lines.
+    - `criterion`: name of the validation error.
+    """
 
     def __init__(self, option: ProgressOption, title: str, criterion: str = "loss") -> None:
         self.criterion = criterion.upper() if criterion == "smse" else criterion

@@ -21,7 +21,18 @@ def run_seeds(
     on_epoch: OnEpoch | None = None,
     logger: LoggerOption = None,
 ) -> None:
-    """Train the given seeds in this process, one of `task.settings.devices`, from wherever their folders stand."""
+    """Train the given seeds in this process, one of `task.settings.devices`, from wherever their folders stand.
+
+    * `task`: which model, examples and loss, the same for all seeds.
+    * `folders`: seed -> run folder, of all seeds of the training.
+    * `seeds`: which of them to train now, one after the other.
+    * `progress`: a callback that gets a `TrainProgress` after every step, "auto" (a bar on a terminal, else lines), or None.
+    * `tensorboard`: whether "tensorboard" is one of the loggers in any case.
+    * `on_epoch(seed, epoch, model)`: called after every epoch, and before the first with epoch 0.
+    * `logger`: as of `as_loggers`; where there are several folders, "seed-0/" stands before each name that a shared object is given.
+
+    Raises `OrbitscopeError` as `Trainer` and `as_loggers` do.
+    """
     loggers = as_loggers(logger, tensorboard=tensorboard)
     with finalized(loggers):
         for seed in seeds:
@@ -36,5 +47,10 @@ def run_seeds(
 
 
 def say_summary(reporter: Reporter, task: Task, folder: Path, seed: int) -> None:
-    """The line of result of a finished run."""
+    """Print the line of result of a finished run.
+
+    * `reporter`: prints it, if it prints anything.
+    * `task`: makes the line.
+    * `folder`: of the run, which is finished. `seed`: of the run.
+    """
     reporter.say(task.summary(read_json(folder / SIDECAR), folder, seed))

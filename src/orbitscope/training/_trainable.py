@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def check_trainable(model: nn.Module) -> None:
-    """Raise for layers whose state leaks between the examples of a batch."""
+    """Raise `OrbitscopeError` where `model` has layers whose state leaks between the examples of a batch: those of batch normalisation."""
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise OrbitscopeError(
