@@ -36,30 +36,38 @@ from .verdicts._verdict import verdict
 @checked_settings
 @dataclass(frozen=True)
 class ProbeConfig:
-    """How much to look at. `trajectories` x `times` transitions for influence, four times as many trajectories for the error."""
+    """How much `examine` looks at, and how it judges.
+
+    * `trajectories`, `times`: transitions for the influence, so many of each; four times as many trajectories for the error.
+    * `metric`, `damping`: of the influence, as of `influence`.
+    * `margin`: share of the squared error that a breaking may carry and still hold, between 0 and 1.
+    * `tolerance`: ratio of the error on moved states to that on the originals up to which moving costs nothing, at least 1.
+    * `influence_elements`: at most so many elements of a group get an influence, evenly spread; all get an error. 0: no influence.
+    * `control`: groups of at most so many elements get the positive control (group-averaged model); 0 switches it off.
+    * `seed`: of every random choice.
+    * `chunk`: examples whose gradients are taken at a time.
+    * `bra_loss`: loss on the bra's side of the influence: mass, momentum, energy, divergence, residual; None: the training loss.
+    * `sketch`: random probes per example for gauss_newton on large groups; None: exact.
+    * `memory`: budget such as "4GiB" that batch sizes are planned from; None: `chunk` examples at a time.
+    * `steps`: kets whose step is really taken, on four elements of groups with an influence (see `step_test`); 0 switches it off.
+
+    Raises `OrbitscopeError` for a value out of range.
+    """
 
     trajectories: int = 8
     times: int = 2
     metric: str | Metric = "gauss_newton"
     damping: float | None = None
     margin: float = MARGIN
-    """Share of the squared error that a breaking may carry and still hold."""
     tolerance: float = TOLERANCE
-    """Ratio of the error on moved states to that on the originals up to which moving costs nothing."""
     influence_elements: int = 16
-    """At most so many elements of a group get an influence, evenly spread; all get an error."""
     control: int = 16
-    """Groups of at most so many elements get the positive control (group-averaged model); 0 switches it off."""
     seed: int = 0
     chunk: int = 8
     bra_loss: str | None = None
-    """Loss on the bra's side of the influence: mass, momentum, energy, divergence, residual; None: the training loss."""
     sketch: int | None = None
-    """Probes per example for gauss_newton on large groups; None: exact."""
     memory: str | None = None
-    """Budget such as 4GiB that batch sizes are planned from; None: `chunk` examples at a time."""
     steps: int = 2
-    """Kets whose step is really taken, on four elements of groups with an influence (see `step_test`); 0 switches it off."""
 
     def __post_init__(self) -> None:
         for name, least in (("trajectories", 1), ("times", 1), ("influence_elements", 0), ("chunk", 1)):
@@ -87,20 +95,21 @@ def examine(
 ) -> xr.DataTree:
     """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
 
-    A model that sees several past states says so by its attribute `frames` (`nn.frames_of`; runs know).
-    `data` should be transitions the model was not trained on; `audit_data` (by default `data`) may be more of the same file; `audits` holds
-    results of `audit` by group name that need not be made again (several models on one file).
-    `about` goes into the attributes (title, model, model_path, data_path, training, ...). `progress(stage, done, total)` is called per
-    element, `planned` with the memory plan of each influence before it begins.
+    * `model`: a `torch.nn.Module`; it is not changed. One that sees several past states says so by its attribute `frames`
+      (`nn.frames_of`; runs know).
+    * `data`: transitions that the model was not trained on.
+    * `groups`: one or several: `Symmetry`, `Group` or name.
+    * `config`: how much to look at; None: `ProbeConfig()`.
+    * `audit_data`: what is audited, by default `data`; may be more of the same file.
+    * `audits`: results of `audit` by group name that need not be made again (several models on one file).
+    * `law`: as for `audit`: the equation, or the true map of other examples.
+    * `progress(stage, done, total)`: called per element.
+    * `planned`: called with the memory plan of each influence before it begins.
+    * `about`: goes into the attributes (title, model, model_path, data_path, training, ...).
 
     Where the learning of a model cannot be measured (no derivative of it exists, none reaches its weights), what was measured is kept and
     the words on the learning say why; `influence_elements` = 0 in the config leaves it out. Raises what `audit`, `equivariance` and
     `influence` raise otherwise.
-
-    * `model`: a `torch.nn.Module`; it is not changed.
-    * `groups`: one or several: `Symmetry`, `Group` or name.
-    * `config`: how much to look at; None: `ProbeConfig()`.
-    * `law`: as for `audit`: the equation, or the true map of other examples.
     """
     config = ProbeConfig() if config is None else config
     expect(config, ProbeConfig, "examine: `config`", "a ProbeConfig, ProbeConfig(times=2, ...)")

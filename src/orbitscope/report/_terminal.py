@@ -18,6 +18,8 @@ _SIGN = {"holds": "●", "partly": "◐", "chance": "○", "broken": "✕", "unk
 def summary_table(cases: Sequence[xr.DataTree | Path | str]) -> Table:
     """The verdict table as a rich table: a row per case and group; below it the warnings of the audit and what to do next.
 
+    * `cases`: results of `examine`, or files of them.
+
     Raises OrbitscopeError when no case is given or one is not a probe result.
     """
     table = Table(title="Which symmetries hold", title_justify="left", title_style="bold", caption_justify="left", caption_style="")

@@ -33,9 +33,11 @@ LearntState: TypeAlias = Literal["all", "part", "open", "nothing", "unskilled", 
 class Finding:
     """What one instrument says about every element of a group.
 
-    `sentence` is the probe's own sentence, `summary` a short form made from `words` (one verdict word per element); `overall` is
-    the common level of the elements other than the identity, "partly" where they differ. `brief` has the words counted, for a narrow cell,
-    and `detail` the number behind them.
+    * `sentence`: the probe's own. `summary`: a short form of it, made from `words`.
+    * `elements`: their names. `words`: one verdict word for each, empty where it was not measured.
+    * `levels`: what each word amounts to: "holds", "partly", "chance", "broken" or "unknown".
+    * `overall`: the common level of the elements other than the identity, "partly" where they differ.
+    * `brief`: the words counted, for a narrow cell. `detail`: the number behind them.
     """
 
     sentence: str
@@ -50,11 +52,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One case and group: three findings, the learnt subgroup and the next step. `warning` is set where the audit refuses the file.
+    """One case and group: three findings, the learnt subgroup and the next step.
 
-    `learnt_state` says how much of the group is learnt, a breaking of at most `margin` of the squared error. `advice` is the next step in
-    parts, each a mapping with kind, text, general and here; `gain` is what averaging over the group removes of the squared error on the
-    originals, in words (`gain_value` as a number), empty where that is nothing or not known.
+    * `case`: its title. `case_index`: its number in the order given, from 0.
+    * `model`, `data_description`: which model, on which data, in words.
+    * `group`: its title, empty for a case without groups. `elements`: names of its elements.
+    * `data`, `output`, `learning`: what the audit, the equivariance error and the influence found.
+    * `learnt_subgroup`: the largest subgroup that is learnt, in words; empty where nothing is known.
+    * `learnt_state`: how much of the group is learnt. `margin`: share of the squared error that a breaking may carry for that.
+    * `next_step`: what to do, in words. `advice`: the same in parts, each a mapping with kind, text, general and here.
+    * `warning`: set where the audit refuses the file.
+    * `gain`: what averaging over the group removes of the squared error on the originals, in words, empty where that is nothing or not
+      known. `gain_value`: the same as a number, NaN there.
     """
 
     case: str
@@ -78,6 +87,8 @@ class VerdictRow:
 
 def verdict_rows(cases: Sequence[xr.DataTree | Path | str]) -> list[VerdictRow]:
     """One row per case and group, in the order given; a case without groups yields one row that says so.
+
+    * `cases`: results of `examine`, or files of them.
 
     Raises OrbitscopeError when no case is given or one is not a probe result.
     """

@@ -33,16 +33,22 @@ _PUSH_AT_WORK = 256 * 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """Examples per batch of gradients and of directional derivatives, directions together, and what that is expected to take."""
+    """How much an influence computes at a time, and the memory that it is expected to take.
+
+    * `chunk`: examples whose gradients are taken at a time.
+    * `push_chunk`: examples whose directional derivatives are taken at a time.
+    * `together`: directions of such a derivative at a time.
+    * `kept`: bytes of gradients, directional derivatives and probes that are kept.
+    * `working`: bytes of the largest batch of gradients and of the largest one of directional derivatives together: what an allocator has
+      got from the system for the first it keeps, in pieces that the second cannot always use.
+    * `budget`: bytes that were allowed; None: no limit was given.
+    """
 
     chunk: int = 8
     push_chunk: int = 32
     together: int = 8
     kept: int = 0
-    """Bytes of gradients, directional derivatives and probes that are kept."""
     working: int = 0
-    """Bytes of the largest batch of gradients and of the largest one of directional derivatives together: what an allocator has got from
-    the system for the first it keeps, in pieces that the second cannot always use."""
     budget: int | None = None
 
     @property

@@ -7,18 +7,25 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Response:
-    """Influences of kets on bras within one metric, and how sound the numbers are."""
+    r"""Influences of kets on bras within one metric $\chi$, and how sound the numbers are; u, v are gradients of losses.
+
+    * `cross`: $u\, \chi^{-1} v$ of each bra u and ket v, [bra, ket].
+    * `bra`: $u\, \chi^{-1} u$ of each bra, [bra].
+    * `ket`: $v\, \chi^{-1} v$ of each ket, [ket].
+    * `rank`: dimension of the span of the gradients that the numbers come from; the number of gradients where the inverse metric acts on
+      whole vectors; 0 where nobody looked.
+    * `condition`: condition number of what was inverted; NaN where nothing was.
+    * `residual`: largest relative residual of the linear systems, where they were solved by iteration; else NaN.
+
+    Influences carry the square of the loss's unit, per unit of the metric.
+    """
 
     cross: Tensor
-    """bra . chi^-1 . ket, [bra, ket]."""
     bra: Tensor
-    """bra . chi^-1 . bra, [bra]."""
     ket: Tensor
-    """ket . chi^-1 . ket, [ket]."""
     rank: int
     condition: float
     residual: float = float("nan")
-    """Largest relative residual of the linear systems, where they were solved by iteration."""
 
     @property
     def coherence(self) -> Tensor:

@@ -27,17 +27,22 @@ _OF_THE_TOOL = ("damping", "memory", "chunk")  # settings that change neither th
 
 @dataclass(frozen=True)
 class Change:
-    """One number of one element that moved by more than its intervals and the tolerance, or whose word changed sides."""
+    """One number of one element that moved by more than its intervals and the tolerance, or whose word changed sides.
+
+    * `group`, `element`: names.
+    * `quantity`: name of the number: "share", "moved_error" or "excess", each dimensionless.
+    * `worse`: whether it tells of less symmetry; else of more.
+    * `before`, `now`: value, lower and upper end of its interval, in each probe.
+    * `words`: the verdict on it, before and now.
+    """
 
     group: str
     element: str
     quantity: str
     worse: bool
     before: tuple[float, float, float]
-    """Value, lower and upper end of its interval."""
     now: tuple[float, float, float]
     words: tuple[str, str]
-    """The verdict before and now."""
 
     def __str__(self) -> str:
         before, now = (
@@ -48,12 +53,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found."""
+    """What `compare` found.
+
+    * `outcome`: "same", "better", "worse" or "not comparable".
+    * `changes`: every number that moved; empty where none did.
+    * `reasons`: why the two cannot be compared; empty where they can.
+    """
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
     reasons: tuple[str, ...] = ()
-    """Why the two cannot be compared."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
