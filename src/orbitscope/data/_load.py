@@ -32,17 +32,18 @@ def load(
 ) -> Trajectories:
     """Open a file of trajectories, whatever its format; values stay on disk until sliced. `.notes` says what was decided and why.
 
-    A list of files, a folder, or a pattern such as "CE-RP_*.nc" is one data set, not copied: files with later and later dates are joined
+    - `path`: a file, several of them (a list, a folder, or a pattern such as "CE-RP_*.nc"), or a dataset of xarray.
+    - `format`: name of a reader, or a reader with its options; by default the file is looked into. `readers()` lists them.
+    - `layout`, `grid`, `dt`: declare what the file does not say, or overrule it.
+    - `options`: those of the reader (`readers()[name].options()`, docs/formats.md), such as `fields="velocity=u,v:vector T"` for files
+      with separate variables, `extent` and `boundary` for all.
+
+    Several files are one data set, not copied: files with later and later dates are joined
     in time, others come one after the other (2 before 10); the parts of `simulate --shard` come in their own order and must be complete.
     A dataset of xarray is read as `Trajectories.from_xarray` does.
 
     What the caller declares beats the file's own attributes, which beat the documented defaults of the format (PDEgym: dt 0.05,
     periodic unit square, cell-centred).
-
-    - `format`: name of a reader, or a reader with its options; by default the file is looked into. `readers()` lists them.
-    - `layout`, `grid`, `dt`: declare what the file does not say, or overrule it.
-    - `options`: those of the reader (`readers()[name].options()`, docs/formats.md), such as `fields="velocity=u,v:vector T"` for files
-      with separate variables, `extent` and `boundary` for all.
 
     Raises `OrbitscopeError` for a file that is missing, truncated, unfinished, in another format (it lists what is in there), whose
     channels do not fit the layout, and for an option that its reader does not take. NaN and infinity are found on demand:

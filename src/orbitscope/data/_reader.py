@@ -120,7 +120,8 @@ class Reader(ABC):
     or make it known by `register_reader`. `load` sets the options that its caller names, and refuses those that the reader lacks.
 
     - `layout`: which channel holds what, where the file does not say, or to overrule it.
-    - `grid`: the whole grid; `extent` and `boundary` (per axis) declare its size and its edges alone.
+    - `grid`: the whole grid, to overrule the file.
+    - `extent`, `boundary`: its size and its edges alone, one entry per axis.
     - `dt`: time between two stored states.
     - `window`: cuts long series, see `Trajectories.windows`.
     """

@@ -31,6 +31,7 @@ class Stream:
     - `shuffle`: "transitions" (every order of all transitions is possible; each is read where it lies), "trajectories" (trajectories in
       random order, the transitions of `buffer` of them mixed: every stored byte is read about once an epoch, which spinning disks and
       network file systems want), or "none".
+    - `buffer`: trajectories whose transitions are mixed, for "trajectories".
     - `workers`: processes that read; None: 2 where the data are in a file and processes can be forked (Linux), else 0, which reads in the
       caller. They change the speed, never the batches.
     - `pin_memory`: batches come in page-locked memory, from which a copy to a GPU does not wait.

@@ -26,8 +26,13 @@ class FrameAveraged(nn.Module):
     state have nearly equal scores, so k = 1 jumps there, by the difference of the model under one cell.
 
     Source: Puny et al. 2022, "Frame averaging", and for the weights Dym et al. 2024, "Equivariant frames and the impossibility of
-    continuous canonicalization" (the idea of weighted frames; the weights here are simpler). Shares the parameters of `model`.
-    `group` is a group, or words as `parse_group` reads them ("d4*tx*ty": all shifts of the grid of `action`).
+    continuous canonicalization" (the idea of weighted frames; the weights here are simpler).
+
+    * `model`: f, states [batch, channel, *grid] -> the same shape; its parameters are shared, not copied.
+    * `group`: a finite group, or words as `parse_group` reads them ("d4*tx*ty": all shifts of the grid of `action`).
+    * `action`: how an element moves a state.
+    * `frames`: k, the evaluations of the model.
+
     Raises `OrbitscopeError` for an element that the grid cannot move by an index permutation, and `frames` out of 1..|G|.
     """
 

@@ -30,13 +30,18 @@ class Euler(Equation):
     \partial_t E + \nabla \cdot ((E + p)\, m / \rho) = 0, \qquad p = (\gamma - 1)(E - |m|^2 / 2 \rho)$$
 
     **Conventions.** State [B, 4, X, Y]: (density, momentum_x, momentum_y, energy), conserved variables, cell averages; momentum_x points
-    along the first spatial axis; energy is total energy per volume. Dimensionless; `gamma` is the ratio of specific heats.
+    along the first spatial axis; energy is total energy per volume. Everything is dimensionless.
+
+    * `gamma`: $\gamma$, the ratio of specific heats, above 1.
+    * `cfl`: bound of the Courant number of a step, in (0, 1].
+    * `limiter`: of "muscl": "mc" (monotonised central, the sharpest), "van-leer" (harmonic) or "minmod" (the most diffusive).
+    * `backend`: "auto", "numba" (compiled, CPU only) or "torch" (which can be differentiated).
+    * `reconstruction`: "muscl", "weno3" or "weno5", see below.
 
     **Scheme.** Reconstruction of density, velocity and pressure, HLLC fluxes with Einfeldt's wave speeds, SSP Runge-Kutta, unsplit; per
     trajectory a step with $h \max((|u_x| + a) / dx + (|u_y| + a) / dy) \le$ `cfl`. `reconstruction` is one of
 
-    * "muscl": piecewise linear with a `limiter`, "mc" (monotonised central, the sharpest), "van-leer" (harmonic) or "minmod" (the most
-      diffusive); two stages (Heun). Second order where smooth, first order at extrema and shocks.
+    * "muscl": piecewise linear with a `limiter`; two stages (Heun). Second order where smooth, first order at extrema and shocks.
     * "weno3", "weno5": WENO-Z with three or five cells, component by component; three stages (Shu and Osher). The floor of the
       smoothness indicators is (q dx)^2 with q the cell's own density, sound speed or pressure: it keeps the order at extrema and has the
       units of the gas. About twice and four times the time of "muscl", and worth it where the flow is smooth.

@@ -45,13 +45,16 @@ def navier_stokes_gauss(
     All periodic images are summed, exactly: the spectrum is known in closed form, $2 \pi \alpha \sigma \exp(-2 \pi^2 \sigma^2 |k|^2)$
     times a phase, and is cut to the modes that the solver keeps ($|k_x|, |k_y| < n/3$). So nothing is aliased, and the same index on two
     grids is the same flow on the modes they share. The mean vorticity is removed: a periodic velocity has none.
-    `vortices` is their number, `width` the range of sigma, `amplitude` the bound of alpha. The law is invariant under D4 and all
+    The law is invariant under D4 and all
     translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Gauss).
 
     * `grid`: the grid of the state.
     * `seed`: of the random stream.
     * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
     * `dtype`: precision of the answer.
+    * `vortices`: their number, a hundred in the source.
+    * `width`: lowest and highest $\sigma$, in lengths of the box.
+    * `amplitude`: bound of $|\alpha|$.
     """
     nx, ny = square_shape(grid, "navier-stokes.gauss")
     check_vortices("navier-stokes.gauss", vortices, width, amplitude)
@@ -112,13 +115,14 @@ def navier_stokes_sines(
 
     with the same coefficients in both components, as printed. That field is not divergence-free unless i = j; its Leray projection is,
     and keeps on average 86 % of the energy. Modes that the solver does not keep (i or j >= n/3, so only for n < 32) are removed.
-    `modes` is the highest i and j, `amplitude` the bound of alpha.
     The law is invariant under D4 and all translations. Source: Herde et al., arXiv 2405.19101, appendix B (NS-Sines).
 
     * `grid`: the grid of the state.
     * `seed`: of the random stream.
     * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
     * `dtype`: precision of the answer.
+    * `modes`: the highest i and j, ten in the source.
+    * `amplitude`: bound of $|\alpha|$.
     """
     nx, ny = square_shape(grid, "navier-stokes.sines")
     if int(modes) != modes or modes < 1:
@@ -149,17 +153,17 @@ def euler_riemann(
     r"""CE-RP: four quadrants of constant state. Conserved variables [4, X, Y].
 
     density ~ U[0.1, 1], both velocities ~ U[-1, 1], pressure ~ U[0.1, 1] or the ranges given, independently per quadrant; gamma = 1.4.
-    Interfaces lie on
-    cell faces at x = 1/2, y = 1/2 and, the square being periodic, at the seams x = 0, y = 0; hence an even number of points per axis.
-    Quadrant (a, b) covers a/2 <= x < (a+1)/2, b/2 <= y < (b+1)/2.
-    The law is invariant under D4 (if `velocity` is symmetric about 0) and under shifts by half a period, not under other shifts.
-    Source: Herde et al., arXiv 2405.19101, appendix B (CE-RP).
+    Interfaces lie on cell faces at x = 1/2, y = 1/2 and, the square being periodic, at the seams x = 0, y = 0; hence an even number of
+    points per axis. Quadrant (a, b) covers a/2 <= x < (a+1)/2, b/2 <= y < (b+1)/2. The law is invariant under D4 (if `velocity` is
+    symmetric about 0) and under shifts by half a period, not under other shifts. Source: Herde et al., arXiv 2405.19101, appendix B
+    (CE-RP).
 
     * `grid`: the grid of the state; an even number of points per axis.
     * `seed`: of the random stream.
     * `index`: number of the trajectory: each has a random stream of its own, derived from (`seed`, `index`).
     * `dtype`: precision of the answer.
     * `density`: range that it is drawn from.
+    * `velocity`: range that both components are drawn from.
     * `pressure`: range that it is drawn from.
     """
     nx, ny = square_shape(grid, "euler.riemann")

@@ -27,9 +27,13 @@ class NavierStokes(Equation):
     axis. Vorticity is $\omega = \partial_x u_y - \partial_y u_x$. A *mode number* $k = (k_x, k_y)$ is a pair of integers, its
     wavenumber $2 \pi k / L$ with L = 1; |k| below is the Euclidean length of the mode number.
 
+    * `viscosity`: $\nu$, in box lengths squared per unit of time, 0 for none; None: spectral viscosity.
+    * `modes`: N of the spectral viscosity; None: the smaller number of points per axis.
+    * `cfl`: bound of the Courant number of a step, in (0, 1.35].
+
     **Viscosity.** `viscosity=None` is spectral viscosity: $Q_N$ passes the modes with $|k| > m_N = \sqrt N$ and removes the others,
     $\varepsilon_N = 0.05 / N$, so a passed mode decays at the rate $\varepsilon_N |2 \pi k|^2$ and the large scales feel none. N is
-    the smaller number of points per axis, or `modes` if that is given. A number is the ordinary viscosity $\nu$ on every mode (0: none).
+    the smaller number of points per axis, unless `modes` is given. A number is the ordinary viscosity $\nu$ on every mode (0: none).
     Note that spectral viscosity depends on the resolution: the same initial field at 64^2 and 128^2 obeys two different equations.
 
     **Scheme.** Vorticity form, $\partial_t \omega = (\partial_{yy} - \partial_{xx})(u_x u_y) + \partial_{xy}(u_x^2 - u_y^2)$, the

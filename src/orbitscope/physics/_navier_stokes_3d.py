@@ -45,7 +45,8 @@ class NavierStokes3D(Equation):
     Commutes with the octahedral group and shifts by whole cells, to rounding. Flows that do not depend on z are those of `NavierStokes`.
     Source: Canuto, Hussaini, Quarteroni and Zang, "Spectral Methods: Evolution to Complex Geometries", chapter 3.
 
-    * `viscosity`: $\nu$, in box lengths squared per unit of time; None: spectral viscosity.
+    * `viscosity`: $\nu$, in box lengths squared per unit of time, 0 for none; None: spectral viscosity.
+    * `cfl`: bound of the Courant number of a step, in (0, 1.35].
 
     >>> flow = torch.zeros(1, 3, 8, 8, 8); flow[:, 2] = 1.0
     >>> bool(torch.allclose(NavierStokes3D().step(flow, 0.1), flow))

@@ -33,7 +33,7 @@ class RayleighBenard(Equation):
     up, against gravity, and is the last axis; the layer is 0 <= y <= 1. theta = 1/2 on the bottom plate, -1/2 on the top plate, u = 0 on
     both. Units: the height of the layer, the temperature difference, the free-fall velocity $\sqrt{g \alpha \Delta H}$; so the unit of
     time is the free-fall time. The temperature is *odd* under a flip of y (representation "vertical"): upside down, a hot blob that
-    rises is a cold blob that sinks. `rayleigh` = Ra, `prandtl` = Pr; `aspect` is the period over the height (rounded to whole cells).
+    rises is a cold blob that sinks.
 
     **Published data.** Defaults are those of the data set of the equivariant-network papers: Ra = 2.5e8, Pr = 0.71, 1792 x 256 cells
     (`aspect` 7, resolution 256), of which every fourth point was used. `simulate("RBC", resolution=64, refine=4)` gives 448 x 64 cells,
@@ -67,7 +67,10 @@ class RayleighBenard(Equation):
     a time, trajectories shared by `torch.get_num_threads()` threads; elsewhere, and with `backend="torch"`, eager torch does the same
     arithmetic, agreeing to rounding. Only the latter can be differentiated.
 
-    * `cfl`: largest part of a cell that the flow may cross in one step.
+    * `rayleigh`: Ra. `prandtl`: Pr.
+    * `aspect`: the period over the height of the layer, rounded to whole cells.
+    * `cfl`: largest part of a cell that the flow may cross in one step, in (0, 2].
+    * `backend`: "auto", "numba" (compiled, CPU only) or "torch" (which can be differentiated).
 
     Source: Harlow and Welch, Phys. Fluids 8 (1965) 2182, for the grid; Chandrasekhar, "Hydrodynamic and Hydromagnetic Stability",
     chapter II, for the onset at Ra = 1707.76, wavenumber 3.117.

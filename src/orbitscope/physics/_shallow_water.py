@@ -32,7 +32,7 @@ class ShallowWater(Equation):
     **Conventions.** State [B, 4, X, Y]: (height, velocity_x, velocity_y, coriolis). Height is the depth of the layer over a flat bottom,
     positive; velocity in lengths of the box per unit time; velocity_x points along the first spatial axis. `coriolis` is f, twice the
     rotation rate about the vertical, per unit time, positive where the rotation takes x towards y; it may vary in space and is
-    carried along unchanged. f is a *pseudoscalar*: a reflection maps solutions to solutions only together with f -> -f. `gravity` is g.
+    carried along unchanged. f is a *pseudoscalar*: a reflection maps solutions to solutions only together with f -> -f.
 
     **Scheme.** Pseudo-spectral, in the form that conserves energy on the grid: with P the cut to the modes of the two-thirds rule,
     the mass flux F = P(h u) and the potential vorticity q = (zeta + f) / h,
@@ -54,7 +54,9 @@ class ShallowWater(Equation):
     Source: Sadourny, J. Atmos. Sci. 32 (1975) 680 (the energy-conserving form on a finite-difference grid); Vallis, "Atmospheric and
     Oceanic Fluid Dynamics", chapter 3 (waves, balance, invariants).
 
-    * `viscosity`: of the velocity, in box lengths squared per unit of time; None: spectral viscosity.
+    * `gravity`: g, in box lengths per unit of time squared.
+    * `viscosity`: of the velocity, in box lengths squared per unit of time, 0 for none; None: spectral viscosity.
+    * `cfl`: bound of the Courant number of a step, in (0, 1.35].
 
     >>> still = torch.ones(1, 4, 16, 16)
     >>> still[:, 1:3] = 0.0

@@ -21,9 +21,6 @@ _CHUNK_BYTES = 128 * 2**20
 class Scenario:
     """One way to make trajectories: which equation, which initial states, how long, how many snapshots.
 
-    `notes` says what a published description leaves open and what was chosen here; it belongs in a file's provenance, as do
-    `initial_parameters`.
-
     * `name`: by which it is asked for.
     * `equation`: makes the equation.
     * `initial`: (grid, seed, index, dtype) -> state [C, X, Y].
@@ -31,6 +28,8 @@ class Scenario:
     * `alias`: a second name, such as the one of PDEgym; may be empty.
     * `t_end`: time of the last snapshot.
     * `frames`: snapshots, the initial state included.
+    * `notes`: what a published description leaves open and what was chosen here; belongs in a file's provenance, as do
+      `initial_parameters`.
     """
 
     name: str
@@ -115,21 +114,22 @@ def simulate(
     r"""Trajectories of a scenario, chunk by chunk: pairs (indices of the chunk, values [b, frames, C, *grid] on the CPU).
 
     - `name`: of a scenario, or a `Scenario` itself, as made by `scenario(name, **parameters)`.
-    - `trajectories`: how many there are in all, numbered from 0; `indices` picks some of them (to resume, to share the work).
-    - `frames` snapshots at times 0, dt, ..., `t_end`, dt = t_end / (frames - 1); by default the scenario's (21, 1.0).
+    - `trajectories`: how many there are in all, numbered from 0.
+    - `indices`: the numbers of those to make (to resume, to share the work); None: all.
+    - `frames`: snapshots, at times 0, dt, ..., `t_end`, dt = t_end / (frames - 1); None: the scenario's, usually 21.
+    - `t_end`: time of the last snapshot; None: the scenario's, usually 1.0.
     - `refine`: the solver runs on refine * resolution points per axis; snapshots are averaged over cells (Euler, conservative) or cut
       to the stored modes (Navier-Stokes, whose spectral viscosity then belongs to the finer grid).
     - `batch`: trajectories per chunk; it changes memory and speed, never the numbers. By default what fits in some 128 MiB.
-    - `progress(done, total)` is called after every chunk.
+    - `progress(done, total)`: called after every chunk.
+    - `resolution`: points per axis.
+    - `seed`: of all random streams.
+    - `dtype`: precision of solver and values.
+    - `device`: where the solver works.
+    - `equation`: instead of the scenario's own.
 
     A trajectory depends on (scenario, seed, its index, resolution, refine, dtype, frames, t_end) alone. Nothing is kept between
     chunks, so a caller that writes each chunk before asking for the next loses at most one chunk to an interruption.
-
-    * `resolution`: points per axis.
-    * `seed`: of all random streams.
-    * `dtype`: precision of solver and values.
-    * `device`: where the solver works.
-    * `equation`: instead of the scenario's own.
 
     Raises `OrbitscopeError` at the call for a wrong argument, and while running if a trajectory leaves the physical states, naming
     the trajectory and the time; nothing of its chunk is handed out.

@@ -21,9 +21,13 @@ class Smoke(Equation):
     $$\partial_t s + \nabla \cdot (u s) = q, \qquad \partial_t u + a\,(u \cdot \nabla) u = -\nabla p + s\,b, \qquad \nabla \cdot u = 0$$
 
     **Conventions.** State [B, 6, n, n]: smoke s, velocity (u_x, u_y), inflow q (smoke per unit time), buoyancy b (acceleration of unit
-    smoke, along x and y; it may depend on position). q and b never change: `step` hands them on untouched. `side` is the length of the
-    box, 64 as published, so that 64 cells have unit spacing. `self_advection` is a, 1 for the Euler equations; the published
-    translation, scale and equivariance sets advect the velocity with half the time step of everything else, which is a = 1/2.
+    smoke, along x and y; it may depend on position). q and b never change: `step` hands them on untouched.
+
+    * `side`: length of the box, 64 as published, so that 64 cells have unit spacing.
+    * `self_advection`: a, 1 for the Euler equations; the published translation, scale and equivariance sets advect the velocity with half
+      the time step of everything else, which is a = 1/2.
+    * `cfl`: bound of the outflow of a cell in one step, in its volumes; at most 1/2, which the positivity needs.
+    * `max_step`: longest step, in units of time, also where nothing moves yet.
 
     **Symmetry.** Because inflow and buoyancy are fields of the state, the law itself commutes with all of D4, and so does the solver, to
     the last bit: a symmetric plume stays symmetric for ever, a turned one stays turned. The walls break translations. A data set
@@ -34,9 +38,7 @@ class Smoke(Equation):
     velocity, van Leer slopes for the smoke, second-order as a whole; strong-stability-preserving Runge-Kutta of order 3; an exact
     pressure solve by cosine transform after every stage, so the discrete divergence is 0 to rounding. Smoke is conserved: its total
     grows by the total of q per unit time, to rounding; it obeys the maximum principle and, where q >= 0, stays >= 0, to rounding.
-    Each trajectory has its own step: `cfl` bounds the outflow of a cell (at most 1/2, which the positivity needs), `max_step` the step
-    when nothing moves yet.
-    There is no viscosity: eddies of a few cells decay through the upwinding.
+    Each trajectory has its own step. There is no viscosity: eddies of a few cells decay through the upwinding.
 
     **Stored velocity.** Centred components come from the faces by half a cell's shift of their sine series (odd across the walls they
     point at), an isometry: nothing is lost, the kinetic energies agree, and step after step equals one long step of the same substeps.

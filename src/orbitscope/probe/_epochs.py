@@ -27,13 +27,14 @@ _COHERENCE = (
 class EpochProbe:
     r"""What symmetry a model has after each epoch: a callback for `train(..., on_epoch=...)` and `training.fit(..., on_epoch=...)`.
 
-    Calling it with (seed, epoch, model) takes one reading, the same transitions every time (by `seed` of the probe); `result()` gives all
-    of them. `every`: epochs between readings; epoch 0, before the first step, is read by `train` with `keep="all"` or not. `coherence`
-    False leaves out the influence, which costs most. The model is not changed. `data` may be `Examples` of any map; `group` is then a
-    `Symmetry`.
+    Calling it with (seed, epoch, model) takes one reading, the same transitions every time; `result()` gives all of them, with the
+    variables of `by_epoch`. Epoch 0, before the first step, is read with `keep="all"` or not. The model is not changed.
 
-    Variables of the result, see `by_epoch`.
-
+    * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `every`: epochs between readings.
+    * `coherence`: False leaves out the influence, which costs most.
+    * `seed`: of the probe: of the random choice of transitions.
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
     * `times`: how many transitions of each, evenly spread over its time; None: all.
@@ -126,10 +127,14 @@ def by_epoch(
     quartiles `_low` and `_high`: `commutator`, `relative_error` (see `equivariance`); `response`, `null`, and `excess` with its bootstrap
     interval over trajectories (see `influence`); `loss`; `floor`; and `skill` [seed, epoch], the error over that of persistence.
 
-    `data`: usually the test part, `data[load_run(run).split["test"]]`. `epochs` picks some, `every` thins them out. A training in
-    progress can be read too. `model`: of a run of `training.fit`, a module built as the trained one was; the checkpoints are loaded into a
-    copy of it. None is for runs of `train`, which know their model. `trust`: whether the run may name code to import, see `load_run`.
+    A training in progress can be read too.
 
+    * `run`: the folder of a run, or of several seeds, trained with `keep="all"`.
+    * `data`: usually the test part, `data[load_run(run).split["test"]]`.
+    * `epochs`: which of the kept ones; None: all. `every`: takes the epochs that it divides.
+    * `model`: of a run of `training.fit`, a module built as the trained one was; the checkpoints are loaded into a copy of it. None is for
+      runs of `train`, which know their model.
+    * `trust`: whether the run may name code to import, see `load_run`.
     * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.

@@ -26,12 +26,13 @@ def load_model(
 ) -> nn.Module:
     """A module in evaluation mode from a run folder, a `torch.export` file (.pt2), or `"package.module:callable"` with safetensors weights.
 
-    The callable is called without arguments and returns the module. `frames`: how many past states the model sees, stacked along
-    channels, oldest first; None: what the model says (`nn.frames_of`; a run knows). `trust`: whether a run folder may name code to import
-    (see `load_run`) and a .pt2 file may hold what could run code; the callable that you name here yourself needs none.
-
-    * `source`: the run folder, the .pt2 file, or package.module:callable.
+    * `source`: the run folder, the .pt2 file, or package.module:callable, which is called without arguments and returns the module.
+    * `weights`: a safetensors file for the module that such a callable makes; None: as it comes.
     * `device`: where the parameters go.
+    * `frames`: how many past states the model sees, stacked along channels, oldest first; None: what the model says (`nn.frames_of`; a run
+      knows).
+    * `trust`: whether a run folder may name code to import (see `load_run`) and a .pt2 file may hold what could run code; the callable that
+      you name here yourself needs none.
 
     Raises `OrbitscopeError` if nothing fits, naming the tensors of `weights` that do not, for `frames` that contradict the model, and for a
     file that could run code without `trust`.

@@ -149,11 +149,12 @@ def resolve(
 ) -> tuple[Group, tuple[Any, ...], Symmetry]:
     """The group (from words if need be), the elements asked for (all by default), the symmetry on this data; raise if it cannot act.
 
-    The actions also move stacks of `frames` states. Of an infinite group the elements are its `probes`.
+    Of an infinite group the elements are its `probes`.
 
     * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
     * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
     * `elements`: names; None: all that `group.probes()` gives.
+    * `frames`: the actions also move stacks of so many states along channels.
     """
     if elements is not None and not elements:
         raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")

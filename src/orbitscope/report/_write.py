@@ -35,9 +35,9 @@ def write_report(
 
     - `cases`: probe results (DataTrees, or paths of the files that hold them), one per model and data set. Every node but the root
       is optional; what was not measured is left out of the page.
-    - `out`: the file to write; its folder is made. `force=True` replaces an existing file.
+    - `out`: the file to write; its folder is made. `force`: whether an existing file is replaced.
     - `title`, `intro`: plain text for the head of the page. `command`: the command line that made the report.
-    - `progress(done, total)` is called after every case.
+    - `progress(done, total)`: called after every case.
 
     Returns `out`. The file is about 5 MB (the plotting library inside) plus some 0.5 MB per case with field pictures. Quantities are
     dimensionless except the fields, whose units stand at their colour bars; positive influence means that a step on the ket lowers the

@@ -120,9 +120,9 @@ class Action(ABC, Generic[E]):
 class PartsAction(Action[E]):
     """States of several parts, each moved by an action of its own: (positions, features), (mean, covariance), (image, pose).
 
-    With `parted`, elements are those of a product group and part k is moved by part k of the element.
-
     * `actions`: one per part, in order.
+    * `parted`: True for elements of a product group: part k of the state is moved by part k of the element. False: all by the whole
+      element.
     """
 
     def __init__(self, *actions: Action[Any], parted: bool = False) -> None:

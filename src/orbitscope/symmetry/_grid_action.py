@@ -25,15 +25,15 @@ class GridAction(Action[Isometry]):
 
     Signed permutations of the axes (C4, D4, the octahedral group) and shifts by whole cells are exact: an index permutation and
     a signed permutation of channels, no arithmetic but sign. Shifts by fractions of a cell use a Fourier phase. Other angles
-    use Lagrange interpolation of odd degree `order`; they are no symmetry of a periodic box, so compare them only on `mask`,
-    the disc that stays inside the box, and look at `error`.
-
-    With `frames` > 1 it also moves stacks of so many states along channels, oldest first (`Layout.stack`), each of them alike.
+    use Lagrange interpolation; they are no symmetry of a periodic box, so compare them only on `mask`, the disc that stays inside the box,
+    and look at `error`.
 
     Linear in the state, differentiable in both modes, usable under `torch.func` transforms, on any dtype and device.
 
     * `layout`: the fields of a state, in order.
     * `grid`: the grid that the states live on.
+    * `order`: degree of the Lagrange interpolation at angles that the grid does not have; odd.
+    * `frames`: above 1 it also moves stacks of so many states along channels, oldest first (`Layout.stack`), each of them alike.
 
     Raises `OrbitscopeError` if the grid cannot represent the element: exchanged axes that differ in points, extent or boundary;
     a shift along a wall.

@@ -48,9 +48,8 @@ def dihedral(order: int, *, sampled: bool = False) -> Group:
 def translations(points: int, axis: int = 0, *, ndim: int = 2) -> Group:
     """Shifts along one periodic axis by k/points of its period, k = 0 .. points - 1; elements "0", "1", ...
 
-    With `points` equal to the grid's size they are the shifts by whole cells; a grid whose size `points` does not divide is
-    shifted by a Fourier phase.
-
+    * `points`: how many shifts. With the grid's size they are those by whole cells; a grid whose size `points` does not divide is shifted
+      by a Fourier phase.
     * `axis`: the axis of space that is shifted, from 0.
     * `ndim`: number of dimensions of space.
     """

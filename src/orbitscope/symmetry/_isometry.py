@@ -18,11 +18,11 @@ _DIGITS = 9  # two elements closer than this are one: composed rotations differ 
 class Isometry:
     r"""The motion $p \mapsto A (p - c) + c + b$ of a box with centre $c$.
 
-    `linear` is $A$, an orthogonal matrix with rows as tuples (integers keep it exact). `shift` is $b$ in fractions of the
-    period of each axis, so that an element does not depend on a grid; `Fraction`s keep it exact. Shifts are counted
-    modulo one. `a @ b` is the motion that does b first; two elements are equal if they are the same motion, whatever
-    they are called.
+    `a @ b` is the motion that does b first; two elements are equal if they are the same motion, whatever they are called.
 
+    * `linear`: $A$, an orthogonal matrix with rows as tuples (integers keep it exact).
+    * `shift`: $b$ in fractions of the period of each axis, so that an element does not depend on a grid, counted modulo one (`Fraction`s
+      keep it exact); empty: none.
     * `name`: what it is called; may be empty, and does not count when two are compared.
 
     >>> quarter = Isometry(((0, -1), (1, 0)), name="r")

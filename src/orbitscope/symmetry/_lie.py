@@ -26,7 +26,8 @@ class LieGroup(Group[M]):
 
     * `name`: what results call the group. A name of your own cannot be parsed by `parse_group`; hand the group itself over.
     * `algebra`: the basis, [k, N, N], linearly independent; the exponential is taken of real matrices in float64.
-    * `kind`: the elements, `Linear` or `Rigid` (N = n) or, with N = n + 1, `Affine` or `Rigid` by homogeneous matrices, if `homogeneous`.
+    * `kind`: the elements, `Linear` or `Rigid` (N = n) or, with N = n + 1, `Affine` or `Rigid` by homogeneous matrices.
+    * `homogeneous`: whether the matrices are homogeneous ones, of the second sort.
     * `components`: one element of each connected component, the identity first; those of the identity alone by default.
     * `scale`: samples draw the coefficients a uniformly from [-scale, scale]; compact groups of the library draw from Haar measure instead.
 

@@ -72,17 +72,20 @@ class Boost(PairSymmetry):
     $$u'(p, t) = u(p - c\,t,\, t) + c, \qquad \rho'(p, t) = \rho(p - c\,t,\, t), \qquad m' = m + \rho\, c, \qquad
     E' = E + m \cdot c + \tfrac12 \rho |c|^2$$
 
-    with the right-hand sides at $p - c t$. `velocity` is c, one number per axis, in lengths of `grid` per unit of time. At time 0 nothing
-    is shifted, so x is not and y is shifted by c dt; `time` of `pair` says otherwise. Parameters of the law stay as they are.
+    with the right-hand sides at $p - c t$. At time 0 nothing is shifted, so x is not and y is shifted by c dt; `time` of `pair` says
+    otherwise. Parameters of the law stay as they are.
 
-    Fields are recognised by their names: velocity; momentum (needs density); energy (needs density and momentum). `roles` names others,
-    for example {"u": "velocity"}. Scalars with another name (pressure, tracer) are carried along unchanged.
+    Fields are recognised by their names: velocity; momentum (needs density); energy (needs density and momentum). Scalars with another
+    name (pressure, tracer) are carried along unchanged.
 
     Boosts compose by adding velocities: `a @ b` is `Boost(a.velocity + b.velocity)`. The shift is an index permutation for whole cells
     and a Fourier phase otherwise: exact for fields without power at the Nyquist mode, and ringing at shocks (see `error`). Boosting
     cell averages is exact: the map of values is linear in the conserved variables.
 
     * `layout`: the fields of a state, in order.
+    * `grid`: the grid that the states live on.
+    * `velocity`: c, one number per axis, in lengths of `grid` per unit of time; 0 along walls.
+    * `roles`: field name -> what it is, where its own name does not say it, for example {"u": "velocity"}.
 
     Raises `OrbitscopeError` for a velocity across a wall, for fields whose change under a boost is not known.
 
@@ -195,14 +198,17 @@ class Scaling(PairSymmetry):
     $$u'(p, t) = a\, u(n p,\, a n t), \quad \rho'(p, t) = r\, \rho(n p,\, a n t), \quad m' = r a\, m, \quad E' = r a^2 E, \qquad
     \Delta t' = \frac{\Delta t}{a n}, \qquad \nu' = \frac{a}{n} \nu$$
 
-    `velocity` a > 0, `density` r > 0, `copies` n = 1, 2, ... whole, so that the box stays periodic: the moved state holds n copies per axis
-    on n times as many points per axis (`moved_grid`), an index map without arithmetic. Vorticity gets a n, pressure r a^2.
+    n is whole, so that the box stays periodic: the moved state holds n copies per axis on n times as many points per axis (`moved_grid`),
+    an index map without arithmetic. Vorticity gets a n, pressure r a^2.
 
-    Fields are recognised by name (`roles` names others): velocity, vorticity, density, momentum, energy, pressure, tracer. `a @ b`
+    Fields are recognised by name: velocity, vorticity, density, momentum, energy, pressure, tracer. `a @ b`
     scales by b first; its factors are the products. Exact, so `error` is 0.
 
     * `layout`: the fields of a state, in order.
     * `grid`: the grid that the states live on.
+    * `velocity`, `density`: the factors a and r, above 0.
+    * `copies`: n, from 1.
+    * `roles`: field name -> what it is, where its own name does not say it, for example {"u": "velocity"}.
 
     Raises `OrbitscopeError` for a field without a known dimension, a box with walls and several copies, and, in `parameters`, for spectral
     viscosity (`viscosity=None`), which belongs to the grid and does not scale.

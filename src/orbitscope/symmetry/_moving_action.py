@@ -20,13 +20,14 @@ class BoostAction(GridAction):
 
     $$u'(p) = u(p - c\,t) + c$$
 
-    with c the components of the element, a `Velocity`. Of `frames` stacked states, oldest first, the last is at `time` and the others
-    `dt` apart before it. So a map over a time step dt has the symmetry $f(B_0 x) = B_{dt} f(x)$: its input is at time 0, its output
-    at time dt.
+    with c the components of the element, a `Velocity`. So a map over a time step dt has the symmetry $f(B_0 x) = B_{dt} f(x)$: its input is
+    at time 0, its output at time dt.
 
     * `layout`: the fields of a state, in order.
     * `grid`: the grid that the states live on.
     * `order`: degree of the Lagrange interpolation at angles that the grid does not have; odd.
+    * `frames`: stacked states, oldest first, of which the last is at `time`. `dt`: time between two of them.
+    * `time`: of the state, in the unit of length over velocity; 0 is where nothing is displaced.
     * `roles`: field name -> meaning ("velocity", "density", ...), where its own name does not say it.
     """
 

@@ -16,8 +16,9 @@ from ._representation import Representation
 class PlanarIrrep(Representation):
     r"""An irrep of SO(2), O(2), C_n or D_n: $\rho(R_\theta) = R(k\theta)$, and the flip of y is diag(1, -1).
 
-    * `frequency`: k. k = 0 has one component, which is invariant, or with `odd` changes sign under reflections.
-    * `turns`: n where $2k = n$: one component, $(-1)^j$ under j steps of $2\pi/n$, even or `odd` under the flip of y; otherwise 0.
+    * `frequency`: k. k = 0 has one component.
+    * `odd`: whether an irrep of one component changes sign under reflections (under the flip of y where $2k = n$).
+    * `turns`: n where $2k = n$: one component, $(-1)^j$ under j steps of $2\pi/n$; otherwise 0.
     * `reflects`: whether reflections are known (D_n, O(2)) or not (C_n, SO(2)).
 
     In words "irrep:k", "irrep:0-"; the group stands behind where it matters: "irrep:1(SO2)", "irrep:4-(D8)". "irrep:1" is the vector.

@@ -27,7 +27,7 @@ class FitConfig(Settings):
     """How `fit` trains: AdamW. Same config, examples, seed and CPU: same bits.
 
     - `epochs`, `batch`: passes over all examples; examples per step, over all devices together.
-    - `learning_rate`: the peak, reached linearly over the first `warmup` part of all steps.
+    - `learning_rate`: the peak. `warmup`: the part of all steps, from 0 to 1, over which it is reached linearly.
     - `schedule`: what comes after the peak: "constant", or "cosine", along half a cosine to 0.
     - `weight_decay`: decoupled from the gradient. `clip`: largest gradient norm (0: no clipping).
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.

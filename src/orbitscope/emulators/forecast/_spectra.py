@@ -33,11 +33,14 @@ def energy_spectrum(
 
     $\sum_j E_j = \tfrac12 \langle |u|^2 \rangle$, the mean kinetic energy per mass.
 
-    `state` [..., channel, *grid.shape]; give the velocity alone. Returns the wave numbers $k_j = 2 \pi j / L$, [shell], float64, and
-    E [..., shell]. $L$ is the longest side of `grid`; shell 0 is the mean flow, and the last ones are the corners beyond the Nyquist
-    wave number. m counts waves over L. `window="hann"` multiplies by a Hann window of mean square 1 along every axis that is not periodic
-    (for a piece cut out of a flow, whose edges do not meet); the sum is then the energy weighted by the window, and the mean flow
-    reaches into shells 1 and 2.
+    * `state`: the velocity alone, [..., channel, *grid.shape].
+    * `grid`: where the values lie; $L$ is its longest side.
+    * `window`: "none", or "hann", which multiplies by a Hann window of mean square 1 along every axis that is not periodic (for a piece cut
+      out of a flow, whose edges do not meet); the sum is then the energy weighted by the window, and the mean flow reaches into shells 1
+      and 2.
+
+    Returns the wave numbers $k_j = 2 \pi j / L$, [shell], float64, and E [..., shell]. Shell 0 is the mean flow, and the last ones are
+    the corners beyond the Nyquist wave number. m counts waves over L.
 
     Raises `OrbitscopeError` for a state that does not fit the grid.
     """

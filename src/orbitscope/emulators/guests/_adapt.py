@@ -51,14 +51,17 @@ def adapt(
     * `out`: where the next state is in the answer: an index, a key or attribute, a function, a pattern as in `axes` (by default that of
       the input), or several of these, the pattern last. `step`: which state follows the last one, where the answer holds several.
     * `channels`: the guest's channels in order: the number or the name (with `layout`) of one of ours, or a name that `fill` gives a value
-      for, in the units of the data: a number, an array [*space], or x, y, z for a coordinate from 0 to 1. `picks`: which channels of the
-      answer are ours. `fields`: how many fields the letter f counts.
+      for. `picks`: which channels of the answer are ours. `fields`: how many fields the letter f counts.
+    * `fill`: name of a channel that the data lack -> its value in the units of the data: a number, an array [*space], or x, y, z for a
+      coordinate from 0 to 1.
+    * `layout`: the fields of our states, by whose names channels may be called.
     * `call`: the keyword that takes the state, or a function (model, tensor, **kwargs) -> answer. `kwargs`: what else forward takes;
       functions get our state. `lead_time`: a time given as a tensor [batch], with the name of the argument or by itself.
     * `frames`: how many past states go in. `residual`: the answer is a change (in the units of the normaliser); a number multiplies it.
     * `normaliser`: (mean, std) per channel of the guest, {"mean", "std"}, {"min", "max"}, "instance", "rms", "rms-delta", two functions, or
       an object with encode/decode, transform/inverse_transform. `out_normaliser`: another for the answer, per channel of the answer.
     * `randomness`: "seeded" (from `seed` at each call), "off", or "distribution" (the mean over `draws` seeds); None: no draws.
+    * `seed`: of the draws, or the first of several. `draws`: how many seeds the mean is over.
 
     Raises `OrbitscopeError` for arguments that contradict each other or the signature of forward, and on the first call for shapes that do
     not fit. Where it fails: axes of equal size cannot be told apart, so a wrong order of x and y shows only in what is measured.

@@ -140,7 +140,8 @@ def build(
     """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
 
     * `model`: the name, or a function or class that makes the model.
-    * `preset`: one of the model's own (small, medium, paper); `overrides` replace single options of it.
+    * `preset`: one of the model's own (small, medium, paper).
+    * `overrides`: single options that replace those of the preset, by name.
     * `channels_in`: C_in, channels that go in: those of a state times the number of past states.
     * `channels_out`: C_out, channels of the answer; None: as many as go in.
     * `resolution`: points per axis (one number for a square), for models that are tied to one grid (vit).

@@ -16,11 +16,16 @@ class Emulator(nn.Module):
 
     $$f(u) = \mathrm{base}(u) + s_{out}\, B\big((u - m) / s\big), \quad \mathrm{base}(u) = u \text{ if `residual` else } m$$
 
-    Shapes: state [B, frames C, *space] -> [B, C, *space] with any number of space axes, frames oldest first (`Layout.stack`): base is
-    the last of them, the backbone sees all; `mean`, `scale`, `output_scale` [C], kept as buffers. With `residual` the backbone predicts
-    the increment and `output_scale` is the size of an increment. All three commute with a rotation only where they are equal over the
-    components of a field (and the mean 0 for all but scalars); `check_symmetry_safe` says so. Raises `OrbitscopeError` for shapes that do
-    not fit.
+    * `backbone`: B, [B, frames C, *space] -> [B, C, *space] with any number of space axes.
+    * `mean`: m, [C], in the units of the data.
+    * `scale`: s above 0, [C], in the units of the data.
+    * `output_scale`: $s_{out}$ above 0, [C], in the units of the data: the size of what B predicts; None: `scale`.
+    * `residual`: whether B predicts the increment.
+    * `frames`: how many states come in, stacked along channels, oldest first (`Layout.stack`); base takes the last of them, B sees all.
+
+    The three statistics are kept as buffers. They commute with a rotation only where they are equal over the components of a field (and
+    the mean 0 for all but scalars); `check_symmetry_safe` says so. Raises `OrbitscopeError` for shapes that do not fit, scales that are
+    not positive, and a backbone whose symmetry the normalisation would break.
     """
 
     mean: Tensor

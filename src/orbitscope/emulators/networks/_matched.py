@@ -23,14 +23,15 @@ def equivariant(
 
     * `model`: "unet" or "resnet".
     * `group`: the group, or its word ("d4", "c8", "so2").
-    * `preset`: of the plain model (small, medium, paper); `overrides` such as width=24 replace single options of it.
+    * `preset`: of the plain model (small, medium, paper).
+    * `overrides`: single options of the plain model that replace those of the preset, such as width=24.
     * `layout`: the fields of a state.
     * `grid`: sets what lies beyond the edge: periodic axes are circular, walls mirror; None: all circular.
     * `frames`: states that go in, stacked along channels, oldest first; one comes out.
 
     Depth, kernels and connections are the plain model's; the number of hidden fields is the one whose parameter count is nearest to the
-    plain one's. Channels, and with them the arithmetic of a forward pass, grow by
-    about $|G|$: a regular field has |G| channels and shares its weights |G|-fold, so width $\sim w / \sqrt{|G|}$ fields of |G| channels.
+    plain one's. Channels, and with them the arithmetic of a forward pass, grow by about $|G|$: a regular field has |G| channels and shares
+    its weights |G|-fold, so width $\sim w / \sqrt{|G|}$ fields of |G| channels.
 
     Raises `OrbitscopeError` for other models, and for a group that exchanges axes of different kinds.
     """

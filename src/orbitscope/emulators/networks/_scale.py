@@ -129,7 +129,8 @@ class ScaleResNet(_OnScales):
     * `residual`: must be True: a step of fixed dt does not transform under scale.
     * `width`: hidden channels of every level.
     * `depth`: residual blocks, of two convolutions each.
-    * `levels`: number of scales, each `ratio` (above 1) times the one before.
+    * `levels`: number of scales.
+    * `ratio`: of each scale to the one before, above 1.
     * `finest`: width of the Gaussian of the first scale, in cells.
     * `memory`: how far back the frames are remembered at scale 1, in frames.
     * `powers`: p, one per field; None: by the names that `symmetry.Scaling` knows (velocity 1, vorticity 2, tracer 0, ...).

@@ -14,7 +14,8 @@ class UNet(nn.Module):
     r"""Convolutional encoder and decoder with skips on a periodic grid, [B, C_in, X, Y] -> [B, C_out, X, Y].
 
     * `channels_in`, `channels_out`: C_in and C_out.
-    * `width`: hidden channels of the finest level; level $l$ has `width` $2^l$, at most `width_max`, on a grid $2^l$ times coarser.
+    * `width`: hidden channels of the finest level; level $l$ has `width` $2^l$ on a grid $2^l$ times coarser.
+    * `width_max`: hidden channels of a level at the most.
     * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse; there are `len(kernels) - 1` down-samplings.
     * `heads`: of the attention over the cells of the coarsest level; 0: no attention.
 

@@ -22,10 +22,11 @@ class TrainConfig(Settings):
       {"width": 32, "kernels": (5, 3)}; on a command line: width 32 kernels 5,3.
     - `residual`: predict the increment, in units of its own size, instead of the next state.
     - `epochs`, `batch`: passes over all transitions of the training split; transitions per step, over all devices together.
-    - `learning_rate`: the peak, reached linearly over the first `warmup` part of all steps.
+    - `learning_rate`: the peak. `warmup`: the part of all steps, from 0 to 1, over which it is reached linearly.
     - `schedule`: what comes after the peak: "constant", or "cosine", along half a cosine to 0.
     - `weight_decay`: decoupled from the gradient. `clip`: largest gradient norm (0: no clipping).
-    - `seeds`: one run each. `split` fractions (train, validation, test) by trajectory with `split_seed`: the same split for every seed.
+    - `seeds`: one run each.
+    - `split`: fractions (train, validation, test) by trajectory. `split_seed`: of the split, which is the same for every run.
     - `precision`: "32", "64" or "bf16" (mixed). `device`: "auto" takes a GPU where there is one. `devices`: how many, data-parallel.
     - `augment`: a group such as "d4" or "d4*tx*ty"; each transition of each step is moved by a random element. None: none.
     - `frames`: how many past states the model sees, stacked along channels, oldest first. `rollout`: how many steps, each fed with the

@@ -44,8 +44,10 @@ def kept_optimiser(
 ) -> torch.optim.AdamW:
     """The AdamW of a run over the parameters of `model`, with its moments after the last finished epoch.
 
-    `model`: the last weights of the same run, `load_run(path, "last").model`. `learning_rate`: None takes the one it stopped at, or the
-    run's peak where an annealed schedule has left 0. `trust`: whether the run may name code to import, see `load_run`.
+    * `path`: the folder of a run.
+    * `model`: the last weights of the same run, `load_run(path, "last").model`.
+    * `learning_rate`: None takes the one it stopped at, or the run's peak where an annealed schedule has left 0.
+    * `trust`: whether the run may name code to import, see `load_run`.
 
     Raises `OrbitscopeError` where the run has no training state, or the model has other parameters.
     """

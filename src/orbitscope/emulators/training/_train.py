@@ -30,20 +30,20 @@ def train(
     * `config`: the settings; None: the defaults of `TrainConfig`.
     * `out`: the folder of the run, or of the runs of several seeds.
     * `force`: whether a training that is in `out` is removed first.
+    * `progress`: a callback that gets a `TrainProgress` after every step, "auto" (a bar on a terminal, else lines), or None.
+    * `tensorboard`: whether "tensorboard" is one of the loggers in any case.
+    * `logger`: "csv" (csv/metrics.csv in the run folder), "tensorboard", an object with `log_metrics(metrics, step)` such as the loggers of
+      Lightning Fabric or `WandbLogger`, or several.
+    * `on_epoch(seed, epoch, model)`: called after every epoch that is trained here, and before the first one with epoch 0: look at the
+      model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
 
     Minimises `smse` in physical units with AdamW. Several seeds make one run each, in out/seed-0 and so on. Every epoch is saved, whole or
-    not at all; calling again with the same `out` resumes where it stopped, bit for bit as if never stopped (same device and thread
-    count), and returns at once if it is finished. `progress` is a callback that gets a `TrainProgress` after every step, "auto" (a bar on a
-    terminal), or None. With `config.devices` > 1 the steps run in that many processes of their own, data-parallel.
+    not at all; calling again with the same `out` resumes where it stopped, bit for bit as if never stopped (same device and thread count),
+    and returns at once if it is finished. With `config.devices` > 1 the steps run in that many processes of their own, data-parallel.
 
-    `logger`: "csv" (csv/metrics.csv in the run folder), "tensorboard" (there in any case, unless `tensorboard` is False), an object with
-    `log_metrics(metrics, step)` such as the loggers of Lightning Fabric or `WandbLogger`, or several. After every epoch it gets the row of
-    the history (train and validation SMSE, learning rate, seconds), at the end "test/smse" and the like; where several seeds share an
-    object, "seed-0/" stands before each name. It may have `log_hyperparams` and `finalize`, too. Not an object on several devices that are
-    started here.
-
-    `on_epoch(seed, epoch, model)` is called after every epoch that is trained here, and before the first one with epoch 0: look at the
-    model (it is in evaluation mode), do not change it; the training is the same bit for bit with and without. One device only.
+    After every epoch a logger gets the row of the history (train and validation SMSE, learning rate, seconds), at the end "test/smse" and
+    the like; where several seeds share an object, "seed-0/" stands before each name. It may have `log_hyperparams` and `finalize`, too.
+    Several devices that are started here cannot share an object.
 
     Raises `OrbitscopeError` for an `out` that another process is training in (naming it), that holds another training or other files
     (unless `force`, which removes that training), data

@@ -67,10 +67,11 @@ def audit(
     `Examples` of any map need a `Symmetry` as `group`. They have `residual`, $\|F(g x) - g y\| / \|y\|$ over all examples with the map F
     from x to y as `law`, and the test of the distribution of x, by units; they declare no convention, so the rest is left out.
 
-    `law` is the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); by default the one that the file's provenance
-    names, if any. `samples` is the number of trajectories for the solver and for the two-sample test, `alpha` the level of the latter.
-
     * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `law`: the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); None: the one that the file's provenance names, if
+      any.
+    * `samples`: how many trajectories at most the solver and the two-sample test see. `alpha`: level of the test, between 0 and 1.
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `transitions`: how many the readings of the file are scored on.
     * `permutations`: of the two-sample test; None: 999, or 4 for every element over `alpha` where that is more.

@@ -34,11 +34,14 @@ def commuting(
       zero for an invariant loss. It sees the loss at these states only.
     * `floor` [element]: the error of resampling itself, $\|g^{-1} g x - x\| / \|x\|$; 0 for exact elements.
 
-    NaN for what was not given. Attributes: `worst_normalisation`, `worst_loss` (names of elements), `verdict`: "commutes" or a sentence.
+    NaN for what was not given. The attributes are `worst_normalisation`, `worst_loss` (names of elements) and `verdict` ("commutes" or a
+    sentence).
     Raises `OrbitscopeError` if nothing is to be checked, or the callable returns other shapes or values that are not finite.
 
     * `data`: `Trajectories`.
     * `group`: a `Group` or its name.
+    * `normalisation`: N: a `Normalisation`, or a callable on states [N, channel, *grid].
+    * `loss`: L: a callable (prediction, target).
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `transitions`: how many, drawn at random by `seed`.
     * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.

@@ -29,16 +29,17 @@ def correct(
 ) -> Path:
     """Write a copy of `data` as the audit `found` says it should have been stored; return its path.
 
-    Components, axes, the order of the frames, the time step, the size of the box, the places of components and the representations are
-    put right, one trajectory at a time, so that a file larger than memory can be mended. Its provenance gets an entry in the list
-    `history`: what was done, why, the scores before and after, version and date. `choose` names one reading where the audit found several
-    that fit alike. In a file whose trajectories do not share one convention each is put right by itself. A class of readings that no
-    physics can tell apart is mended by its first, which gives the file up to a symmetry of the law.
+    Components, axes, the order of the frames, the time step, the size of the box, the places of components and the representations are put
+    right, one trajectory at a time, so that a file larger than memory can be mended. Its provenance gets an entry in the list `history`:
+    what was done, why, the scores before and after, version and date. In a file whose trajectories do not share one convention each is put
+    right by itself. A class of readings that no physics can tell apart is mended by its first, which gives the file up to a symmetry of the
+    law.
 
     A number (a time step, the size of the box) is written only where its relative margin is below 10 %.
 
     * `out`: the file to write.
-    * `format`: pdegym, well or zarr; None: by the ending of `out`.
+    * `choose`: name of one reading, where the audit found several that fit alike.
+    * `format`: "pdegym" or "the_well"; None: by the ending of `out`.
     * `force`: replace a file that is there.
 
     Raises `OrbitscopeError` where the audit found nothing to correct, knows no number with such a margin, where several readings fit and

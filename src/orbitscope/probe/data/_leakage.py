@@ -40,8 +40,7 @@ def leakage(
 ) -> xr.Dataset:
     """Which states of one part of a split are, exactly or moved by a group element, states of another?
 
-    `parts` holds the data of each part ({"train": ..., "test": ...}), or everything, with `split` ({"train": [0, 3, ...], ...}, as a run
-    keeps it) saying which trajectories belong to which. Every state of every part is looked at once, in blocks.
+    Every state of every part is looked at once, in blocks.
 
     One row per run of shared states, [leak]: `part_a`, `trajectory_a`, `first_a` and `part_b`, `trajectory_b`, `first_b` say where it
     begins, `length` how many successive states are shared, `kind` is "same trajectory" (an index in both parts), "identical", "moved" (by
@@ -50,6 +49,10 @@ def leakage(
     `shared` [part, other]: the share of a part's states that the other part has too. Attributes: `verdict` ("disjoint" or "leak")
     and `findings`, a JSON list of sentences.
 
+    * `parts`: the data of each part ({"train": ..., "test": ...}), or everything, with `split`.
+    * `split`: part -> numbers of its trajectories ({"train": [0, 3, ...], ...}, as a run keeps it), where `parts` is everything.
+    * `group`: moves that are looked for, a `Group` or its name; None: all turns and flips that the grid allows.
+    * `tolerance`: relative error up to which states are equal.
     * `block_bytes`: how much is read at a time.
 
     Where it fails: windows of one trajectory that touch without overlapping share no state, though the one is the other's future;

@@ -40,6 +40,9 @@ def screen(
     Attributes: `verdict` ("clean" or "look again") and `findings`, a JSON list of sentences that name the trajectories.
 
     * `data`: `Trajectories`, in memory or in a file.
+    * `group`: moves by which copies are looked for, a `Group` or its name; None: all turns and flips that the grid allows.
+    * `outlier`: the $|z|$ from which a trajectory is called one, above 0.
+    * `tolerance`: relative error up to which states are equal.
 
     Where it fails: a law of initial states with heavy tails has honest outliers; with fewer than 8 trajectories none is called so. Copies
     shifted by a part of the box are found only if `group` has that shift. Raises `OrbitscopeError` for data without a trajectory.

@@ -28,6 +28,8 @@ class GaussNewtonFull(Applied):
     spectrum of the curvature many blocks are needed.
 
     * `damping`: $\lambda$, in units of the curvature $J^\top J / M$.
+    * `tolerance`: largest relative residual that ends the iteration.
+    * `depth`: blocks at the most.
     """
 
     damping: float = 1e-6

@@ -66,8 +66,11 @@ def influence(
     * `sketch`: probes per example, for large groups with gauss_newton: the curvature between bras is estimated from random output probes
       drawn once for all elements (`SketchEngine`), with `coherence_error`, a standard error per entry.
     * `lead`: how many stored times after the last state that the model sees its answer is due, for one that leaps (`Unrolled`).
-    * `memory`: a budget such as "4GiB", from which the batch sizes follow; `planned` gets the plan before the work begins. Without it
-      gradients go `chunk` examples at a time. Neither changes a number beyond rounding.
+    * `memory`: a budget such as "4GiB", from which the batch sizes follow; None: `chunk` examples at a time. Neither changes a number
+      beyond rounding.
+    * `chunk`: examples whose gradients are taken at once, where there is no budget.
+    * `planned`: called with the `Plan` before the work begins; None: nothing is said.
+    * `control`: whether the group-averaged model is measured as well, which must have coherence 1.
 
     Result, dimensions [element, bra_time, bra_trajectory, ket_time, ket_trajectory]: `influence`, `coherence`; `bra_self`, `loss` [element,
     bra_time, bra_trajectory]; `ket_self` [element, ket_time, ket_trajectory]; and per element, over same-transition pairs against the null

@@ -69,10 +69,12 @@ _WORDS = {
 def join_classes(classes: Mapping[str, Trajectories], *, per_class: int | None = 4, seed: int = 0) -> tuple[Trajectories, NDArray[np.str_]]:
     """Some trajectories of each class of initial conditions as one data set, and the class of each of them.
 
-    `per_class` at random by `seed`; None takes all. Feed the data to `influence(..., trajectories=None)` and both to `by_class`. Raises
+    Feed the data to `influence(..., trajectories=None)` and both to `by_class`. Raises
     `OrbitscopeError` unless layout, grid, time step and number of times agree.
 
     * `classes`: name of a class -> its trajectories; layouts, grids and time steps must agree.
+    * `per_class`: how many of each, drawn at random by `seed`; None: all.
+    * `seed`: of that choice.
     """
     if len(classes) < 2:
         raise OrbitscopeError(f"join_classes: `classes` should hold at least two data sets by name, got {list(classes)}.")
@@ -150,7 +152,7 @@ def lag_correlation(
     r"""Rank correlation (Spearman) of coherence across a lag with the roll-out error at that horizon.
 
     For every trajectory i and lag l > 0 (in frames) there is the mean coherence $c_{il}$ of its own transitions l apart, and the error
-    $e_{il}$ of the roll-out at horizon l (`errors`, from `rollout` on the *same* data; mean over channels). Three questions:
+    $e_{il}$ of the roll-out at horizon l (mean over channels). Three questions:
 
     * `pooled`: over all (i, l). Dominated by time: coherence falls and errors grow with the lag.
     * `within`: over l for each trajectory, mean over trajectories. The same, free of differences between trajectories.
@@ -162,7 +164,9 @@ def lag_correlation(
     of the result is a horizon of the errors.
 
     * `result`: a result of `influence`.
+    * `errors`: a result of `rollout` on the *same* data.
     * `element`: by whose coherence.
+    * `error`: the variable of `errors` that is ranked.
     * `seed`: of the bootstrap.
     * `resamples`: of the bootstrap over trajectories.
     """

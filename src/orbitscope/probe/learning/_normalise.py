@@ -53,7 +53,7 @@ def standardised_matrix(result: xr.Dataset, *, batch: int = 1) -> xr.Dataset:
 
     $$Z_{gB} = \frac{I(gB, B)}{\mathrm{std}_{B' \ne B''} I(gB', B'')}, \qquad I(gB, B') = \mathrm{mean}_{b \in B, k \in B'} I(g x_b, x_k)$$
 
-    A mini-batch is `batch` trajectories with all their times; influence is linear in the gradients on both sides, so its value between
+    A mini-batch is some trajectories with all their times; influence is linear in the gradients on both sides, so its value between
     the mean gradients of mini-batches is the mean of the entries. What remains of the trajectories is left out.
 
     Result [element, mini_batch]: `standardised` (1 = as large as one standard deviation between unrelated mini-batches, whose mean is not
@@ -62,6 +62,7 @@ def standardised_matrix(result: xr.Dataset, *, batch: int = 1) -> xr.Dataset:
     over the largest size of them: 1 = all alike. Source: the standardised influence of Amarel et al., arXiv 2601.20172.
 
     * `result`: a result of `influence`.
+    * `batch`: trajectories in a mini-batch.
 
     Raises `OrbitscopeError` for fewer than three mini-batches: two have a single pair in each direction, and no spread to speak of.
     """

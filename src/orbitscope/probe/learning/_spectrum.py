@@ -73,9 +73,6 @@ def spectrum(
     * with `vectors` > 0, `vector` [vector_mode, transition, channel, x, y]: the first eigenvectors, of unit length (outputs only); of
       examples [vector_mode, transition, output], the numbers of an answer one after the other.
 
-    `data`: trajectories, or `Examples` of any map. `loss` (for "losses"): a function (prediction, target), or a name for
-    `training.as_loss`; None takes the SMSE for trajectories, cross-entropy where y holds class numbers, the mean squared error elsewhere.
-
     Methods: "dense" takes all M gradients and is exact; "lanczos" takes the `modes` largest by products with H alone (ARPACK), and the
     totals from `probes` random sign vectors orthogonal to them, each with `steps` of Lanczos quadrature; each total then has a standard
     error, `..._error` (0 when dense). "auto" is dense up to 2048 outputs. A product costs one reverse and one forward pass over the batch.
@@ -84,7 +81,14 @@ def spectrum(
     something across models. Raises `OrbitscopeError` for a model without parameters, wrong settings, and outputs that have no residual
     (class numbers: ask for the losses).
 
-    * `method`: see below: auto, dense or lanczos.
+    * `data`: `Trajectories`, or `Examples` of any map.
+    * `of`: "outputs" or "losses".
+    * `method`: "auto", "dense" or "lanczos", see above.
+    * `modes`: eigenvalues that "lanczos" takes.
+    * `probes`, `steps`: of "lanczos": random sign vectors for the totals, and steps of quadrature of each.
+    * `vectors`: how many eigenvectors are part of the result (outputs only).
+    * `loss`: for "losses", a function (prediction, target), or a name for `training.as_loss`; None: the SMSE for trajectories,
+      cross-entropy where y holds class numbers, the mean squared error elsewhere.
     * `dampings`: the $\lambda$ of `freedom` and `captured`, in units of the eigenvalues.
     * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
     * `times`: how many transitions of each, evenly spread over its time; None: all.

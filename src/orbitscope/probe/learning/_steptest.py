@@ -60,7 +60,10 @@ def step_test(
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
     * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `metric`: $\chi$, a name or a `Metric`, as in `influence`.
     * `kets`: how many examples step, each by itself.
+    * `relative`: share of a ket's own loss that its step is predicted to take away.
+    * `loss`: that of one example, as in `influence`.
     * `bra_loss`: another loss on the bra's side, as in `influence`.
     * `precision`: 64 (float64), or model: the precision that the model has.
     * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.

@@ -60,7 +60,10 @@ def transfer_test(
     Sign: positive = training on copies under g lowers the loss at h. Unit: that of the loss. Every g sees the same transitions in the same
     batches (by `seed`). The model, its optimiser and the random state of torch are untouched afterwards.
 
-    * `data`, `held_out`: where the steps are taken, where the losses are measured; from each `trajectories` x `times` transitions.
+    * `data`, `held_out`: where the steps are taken, where the losses are measured.
+    * `trajectories`: how many of each of the two, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each trajectory, evenly spread over its time; None: all.
+    * `seed`: of every random choice, the order of the batches among them.
     * `optimiser`: the one that trained the model, *with its moments* (an object over the model's parameters; `emulators.kept_optimiser`
       for a run); or a function of the parameters that makes a fresh one; None: a fresh AdamW of rate 5e-4. A fresh Adam moves every weight
       by its full rate in its first step, whatever the gradient: attribute `moments` says `kept` or `fresh`.

@@ -149,8 +149,8 @@ def boost_curve(
 ) -> xr.Dataset:
     r"""Error of `model` under Galilean boosts of growing speed, in several directions of the plane of the first two axes.
 
-    `speeds` are parts of `rms_speed`, the root mean square velocity of the sampled states; `speed` [speed] holds them in lengths per
-    time. With B the boost of a state and B' that of the next state (carried along by c dt, see `Boost`):
+    The coordinate `speed` [speed] holds the speeds in lengths per time. With B the boost of a state and B' that of the next state (carried
+    along by c dt, see `Boost`):
 
     * `commutator` [speed, direction, transition]: $\|f(Bx) - B' f(x)\| / \|f(x)\|$.
     * `relative_error`: $\mathrm{SMSE}(B'y, f(Bx)) / \mathrm{SMSE}(B'y, B'f(x))$; 1 if the model is as good in the moving frame.
@@ -163,6 +163,7 @@ def boost_curve(
     Raises `OrbitscopeError` for fields whose change under a boost is not known, walls, and speeds that are not positive.
 
     * `data`: `Trajectories` with a velocity or a momentum.
+    * `speeds`: the speeds, as parts of `rms_speed`, the root mean square velocity of the sampled states; above 0.
     * `directions`: how many, at equal angles.
     * `trajectories`: how many trajectories, drawn at random by `seed`; None: all.
     * `times`: how many transitions of each, evenly spread over its time; None: all.

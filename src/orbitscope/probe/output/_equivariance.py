@@ -34,9 +34,8 @@ def equivariance(
     r"""Equivariance error of `model` under each element, per transition and channel.
 
     * `commutator`: $\|f(g x) - g f(x)\| / \|f(x)\|$, L2 over channels and space; 0 for an equivariant model, whatever the truth is.
-    * `relative_error`: $\mathrm{SMSE}(g y, f(g x)) / \mathrm{SMSE}(y, f(x))$ (Amarel et al., arXiv 2601.20172); 1 if the model is as
-      good on
-      the moved transition as on the original. It can be 1 for a model that does not commute, and above 1 for data that does not obey g.
+    * `relative_error`: $\mathrm{SMSE}(g y, f(g x)) / \mathrm{SMSE}(y, f(x))$ (Amarel et al., arXiv 2601.20172); 1 if the model is as good
+      on the moved transition as on the original. It can be 1 for a model that does not commute, and above 1 for data that does not obey g.
     * both `_by_channel`: the same with numerator and denominator restricted to one channel of the *moved* state.
     * `skill`: $\mathrm{SMSE}(y, f(x)) / \mathrm{SMSE}(y, x)$ per transition, the error over that of persistence. A model without skill
       (1 or more) is as wrong on gx as on x: its relative error is near 1 and means nothing. An untrained network shows that.
@@ -52,9 +51,12 @@ def equivariance(
     that sees several states (its attribute `frames`) has all of them moved, and persistence is the last of them.
 
     * `model`: maps states [N, C, X, Y] to states of the same shape; with `frames`, [N, frames C, X, Y] to [N, C, X, Y].
-    * `data`: the trajectories whose transitions (x, y) are looked at. `group`: a `Group` or words for `parse_group`.
+    * `data`: `Trajectories`, whose transitions (x, y) are looked at; `Examples` of any map where `group` is a `Symmetry`.
+    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
     * `elements`: names of the elements to look at; all by default.
-    * `trajectories`, `times`: how many of each, at random by `seed` and evenly spread; None takes all.
+    * `trajectories`: how many, drawn at random by `seed`; None: all.
+    * `times`: how many transitions of each, evenly spread over its time; None: all.
+    * `seed`: of the random choice of trajectories.
     * `batch`: states given to the model at a time.
     * `truth`: False looks at states alone, of data that may have a single time: everything that compares with y is NaN.
     * `progress(done, total)`: called after every element.

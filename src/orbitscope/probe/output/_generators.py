@@ -25,12 +25,14 @@ _ANGLES = 16
 class Generator:
     r"""$X = \frac{d}{dt} g_t$ at t = 0 for moves $g_t$ that a model $f$ of the physics commutes with, $f \circ g_t = g'_t \circ f$.
 
-    `before` is $X$ on states [N, C, X, Y], `after` is $X'$ on next states (the two differ for a boost, which carries the later state
-    along). Of several past states (`moved`), the one k steps before the newest is moved by $X - k (X' - X)$: both are one X, linear in
-    time. `unit` is that of t. `window`, bool [X, Y], is where the two sides may be compared; None: everywhere. `hidden` is the
-    motion alone, on features [N, K, a, b] of any grid over the same box, each channel taken as a scalar; None where that makes no sense.
+    Of several past states (`moved`), the one k steps before the newest is moved by $X - k (X' - X)$: both are one X, linear in time.
 
     * `name`: as it stands in results.
+    * `before`: $X$ on states [N, C, X, Y]. `after`: $X'$ on next states; the two differ for a boost, which carries the later state along.
+    * `unit`: that of t.
+    * `window`: bool [X, Y], where the two sides may be compared; None: everywhere.
+    * `hidden`: the motion alone, on features [N, K, a, b] of any grid over the same box, each channel taken as a scalar; None where that
+      makes no sense.
     * `note`: a remark for the result's attributes; may be empty.
     """
 
@@ -70,6 +72,9 @@ def generator(name: str, data: Trajectories, equation: Equation | None = None, *
     (the tapered rotation still preserves volume, so averages over the box, as in a normalisation layer, are no such leak). A model that
     takes spectral derivatives also sees how well the grid resolves the taper (advection at 64 x 64 points: some tenths of a per cent);
     a smaller `inner` makes it wider.
+
+    * `equation`: for "scaling", whose rate of change moves the next state.
+    * `inner`: radius within which rotation and dilation are whole, over that of the inscribed disc.
 
     Raises `OrbitscopeError` for an unknown name, a box with walls along the motion, fields whose change is not known.
     """

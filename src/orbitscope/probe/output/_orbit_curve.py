@@ -40,15 +40,17 @@ def orbit_curve(
       as much.
     * `floor` [parameter]: what float precision and resampling alone leave of the commutator.
 
-    Arguments: `data`: trajectories or examples. `symmetry`: how elements move x and y. `at`: parameters t, in the unit of the family
-    (radians, shares of a speed). `along`: the number of an element of the basis of a Lie group's algebra, or an element of the algebra
-    [n, n] (X, and $g_t = \exp(t X)$), or a function t -> element. `trajectories`, `times`, `seed`, `batch` as in `equivariance`.
+    * `data`: `Trajectories` or `Examples`.
+    * `symmetry`: how elements move x and y.
+    * `at`: parameters t, in the unit of the family (radians, shares of a speed).
+    * `along`: the number of an element of the basis of a Lie group's algebra, or an element of the algebra [n, n] (X, and
+      $g_t = \exp(t X)$), or a function t -> element.
+    * `trajectories`, `times`, `seed`, `batch`: as of `equivariance`.
+    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
 
     At small t the commutator is t times the Lie derivative of `lie_derivative`. Where it fails: moved states may leave what the model was
     trained on, and then the error says as much about extrapolation. Raises `OrbitscopeError` for a group without an algebra where `along`
     is no function, for parameters that are not finite, and for elements that the data cannot be moved by.
-
-    * `progress`: called with (done, total) after each piece of work; None: nothing is said.
 
     >>> import orbitscope as osc
     >>> from orbitscope.symmetry import FieldAction, Values, special_orthogonal
