@@ -15,11 +15,13 @@ from ._magnitude import Magnitude, MagnitudeConv, divided, root
 from ._motion import MotionBlock, MotionConv
 from ._pad import Pad, boundaries_of
 from ._past import frames_of
+from ._patch import FrameAttention, Unpatch
 from ._relax import RelaxationKind, relax
 from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, relaxed_layers, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
 from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
+from ._spectral import EquivariantSpectralConv, SpectralConv
 from ._surround import Surround, Surrounds
 from ._symmetrize import Symmetrized, symmetrize
 from ._wrap import wrap
@@ -27,8 +29,10 @@ from ._wrap import wrap
 __all__ = [
     "Activation",
     "EquivariantConv",
+    "EquivariantSpectralConv",
     "Features",
     "FieldNorm",
+    "FrameAttention",
     "FrameAveraged",
     "Galilean",
     "Gate",
@@ -50,6 +54,7 @@ __all__ = [
     "ScaleLift",
     "ScaleProject",
     "RelaxationKind",
+    "SpectralConv",
     "Surround",
     "Surrounds",
     "Symmetrized",
@@ -58,6 +63,7 @@ __all__ = [
     "relaxed_layers",
     "root",
     "wrap",
+    "Unpatch",
     "Upsample",
     "export",
     "frames_of",

@@ -1,34 +1,31 @@
 """The convolution that commutes with a group."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
-from ..symmetry import Group, is_lattice, same_elements
+from ..symmetry import is_lattice, same_elements
 from ._features import Features, exchanged, restrict
+from ._field_kernel import FieldKernel
 from ._pad import Pad
-from ._pair import Constant, pair_kernel
 from ._steerable_kernel import default_degree
 
 
-class EquivariantConv(Constant):
+class EquivariantConv(FieldKernel):
     r"""Convolution between fields of one group, [B, into.channels, *space] -> [B, out.channels, *space], in two or three dimensions.
 
     $$f(g\,x) = g\,f(x) \iff K(g p) = \rho_{out}(g)\, K(p)\, \rho_{in}(g)^{-1}$$
 
     * `into`, `out`: the fields of the channels that come in and go out, of the same group.
-    * `kernel`: its width in cells; odd with `stride` 1, even with `stride` 2 (centred on the coarse cell): an odd kernel with stride 2 on
-      an even grid has no centre and would break every rotation.
+    * `kernel`: its width in cells; odd with an odd `stride`, even with an even one (centred on the coarse cell): an odd kernel with
+      stride 2 on an even grid has no centre and would break every rotation. As wide as the stride: patches.
     * `boundary`: what lies beyond the edge, see `Pad`; one word, or one per axis.
     * `bias`: whether invariant components of the output have one; others cannot.
-    * `stride`: 1, or 2 for half the resolution.
+    * `stride`: 1, or 2 for half the resolution, or the width of a patch.
     * `degree`: highest polynomial degree of the circular harmonics; None: what the cells resolve. Lattice groups have none.
     * `gain`: outputs start with the variance of the inputs times `gain`^2, for inputs that are independent from cell to cell.
 
@@ -42,8 +39,6 @@ class EquivariantConv(Constant):
     Regular fields and orders: Cohen and Welling, arXiv 1602.07576; the kernel constraint: Weiler and Cesa, arXiv 1911.08251.
     """
 
-    anchor: Tensor
-
     def __init__(
         self,
         into: Features,
@@ -56,61 +51,12 @@ class EquivariantConv(Constant):
         degree: int | None = None,
         gain: float = 1.0,
     ) -> None:
-        super().__init__()
         _check(into, out, kernel, stride, boundary)
-        self.into, self.out, self.kernel, self.stride = into, out, kernel, stride
-        self.sorted = (_sorted(into), _sorted(out))
-        self.pad = Pad(into, (kernel - stride + 1) // 2, boundary)
-        self.degree = degree if degree is not None else default_degree(kernel)
-        self.rows = nn.ModuleList(
-            nn.ModuleList(pair_kernel(o, i, len(outs), len(ins), kernel, self.degree) for i, ins in into.blocks) for o, outs in out.blocks
-        )
-        self.biases = nn.ParameterDict(
-            {str(n): torch.zeros(len(outs), len(o.invariants)) for n, (o, outs) in enumerate(out.blocks) if bias and len(o.invariants)}
-        )
-        self.sizes = tuple((o.size, len(outs)) for o, outs in out.blocks)
-        self.register_buffer("anchor", torch.zeros(()), persistent=False)
+        super().__init__(into, out, kernel, default_degree(kernel) if degree is None else degree, bias)
+        self.stride = stride
+        self.pad = Pad(into, (kernel - stride) // 2, boundary)
         self.fill(self.anchor)
         self.reset_parameters(gain)
-
-    @property
-    def group(self) -> Group:
-        """The elements that it commutes with."""
-        return self.into.group
-
-    @torch.no_grad()
-    def reset_parameters(self, gain: float = 1.0) -> None:
-        """Fresh weights; biases 0."""
-        for row in self.rows:
-            pairs = list(row)  # pyright: ignore[reportArgumentType]
-            deviation = gain / math.sqrt(max(sum(p.ins * p.fan for p in pairs), 1e-30))
-            for pair in pairs:
-                if pair.weight is not None:
-                    nn.init.normal_(pair.weight, std=deviation)
-        for b in self.biases.values():
-            nn.init.zeros_(b)
-
-    def kernel_tensor(self) -> Tensor:
-        """The kernel as a plain convolution takes it, [out.channels, into.channels, *kernel]."""
-        made = torch.cat([torch.cat([pair() for pair in row], 1) for row in self.rows])  # pyright: ignore[reportGeneralTypeIssues]
-        if not self.sorted[1]:
-            made = made.index_select(0, self.get_buffer("out_order"))
-        if not self.sorted[0]:
-            made = made.index_select(1, self.get_buffer("into_order"))
-        return made.unflatten(-1, (self.kernel,) * self.into.ndim)
-
-    def bias_tensor(self) -> Tensor | None:
-        """The bias of each channel [out.channels]: invariant components only."""
-        if not len(self.biases):
-            return None
-        parts = []
-        for n, (size, count) in enumerate(self.sizes):
-            if str(n) in self.biases:
-                parts.append((self.biases[str(n)].unsqueeze(-1) * self.get_buffer(f"invariants_{n}")).sum(-2).flatten())
-            else:
-                parts.append(self.anchor.new_zeros(count * size))
-        made = torch.cat(parts)
-        return made if self.sorted[1] else made.index_select(0, self.get_buffer("out_order"))
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolved fields."""
@@ -140,28 +86,15 @@ class EquivariantConv(Constant):
             made.bias.copy_(bias)
         return made if plain or not self.pad.width else nn.Sequential(self.pad, made)
 
-    def constants(self) -> dict[str, NDArray]:
-        orders = {f"{n}_order": np.array(f.order, dtype=np.int64) for n, f in (("into", self.into), ("out", self.out)) if not _sorted(f)}
-        return {**orders, **{f"invariants_{n}": o.invariants for n, (o, _) in enumerate(self.out.blocks)}}
-
-    def reference(self) -> Tensor:
-        return self.anchor
-
-    def extra_repr(self) -> str:
-        return f"{self.into} -> {self.out}, kernel {self.kernel}"
-
-
-def _sorted(features: Features) -> bool:
-    return features.order == tuple(range(features.channels))
-
 
 def _check(into: Features, out: Features, kernel: int, stride: int, boundary: str | Sequence[str]) -> None:
     if not same_elements(into.group, out.group):
         raise OrbitscopeError(f"EquivariantConv: `into` {into} and `out` {out} belong to different groups.")
-    if kernel < 1 or stride not in (1, 2) or (kernel - stride) % 2:
+    if stride < 1 or kernel < stride or (kernel - stride) % 2:
         raise OrbitscopeError(
             f"EquivariantConv: `kernel` {kernel} with `stride` {stride} has no centre that rotations keep. "
-            "Use an odd kernel with stride 1, or an even one with stride 2; or stride 1 and `Pool`."
+            "Use an odd kernel with stride 1, or an even one with stride 2 (wider strides: a kernel as wide or by 2, 4, ... wider); "
+            "or stride 1 and `Pool`."
         )
     if into.ndim == 3 and not is_lattice(into.group):
         raise OrbitscopeError(f"EquivariantConv: three-dimensional groups are O, O_h and their subgroups; got {into.group.name}.")

@@ -3,6 +3,8 @@
 from ._build import build, built_in, models, register, require_model
 from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
+from ._equivariant_fno import EquivariantFNO
+from ._equivariant_vit import EquivariantViT
 from ._fno import FNO
 from ._layers import Attention, CircularConv, ImageNorm, ResidualBlock, RMSNorm
 from ._magnitude import MagnitudeResNet, MagnitudeUNet
@@ -19,8 +21,10 @@ __all__ = [
     "Attention",
     "CircularConv",
     "Emulator",
+    "EquivariantFNO",
     "EquivariantResNet",
     "EquivariantUNet",
+    "EquivariantViT",
     "ImageNorm",
     "MagnitudeResNet",
     "MagnitudeUNet",

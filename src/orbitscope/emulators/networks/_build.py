@@ -11,6 +11,8 @@ from torch import nn
 from ..._errors import OrbitscopeError
 from ...symmetry import Grid, Layout
 from ._equivariant import EquivariantResNet, EquivariantUNet
+from ._equivariant_fno import EquivariantFNO
+from ._equivariant_vit import EquivariantViT
 from ._fno import FNO
 from ._magnitude import MagnitudeResNet, MagnitudeUNet
 from ._motion import MotionResNet, MotionUNet
@@ -79,6 +81,22 @@ _MODELS: dict[str, _Entry] = {
             "paper": {"width": 34, "depth": 8, "kernel": 5},
         },
     ),
+    "equivariant_fno": _Entry(
+        EquivariantFNO,
+        {
+            "small": {"width": 6, "modes": 6, "depth": 4},
+            "medium": {"width": 12, "modes": 12, "depth": 4},
+            "paper": {"width": 23, "modes": 16, "depth": 4},
+        },
+    ),
+    "equivariant_vit": _Entry(
+        EquivariantViT,
+        {
+            "small": {"width": 24, "heads": 2, "depth": 4},
+            "medium": {"width": 46, "heads": 2, "depth": 6},
+            "paper": {"width": 94, "heads": 2, "depth": 8},
+        },
+    ),
 }
 # As wide as the strict ones: with 2 banks about twice the parameters, for the computation of one.
 _MODELS["relaxed_unet"] = _Entry(relaxed_unet, _MODELS["equivariant_unet"].presets)
@@ -144,7 +162,7 @@ def build(
     * `overrides`: single options that replace those of the preset, by name.
     * `channels_in`: C_in, channels that go in: those of a state times the number of past states.
     * `channels_out`: C_out, channels of the answer; None: as many as go in.
-    * `resolution`: points per axis (one number for a square), for models that are tied to one grid (vit).
+    * `resolution`: points per axis (one number for a square), for models that are tied to one grid (vit, equivariant_vit).
     * `layout`: the fields of a state, for models that know how channels mix (equivariant, relaxed, motion, magnitude and scale models).
     * `grid`: the grid of a state, for the boundaries of those models.
     * `residual`: whether an increment is predicted, for models to whom it matters (motion, scale).

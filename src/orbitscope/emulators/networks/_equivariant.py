@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...nn import Activation, EquivariantConv, Features, FieldNorm, Pool, Upsample, boundaries_of, restrict
-from ...symmetry import Grid, Group, Layout
+from ...symmetry import Grid, Group, Layout, is_lattice
 from ._layers import Image, check_channels, check_divisible, check_positive
 
 MAX_FREQUENCY = 2
@@ -179,14 +179,26 @@ def hidden(group: Group, fields: int) -> Features:
     return Features(group, [f"regular*{fields}"])
 
 
-def ends(model: str, channels_in: int, channels_out: int, layout: Layout, group: str | Group) -> tuple[Features, Features]:
-    """What goes in and comes out: frames of the layout."""
+def regular(model: str, group: Group, fields: int) -> Features:
+    """The hidden fields of a model that is exact on a lattice only; raises for other groups."""
+    if not is_lattice(group):
+        raise OrbitscopeError(
+            f"{model}: `group` {group.name} turns the cells of a grid between one another; take c4, d4 or a subgroup. C_8 and SO(2) have "
+            "equivariant_unet and equivariant_resnet."
+        )
+    return Features(group, [f"regular*{fields}"])
+
+
+def ends(
+    model: str, channels_in: int, channels_out: int, layout: Layout, group: str | Group, ndim: int | None = 2
+) -> tuple[Features, Features]:
+    """What goes in and comes out: frames of the layout; `ndim`, where given, is the number of space axes that the model takes."""
     features = []
     for name, channels in (("channels_in", channels_in), ("channels_out", channels_out)):
         if channels < 1 or channels % layout.channels:
             raise OrbitscopeError(f"{model}: `{name}` = {channels} is no number of frames of `layout` ({layout}).")
         features.append(Features.from_layout(layout.stack(channels // layout.channels), group))
-    if features[0].ndim != 2:
+    if ndim is not None and features[0].ndim != ndim:
         raise OrbitscopeError(f"{model}: takes two space dimensions; the group {features[0].group.name} has {features[0].ndim}.")
     return features[0], features[1]
 

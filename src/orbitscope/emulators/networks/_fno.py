@@ -1,12 +1,9 @@
 """FNO: linear maps of the low Fourier modes between pointwise ones."""
 
-import math
-
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from ..._errors import OrbitscopeError
+from ...nn import SpectralConv
 from ._layers import CircularConv, Image, check_channels, check_positive
 
 
@@ -40,39 +37,3 @@ class FNO(nn.Module):
         for spectral, pointwise in zip(self.spectral, self.pointwise, strict=True):
             h = h + F.gelu(spectral(h) + pointwise(h))
         return self.head(F.gelu(self.expand(h)))
-
-
-class SpectralConv(nn.Module):
-    r"""$\hat y(k) = W(k)\, \hat x(k)$ for $|k_x|, |k_y| <$ `modes`, 0 elsewhere.
-
-    $W$ is stored as real numbers [2 modes - 1, modes, in, out, 2] (last axis: real, imaginary), which every file format and optimiser
-    takes. The kept modes are symmetric in $k_x$, so quarter turns map them onto themselves. Half precision is computed in float32.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, modes: int) -> None:
-        super().__init__()
-        self.modes = modes
-        scale = 1 / math.sqrt(2 * channels_in)
-        self.weight = nn.Parameter(scale * torch.randn(2 * modes - 1, modes, channels_in, channels_out, 2))
-
-    def forward(self, x: Image) -> Image:
-        size_x, size_y = x.shape[-2:]
-        if min(size_x, size_y) < 2 * self.modes:
-            raise OrbitscopeError(
-                f"fno: {self.modes} modes need at least {2 * self.modes} cells per axis, got the grid {(size_x, size_y)}. Lower `modes`."
-            )
-        dtype = x.dtype
-        with torch.autocast(x.device.type, enabled=False):
-            full = x if dtype in (torch.float32, torch.float64) else x.float()
-            return self._filter(full, size_x, size_y).to(dtype)
-
-    def _filter(self, x: Tensor, size_x: int, size_y: int) -> Tensor:
-        modes = self.modes
-        weight = torch.complex(self.weight[..., 0], self.weight[..., 1]).to(torch.promote_types(torch.complex64, x.dtype))
-        spectrum = torch.fft.rfft2(x)[..., :modes]
-        low = torch.cat([spectrum[..., :modes, :], spectrum[..., size_x - modes + 1 :, :]], dim=-2)
-        mixed = torch.einsum("bixy,xyio->boxy", low, weight)
-        gap = mixed.new_zeros((*mixed.shape[:-2], size_x - 2 * modes + 1, modes))
-        rows = torch.cat([mixed[..., :modes, :], gap, mixed[..., modes:, :]], dim=-2)
-        columns = mixed.new_zeros((*mixed.shape[:-2], size_x, size_y // 2 + 1 - modes))
-        return torch.fft.irfft2(torch.cat([rows, columns], dim=-1), s=(size_x, size_y))

@@ -21,10 +21,11 @@ def equivariant(
 ) -> nn.Module:
     r"""The same architecture with every layer commuting with `group`, at matched *parameters*.
 
-    * `model`: "unet" or "resnet".
+    * `model`: "unet", "resnet", "fno" or "vit".
     * `group`: the group, or its word ("d4", "c8", "so2").
     * `preset`: of the plain model (small, medium, paper).
-    * `overrides`: single options of the plain model that replace those of the preset, such as width=24.
+    * `overrides`: single options of the plain model that replace those of the preset, such as width=24. A vit needs its
+      `resolution` here; `heads`, where given, are those of both.
     * `layout`: the fields of a state.
     * `grid`: sets what lies beyond the edge: periodic axes are circular, walls mirror; None: all circular.
     * `frames`: states that go in, stacked along channels, oldest first; one comes out.
@@ -37,11 +38,13 @@ def equivariant(
     """
     name = f"equivariant_{model}"
     if name not in models():
-        raise OrbitscopeError(f"equivariant: `model` is unet or resnet, got {model!r}. For others: symmetrize(model, group, action).")
+        raise OrbitscopeError(
+            f"equivariant: `model` is unet, resnet, fno or vit, got {model!r}. For others: symmetrize(model, group, action)."
+        )
     ends = {"channels_in": frames * layout.channels, "channels_out": layout.channels}
     target = count(build(model, preset, **ends, **overrides))
     options = {k: v for k, v in overrides.items() if k != "width"}
-    step = int(options.get("heads", 4) or 1) if model == "unet" else 1
+    step = int(options.get("heads", 4) or 1) if model in ("unet", "vit") else 1
     # Heads hold whole fields, and the coarsest level has 2^stages times as many: any width does where heads divides that.
     best: tuple[float, nn.Module] | None = None
     width = 1
