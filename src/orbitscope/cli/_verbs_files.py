@@ -129,8 +129,7 @@ class Info:
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     check: bool = False
-    """Also read every trajectory and compare its checksum; exit code 1 where one is damaged."""
-
+    """Read every trajectory as well and compare its checksum; exit code 1 where one is damaged."""
     trust: bool = False
     """Let a run folder name code to import. Only where you know where it comes from."""
 

@@ -13,7 +13,7 @@ Positional = tyro.conf.Positional
 @dataclass
 class Audit:
     """Which symmetries have the physics and the file, does the file keep its declared convention, and what in it deserves a second look?
-    Exit code 1 if it does not, if it holds NaN or infinite values, or if it shares states with another part of its split.
+    Exit code 1 if it does not, if it breaks its laws, holds NaN or infinite values, or shares states with another part of its split.
 
     Example: orbitscope audit ns.nc --group d4 tx
     """
@@ -26,7 +26,7 @@ class Audit:
     """Equation, with parameters if need be: euler, navier-stokes:viscosity=2e-3, shallow-water:gravity=9.8,viscosity=0; None: what the
     file says it is."""
     samples: int = 128
-    """Trajectories for the two-sample test."""
+    """Trajectories that the solver and the two-sample test look at, at the most."""
     seed: int = 0
     """Seed of the random choices."""
     out: Path | None = None
@@ -76,7 +76,7 @@ class Probe:
     frames: int | None = None
     """Past states that the model sees, stacked along channels, oldest first; None: what it says itself, as a run does."""
     like: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """Convention of another library's model: the_well, poseidon, mpp, dpot, morph, pdearena, neuralop, physicsnemo."""
+    """Convention of another library: the_well, poseidon, mpp, walrus, dpot, morph, pdearena, neuralop, physicsnemo or earth2studio."""
     adapt: tuple[str, ...] = ()
     """Convention of the model in words, such as axes="b t c x y" out=0 residual=true; what `adapt` does not know goes to the model."""
     group: tuple[str, ...] = ("d4",)
@@ -174,7 +174,7 @@ class Epochs:
     metric: Literal["gauss_newton", "euclidean"] = "gauss_newton"
     """Metric of parameter space."""
     coherence: bool = True
-    """Also the influence, which costs most."""
+    """Measure the influence as well, which costs most."""
     seed: int = 0
     """Seed of the random choices."""
     load: tuple[str, ...] = ()
@@ -202,9 +202,9 @@ class Transfer:
     """
 
     run_folder: Positional[Path]
-    """Folder of one run: its last weights and its optimiser, moments kept."""
+    """Folder of one run; its last weights are taken, and its optimiser with the moments."""
     data: Positional[Path]
-    """The file that it was trained on; steps on its training part, losses on its test part."""
+    """File that the run was trained on; steps are taken on its training part, losses measured on its test part."""
     out: Path
     """NetCDF file for the numbers."""
     picture: Path | None = None

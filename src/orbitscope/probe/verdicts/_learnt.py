@@ -110,7 +110,7 @@ class Measured:
     result: xr.Dataset
     names: list[str]
     member: NDArray[np.bool_]
-    """Which elements each subgroup holds, [S, G]; subgroups with an element that was not measured are left out upstream."""
+    """True where a subgroup holds an element, [S, G]; subgroups with an element that was not measured are left out upstream."""
 
     @classmethod
     def of(cls, result: xr.Dataset) -> "Measured":
