@@ -4,6 +4,7 @@ Same arithmetic as `_euler_torch.py`, expression by expression. Written so that 
 (limiter, weights and HLLC are selections), ghost cells in place of wrapped indices, constants of the array's type. No `fastmath`: the
 compiler may not reorder, so results do not depend on the machine's vector width, on the number of threads or on which rows are
 computed together, and the mirrored expressions below keep reflections exact to the last bit.
+Arrays are copied by loops: the assignment of a slice would compile numba's error messages too, a third of the time of all compiling.
 All compiled code is in this one file: numba's cache on disk notices a change of the file that holds a function, not of those it calls.
 The module imports numba and is therefore itself imported only when a CPU step runs.
 """
@@ -16,8 +17,10 @@ import numpy as np
 
 from ._euler_status import OK, REPAIRS, STALLED, UNPHYSICAL
 
-_njit: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy")
-_inline: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+# What Python never calls needs no way in from there: half of the time of compiling these.
+_njit: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+_inner: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True)
+_inline: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True, forceinline=True)
 
 #: Ghost cells on each side, enough for the widest reconstruction.
 GHOSTS = 3
@@ -176,7 +179,7 @@ def _along_y(w, c, i, k):
     return w[c, i, k - 3], w[c, i, k - 2], w[c, i, k - 1], w[c, i, k], w[c, i, k + 1], w[c, i, k + 2]
 
 
-@_njit
+@_inner
 def _x_fluxes(w, i, f, ny, n, scheme):
     """Fluxes through the faces below padded row i."""
     for j in range(ny):
@@ -186,7 +189,7 @@ def _x_fluxes(w, i, f, ny, n, scheme):
         )
 
 
-@_njit
+@_inner
 def _y_fluxes(w, i, f, ny, n, scheme):
     """Fluxes through the ny + 1 faces along padded row i; normal velocity is component 2 of the primitives."""
     for j in range(ny + 1):
@@ -196,7 +199,7 @@ def _y_fluxes(w, i, f, ny, n, scheme):
         )
 
 
-@_njit
+@_inner
 def _first_order(w, keep, i, j, axis, f, n):
     """Overwrite the flux f[:, j] between padded cell (i, j) and its upper neighbour along `axis`, if one of the two is marked."""
     x, y = (i + 1, j) if axis == 0 else (i, j + 1)
@@ -216,7 +219,8 @@ def primitive_rows(state, prim, first, last, speed, n):
     Returns the number of unphysical cells and the largest speed / spacing.
     """
     ny = state.shape[2]
-    speed[:] = n.zero
+    for j in range(ny):
+        speed[j] = n.zero
     bad = 0
     for i in range(first, last):
         for j in range(ny):
@@ -248,8 +252,17 @@ def wrap(prim):
     nx = prim.shape[1] - 2 * GHOSTS
     for c in range(4):
         for g in range(GHOSTS):
-            prim[c, g, :] = prim[c, nx + g, :]
-            prim[c, nx + GHOSTS + g, :] = prim[c, GHOSTS + g, :]
+            for k in range(prim.shape[2]):
+                prim[c, g, k] = prim[c, nx + g, k]
+                prim[c, nx + GHOSTS + g, k] = prim[c, GHOSTS + g, k]
+
+
+@_inline
+def _copy(source, target):
+    for c in range(source.shape[0]):
+        for i in range(source.shape[1]):
+            for j in range(source.shape[2]):
+                target[c, i, j] = source[c, i, j]
 
 
 @_njit
@@ -310,7 +323,7 @@ def advance(state, dt, cfl, max_steps, n, scheme):
     keep = np.empty((nx + 2 * GHOSTS, ny + 2 * GHOSTS), np.bool_)
     speed = np.empty(ny, state.dtype)
     faces = np.empty((3, 4, ny + 1), state.dtype)
-    old = np.empty_like(state)
+    old = np.empty(state.shape, state.dtype)
     left, steps, first = float(dt), 0, np.int64(0)  # a plain 0 is a type of its own to numba: what takes it would be compiled twice
     bad, top = primitive_rows(state, prim, first, nx, speed, n)
     wrap(prim)
@@ -320,7 +333,7 @@ def advance(state, dt, cfl, max_steps, n, scheme):
         if steps >= max_steps:
             return STALLED, dt - left, steps
         count = max(1.0, np.ceil(left * float(top) / cfl))
-        old[:] = state
+        _copy(state, old)
         attempt = 0
         while True:
             h = left / count
@@ -338,11 +351,13 @@ def advance(state, dt, cfl, max_steps, n, scheme):
             if attempt == REPAIRS:
                 return UNPHYSICAL, dt - left, steps
             if attempt == 0:
-                keep[:] = True
+                for i in range(keep.shape[0]):
+                    for j in range(keep.shape[1]):
+                        keep[i, j] = True
             if mark(prim, keep) == 0:
                 count *= 2.0
             attempt += 1
-            state[:] = old
+            _copy(old, state)
             primitive_rows(state, prim, first, nx, speed, n)
             wrap(prim)
         left = left - h if count > 1.0 else 0.0
