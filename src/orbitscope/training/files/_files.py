@@ -141,7 +141,8 @@ def read_state(path: Path) -> dict[str, Any]:
         history = [entries(one, path, {"epoch": int, "validation": (int, float)}, _AGAIN) for one in state["history"]]
         if not 0 <= state["best_epoch"] <= state["epoch"] or len(history) != state["epoch"]:
             raise OrbitscopeError(
-                f"out: {path}: epoch {state['epoch']}, best {state['best_epoch']}, {len(history)} in its history. {_AGAIN}"
+                f"out: {path} is damaged: it counts {state['epoch']} epochs, of which number {state['best_epoch']} was the best, and lists "
+                f"{len(history)}. {_AGAIN}"
             )
         return state
 
