@@ -65,7 +65,7 @@ class Examples:
         return np.unique(self.slot)
 
     def take(self, index: ArrayLike) -> "Examples":
-        """Some of the examples."""
+        """The examples of `index`: numbers, or a mask of booleans [N]."""
         chosen = np.asarray(index)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         at = torch.as_tensor(chosen)

@@ -85,7 +85,7 @@ class LazyArray:
         return block[tuple(0 if d else slice(None) for d in drop)]
 
     def lazy(self, *key: Any) -> "LazyArray":
-        """The same selection as indexing, unread; an integer keeps its axis with length 1."""
+        """The selection that indexing with `key` makes, unread; an integer keeps its axis with length 1."""
         return LazyArray(self.source, self._resolve(key)[0])
 
     def tensor(self) -> Tensor:

@@ -41,7 +41,7 @@ class Normalisation:
 
     @classmethod
     def fit(cls, data: Trajectories) -> "Normalisation":
-        r"""From training data, streamed in blocks with float64 sums.
+        r"""From the training part `data`, streamed in blocks with float64 sums.
 
         $m_c = \langle u_c \rangle$ where `representation.keeps_mean`, else 0; $\sigma_f^2 = \langle (u_c - m_c)^2 \rangle$ over all
         states, cells and the components of the field. A field that does not vary beyond rounding gets scale 1.
@@ -72,7 +72,7 @@ class Normalisation:
         return (state - mean) / scale
 
     def denormalise(self, state: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The inverse of `normalise`."""
+        """The inverse of `normalise`: `state` [..., channel, x, y] from dimensionless to physical units."""
         mean, scale = self._shaped(state)
         return state * scale + mean
 
@@ -89,7 +89,7 @@ class Normalisation:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Normalisation":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`; raises `OrbitscopeError` where `data` is no such description."""
         try:
             mean, scale = (torch.tensor(data[k], dtype=torch.float64) for k in ("mean", "scale"))
             return cls(mean, scale, int(data.get("ndim", 2)))

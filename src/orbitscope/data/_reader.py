@@ -143,14 +143,14 @@ class Reader(ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, found: Candidate) -> bool:
-        """Whether a file is of this format."""
+        """Whether the file `found` is of this format."""
 
     @abstractmethod
     def read(self, path: Path) -> Trajectories:
-        """The trajectories of one file, with notes on every decision."""
+        """The trajectories of the file `path`, with notes on every decision."""
 
     def read_files(self, paths: Sequence[Path]) -> Trajectories:
-        """Several files as one data set: their trajectories one after the other."""
+        """The files `paths` as one data set: their trajectories one after the other."""
         parts: Parts = []
         for path in paths:
             with reading(path):
@@ -164,7 +164,7 @@ class Reader(ABC):
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Reader":
-        """The reader with these options, as values or in words; None is the same as not given.
+        """The reader with the options `given`, as values or in words; None is the same as not given.
 
         Raises `OrbitscopeError` for an option that it does not take, with those that it does, and for a value of the wrong kind.
         """
@@ -188,7 +188,7 @@ class Reader(ABC):
         return cls(**values)
 
     def sized(self, data: Trajectories) -> Trajectories:
-        """The trajectories with `extent`, `boundary` and `window` as the caller declares them."""
+        """The trajectories `data` with `extent`, `boundary` and `window` as the caller declares them."""
         data = self._boxed(data)
         return data if self.window is None else data.windows(self.window)
 

@@ -45,7 +45,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """From "3/16"."""
+        """The part that `text` names, such as "3/16"."""
         match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
         if not match:
             raise OrbitscopeError(f"shard: expected K/N such as 3/16, got {text[:40]!r}.")
@@ -53,24 +53,24 @@ class Shard:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Shard | None":
-        """The part of this process under torchrun (RANK and WORLD_SIZE), None elsewhere or alone."""
+        """The part of this process under torchrun, None elsewhere or alone; RANK and WORLD_SIZE of `environment`, by default os.environ."""
         environment = os.environ if environment is None else environment
         rank, size = environment.get("RANK", ""), environment.get("WORLD_SIZE", "")
         return cls(int(rank) + 1, int(size)) if rank.isdecimal() and size.isdecimal() and int(size) > 1 else None
 
     def indices(self, trajectories: int) -> range:
-        """The trajectories of this part; raises where there are fewer trajectories than parts."""
+        """The numbers of this part, of `trajectories` in all; raises `OrbitscopeError` where there are fewer than parts."""
         if trajectories < self.count:
             raise OrbitscopeError(f"shard: {trajectories} trajectories cannot be shared by {self.count} parts. Take fewer parts.")
         return range((self.number - 1) * trajectories // self.count, self.number * trajectories // self.count)
 
     def path(self, whole: Path) -> Path:
-        """The name of this part beside the whole: ns.nc -> ns.shard-03-of-16.nc."""
+        """The name of this part beside the file `whole`: ns.nc -> ns.shard-03-of-16.nc."""
         digits = len(str(self.count))
         return whole.with_name(f"{whole.stem}.shard-{self.number:0{digits}d}-of-{self.count}{whole.suffix}")
 
     def describe(self, trajectories: int) -> dict[str, int]:
-        """What the provenance of a part says."""
+        """What the provenance of this part says, of `trajectories` in all."""
         block = self.indices(trajectories)
         return {"number": self.number, "of": self.count, "first": block.start, "trajectories_in_all": trajectories}
 

@@ -77,7 +77,7 @@ class Stream:
         return -(-self.transitions // self.batch)
 
     def batches(self, epoch: int = 0) -> list[Tensor]:
-        """The transition numbers of every batch."""
+        """The transition numbers of every batch of the epoch number `epoch`."""
         times = self.data.times - self.lead
         if self.shuffle == "none":
             order = torch.arange(self.transitions)
@@ -92,7 +92,7 @@ class Stream:
         return list(order.split(self.batch)) if len(order) else []
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches (x, y), each [batch, channel, *space], from number `start` on."""
+        """The batches (x, y) of the epoch number `epoch`, each [batch, channel, *space], from number `start` on."""
         batches = self.batches(epoch)[start:]
         # A worker that takes several batches at once visits each trajectory of the buffer once for all of them.
         together = max(1, self.buffer * (self.data.times - self.lead) // self.batch) if self.shuffle == "trajectories" else 1

@@ -90,9 +90,10 @@ class Trajectories:
     def from_xarray(cls, dataset: Any, fields: Any = None, **options: Any) -> "Trajectories":
         """Trajectories from an `xarray.Dataset` (or `DataArray`) with named dimensions; what is lazy there stays lazy.
 
-        `fields` maps variables to fields: "velocity=u,v:vector temperature=T:scalar:K", or a table {"velocity": ["u", "v"]}. Without it a
-        single pair that declares itself eastward and northward is taken. Dimensions are told apart by CF attributes, then by their names.
-        `options` are those of the reader "netcdf": `dims`, `select`, `box`, `land`, `dt`, `extent`, `boundary`, ...
+        - `dataset`: its dimensions are told apart by CF attributes, then by their names.
+        - `fields`: maps variables to fields: "velocity=u,v:vector temperature=T:scalar:K", or a table {"velocity": ["u", "v"]}. Without it
+          a single pair that declares itself eastward and northward is taken.
+        - `options`: those of the reader "netcdf": `dims`, `select`, `box`, `land`, `dt`, `extent`, `boundary`, ...
 
         >>> import xarray as xr
         >>> u = xr.DataArray(np.zeros((3, 8, 6)), dims=("time", "y", "x"), coords={"time": [0, 1, 2], "y": np.arange(8), "x": np.arange(6)})
@@ -150,11 +151,11 @@ class Trajectories:
         return (self[i] for i in range(self.trajectories))
 
     def replace(self, **changes: Any) -> "Trajectories":
-        """A copy with some attributes exchanged; it is checked again."""
+        """A copy in which `changes` replace attributes, by name; it is checked again."""
         return replace(self, **changes)
 
     def tensor(self, dtype: torch.dtype | None = None) -> Float[Tensor, "trajectory time channel ..."]:
-        """All values in memory. Raises where they exceed the memory of this machine."""
+        """All values in memory, in `dtype` (None: as they are). Raises `OrbitscopeError` where they exceed the memory of this machine."""
         if isinstance(self.values, LazyArray):
             require_memory(self.nbytes, "Trajectories.tensor")
             return self.values.tensor().to(dtype or self.values.dtype)
@@ -165,7 +166,7 @@ class Trajectories:
         return self.replace(values=self.tensor())
 
     def state(self, trajectory: int, time: int) -> Float[Tensor, "channel ..."]:
-        """One state."""
+        """The state number `time` (from 0) of the trajectory number `trajectory`, [channel, *space]."""
         i, t = positions(trajectory, self.trajectories, "trajectory")[0], positions(time, self.times, "time")[0]
         return self.values[int(i), int(t)]
 
@@ -174,7 +175,8 @@ class Trajectories:
     ) -> tuple[Float[Tensor, "pair channel ..."], Float[Tensor, "pair channel ..."]]:
         """Transitions (x, y): states at (trajectory[k], time[k]) and the states `lead` steps later, each [pair, channel, x, y].
 
-        `lead` 0 gives each state twice."""
+        - `trajectory`, `time`: numbers of equal length, from 0. `lead`: 0 gives each state twice.
+        """
         i, t = positions(trajectory, self.trajectories, "trajectory"), positions(time, self.times, "time")
         if len(i) != len(t):
             raise OrbitscopeError(f"pairs: `trajectory` and `time` need the same length, got {len(i)} and {len(t)}.")
@@ -194,11 +196,11 @@ class Trajectories:
         return x, y
 
     def split(self, fractions: Sequence[float] | str = (0.65, 0.05, 0.30), seed: int = 0) -> tuple["Trajectories", ...]:
-        """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`, or "pdegym"; see `split_indices`."""
+        """Disjoint parts (train, validation, test) by whole trajectories, shuffled by `seed`; `fractions` as of `split_indices`."""
         return tuple(self[index] for index in split_indices(self.trajectories, fractions, seed))
 
     def split_times(self, fractions: Sequence[float] = (0.65, 0.05, 0.30), gap: int = 1) -> tuple["Trajectories", ...]:
-        """Parts (train, validation, test) of every trajectory in the order of time, with `gap` states left out between two parts.
+        """Parts of every trajectory in the order of time, `fractions` of it each, with `gap` states left out between two parts.
 
         For one long series, whose parts may not touch. Raises `OrbitscopeError` where the series is too short.
 
@@ -229,7 +231,7 @@ class Trajectories:
         return self.replace(values=cut(self.values, length, every), provenance=provenance, notes=(*self.notes, note))
 
     def select(self, fields: str | Sequence[str]) -> "Trajectories":
-        """Only these fields, in this order; the provenance says so. Raises `OrbitscopeError` for an unknown name.
+        """Only the fields named by `fields`, in this order; the provenance says so. Raises `OrbitscopeError` for an unknown name.
 
         >>> layout = Layout.of("velocity:vector", "tracer")
         >>> Trajectories(torch.zeros(1, 2, 3, 8, 8), layout, Grid.square(8), 0.1).select("velocity").layout.channel_names

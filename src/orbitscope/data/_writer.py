@@ -109,7 +109,13 @@ class Writer:
         return np.flatnonzero(~self._done).tolist()
 
     def write(self, index: Index, values: Float[Tensor, "..."] | NDArray[Any]) -> None:
-        """One trajectory [time, channel, x, y] at an integer `index`, or several [trajectory, time, channel, x, y] at a list."""
+        """Store trajectories.
+
+        - `index`: number of one, or numbers of several.
+        - `values`: [time, channel, x, y] of one, [trajectory, time, channel, x, y] of several.
+
+        Raises `OrbitscopeError` for another shape, NaN, infinity and a full disk.
+        """
         file = self._open_file()
         single = isinstance(index, int | np.integer)
         where = positions(index, self.spec.trajectories, "index")
@@ -130,8 +136,10 @@ class Writer:
             self._fail(error)
 
     def write_stored(self, first: int, stored: dict[str, NDArray[Any]]) -> None:
-        """Consecutive trajectories from number `first` on as another file of the same format stores them, bit for bit: one array
-        [trajectory, time, ...] per dataset."""
+        """Consecutive trajectories from number `first` on as another file of the same format stores them, bit for bit.
+
+        - `stored`: name of a dataset -> its array [trajectory, time, ...].
+        """
         file = self._open_file()
         expected = {name: shape[1:] for name, shape in self.format.variables(self.spec).items()}
         counts = {len(values) for values in stored.values()}

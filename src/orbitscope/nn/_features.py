@@ -64,12 +64,12 @@ class Features:
 
     @classmethod
     def of(cls, group: Group | str, *words: Word, ndim: int | None = None) -> "Features":
-        """From words; see the class."""
+        """From a `group` and `words` as of the class; `ndim`: dimensions of space of a group in words; None: 3 for "o" and "oh", else 2."""
         return cls(as_group(group, ndim), words)
 
     @classmethod
     def from_layout(cls, layout: Layout, group: Group | str) -> "Features":
-        """The fields of a state."""
+        """The fields of a state with this `layout`, moved by `group`."""
         return cls(as_group(group, layout.ndim), [f.representation for f in layout.fields])
 
     def _runs(self) -> Iterator[tuple[Restriction, int, int, int]]:
@@ -100,11 +100,11 @@ class Features:
         return tuple(out)
 
     def matrix(self, element: Any) -> NDArray[np.float64]:
-        """Block-diagonal channel mixing [channels, channels]."""
+        """Block-diagonal matrix [channels, channels] by which `element` mixes the channels."""
         return block_diagonal(f.matrix(element) for f in self.fields)
 
     def check(self, x: Tensor, who: str) -> None:
-        """Raise unless `x` is [batch, channels, *space]."""
+        """Raise `OrbitscopeError` unless `x` is [batch, channels, *space]; `who` begins the message."""
         if x.ndim != self.ndim + 2 or x.shape[1] != self.channels:
             raise OrbitscopeError(
                 f"{who}: expected [batch, {self.channels}, {', '.join('xyz'[: self.ndim])}] ({self}), got shape {tuple(x.shape)}."

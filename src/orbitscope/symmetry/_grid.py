@@ -58,7 +58,11 @@ class Grid:
     def square(
         cls, points: int, *, extent: float = 1.0, boundary: Boundary = "periodic", ndim: int = 2, centring: Centring = "cell"
     ) -> "Grid":
-        """The same points, extent and boundary on every axis."""
+        """The same on every axis.
+
+        * `points`: of an axis. `extent`: its length. `boundary`: "periodic", "wall" or "open".
+        * `ndim`: number of axes. `centring`: "cell" or "node", where in a cell its value sits.
+        """
         return cls((points,) * ndim, (extent,) * ndim, (boundary,) * ndim, centring)
 
     @property
@@ -80,16 +84,16 @@ class Grid:
         return all(b == "periodic" for b in self.boundary)
 
     def axis(self, index: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Coordinates of the points along one axis, shape [n]."""
+        """Coordinates of the points along the axis number `index`, shape [n], in `dtype`."""
         offset = 0.5 if self.centring == "cell" else 0.0
         return (torch.arange(self.shape[index], dtype=dtype) + offset) * self.spacing[index]
 
     def coordinates(self, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Coordinates of every point, shape [ndim, *shape]."""
+        """Coordinates of every point, shape [ndim, *shape], in `dtype`."""
         return torch.stack(torch.meshgrid(*(self.axis(i, dtype) for i in range(self.ndim)), indexing="ij"))
 
     def alike(self, i: int, j: int) -> bool:
-        """Whether two axes can be exchanged: same points, extent and boundary."""
+        """Whether the axes `i` and `j` can be exchanged: same points, extent and boundary."""
         return (self.shape[i], self.extent[i], self.boundary[i]) == (self.shape[j], self.extent[j], self.boundary[j])
 
     def check(self, state: Tensor, what: str = "state") -> None:

@@ -69,7 +69,11 @@ class Layout:
 
     @classmethod
     def of(cls, *specs: str, ndim: int = 2) -> "Layout":
-        """From words: `"name:representation"` or `"name:representation:unit"`; the representation defaults to scalar."""
+        """From words.
+
+        * `specs`: "name", "name:representation" or "name:representation:unit" of each field; by default a scalar of unit 1.
+        * `ndim`: number of dimensions of space.
+        """
         fields = []
         for spec in specs:
             if not isinstance(spec, str):
@@ -107,7 +111,7 @@ class Layout:
         raise OrbitscopeError(f"Layout: no field is called {name!r}. Known: {', '.join(f.name for f in self.fields)}.")
 
     def fields_with(self, rep: str) -> tuple[Field, ...]:
-        """The fields whose representation has that name."""
+        """The fields whose representation has the name `rep`."""
         return tuple(f for f in self.fields if f.representation.name == rep)
 
     def matrix(self, element: Any) -> NDArray[np.float64]:
@@ -115,7 +119,7 @@ class Layout:
         return block_diagonal(np.asarray(f.representation.matrix(element)) for f in self.fields)
 
     def offset(self, element: Any) -> NDArray[np.float64] | None:
-        """What affine fields add to their channels, shape [channels]; None where every field is linear."""
+        """What affine fields add to their channels under `element`, shape [channels]; None where every field is linear."""
         return joined_offsets(tuple(f.representation for f in self.fields), element)
 
     def stack(self, frames: int) -> "Layout":
@@ -128,7 +132,7 @@ class Layout:
         return Layout(fields, self.ndim)
 
     def check(self, state: Tensor, what: str = "state") -> None:
-        """Raise unless `state` is [..., channels, *space] for this layout."""
+        """Raise `OrbitscopeError` unless `state` is [..., channels, *space] for this layout; `what` begins the message."""
         if state.ndim < self.ndim + 1 or state.shape[-self.ndim - 1] != self.channels:
             raise OrbitscopeError(
                 f"{what}: expected [..., channel, {', '.join('xyz'[: self.ndim])}] with {self.channels} channels "

@@ -67,9 +67,11 @@ class Symmetry:
 
     @classmethod
     def of(cls, data: OnGrid, group: "Group | str", *, frames: int = 1) -> "Symmetry":
-        """A group of isometries on fields on a grid, moving states and next states alike; words are read on the grid of the data.
+        """A group of isometries on fields on a grid, moving states and next states alike.
 
-        With `frames` > 1 the action moves stacks of so many states too.
+        * `data`: has a layout and a grid, as `Trajectories` have.
+        * `group`: a `Group`, or words, which are read on the grid of the data ("tx" has a shift per point).
+        * `frames`: above 1 the action moves stacks of so many states too.
         """
         if not hasattr(data, "grid") or not hasattr(data, "layout"):
             raise OrbitscopeError(f"data: should be Trajectories (load(path) reads a file), got {shown(data)}.")
@@ -84,6 +86,7 @@ class Symmetry:
     ) -> "Symmetry":
         """Galilean boosts of flow on a grid: the next state is displaced by c dt more than the state, so the two actions differ.
 
+        * `data`: has a layout, a grid and a time step, as `Trajectories` have.
         * `speeds`: of the elements that are looked at, in random directions, in lengths of the grid over time (see `boosts`).
         * `frames`: past states that the model sees. `roles`: which field is the velocity, where its name does not say it (see `Boost`).
 
@@ -96,26 +99,29 @@ class Symmetry:
     def densities(cls, data: OnGrid, factor: float = 2.0, *, frames: int = 1, roles: Mapping[str, str] | None = None) -> "Symmetry":
         """Another unit of mass: densities, momenta, energies and pressures times one number between 1 / `factor` and `factor`.
 
+        * `data`: has a layout and a grid, as `Trajectories` have.
+        * `frames`: past states that the model sees. `roles`: which field is the density, where its name does not say it (see `Scaling`).
+
         The law of a gas without viscosity has this symmetry. Raises `OrbitscopeError` for fields whose dimension is not known.
         """
         action = ScalingAction(data.layout, data.grid, frames=frames, roles=dict(roles or {}))
         return cls(scalings(1.0, factor, 1), action, action)
 
     def pair(self, element: Any, x: State, y: State) -> tuple[State, State]:
-        """The moved example."""
+        """The example (`x`, `y`) moved by `element`."""
         return self.input(element, x), self.output(element, y)
 
     def require(self, element: Any) -> None:
-        """Raise `OrbitscopeError` unless both sides can be moved by the element."""
+        """Raise `OrbitscopeError` unless both sides can be moved by `element`."""
         self.input.require(element)
         self.output.require(element)
 
     def is_exact(self, element: Any) -> bool:
-        """Whether no side is resampled."""
+        """Whether neither side is resampled by `element`."""
         return self.input.is_exact(element) and self.output.is_exact(element)
 
     def elements(self, names: Sequence[str] | None = None, count: int | None = None, seed: int = 0) -> tuple[Any, ...]:
-        """The elements to look at: all of a finite group, `count` (by default 16) of another one, or those `names` name."""
+        """The elements to look at: all of a finite group, `count` (by default 16) of another, drawn by `seed`, or those `names` name."""
         found = self.group.probes(count, seed)
         if names is not None:
             known = {g.name: g for g in found}
