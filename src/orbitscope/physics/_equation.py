@@ -100,10 +100,12 @@ class Equation(ABC):
         return tuple(parse_group(words, points=self.grid(resolution).shape) for words in self.symmetries)
 
     def step(self, state: Tensor, dt: float, grid: Grid | None = None) -> Tensor:
-        """Evolve [B, C, *grid] by the physical time `dt` >= 0, same shape; substeps follow each trajectory's own CFL condition.
+        """The state after the physical time `dt`, same shape; substeps follow each trajectory's own CFL condition.
 
-        Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU. `grid` is where the state lives,
-        if that is not the equation's own box; a box of another size is rescaled exactly (see `rescaled`).
+        * `state`: [B, C, *grid], float32 or float64. `dt`: at least 0.
+        * `grid`: where the state lives, if that is not the equation's own box; a box of another size is rescaled exactly (`rescaled`).
+
+        Deterministic. Each trajectory is independent of the others in the batch, bit for bit on the CPU.
 
         Raises `OrbitscopeError` for a wrong shape, dtype, `dt` or a box that the solver cannot take, and its subclass `SolverError` (with
         `.item` and `.time`) if a trajectory leaves the physical states (NaN, infinite, negative density or pressure).
@@ -135,7 +137,7 @@ class Equation(ABC):
         """The work of `step`, on checked arguments."""
 
     def rate(self, state: Tensor) -> Tensor:
-        """The time derivative that the scheme assigns to [B, C, X, Y], same shape: what continuous symmetries are tested on.
+        """The time derivative that the scheme assigns to `state` [B, C, X, Y], same shape: what continuous symmetries are tested on.
 
         Raises `OrbitscopeError` for an equation that does not offer it.
         """
@@ -145,11 +147,13 @@ class Equation(ABC):
     def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
         """Dimensionless residuals [B], by name, of laws that every transition of this equation obeys; near 0 for a right file.
 
+        * `state`, `next_state`: [B, C, *grid], `dt` apart. `grid`: where they live.
+
         They serve to tell a file that contradicts its declared axis convention from one that keeps it.
         """
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
-        """[..., C, *grid] on a grid with `factor` times fewer points per axis: the mean over cells, which conserves."""
+        """`state` [..., C, *grid] on a grid with `factor` times fewer points per axis: the mean over cells, which conserves."""
         ndim = self.layout.ndim
         blocks = [size for n in state.shape[-ndim:] for size in (n // factor, factor)]
         return state.reshape(*state.shape[:-ndim], *blocks).mean(tuple(range(-2 * ndim + 1, 0, 2)))

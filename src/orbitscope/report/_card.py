@@ -51,7 +51,7 @@ class Card:
         return html(self.to_dict(), whole=False)
 
     def save(self, out: str | Path, *, force: bool = False) -> Path:
-        """Write .html, .md or .json. Raises `OrbitscopeError` for another ending, or if the file exists and not `force`."""
+        """Write the card to `out`: .html, .md or .json. Raises `OrbitscopeError` for another ending, or if it exists and not `force`."""
         out = Path(out)
         made = {".html": self.to_html, ".md": self.to_markdown, ".json": self.to_json}.get(out.suffix.lower())
         if made is None:

@@ -41,10 +41,10 @@ class Action(ABC, Generic[E]):
         """The moved state, of the same shape."""
 
     def require(self, element: E) -> None:
-        """Raise `OrbitscopeError` unless states of this kind can be moved by the element."""
+        """Raise `OrbitscopeError` unless states of this kind can be moved by `element`."""
 
     def can(self, element: E) -> bool:
-        """Whether states of this kind can be moved by the element."""
+        """Whether states of this kind can be moved by `element`."""
         try:
             self.require(element)
         except OrbitscopeError:
@@ -52,47 +52,47 @@ class Action(ABC, Generic[E]):
         return True
 
     def is_exact(self, element: E) -> bool:
-        """Whether moving there and back returns every number up to rounding: no resampling."""
+        """Whether moving by `element` and back returns every number up to rounding: no resampling."""
         return True
 
     def mask(self, element: E) -> Tensor:
-        """Where moved states are defined by the originals alone; it multiplies them, a single True for everywhere."""
+        """Where states moved by `element` are defined by the originals alone; it multiplies them, a single True for everywhere."""
         return torch.ones((), dtype=torch.bool)
 
     def error(self, element: E, state: State) -> float:
-        r"""Measured error of moving there and back, $\|g^{-1} g s - s\| / \|s\|$ in the distance of `squares`; 0 where only signs and
-        places change."""
+        r"""Measured error of moving `state` s by `element` g and back, $\|g^{-1} g s - s\| / \|s\|$ in the distance of `squares`; 0 where
+        only signs and places change."""
         back = self(element.inverse(), self(element, state))
         gap, size = self.squares(back, state, element), self.squares(state, None, element)
         return float((gap.sum() / (size.sum() + _TINY)).sqrt())
 
     def blocks(self, state: State) -> tuple[Tensor, ...]:
-        """The numbers of a state by channel: tensors [N, C_i, K_i], the C_i adding up to `channels`."""
+        """The numbers of `state` by channel: tensors [N, C_i, K_i], the C_i adding up to `channels`."""
         return tuple(p.reshape(len(p), -1, 1) if p.ndim < 3 else p.flatten(2) for p in parts(state))
 
     def squares(self, a: State, b: State | None = None, element: E | None = None) -> Tensor:
-        """Squared distance of two states by channel, float64 [N, channel], on the mask of an element; without `b` that from 0."""
+        """Squared distance of the states `a` and `b` by channel, float64 [N, channel], on the mask of `element`; without `b` from 0."""
         if element is not None and (mask := self.mask(element)).ndim:
             a, b = mapped(lambda t: t * mask.to(t), a), None if b is None else mapped(lambda t: t * mask.to(t), b)
         gaps = zip(self.blocks(a), self.blocks(a if b is None else b), strict=True)
         return torch.cat([(p.double() if b is None else p.double() - q.double()).square().sum(2) for p, q in gaps], 1)
 
     def relative(self, a: State, b: State, element: E | None = None) -> Tensor:
-        r"""Distance of two states over the size of the second, $\|a - b\| / \|b\|$ where the space is flat, [N]."""
+        r"""Distance of `a` and `b` over the size of `b`, $\|a - b\| / \|b\|$ where the space is flat, on the mask of `element`, [N]."""
         return (self.squares(a, b, element).sum(1) / (self.squares(b, None, element).sum(1) + _TINY)).sqrt()
 
     def features(self, state: State) -> Tensor:
-        """The state as a vector in which a mean over moved copies makes sense, [N, F]."""
+        """The examples of `state` as vectors in which a mean over moved copies makes sense, [N, F]."""
         return torch.cat([b.flatten(1) for b in self.blocks(state)], 1)
 
     def scales(self, state: State) -> Tensor:
-        """The mean square of each channel's field over everything, float64 [channel]; 1 where that is 0."""
+        """The mean square over all of `state` of each channel's field, float64 [channel]; 1 where that is 0."""
         blocks = self.blocks(state)
         return torch.cat([torch.full((b.shape[1],), float(b.double().square().mean()) or 1.0, dtype=torch.float64) for b in blocks])
 
     def weights(self, state: State) -> Tensor:
-        """By what each entry of `features` is multiplied, float64 [F], so that its squares add up to a mean over places, in units of
-        `scales`, summed over channels."""
+        """By what each entry of the `features` of `state` is multiplied, float64 [F], so that its squares add up to a mean over places, in
+        units of `scales`, summed over channels."""
         scales, found = iter(self.scales(state).tolist()), []
         for b in self.blocks(state):
             sizes = torch.tensor([next(scales) for _ in range(b.shape[1])], dtype=torch.float64)
@@ -100,7 +100,7 @@ class Action(ABC, Generic[E]):
         return torch.cat(found)
 
     def tangent(self, flow: Callable[[float], E], state: State) -> State:
-        r"""$\frac{d}{dt} g_t s$ at t = 0 along a one-parameter group `flow`: t -> $g_t$.
+        r"""$\frac{d}{dt} g_t s$ at t = 0, of `state` s along a one-parameter group `flow`: t -> $g_t$.
 
         By central differences of sixth order in float64, exact to $10^{-12}$ of the state for flows of unit speed.
         """

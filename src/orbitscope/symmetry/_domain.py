@@ -22,14 +22,14 @@ class Domain(ABC):
 
     @abstractmethod
     def move(self, element: Any, values: Tensor) -> Tensor:
-        """The values [..., with `axes` axes] at their new places."""
+        """`values` [..., with `axes` axes] at the places to which `element` brings them."""
 
     def require(self, element: Any) -> None:
-        """Raise `OrbitscopeError` unless the element maps the places onto places; by default every element does."""
+        """Raise `OrbitscopeError` unless `element` maps the places onto places; by default every element does."""
         return
 
     def check(self, state: Tensor, channels: int, what: str) -> None:
-        """Raise unless `state` [N, ...] has these axes and so many channels."""
+        """Raise `OrbitscopeError` unless `state` [N, ...] has these axes and so many `channels`; `what` begins the message."""
         if state.ndim < self.axes + 2 or state.shape[self.channel] != channels:
             raise OrbitscopeError(
                 f"{what}: expected {channels} channels on axis {self.channel} and {self.axes} axes of {type(self).__name__}, "

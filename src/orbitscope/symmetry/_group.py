@@ -44,7 +44,13 @@ class Group(Listing[E]):
 
     @staticmethod
     def generated(name: str, generators: Sequence[E], naming: Callable[[E], str] | None = None, limit: int = 4096) -> "FiniteGroup[E]":
-        """All products of the generators. Raises if there are more than `limit` of them (an irrational angle, say)."""
+        """All products of some elements.
+
+        * `name`: what results call the group.
+        * `generators`: the elements, at least one.
+        * `naming`: makes a name of each product; None: the names of its factors.
+        * `limit`: `OrbitscopeError` is raised where there are more products (an irrational angle, say).
+        """
         if not generators:
             raise OrbitscopeError(f"Group.generated: `generators` of {name!r} is empty.")
         found = Lookup([generators[0] @ generators[0].inverse()])

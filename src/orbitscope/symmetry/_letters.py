@@ -39,11 +39,11 @@ class Words(Action[Word]):
         self._number = {letter: k for k, letter in enumerate(self.vocabulary)}
 
     def encode(self, words: Sequence[Word | str]) -> Tensor:
-        """Words, or texts such as "a b^-1", as a state [N, length]."""
+        """`words`, or texts such as "a b^-1", as a state [N, length]."""
         return torch.tensor([self._row(self.group.word(w) if isinstance(w, str) else w) for w in words], dtype=torch.long)
 
     def decode(self, state: State) -> list[Word]:
-        """The words of a state [N, length]."""
+        """The words of `state` [N, length]."""
         (rows,) = parts(state)
         if rows.is_floating_point() or rows.ndim != 2 or bool(((rows < 0) | (rows >= len(self.vocabulary))).any()):
             raise OrbitscopeError(

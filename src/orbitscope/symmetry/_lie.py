@@ -66,7 +66,7 @@ class LieGroup(Group[M]):
 
     @classmethod
     def from_algebra(cls, name: str, basis: ArrayLike, *, scale: float = 1.0) -> "LieGroup[Linear]":
-        """The connected group of the matrices $e^X$ over a basis [k, n, n], for algebras that were learnt; see `LieGroup` for the rest."""
+        """The connected group of the matrices $e^X$ over a `basis` [k, n, n], a learnt one, say; `name` and `scale` as of `LieGroup`."""
         return LieGroup(name, basis, Linear, scale=scale)
 
     @property
@@ -85,20 +85,20 @@ class LieGroup(Group[M]):
         return self.algebra.shape[1] - self.homogeneous
 
     def element(self, matrix: ArrayLike) -> M:
-        """The element that a matrix [N, N] of this group is; it is not checked to be one."""
+        """The element that `matrix` [N, N] of this group is; it is not checked to be one."""
         m = np.array(matrix, dtype=np.float64)
         if not self.homogeneous:
             return self.kind(m)
         return self.kind(m[:-1, :-1], m[:-1, -1])
 
     def matrix(self, element: M) -> Array:
-        """The matrix [N, N] of an element. Raises `OrbitscopeError` for an element of another kind or dimension."""
+        """The matrix [N, N] of `element`. Raises `OrbitscopeError` for an element of another kind or dimension."""
         if type(element) is not self.kind or element.ndim + self.homogeneous != self.algebra.shape[1]:
             raise OrbitscopeError(f"Group {self.name}: elements are {self.kind.__name__} of {self.ndim} dimensions, got {element!r}.")
         return element.homogeneous if self.homogeneous else element.matrix
 
     def hat(self, coefficients: ArrayLike) -> Array:
-        r"""The matrix $X = \sum_i a_i X_i$, [N, N], of coefficients [k]; a matrix [N, N] is returned as it is."""
+        r"""The matrix $X = \sum_i a_i X_i$, [N, N], of `coefficients` $a$ [k]; a matrix [N, N] is returned as it is."""
         a = np.asarray(coefficients, dtype=np.float64)
         if a.shape == self.algebra.shape[1:]:
             return a
@@ -109,7 +109,7 @@ class LieGroup(Group[M]):
         return np.tensordot(a, self.algebra, 1)
 
     def vee(self, generator: ArrayLike) -> Array:
-        """The coefficients [k] of a matrix [N, N] of the algebra. Raises `OrbitscopeError` for a matrix outside its span."""
+        """The coefficients [k] of the matrix `generator` [N, N] of the algebra. Raises `OrbitscopeError` for a matrix outside its span."""
         x = self.hat(generator)
         coefficients = self._coefficients(x)
         left = float(np.linalg.norm(x - self.hat(coefficients)))
@@ -120,7 +120,7 @@ class LieGroup(Group[M]):
         return coefficients
 
     def exp(self, generator: ArrayLike, name: str = "") -> M:
-        """$e^X$ of coefficients [k] or of a matrix X [N, N]."""
+        """$e^X$ of `generator`, coefficients [k] or a matrix X [N, N], called `name`. Raises `OrbitscopeError` where it exceeds float64."""
         m = matrix_exp(self.hat(generator))
         if not np.isfinite(m).all():
             raise OrbitscopeError(f"Group {self.name}: exp of entries up to {np.abs(self.hat(generator)).max():.1e} exceeds float64.")
@@ -128,7 +128,7 @@ class LieGroup(Group[M]):
         return self.kind.trusted(m[:n, :n].copy(), m[:n, n].copy() if self.homogeneous else np.zeros(n), name)
 
     def log(self, element: M) -> Array:
-        """Coefficients [k] with `exp(log(g)) == g`, of the principal logarithm.
+        """Coefficients [k] with `exp(log(g)) == g` for `element` g, of the principal logarithm.
 
         Raises `OrbitscopeError` for elements of another component, for elements that turn by pi (where two logarithms meet), and for
         matrices that are not in the group.
@@ -136,7 +136,7 @@ class LieGroup(Group[M]):
         return self.vee(matrix_log(self.matrix(element)))
 
     def bracket(self, first: ArrayLike, second: ArrayLike) -> Array:
-        """The commutator $[X, Y] = X Y - Y X$, [N, N], of coefficients or matrices."""
+        """The commutator $[X, Y] = X Y - Y X$, [N, N], of `first` X and `second` Y, each coefficients or a matrix."""
         x, y = self.hat(first), self.hat(second)
         return x @ y - y @ x
 
@@ -159,7 +159,10 @@ class LieGroup(Group[M]):
         return outside**0.5
 
     def algebra_distance(self, other: "LieGroup[Any]") -> float:
-        """Sine of the largest angle between the two spans: 0 for one algebra, 1 where a direction of the larger is missing altogether."""
+        """Sine of the largest angle between the spans of this algebra and of that of `other`.
+
+        0 for one algebra, 1 where a direction of the larger is missing altogether.
+        """
         if self.algebra.shape[1:] != other.algebra.shape[1:]:
             raise OrbitscopeError(f"algebra_distance: {self.name} and {other.name} hold matrices of different sizes.")
         large, small = sorted((self._orthonormal, other._orthonormal), key=lambda q: -q.shape[1])

@@ -54,7 +54,7 @@ class PairSymmetry(ABC):
 
     @abstractmethod
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters of the law that the moved transition obeys, from those of the original."""
+        """The parameters of the law that the moved transition obeys, from `parameters`, those of the original."""
 
     @abstractmethod
     def inverse(self) -> "PairSymmetry":
@@ -62,7 +62,7 @@ class PairSymmetry(ABC):
 
     @abstractmethod
     def error(self, state: Tensor, dt: float) -> float:
-        """Measured interpolation error of moving a next state: there and back, relative to the state (L2); 0 if exact."""
+        """Measured interpolation error of moving a next `state`, `dt` later, there and back, relative to the state (L2); 0 if exact."""
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,11 @@ class Boost(PairSymmetry):
         return MovedPair(self.state(state, time), self.state(next_state, time + dt), dt)
 
     def state(self, state: Tensor, time: float = 0.0) -> Tensor:
-        """A state [..., channel, *grid] at `time` in the other frame: values changed and shifted by c time."""
+        """`state` [..., channel, *grid] at `time` in the other frame: values changed and shifted by c time."""
         return self._carried(self.values(state), time)
 
     def values(self, state: Tensor) -> Tensor:
-        """The change of values alone, no shift."""
+        """`state` with its values changed and not shifted."""
         self.layout.check(state, "Boost: `state`")
         self.grid.check(state, "Boost: `state`")
         c = torch.tensor(self.velocity, dtype=state.dtype, device=state.device).reshape(-1, *[1] * self.grid.ndim)
@@ -249,7 +249,7 @@ class Scaling(PairSymmetry):
         return MovedPair(self.state(state), self.state(next_state), dt / (self.velocity * self.copies))
 
     def state(self, state: Tensor) -> Tensor:
-        """A state [..., channel, *grid] in the other units, [..., channel, *moved_grid]."""
+        """`state` [..., channel, *grid] in the other units, [..., channel, *moved_grid]."""
         self.layout.check(state, "Scaling: `state`")
         self.grid.check(state, "Scaling: `state`")
         scaled = state * self.factors.to(state).reshape(-1, *[1] * self.grid.ndim)

@@ -72,7 +72,7 @@ class WordGroup(Group[Word]):
         return Word((), self._model, "e")
 
     def word(self, text: str) -> Word:
-        """The element that a text such as "a b^-1 a^3" spells. Raises `OrbitscopeError` for letters that are no generators."""
+        """The element that `text` spells, such as "a b^-1 a^3". Raises `OrbitscopeError` for letters that are no generators."""
         return self._known(Word.parse(text, self._model), text)
 
     def check_relations(self, matrix_of: Mapping[str, ArrayLike]) -> dict[str, float]:

@@ -59,7 +59,7 @@ class Word(Keyed):
 
     @classmethod
     def parse(cls, text: str, model: Model | None = None) -> "Word":
-        """The word that a text such as "a b^-1 a^3" spells; "e" and "" are the empty word. Raises `OrbitscopeError` for other texts."""
+        """The word that `text` spells, such as "a b^-1 a^3"; "e" and "" are the empty word. Raises `OrbitscopeError` for other texts."""
         letters: list[str] = []
         for syllable in [] if text.strip() == "e" else text.split():
             match = _SYLLABLE.fullmatch(syllable)
@@ -73,7 +73,7 @@ class Word(Keyed):
         return len(self.letters)
 
     def image(self, images: Mapping[str, E], identity: E) -> E:
-        """The product of what each generator is mapped to: the homomorphism that these images define on a free group."""
+        """The product of the `images` of the letters, beginning with `identity`: the homomorphism that they define on a free group."""
         at = identity
         for letter in self.letters:
             g = images[generator(letter)]

@@ -22,13 +22,13 @@ class Batches(ABC):
         """The examples with the numbers `index` [B], int64, on the device and in the precision of the training."""
 
     def read(self, batches: Sequence[Tensor]) -> Iterator[tuple[State, State]]:
-        """Batch by batch; a subclass may read ahead while the caller computes."""
+        """The examples of `batches`, tensors of numbers, batch by batch; a subclass may read ahead while the caller computes."""
         yield from (self[index] for index in batches)
 
     def shuffled(self, seed: int, epoch: int, batch: int) -> list[Tensor]:
-        """The numbers of every batch of an epoch, in an order that depends on (seed, epoch) alone."""
+        """The numbers of every batch of `batch` examples, in an order that depends on (`seed`, `epoch`) alone."""
         return list(permutation(len(self), seed, "shuffle", epoch).split(batch))
 
     def ordered(self, batch: int) -> list[Tensor]:
-        """The numbers in order, batch by batch."""
+        """The numbers in order, in batches of `batch`."""
         return list(torch.arange(len(self)).split(batch))

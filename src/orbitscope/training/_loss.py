@@ -36,14 +36,18 @@ class Loss(ABC):
 
     @abstractmethod
     def each(self, prediction: State, target: State, state: State = None) -> Tensor:
-        """The loss of each example, [B], of predictions and targets [B, ...]; or [], where there is only a mean over examples."""
+        """The loss of each example, [B]; or [], where there is only a mean over examples.
+
+        * `prediction`, `target`: [B, ...], tensors or tuples of tensors.
+        * `state`: what the model was given, where the loss has a true attribute `needs_state`; else None.
+        """
 
     def __call__(self, prediction: State, target: State, state: State = None) -> Tensor:
         """The mean over the examples, []."""
         return self.each(prediction, target, state).mean()
 
     def targets(self, x: State, y: State) -> State:
-        """What the predictions for the states x are compared with; y unless a subclass says otherwise."""
+        """What the predictions for the states `x` are compared with; `y` unless a subclass says otherwise."""
         return y
 
     @property
@@ -51,7 +55,10 @@ class Loss(ABC):
         return self.name
 
     def check_invariance(self, symmetry: SymmetryLike, x: State, y: State, prediction: State | None = None, seed: int = 0) -> float:
-        """How much moving predictions and targets together changes this loss; see `invariance_error`."""
+        """How much moving predictions and targets together changes this loss.
+
+        * `symmetry`, `x`, `y`, `prediction`, `seed`: as of `invariance_error`.
+        """
         return invariance_error(self, symmetry, x, y, prediction, seed)
 
 

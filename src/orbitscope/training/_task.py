@@ -16,7 +16,7 @@ class Augment(Protocol):
     """Moves the examples of a batch, each by what was drawn for it."""
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
-        """What to do with each of `length` examples, [length, ...]; it depends on (seed, epoch, step) alone."""
+        """What to do with each of `length` examples, [length, ...]; it depends on (`seed`, `epoch`, `step`) alone."""
         ...
 
     def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
@@ -45,47 +45,47 @@ class Task(ABC):
 
     @abstractmethod
     def model(self, seed: int) -> nn.Module:
-        """The model before the first step."""
+        """The model of `seed` before the first step."""
 
     @abstractmethod
     def examples(self, part: str, dtype: torch.dtype, device: torch.device) -> Batches | None:
-        """Those of "train", "validation" or "test"; None for a part that there is not."""
+        """The examples of `part` ("train", "validation" or "test"), in `dtype` on `device`; None for a part that there is not."""
 
     @abstractmethod
     def loss(self, prediction: State, x: State, y: State) -> Tensor:
-        """What is minimised: one number per example, [B], or their mean, []."""
+        """What is minimised: one number per example, [B], or their mean, []; of `prediction` for `x`, where `y` is true, each [B, ...]."""
 
     @abstractmethod
     def errors(self, prediction: State, x: State, y: State) -> Tensor:
-        """What is measured on a batch, summed over its examples, float64, shape `measured`."""
+        """What is measured of `prediction` for `x`, where `y` is true, summed over the batch, float64, shape `measured`."""
 
     @abstractmethod
     def metrics(self, means: Tensor, count: int) -> dict[str, Any]:
-        """Names for the means over `count` examples of what is measured; plain data."""
+        """Names for `means`, those over `count` examples of what is measured (shape `measured`); plain data."""
 
     @abstractmethod
     def about(self, seed: int, model: nn.Module) -> dict[str, Any]:
-        """What the run folder says of this training: "config", "data" with a "fingerprint", and more; plain data."""
+        """What the run folder of `seed` says of this training of `model`: "config", "data" with a "fingerprint", and more; plain data."""
 
     @abstractmethod
     def title(self, seed: int) -> str:
-        """For the progress bar."""
+        """What the progress bar calls the training of `seed`."""
 
     @abstractmethod
     def summary(self, kept: dict[str, Any], folder: Path, seed: int) -> str:
-        """One line of result from what a finished run folder says."""
+        """One line of result of `seed` from `kept`, what its finished run `folder` says."""
 
     def check(self, model: nn.Module) -> None:  # noqa: B027  # most models are fine
-        """Raise `OrbitscopeError` for a model that cannot be trained."""
+        """Raise `OrbitscopeError` where `model` cannot be trained."""
 
     def stepped(self, model: nn.Module) -> nn.Module:
-        """What a training step calls, around the model; it shares its parameters."""
+        """What a training step calls, around `model`; it shares its parameters."""
         return model
 
     def penalty(self, model: nn.Module) -> Tensor | None:
-        """A number that is added to the loss of each step, or None."""
+        """A number that is added to the loss of each step, of the weights of `model`, or None."""
         return None
 
     def noted(self, model: nn.Module) -> dict[str, float]:
-        """Numbers about the model for the history, after every epoch."""
+        """Numbers about `model` for the history, after every epoch."""
         return {}

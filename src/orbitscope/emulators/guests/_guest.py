@@ -96,7 +96,7 @@ class Guest(nn.Module):
         return torch.stack([self.drawn(state, k) for k in seeds]).mean(0)
 
     def drawn(self, state: Tensor, seed: int) -> Tensor:
-        """The answer with the draws of one seed, the same for every example."""
+        """The answer to `state` with the draws of one `seed`, the same for every example."""
         rows = []
         for n in range(len(state)):
             with seeded(seed):
@@ -109,7 +109,7 @@ class Guest(nn.Module):
         return torch.cat(rows)
 
     def normalise(self, state: Tensor) -> Tensor:
-        """Our channels [b, frames * channel, *space] as the model gets them: in its units, in our order."""
+        """`state` [b, frames * channel, *space] as the model gets it: in its units, in our order of channels."""
         past = self._past(state)
         if self.normaliser is None:
             return state

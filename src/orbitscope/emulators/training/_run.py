@@ -76,14 +76,14 @@ class Run:
         ])  # fmt: skip
 
     def cut(self, data: Trajectories) -> Trajectories:
-        """Data as this training numbered them: a series in the windows that it was trained on, others as they are."""
+        """`data` as this training numbered them: a series in the windows that it was trained on, others as they are."""
         said = self.data.get("provenance", {}).get(WINDOWS)
         if said is None or WINDOWS in data.provenance or data.times < int(said["length"]):
             return data
         return data.windows(int(said["length"]), int(said["every"]))
 
     def part(self, data: Trajectories, name: str = "test") -> Trajectories | None:
-        """The trajectories (windows of a series) of a part of the split; None where the data have not as many as those trained on."""
+        """The trajectories (windows of a series) of the part `name` of the split; None where `data` have another number of them."""
         numbered = self.cut(data)
         count = (self.data.get("shape") or [sum(map(len, self.split.values()))])[0]
         return numbered[self.split[name]] if self.split.get(name) and count == len(numbered) else None

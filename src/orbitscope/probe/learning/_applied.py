@@ -27,7 +27,7 @@ class Applied(Metric):
 
     @abstractmethod
     def inverse(self, subject: Subject, x: Tensor, chunk: int) -> Inverse:
-        """The inverse metric at the model's parameters, taken over the states `x` [N, C, *grid]."""
+        """The inverse metric at the parameters of `subject`, taken over the states `x` [N, C, *grid], `chunk` of them at a time."""
 
     def inverses(self, subject: Subject, x: Tensor, chunk: int) -> "tuple[Inverse, list[Inverse], float]":
         """The inverse metric; where it is an estimate, the same without one fold of its draws each, for a jackknife; and the share of the

@@ -87,7 +87,7 @@ class Adam(Applied):
 
     @classmethod
     def from_run(cls, path: str | Path, *, trust: bool | str = False) -> "Adam":
-        """From the folder of a run; `trust` as of `load_run`. Raises `OrbitscopeError` where its training state is gone."""
+        """From the folder `path` of a run; `trust` as of `load_run`. Raises `OrbitscopeError` where its training state is gone."""
         moments, epsilon = second_moments(path, trust=trust)
         return cls(moments, epsilon, str(path))
 

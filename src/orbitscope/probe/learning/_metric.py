@@ -30,17 +30,20 @@ class Metric(ABC):
 
     @abstractmethod
     def response(self, gram: Tensor, pushed: Tensor | None, kets: int, dtype: torch.dtype) -> Response:
-        r"""Influences from $K = G^\top G$ and, if asked for, $H = (JG)^\top (JG) / M$, both float64, kets first, then any number of bras.
+        r"""Influences from inner products of the gradients G, kets first, then any number of bras.
 
-        `dtype` is the precision in which the gradients were taken.
+        * `gram`: $K = G^\top G$, float64.
+        * `pushed`: $H = (JG)^\top (JG) / M$, float64, where the metric `needs_pushforward`; else None.
+        * `kets`: how many of the gradients are those of kets.
+        * `dtype`: the precision in which the gradients were taken.
         """
 
     def engine(self, task: Task) -> Engine:
-        """What takes the gradients and asks this metric."""
+        """What takes the gradients of `task` and asks this metric."""
         return GramEngine(task, self)
 
     def kept(self, subject: Subject, x: Tensor, elements: int) -> int:
-        """Bytes that live through a run over the states `x`, from shapes alone."""
+        """Bytes that live through a run of `subject` over the states `x` and so many `elements`, from shapes alone."""
         pushed = len(x) * subject.outputs(x) * x.element_size() if self.needs_pushforward else 0
         return 2 * len(x) * subject.count * x.element_size() + pushed
 
@@ -66,11 +69,15 @@ class Metric(ABC):
         return (combine.T @ span.double()).to(span.dtype)
 
     def lift(self, subject: Subject, x: Tensor, chunk: int, who: str) -> Callable[[Tensor], Tensor]:
-        """The inverse metric on vectors [K, p]; raises `OrbitscopeError` for one that only knows inner products."""
+        """The inverse metric on vectors [K, p]; raises `OrbitscopeError` for one that only knows inner products.
+
+        * `subject`: the model. `x`: the states that the metric is taken over, `chunk` of them at a time.
+        * `who`: begins the message.
+        """
         raise OrbitscopeError(f"{who}: `metric` should be euclidean or one that acts on vectors (Kronecker, Adam), got {self.name!r}.")
 
     def sketched(self, draws: int) -> "Metric":
-        """The same with random probes in place of every bra's curvature; raises where that makes no sense."""
+        """The same with `draws` random probes in place of every bra's curvature; raises `OrbitscopeError` where that makes no sense."""
         raise OrbitscopeError(f"influence: `sketch` goes with metric='gauss_newton' and span='element', not with {self.name!r}.")
 
     @property

@@ -45,7 +45,7 @@ class Generator:
     note: str = ""
 
     def moved(self, x: Tensor, frames: int = 1) -> Tensor:
-        """$X$ on what a model sees, [N, frames C, X, Y], oldest first."""
+        """$X$ on what a model sees, `x` [N, `frames` C, X, Y], oldest first."""
         if frames == 1:
             return self.before(x)
         parts = []
