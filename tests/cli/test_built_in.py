@@ -8,6 +8,8 @@ import pytest
 import orbitscope as osc
 from orbitscope.cli import main
 
+from ..narrow import variable
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -23,9 +25,9 @@ def test_a_network_with_d4_built_in_shares_all_it_learns(data: Path, tmp_path: P
     assert main(["train", "--model", "equivariant_unet", "--group", "d4", str(data), "--out", str(run), *options]) == 0
     assert osc.load_run(run).config.overrides["group"] == "d4"
     assert main(["probe", str(run), str(data), "--group", "d4", "--trajectories", "2", "--times", "1", "--out", str(out)]) == 0
-    found = osc.open_probe(out)["D4"]
-    np.testing.assert_allclose(found["influence"]["response"].values, 1.0, atol=1e-4)
-    assert float(found["equivariance"]["commutator"].max()) < 1e-5
+    found = osc.open_probe(out)
+    np.testing.assert_allclose(variable(found, "D4/influence/response").values, 1.0, atol=1e-4)
+    assert float(variable(found, "D4/equivariance/commutator").max()) < 1e-5
 
 
 def test_group_and_override_must_not_contradict(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

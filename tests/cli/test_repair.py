@@ -12,6 +12,8 @@ from orbitscope.cli import main
 from orbitscope.data import Trajectories, check, load, repair_file, save
 from orbitscope.symmetry import Grid, Layout
 
+from ..narrow import dataset
+
 SIZE = ["--trajectories", "5", "--resolution", "16", "--frames", "3", "--t-end", "0.1", "--seed", "3"]
 VALUES = {".nc": "velocity", ".h5": "t1_fields/velocity"}
 
@@ -63,7 +65,7 @@ def test_a_damaged_checksum_is_mended_too(tmp_path: Path) -> None:
     path = make(tmp_path / "ns.nc")
     values = load(path).tensor()
     with h5py.File(path, "r+") as file:
-        file["orbitscope_checksums"][2] += 1
+        dataset(file, "orbitscope_checksums")[2] += 1
     assert list(check(path).damaged) == [2] and repair_file(path) == [2] and not check(path).damaged
     assert torch.equal(load(path).tensor(), values)
 
@@ -71,8 +73,8 @@ def test_a_damaged_checksum_is_mended_too(tmp_path: Path) -> None:
 def test_another_solver_is_noticed(tmp_path: Path) -> None:
     path = make(tmp_path / "ns.nc")
     with h5py.File(path, "r+") as file:  # as if a version of the solver had made it that gave other last bits
-        file["velocity"][1] = np.nextafter(file["velocity"][1], np.float32(9))
-        file["orbitscope_checksums"][1] = 12345
+        dataset(file, "velocity")[1] = np.nextafter(dataset(file, "velocity")[1], np.float32(9))
+        dataset(file, "orbitscope_checksums")[1] = 12345
     before = path.read_bytes()
     with pytest.raises(OrbitscopeError, match="trajectory 1 .* differs .*--accept"):
         repair_file(path)
@@ -112,12 +114,12 @@ def test_damage_is_named_by_frame_and_old_files_are_still_checked(tmp_path: Path
     path = make(tmp_path / f"ns{suffix}")
     clean = path.read_bytes()
     with h5py.File(path, "r+") as file:  # one number of the third state, past our own writing
-        file[VALUES[suffix]][3, 2, ..., 1] += 1
+        dataset(file, VALUES[suffix])[3, 2, ..., 1] += 1
     assert main(["info", str(path), "--check"]) == 1
     assert "trajectory 3: frame 2 (t = 0.1): its bytes give the checksum" in capsys.readouterr().out
     assert repair_file(path) == [3] and path.read_bytes() == clean
     with h5py.File(path, "r+") as file:
-        file["orbitscope_frame_checksums"][1, 0] += 1
+        dataset(file, "orbitscope_frame_checksums")[1, 0] += 1
     assert check(path).damaged == {1: "its values are right and a written checksum is damaged"}
     assert repair_file(path) == [1] and path.read_bytes() == clean
     with h5py.File(path, "r+") as file:  # as older versions wrote it

@@ -1,6 +1,7 @@
 """Files and datasets with named variables: the conventions as a whole, decoded beside what xarray makes of the same bytes."""
 
 from pathlib import Path
+from typing import Any
 
 import h5netcdf
 import numpy as np
@@ -187,11 +188,12 @@ def test_one_point_of_the_other_axes() -> None:
     found = dataset(("time", "pressure_level", "y", "x"), pressure_level=2).assign_coords(pressure_level=[500, 850])
     data = load(found, fields="u", select={"pressure_level": 850})
     assert np.array_equal(data.tensor()[0, :, 0].numpy(), found["u"].isel(pressure_level=1).transpose("time", "x", "y").values)
-    for options, words in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"select": "pressure_level=700"}, "which has 500, 850"),
         ({"select": "p=1"}, "is no axis"),
         ({"depth": 2}, "2 levels"),
-    ):
+    ]
+    for options, words in refused:
         with pytest.raises(OrbitscopeError, match=words):
             load(found, fields="u", **options)
 
@@ -225,7 +227,7 @@ def test_staggered_components_come_to_the_centres() -> None:
         },
         {"time": [0.0, 1.0], "x": np.arange(6) + 0.5, "y": np.arange(4) + 0.5},
     )
-    said = {"dims": "x_outer=x,y_outer=y", "fields": "velocity=u,v:vector"}
+    said: dict[str, Any] = {"dims": "x_outer=x,y_outer=y", "fields": "velocity=u,v:vector"}
     data = load(found, staggered="outer", **said)
     assert data.tensor()[0, 0, 0, :, 0].tolist() == ((faces[1:] ** 2 + faces[:-1] ** 2) / 2).tolist()
     assert data.tensor()[0, 0, 1, 0].tolist() == [5, 15, 25, 35]

@@ -12,13 +12,15 @@ from orbitscope import OrbitscopeError
 from orbitscope._lock import locked
 from orbitscope.data import Stream, Trajectories, assemble, check, load, save
 
+from ..narrow import dataset
+
 
 @pytest.mark.parametrize("name", ["a.nc", "a.h5"])
 def test_every_reader_of_a_damaged_state_says_so(flow: Trajectories, tmp_path: Path, name: str) -> None:
     path = save(flow, tmp_path / name)
     assert "every state is compared with its own" in load(path).notes[-1]
     with h5py.File(path, "r+") as file:
-        file["velocity" if name == "a.nc" else "t1_fields/velocity"][3, 2, ..., 1] += 1
+        dataset(file, "velocity" if name == "a.nc" else "t1_fields/velocity")[3, 2, ..., 1] += 1
     data = load(path)
     assert data[:3].tensor().shape[0] == 3 and data.values[3, :2].shape[0] == 2  # what is whole can be read
     readers: list[Callable[[], object]] = [
@@ -40,10 +42,10 @@ def test_a_changed_description_is_refused(flow: Trajectories, tmp_path: Path, na
     clean = path.read_bytes()
 
     def attribute(key: str, old: str, new: str) -> Callable[[h5py.File], None]:
-        return lambda file: file.attrs.modify(f"orbitscope_{key}", file.attrs[f"orbitscope_{key}"].replace(old, new))
+        return lambda file: file.attrs.modify(f"orbitscope_{key}", str(file.attrs[f"orbitscope_{key}"]).replace(old, new))
 
     def coordinate(file: h5py.File) -> None:
-        file["x" if name == "a.nc" else "dimensions/x"][3] = 0.5
+        dataset(file, "x" if name == "a.nc" else "dimensions/x")[3] = 0.5
 
     changes = [
         attribute("grid", "1.0", "3.0"), attribute("layout", "vector", "scalar*2"),
@@ -69,7 +71,7 @@ def test_older_files_are_read_and_their_copies_promise_no_more(flow: Trajectorie
     assert "older file: not verified" in load(copy).notes[-1] and not check(copy).damaged
     with h5py.File(path, "r+") as file:
         del file["orbitscope_frame_checksums"]
-        file["velocity"][2, 0] += 1
+        dataset(file, "velocity")[2, 0] += 1
     load(path).values[1]
     with pytest.raises(OrbitscopeError, match=r"damaged at trajectory 2:"):
         load(path).values[2, 4]

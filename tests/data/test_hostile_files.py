@@ -13,6 +13,8 @@ import pytest
 from orbitscope import OrbitscopeError
 from orbitscope.data import Trajectories, Writer, assemble, check, load, open_hdf5, repair_file, save
 
+from ..narrow import dataset
+
 
 class Opens:
     """Unpickled, it makes a file."""
@@ -28,7 +30,7 @@ PRECIOUS = b"precious text\n" * 500
 
 
 def _outside_storage(file: h5py.File, victim: Path, name: str = "velocity") -> None:
-    values = file[name][()]
+    values = dataset(file, name)[()]
     del file[name]
     file.create_dataset(name, values.shape, values.dtype, external=[(str(victim), 0, values.nbytes)])
 
@@ -47,7 +49,7 @@ def _outside_group(file: h5py.File, victim: Path) -> None:
 
 
 def _virtual(file: h5py.File, victim: Path) -> None:
-    shape, kind = file["velocity"].shape, file["velocity"].dtype
+    shape, kind = dataset(file, "velocity").shape, dataset(file, "velocity").dtype
     del file["velocity"]
     layout = h5py.VirtualLayout(shape, kind)
     layout[...] = h5py.VirtualSource(file.filename, "velocity", shape=shape)  # of itself: HDF5 crashes on it

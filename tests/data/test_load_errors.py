@@ -9,6 +9,8 @@ import pytest
 from orbitscope import OrbitscopeError
 from orbitscope.data import Normalisation, Trajectories, Writer, load, save
 
+from ..narrow import dataset
+
 
 @pytest.mark.parametrize("cut", [1, 1000, 40_000])
 def test_truncated(flow: Trajectories, tmp_path: Path, cut: int) -> None:
@@ -75,7 +77,7 @@ def test_not_five_axes(tmp_path: Path) -> None:
 def test_nan_in_a_file(foreign_pdegym: tuple[Path, np.ndarray]) -> None:
     path, _ = foreign_pdegym
     with h5py.File(path, "r+") as file:
-        file["data"][2, 7, 0, 1, 1] = np.inf
+        dataset(file, "data")[2, 7, 0, 1, 1] = np.inf
     data = load(path)
     with pytest.raises(OrbitscopeError, match=r"'density' is inf at trajectory 2, time 7, cell \(1, 1\)"):
         data.check_finite()

@@ -43,7 +43,7 @@ def test_components_in_arrays_of_their_own(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "b.npz", v=v, u=u)
     head = "variable = ['u', 'v']\nlayout = ['velocity:vector']\naxes = ['time', 'x', 'y']\ndt = 1.0\n"
     (tmp_path / "b.toml").write_text(head + GRID)
-    assert np.array_equal(load(tmp_path / "b.npz").values, np.stack([u, v], axis=1)[None])
+    assert np.array_equal(load(tmp_path / "b.npz").tensor(), np.stack([u, v], axis=1)[None])
 
 
 def test_the_caller_can_say_it_all(tmp_path: Path) -> None:

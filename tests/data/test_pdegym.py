@@ -79,7 +79,7 @@ def test_own_files_come_back(euler: Trajectories, flow: Trajectories, rich: Traj
             data.layout.to_dict(), data.grid, data.dt, data.provenance,
         )  # fmt: skip
         if name == "euler":  # momentum -> velocity -> momentum: two roundings of float32
-            np.testing.assert_allclose(back.tensor().numpy(), data.tensor().numpy(), rtol=2 * np.finfo(np.float32).eps)
+            np.testing.assert_allclose(back.tensor().numpy(), data.tensor().numpy(), rtol=2 * float(np.finfo(np.float32).eps))
         else:
             assert torch.equal(back.tensor(), data.tensor())
         assert any("written by orbitscope" in n for n in back.notes) and not any("default" in n for n in back.notes)

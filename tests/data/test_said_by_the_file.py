@@ -10,6 +10,8 @@ import pytest
 from orbitscope import OrbitscopeError
 from orbitscope.data import Trajectories, load, save
 
+from ..narrow import dataset
+
 SIZES = {"sample": 3, "b": 3, "realization": 3, "time": 4, "t": 4, "channel": 2, "c": 2, "x": 8, "width": 8, "w": 8, "lon": 8}
 SIZES |= {"y": 6, "height": 6, "h": 6, "lat": 6, "component": 2, "i": 8, "j": 6}
 
@@ -123,7 +125,7 @@ def test_times_that_vary_by_trajectory_are_refused_where_they_differ(tmp_path: P
         file["dimensions/time"] = np.tile(np.arange(5) * 0.5, (7, 1))
     assert load(path).dt == 0.5
     with h5py.File(path, "r+") as file:
-        file["dimensions/time"][3] *= 2
+        dataset(file, "dimensions/time")[3] *= 2
     with pytest.raises(OrbitscopeError, match="row 3 is not row 0"):
         load(path)
     assert load(path, dt=0.5).dt == 0.5

@@ -12,6 +12,8 @@ from orbitscope import OrbitscopeError
 from orbitscope.data import Trajectories, load, save
 from orbitscope.symmetry import Grid, Layout
 
+from ..narrow import dataset
+
 BOUNDARIES = {"x": ("PERIODIC",), "y": ("WALL", "OPEN")}
 
 
@@ -117,10 +119,13 @@ def test_own_files_follow_the_specification(euler: Trajectories, tmp_path: Path)
             del file.attrs[name]
         attributes: dict[str, Any] = dict(file.attrs)
         assert attributes["n_trajectories"] == 5 and attributes["n_spatial_dims"] == 2 and attributes["gamma"] == 1.4
-        assert list(file["dimensions"].attrs["spatial_dims"]) == ["x", "y"]
-        assert file["t1_fields/momentum"].shape == (5, 4, 6, 8, 2) and list(file["t2_fields"].attrs["field_names"]) == []
-        assert file["t0_fields/density"].attrs["sample_varying"].dtype == bool
-        assert file["boundary_conditions/y_wall"].attrs["bc_type"] == "WALL" and file["boundary_conditions/x_periodic/mask"][()].sum() == 2
+        dimensions: dict[str, Any] = dict(file["dimensions"].attrs)
+        assert list(dimensions["spatial_dims"]) == ["x", "y"]
+        tensors: dict[str, Any] = dict(file["t2_fields"].attrs)
+        assert dataset(file, "t1_fields/momentum").shape == (5, 4, 6, 8, 2) and list(tensors["field_names"]) == []
+        assert dataset(file, "t0_fields/density").attrs["sample_varying"].dtype == bool
+        assert file["boundary_conditions/y_wall"].attrs["bc_type"] == "WALL"
+        assert dataset(file, "boundary_conditions/x_periodic/mask")[()].sum() == 2
     back = load(path)
     assert back.layout.channel_names == ("density", "energy", "momentum_x", "momentum_y")
     assert torch.equal(back.tensor(), euler.tensor()[:, :, [0, 3, 1, 2]])

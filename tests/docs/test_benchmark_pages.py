@@ -13,6 +13,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 @pytest.fixture(scope="module")
 def pages():
     spec = importlib.util.spec_from_file_location("benchmark_pages", ROOT / "benchmarks" / "write_pages.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+from typing import Any
 
 import pytest
 from blocks import NOT_RUN, PAGES, ROOT, blocks, commands, run
@@ -90,6 +91,6 @@ def test_every_example_is_tested():
 def test_the_table_of_formats_is_that_of_the_readers():
     """After a change of readers: .venv/bin/python docs/make_formats.py"""
     source = ROOT / "docs" / "make_formats.py"
-    scope = {"__name__": "make_formats", "__file__": str(source)}
+    scope: dict[str, Any] = {"__name__": "make_formats", "__file__": str(source)}
     exec(compile(source.read_text(encoding="utf-8"), str(source), "exec"), scope)
     assert scope["page"]() == scope["PAGE"].read_text(encoding="utf-8")

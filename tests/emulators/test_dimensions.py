@@ -18,7 +18,7 @@ def moving(ndim, size):
     """Smooth random states that move one cell per step along the last axis."""
     layout = Layout.of("velocity:vector", "tracer", ndim=ndim)
     first = torch.randn(8, layout.channels, *[size] * ndim, generator=torch.Generator().manual_seed(0))
-    first = sum(first.roll(s, -1) for s in range(3)) / 3
+    first = sum((first.roll(s, -1) for s in range(3)), torch.zeros(())) / 3
     return Trajectories(torch.stack([first.roll(t, -1) for t in range(4)], 1), layout, Grid.square(size, ndim=ndim), dt=0.1)
 
 

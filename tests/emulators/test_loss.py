@@ -15,7 +15,8 @@ LAYOUT = Layout.of("density:scalar", "momentum:vector")
 def pair():
     generator = torch.Generator().manual_seed(0)
     scale = torch.tensor([1.0, 3.0, 0.2])[:, None, None]
-    return tuple(torch.randn(2, 3, 4, 4, dtype=torch.float64, generator=generator) * scale for _ in range(2))
+    one, other = (torch.randn(2, 3, 4, 4, dtype=torch.float64, generator=generator) * scale for _ in range(2))
+    return one, other
 
 
 def test_smse_is_the_formula():
@@ -59,9 +60,9 @@ def test_smse_is_invariant_under_d4_and_per_field_under_any_rotation():
             torch.testing.assert_close(moved, smse(prediction, target, "none", per=per, layout=LAYOUT), rtol=1e-12, atol=0)
     # A rotation by 30 degrees of the components alone (a uniform field, say) mixes channels of different rms.
     matrix = torch.tensor(LAYOUT.matrix([[math.cos(0.5), -math.sin(0.5)], [math.sin(0.5), math.cos(0.5)]]))
-    turned = [torch.einsum("ij,bjxy->bixy", matrix, s) for s in (prediction, target)]
-    torch.testing.assert_close(smse(*turned, per="field", layout=LAYOUT), smse(prediction, target, per="field", layout=LAYOUT))
-    assert abs(smse(*turned) / smse(prediction, target) - 1) > 1e-3
+    one, other = (torch.einsum("ij,bjxy->bixy", matrix, s) for s in (prediction, target))
+    torch.testing.assert_close(smse(one, other, per="field", layout=LAYOUT), smse(prediction, target, per="field", layout=LAYOUT))
+    assert abs(smse(one, other) / smse(prediction, target) - 1) > 1e-3
 
 
 def test_relative_l2():

@@ -104,7 +104,7 @@ def test_translation_equivariance_by_the_total_stride(name, step):
 def test_vit_without_its_position_embedding_commutes_with_patch_shifts_only():
     model, x = tiny("vit"), states()
     with torch.no_grad():
-        model.position.zero_()
+        model.get_parameter("position").zero_()
     torch.testing.assert_close(model(x.roll(4, -1)), model(x).roll(4, -1), rtol=1e-10, atol=1e-11)
     assert (model(x.roll(1, -1)) - model(x).roll(1, -1)).abs().max() > 1e-3
 

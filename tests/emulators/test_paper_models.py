@@ -98,7 +98,7 @@ def test_the_trained_motion_emulator_commutes_in_physical_units(name: str, resid
         moved = run.model(x + shift.repeat(frames, 1, 1))
         torch.testing.assert_close(moved, run.model(x) + shift, rtol=0, atol=1e-10)
     data = osc.Trajectories(x.unflatten(1, (frames, -1)).repeat(1, 3, 1, 1, 1), layout, grid, dt=0.1)
-    there = rollout(run.model, data.replace(values=data.values + shift), 2, keep_states=True)["prediction"].values
+    there = rollout(run.model, data.replace(values=data.tensor() + shift), 2, keep_states=True)["prediction"].values
     here = rollout(run.model, data, 2, keep_states=True)["prediction"].values
     torch.testing.assert_close(torch.from_numpy(there), torch.from_numpy(here) + shift, rtol=0, atol=1e-9)
 
@@ -205,7 +205,8 @@ def test_scale_models_take_walls_and_frames(shape: tuple[int, int], boundary: tu
     """Mirrored at walls: what happens at one of them is not seen beyond the other."""
     walled = next(axis for axis, b in enumerate(boundary) if b != "periodic")
     seen = {}
-    for ends in (boundary, ("periodic", "periodic")):
+    around: tuple[Boundary, Boundary] = ("periodic", "periodic")
+    for ends in (boundary, around):
         grid = osc.Grid(shape, (1.0, 1.0), ends)
         model, x = tiny("scale_resnet", FLOW, grid, 2, levels=1, finest=1.0), states(grid, FLOW, 2)
         moved = x.clone()

@@ -243,18 +243,21 @@ def test_who_is_silent(tmp_path):
         return judge.silent([0, 1])
 
     assert after(200.0) == {} and after(200.0) == {0: "its start", 1: "its start"}
-    sign(0, 1, 1.0, "waits"), sign(1, 1, 1.0, "works")
+    sign(0, 1, 1.0, "waits")
+    sign(1, 1, 1.0, "works")
     assert after(0.0) == {} and after(50.0) == {}
     sign(1, 1, 30.0, "works")  # one long step
     assert after(20.0) == {} and after(50.0) == {}
     assert after(20.0) == {1: "step 1"}  # the other waits for it, and is not blamed
     sign(1, 2, 30.0, "waits", "files")
     assert after(0.0) == {} and after(61.0) == {0: "step 1", 1: "files"}  # each waits for the other
-    sign(0, 2, 1.0, "computes"), sign(1, 3, 30.0, "computes")
+    sign(0, 2, 1.0, "computes")
+    sign(1, 3, 30.0, "computes")
     assert after(0.0) == {}
     sign(0, 2, 40.0, "computes")  # a long backward pass
     assert after(61.0) == {} and after(61.0) == {0: "step 1", 1: "step 1"}
-    sign(0, 3, 99.0, "waits"), sign(1, 4, 99.0, "works")
+    sign(0, 3, 99.0, "waits")
+    sign(1, 4, 99.0, "works")
     assert judge.silent([0]) == {}  # the other has ended
     sign(0, 3, 200.0, "waits")  # a processor that spins while it waits does not move on
     assert (after(61.0), judge.silent([0]))[1] == {0: "step 1"}

@@ -21,7 +21,7 @@ def toy(trajectories=10, times=4, size=8, layout=("velocity:vector",), dtype=tor
     """Smooth random states that move one cell per step."""
     kind = Layout.of(*layout)
     noise = torch.randn(trajectories, kind.channels, size, size, generator=torch.Generator().manual_seed(0))
-    smooth = sum(noise.roll(s, (-2, -1)) for s in ((0, 0), (1, 0), (0, 1), (1, 1))) / 2
+    smooth = sum((noise.roll(s, (-2, -1)) for s in ((0, 0), (1, 0), (0, 1), (1, 1))), torch.zeros(())) / 2
     values = torch.stack([smooth.roll(t, -2) for t in range(times)], dim=1).to(dtype)
     return Trajectories(values, kind, Grid.square(size), dt=0.05, provenance={"seed": 0})
 
@@ -276,7 +276,7 @@ def test_data_that_do_not_fit_are_refused(tmp_path, data, config, words):
 
 def test_bad_values_in_the_data_are_named(tmp_path):
     data = toy()
-    data.values[:, 1, 0, 2, 3] = float("nan")
+    data.tensor()[:, 1, 0, 2, 3] = float("nan")
     with pytest.raises(OrbitscopeError, match="velocity_x.*time 1"):
         quiet(data, TINY, tmp_path / "run")
 
@@ -297,7 +297,7 @@ def test_one_bad_value_anywhere_is_refused_before_anything_happens(tmp_path, par
     quiet(data, TINY.replace(epochs=1), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     index = load_run(tmp_path).split[part][-1]
-    data.values[index, 3, 1, 2, 5] = float("inf")
+    data.tensor()[index, 3, 1, 2, 5] = float("inf")
     words = rf"velocity_y' is inf at trajectory {index}, time 3, cell \(2, 5\).*Leave the trajectory out"
     with pytest.raises(OrbitscopeError, match=words):
         quiet(data, TINY.replace(epochs=2), tmp_path, force=force)
@@ -310,8 +310,8 @@ class Brittle(torch.nn.Conv2d):
     def __init__(self, channels_in):
         super().__init__(channels_in, channels_in, 1)
 
-    def forward(self, x):
-        return super().forward(x) * (1.0 if self.training else float("inf"))
+    def forward(self, input):
+        return super().forward(input) * (1.0 if self.training else float("inf"))
 
 
 @pytest.mark.parametrize("split", [(0.6, 0.2, 0.2), (0.6, 0.0, 0.4)])
@@ -326,7 +326,7 @@ def test_a_validation_or_test_loss_that_is_not_finite_is_an_error(tmp_path, monk
 def test_files_hold_json_that_every_reader_reads(tmp_path):
     """A channel that is 0 throughout has no relative error, and somebody's provenance a NaN: no bare NaN comes of it."""
     data = toy(layout=("velocity:vector", "tracer"))
-    data.values[:, :, 2] = 0.0
+    data.tensor()[:, :, 2] = 0.0
     data = data.replace(provenance={"viscosity": float("nan"), "spots": [1.0, float("-inf")]})
     out = quiet(data, TINY.replace(epochs=1), tmp_path / "run")
     kept = json.loads((out / "run.json").read_text(), parse_constant=pytest.fail)
@@ -338,7 +338,7 @@ def test_files_hold_json_that_every_reader_reads(tmp_path):
 
         write_json(tmp_path / "x.json", {"a": [1.0, {"b": float("nan")}]})
     assert not (tmp_path / "x.json").exists()
-    path = save(data.replace(values=data.values + 1.0), tmp_path / "own.nc")
+    path = save(data.replace(values=data.tensor() + 1.0), tmp_path / "own.nc")
     assert load(path).provenance["viscosity"] == "nan"
 
 

@@ -269,7 +269,8 @@ class Doors:
     def _open_probe(self, path: Path) -> None:
         found = open_probe(path)
         run("info", str(path))
-        if found.attrs.get("title") != "t" or found["D4/equivariance/y"].values.tolist() != [0.0, 1.0, 2.0]:
+        stored: Any = found["D4/equivariance/y"]
+        if found.attrs.get("title") != "t" or stored.values.tolist() != [0.0, 1.0, 2.0]:
             raise Silent(path.name)
 
 

@@ -37,7 +37,7 @@ def test_groups_are_compared_by_their_elements() -> None:
     a, b = onn.Features.of(channel, "regular"), onn.Features.of("d2", "vector")
     assert (a + b).channels == 6 and onn.EquivariantConv(a, b, 3).kernel_tensor().shape == (2, 4, 3, 3)
     with pytest.raises(osc.OrbitscopeError, match="different groups"):
-        a + onn.Features.of("d4", "vector")
+        _ = a + onn.Features.of("d4", "vector")
 
 
 @pytest.mark.parametrize("group", ["o", "oh"])

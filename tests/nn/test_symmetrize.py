@@ -66,7 +66,7 @@ def test_it_shares_the_parameters_and_trains_them() -> None:
     assert {id(p) for p in average.parameters()} == {id(p) for p in plain.parameters()}
     x = torch.randn(1, 4, 4, 4, dtype=torch.float64)
     average(x).square().sum().backward()
-    bias = plain.up.bias
+    bias = plain.get_submodule("up").bias
     assert isinstance(bias, nn.Parameter) and bias.grad is not None
     before = bias.detach().clone()
     ends = []

@@ -64,7 +64,8 @@ def test_budgets_of_energy_and_temperature_variance_close() -> None:
 
 def test_energy_changes_by_work_minus_dissipation_over_time() -> None:
     law, x = _developed()
-    start, change = law.kinetic_energy(x), torch.zeros(len(x), dtype=x.dtype)
+    start = end = law.kinetic_energy(x)
+    change = torch.zeros_like(start)
     for weight in [1, *[4, 2] * 9, 4, 1]:  # Simpson's rule
         terms = law.budgets(x)
         change += weight * 0.02 / 3 * (terms["work"] - terms["dissipation"])

@@ -198,11 +198,13 @@ def test_options_of_the_others(random_data: Make) -> None:
     with pytest.raises(osc.OrbitscopeError, match="`influence_elements` must be at least 0, got -1"):
         osc.ProbeConfig(influence_elements=-1)
     for name in ("trajectories", "times", "chunk"):
+        zero: dict[str, Any] = {name: 0}
         with pytest.raises(osc.OrbitscopeError, match=f"`{name}` must be at least 1, got 0"):
-            osc.ProbeConfig(**{name: 0})
+            osc.ProbeConfig(**zero)
     for name in ("transitions", "samples", "permutations"):
+        zero: dict[str, Any] = {name: 0}
         with pytest.raises(osc.OrbitscopeError, match=f"`{name}` must be at least 1, got 0"):
-            osc.audit(random_data(), "c2", **{name: 0})
+            osc.audit(random_data(), "c2", **zero)
     with pytest.raises(osc.OrbitscopeError, match=r"`alpha` must lie between 0 and 1, got 1\.5"):
         osc.audit(random_data(), "c2", alpha=1.5)
 

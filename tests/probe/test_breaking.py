@@ -131,7 +131,7 @@ def test_without_truth_only_the_breaking_is_known() -> None:
 
 def test_a_field_that_is_zero_everywhere_does_no_harm() -> None:
     data = some_data()
-    values = data.values.clone()
+    values = data.tensor().clone()
     values[:, :, 0] = 0
     found = osc.equivariance(Mixed(3).double().eval(), osc.Trajectories(values, data.layout, data.grid, dt=0.1), "d4")
     assert all(np.isfinite(found[n]).all() for n in ("breaking", "squared_error", "copy_gap"))

@@ -1,5 +1,7 @@
 """Somebody else's equivariant networks, through the public API alone: e3nn's, a PointNet, a plain policy."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ class Tensors(nn.Module):
 
     def __init__(self, out: str) -> None:
         super().__init__()
-        self.harmonics = o3.Irreps("1x0e + 1x1o + 1x2e")
+        self.harmonics: Any = o3.Irreps("1x0e + 1x1o + 1x2e")
         self.first = o3.FullyConnectedTensorProduct("2x0e", self.harmonics, "4x0e + 4x1o + 4x2e")
         self.second = o3.FullyConnectedTensorProduct("4x0e + 4x1o + 4x2e", "4x0e + 4x1o + 4x2e", out)
 

@@ -67,6 +67,6 @@ def test_a_model_that_does_not_draw_is_refused() -> None:
     data = osc.Trajectories(torch.randn(3, 2, 2, 6, 6), osc.Layout.of("velocity:vector"), osc.Grid.square(6), 0.1)
     for model in (nn.Conv2d(2, 2, 1), osc.adapt(nn.Conv2d(2, 2, 1))):
         with pytest.raises(osc.OrbitscopeError, match="randomness='distribution'"):
-            distribution_equivariance(model, data, "c4")
+            distribution_equivariance(model, data, "c4")  # pyright: ignore[reportArgumentType]
     with pytest.raises(osc.OrbitscopeError, match="at least 4"):
         distribution_equivariance(osc.adapt(Drawing((1, 1)), randomness="distribution"), data, "c4", draws=2)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import ArrayLike
 
 import orbitscope as osc
 from orbitscope.probe.verdicts._cures import cures
@@ -18,11 +19,11 @@ CONTRADICTS = "file contradicts its declared convention"
 
 
 def errors(
-    breaking: Sequence[float] | float,
-    moved: Sequence[float] | float = 1.0,
+    breaking: ArrayLike,
+    moved: ArrayLike = 1.0,
     *,
     group: osc.Group = D4,
-    commutator: Sequence[float] | float = 0.1,
+    commutator: ArrayLike = 0.1,
     gain: float | None = None,
     skill: float = 0.05,
     floor: float = 1e-6,
@@ -64,7 +65,7 @@ def errors(
     )  # fmt: skip
 
 
-def shared(excess: Sequence[float], *, width: float = 0.1, names: Sequence[str] = NAMES) -> xr.Dataset:
+def shared(excess: ArrayLike, *, width: float = 0.1, names: Sequence[str] = NAMES) -> xr.Dataset:
     """A result of `influence` with these excesses, each significant where its interval leaves out 0."""
     values = np.asarray(excess, dtype=float)
     p = np.where(np.abs(values) > width, 0.001, 0.5)
@@ -294,7 +295,8 @@ def test_every_sentence_is_one() -> None:
     for _ in range(60):
         measured = errors(
             rng.choice([0.0, 0.01, 0.05, 0.4], 8), rng.choice([1.0, 1.25, 50.0], 8), skill=rng.choice([0.1, 0.8]),
-            commutator=rng.choice([1e-7, 0.1], 8), trajectories=rng.choice([1, 3, 4, 16]), gain=rng.choice([None, -3.0, 0.0, 0.4]),
+            commutator=rng.choice([1e-7, 0.1], 8), trajectories=rng.choice([1, 3, 4, 16]),
+            gain=rng.choice(np.array([None, -3.0, 0.0, 0.4])),
         )  # fmt: skip
         found = osc.verdict(D4, measured, shared(rng.choice([-0.3, 0.0, 0.3, np.nan], 8)), audited(list(rng.choice(words, 8))))
         for name in ("data", "output", "learning", "next"):

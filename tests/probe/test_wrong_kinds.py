@@ -1,5 +1,8 @@
 """Arguments of another kind than they should be: one sentence that names the argument, at every public door."""
 
+# The arguments below are wrong on purpose.
+# pyright: reportArgumentType=false, reportCallIssue=false
+
 import numpy as np
 import pytest
 import torch

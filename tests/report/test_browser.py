@@ -43,6 +43,7 @@ def browse(page, profile, *asked):
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
     offline = ["--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9", "--disable-sync", f"--user-data-dir={profile}"]
     asked = ["--enable-logging=stderr", "--virtual-time-budget=60000", *asked, page.as_uri()]
+    assert BROWSER is not None
     return subprocess.run([BROWSER, *flags.split(), *offline, *asked], capture_output=True, text=True, timeout=180, check=True)
 
 

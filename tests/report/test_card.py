@@ -110,6 +110,7 @@ def test_the_rates_in_the_package_are_those_of_the_calibration():
 
     script = Path(__file__).parents[2] / "docs" / "make_error_rates.py"
     spec = importlib.util.spec_from_file_location("make_error_rates", script)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.OUT.read_text(encoding="utf-8") == module.text()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -26,9 +27,11 @@ def test_results_of_instruments_are_drawn(measured):
     model, data = measured
     error = osc.equivariance(model, data, "c2", trajectories=4, times=1)
     figure = plot.equivariance(error, osc.verdict(osc.cyclic(2), error))
-    assert isinstance(figure, go.Figure) and "Commutator" in str(figure.layout.annotations)
+    layout: Any = figure.layout
+    assert isinstance(figure, go.Figure) and "Commutator" in str(layout.annotations)
     shifts = plot.equivariance(osc.equivariance(model, data, osc.translations(4), trajectories=4, times=1))
-    assert "shift" in shifts.layout.xaxis.title.text
+    layout = shifts.layout
+    assert "shift" in layout.xaxis.title.text
     rolled = osc.rollout(model, data)
     curves = [t for t in plot.rollout(rolled).data if t.name == "model" and t.fill is None]
     want = np.median(rolled["relative_l2"].isel(channel=1).values, axis=0)
@@ -49,7 +52,8 @@ def test_a_probe_is_drawn(case, tmp_path):
     made += [f(tree, group=g) for f in (plot.equivariance, plot.influence, plot.audit) for g in ("D4", "Tx8")]
     assert all(isinstance(f, go.Figure) and len(f.data) for f in made)
     matrix = plot.influence_matrix(tree, "r", "influence", group="D4")
-    assert matrix.layout.coloraxis.colorbar.title.text == "influence, g = r"
+    layout: Any = matrix.layout
+    assert layout.coloraxis.colorbar.title.text == "influence, g = r"
     picture = plot.fields(tree, "velocity_x")
     picture.savefig(tmp_path / "f.png")
     assert (tmp_path / "f.png").exists()

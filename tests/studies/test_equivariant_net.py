@@ -99,14 +99,12 @@ def test_scales_are_exact(sets):
     assert torch.equal(flow.cut(1.0, (6, 0), 0, 2, 4)[:, :, 2], flow.levels[1.0][:2, :, 0, :4])  # across the periodic end
 
 
-def test_the_split_of_train_gives_back_the_parts(sets):
-    from study import together
-
+def test_the_split_of_train_gives_back_the_parts(modules):
     from orbitscope.data import split_indices
 
     layout, grid = osc.Layout.of("a"), osc.Grid.square(4)
     training, validation = (osc.Trajectories(torch.full((n, 2, 1, 4, 4), v), layout, grid, 1.0) for n, v in ((13, 1.0), (4, 2.0)))
-    whole = together(training, validation)
+    whole = modules("study").together(training, validation)
     parts = split_indices(17, (13 / 17, 4 / 17, 0.0))
     assert (whole.tensor()[parts[0]] == 1).all() and (whole.tensor()[parts[1]] == 2).all() and len(parts[2]) == 0
 
@@ -141,15 +139,14 @@ def test_the_same_command_reads_ocean_files(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "full"])
-def test_configs_build(name, sets):
+def test_configs_build(name, modules):
     """Every network of a config can be made for its windows."""
-    from study import Settings, runs
-
-    settings = Settings(**tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8")))
+    study = modules("study")
+    settings = study.Settings(**tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8")))
     layout = osc.Layout.of("velocity:vector")
     points = settings.data["rayleigh-benard"]["points"]
     grid = osc.Grid.square(points, boundary="open")
-    planned = runs(settings)
+    planned = study.runs(settings)
     assert len({r.key for r in planned}) == len(planned)
     assert [r.seed for r in planned] == sorted(r.seed for r in planned)  # seed by seed
     for kinds in settings.models.values():

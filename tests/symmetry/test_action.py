@@ -3,6 +3,7 @@
 import math
 import pickle
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ GRIDS = [
     Grid.square(4, boundary="open"),
 ]
 D4 = dihedral(4)
-ids = dict(ids=str)
+ids: dict[str, Any] = {"ids": str}
 
 
 def random_state(layout, grid, *batch, seed=0, dtype=torch.float64):
@@ -204,7 +205,7 @@ def test_torch_func_and_autograd(element):
         return action(element, state)
 
     assert torch.allclose(torch.func.vmap(move)(x), move(x), atol=1e-14)
-    value, tangent = torch.func.jvp(move, (x,), (v,))  # linear: the tangent moves as the state does
+    value, tangent = torch.func.jvp(move, (x,), (v,))[:2]  # linear: the tangent moves as the state does
     assert torch.allclose(tangent, move(v), atol=1e-14)
     (pulled,) = torch.func.vjp(move, x)[1](v)
     assert math.isclose(float((pulled * x).sum()), float((v * value).sum()), rel_tol=1e-10)
@@ -286,7 +287,7 @@ def test_layout_words_and_mistakes():
         (lambda: layout.slice("speed"), "no field"),
         (lambda: Grid((4, 4), (1,), ("periodic",)), "one entry per axis"),
         (lambda: Grid.square(0), "positive"),
-        (lambda: Grid.square(4, boundary="round"), "boundary"),
+        (lambda: Grid.square(4, boundary="round"), "boundary"),  # pyright: ignore[reportArgumentType]
         (lambda: Layout.from_dict({"fields": 3}), "not a layout"),
         (lambda: Grid.from_dict({}), "not a grid"),
         (lambda: Stack(Vector(), 0), "copies"),

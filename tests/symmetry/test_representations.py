@@ -200,7 +200,6 @@ def test_elements_are_arrays_so_that_older_classes_go_on() -> None:
     np.testing.assert_allclose(representation("test-squared").rate([[0, -1], [1, 0]]), [[0, -2], [2, 0]], atol=1e-13)
 
 
-@pytest.mark.wrong_types
 def test_a_restriction_knows_what_its_group_does() -> None:
     d4, again = osc.dihedral(4), osc.Group("another name", osc.dihedral(4).elements)
     table = {

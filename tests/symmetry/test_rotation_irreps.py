@@ -1,6 +1,7 @@
 """Irreps of SO(3) and O(3) against e3nn, the library whose conventions they follow, in float64."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def _double() -> Iterator[None]:
 @pytest.mark.parametrize("parity", ["e", "o"])
 @pytest.mark.parametrize("degree", range(7))
 def test_matrices_equal_those_of_e3nn(degree: int, parity: str) -> None:
-    theirs, ours = o3.Irrep(f"{degree}{parity}"), representation(f"irrep:{degree}{parity}")
+    theirs: Any = o3.Irrep(f"{degree}{parity}")
+    ours = representation(f"irrep:{degree}{parity}")
     rng = np.random.default_rng(degree)
     for _ in range(12):
         g = random_orthogonal(rng, 3)

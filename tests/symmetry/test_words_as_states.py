@@ -44,4 +44,4 @@ def test_what_words_refuse() -> None:
 def test_a_grid_says_what_it_is_moved_by() -> None:
     act = GridAction(osc.Layout.of("velocity:vector"), osc.Grid.square(4))
     with pytest.raises(osc.OrbitscopeError, match="isometries of its box"):
-        act.require(Velocity((1.0, 0.0)))
+        act.require(Velocity((1.0, 0.0)))  # pyright: ignore[reportArgumentType]

@@ -1,10 +1,11 @@
 """Loggers: what they are told, by word and by object, for one seed and several, resumed and failed."""
 
 import csv
+from typing import Any
 
 import pytest
 import torch
-from lightning_fabric.loggers import CSVLogger
+from lightning_fabric.loggers.csv_logs import CSVLogger
 from torch import nn
 
 from orbitscope import OrbitscopeError
@@ -18,7 +19,8 @@ class LikeWandb:
     """The shape of lightning.pytorch.loggers.WandbLogger: no base of Fabric's, keyword calls, a finalize with a status."""
 
     def __init__(self):
-        self.rows, self.params, self.status = [], None, None
+        self.rows, self.status = [], None
+        self.params: Any = None
 
     def log_hyperparams(self, params):
         self.params = params

@@ -1,6 +1,6 @@
 """Examples: what the instruments see of any data set."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from .._errors import OrbitscopeError
 from ..symmetry import State, length, parts, taken
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)  # `__init__` takes more than the attributes hold
 class Examples:
     r"""Pairs (x, y) of what goes into a map and what should come out, and which of them are related.
 
@@ -30,14 +30,24 @@ class Examples:
 
     x: State
     y: State
-    unit: NDArray[np.int64] = field(default=None)  # pyright: ignore[reportAssignmentType]  # filled in below
-    slot: NDArray[np.int64] = field(default=None)  # pyright: ignore[reportAssignmentType]
-    name: str = "examples"
-    about: dict[str, Any] = field(default_factory=dict)
+    unit: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    name: str
+    about: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "x", _tensors(self.x, "x"))
-        object.__setattr__(self, "y", _tensors(self.y, "y"))
+    def __init__(
+        self,
+        x: State | ArrayLike,
+        y: State | ArrayLike,
+        unit: ArrayLike | Tensor | None = None,
+        slot: ArrayLike | Tensor | None = None,
+        name: str = "examples",
+        about: dict[str, Any] | None = None,
+    ) -> None:
+        object.__setattr__(self, "x", _tensors(x, "x"))
+        object.__setattr__(self, "y", _tensors(y, "y"))
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "about", {} if about is None else about)
         count = length(self.x)
         for what, state in (("x", self.x), ("y", self.y)):
             if any(len(p) != count for p in parts(state)) or not count:
@@ -45,8 +55,8 @@ class Examples:
                     f"Examples: all parts of `x` and `y` need one length, at least 1; `x` has {count}, `{what}` "
                     f"{[len(p) for p in parts(state)]}."
                 )
-        object.__setattr__(self, "unit", _labels(self.unit, np.arange(count), "unit"))
-        object.__setattr__(self, "slot", _labels(self.slot, np.zeros(count), "slot"))
+        object.__setattr__(self, "unit", _labels(unit, np.arange(count), "unit"))
+        object.__setattr__(self, "slot", _labels(slot, np.zeros(count), "slot"))
         pairs = set(zip(self.unit.tolist(), self.slot.tolist(), strict=True))
         if len(pairs) < count:
             raise OrbitscopeError("Examples: a (unit, slot) is there twice. Give every example of a unit a slot of its own.")

@@ -1,7 +1,7 @@
 """Trajectories of a physical system, in memory or on disk."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ KEPT = "kept_fields"
 _BLOCK_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)  # `__init__` takes more than the attributes hold
 class Trajectories:
     """States over time of many runs of one system, with everything needed to read them rightly.
 
@@ -50,24 +50,36 @@ class Trajectories:
     layout: Layout
     grid: Grid
     dt: float
-    provenance: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any]
+    notes: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        if isinstance(self.values, np.ndarray):
-            object.__setattr__(self, "values", torch.from_numpy(self.values))
-        if not isinstance(self.values, Tensor | LazyArray):
+    def __init__(
+        self,
+        values: Tensor | LazyArray | NDArray[Any],
+        layout: Layout,
+        grid: Grid,
+        dt: float | np.number[Any] | Tensor,
+        provenance: dict[str, Any] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        values = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+        if not isinstance(values, Tensor | LazyArray):
             raise OrbitscopeError(
-                f"Trajectories: `values` should be a tensor or an array, got {type(self.values).__module__}.{type(self.values).__name__}. "
+                f"Trajectories: `values` should be a tensor or an array, got {type(values).__module__}.{type(values).__name__}. "
                 'A dataset of xarray: Trajectories.from_xarray(dataset, fields="velocity=u,v:vector").'
             )
-        expect(self.layout, Layout, "Trajectories: `layout`", "a Layout (Layout.of('velocity:vector'))")
-        expect(self.grid, Grid, "Trajectories: `grid`", "a Grid (Grid.square(64))")
-        if getattr(self.dt, "ndim", 0) == 0 and hasattr(self.dt, "item"):  # a number of numpy or torch
-            object.__setattr__(self, "dt", self.dt.item())  # pyright: ignore[reportAttributeAccessIssue]
-        expect_number(self.dt, "Trajectories: `dt`, the time between two states,")
-        object.__setattr__(self, "dt", float(self.dt))
-        object.__setattr__(self, "notes", tuple(self.notes))
+        expect(layout, Layout, "Trajectories: `layout`", "a Layout (Layout.of('velocity:vector'))")
+        expect(grid, Grid, "Trajectories: `grid`", "a Grid (Grid.square(64))")
+        number: Any = dt.item() if isinstance(dt, np.generic | np.ndarray | Tensor) and dt.ndim == 0 else dt
+        expect_number(number, "Trajectories: `dt`, the time between two states,")
+        provenance = {} if provenance is None else provenance
+        held = {"values": values, "layout": layout, "grid": grid, "dt": float(number), "provenance": provenance, "notes": tuple(notes)}
+        for name, value in held.items():
+            object.__setattr__(self, name, value)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Raise where shapes, layout, grid and time do not fit one another."""
         expected = f"[trajectory, time, channel, {', '.join('xyz'[: self.grid.ndim])}]"
         shape = tuple(self.values.shape)
         if self.layout.ndim != self.grid.ndim:

@@ -24,8 +24,8 @@ from ._sample import resolve
 from ._subject import Subject
 from .data._audit import audit
 from .learning._influence import influence
+from .learning._memory import Plan
 from .learning._metric import Metric
-from .learning._plan import Plan
 from .learning._steptest import step_test
 from .output._equivariance import equivariance
 from .output._normaliser import normaliser_audit

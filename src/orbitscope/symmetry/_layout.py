@@ -13,13 +13,12 @@ from .._errors import OrbitscopeError
 from ._combined import joined_offsets
 from ._linear import block_diagonal
 from ._representation import Representation
-from ._standard import Scalar
-from ._words import representation
+from ._words import representation as named
 
 _COLON = re.compile(r"(?<!irrep):")  # not the one inside "irrep:2e"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)  # `__init__` takes more than the attributes hold
 class Field:
     """One physical quantity: its name, how it transforms, its unit ("1" means dimensionless).
 
@@ -29,13 +28,14 @@ class Field:
     """
 
     name: str
-    representation: Representation = Scalar()
-    unit: str = "1"
+    representation: Representation
+    unit: str
 
-    def __post_init__(self) -> None:
-        if not self.name:
+    def __init__(self, name: str, representation: Representation | str = "scalar", unit: str = "1") -> None:
+        if not name:
             raise OrbitscopeError("Field: `name` must not be empty.")
-        object.__setattr__(self, "representation", representation(self.representation))
+        for what, value in (("name", name), ("representation", named(representation)), ("unit", unit)):
+            object.__setattr__(self, what, value)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Layout:
             if not isinstance(spec, str):
                 raise OrbitscopeError(f"Layout: expected words such as 'velocity:vector', got {spec!r}.")
             name, rep, unit, *_ = [*_COLON.split(spec.strip()), "", ""][:3]
-            fields.append(Field(name, representation(rep or "scalar"), unit or "1"))
+            fields.append(Field(name, named(rep or "scalar"), unit or "1"))
         return cls(tuple(fields), ndim)
 
     @cached_property
@@ -150,7 +150,7 @@ class Layout:
     def from_dict(cls, data: dict[str, Any]) -> "Layout":
         """The inverse of `to_dict`."""
         try:
-            fields = tuple(Field(f["name"], representation(f["representation"]), f.get("unit", "1")) for f in data["fields"])
+            fields = tuple(Field(f["name"], named(f["representation"]), f.get("unit", "1")) for f in data["fields"])
             return cls(fields, int(data.get("ndim", 2)))
         except OrbitscopeError:
             raise

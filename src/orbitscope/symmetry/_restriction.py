@@ -11,10 +11,10 @@ from ._averaging import same_elements
 from ._group import Group
 from ._regular import Regular
 from ._representation import Representation
-from ._words import representation
+from ._words import representation as named
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)  # `__init__` takes more than the attributes hold
 class Restriction:
     r"""A representation restricted to a group, $\rho|_G$: how one field of a layer mixes, and what the group's elements do to it.
 
@@ -41,8 +41,9 @@ class Restriction:
     regular: bool = field(init=False)
     """Whether this is the regular representation of the group."""
 
-    def __post_init__(self) -> None:
-        rep = representation(self.representation, self.group)
+    def __init__(self, representation: Representation | str, group: Group) -> None:
+        rep = named(representation, group)
+        object.__setattr__(self, "group", group)
         # Plain attributes, not cached properties: layers read them in forward, where a compiler follows.
         object.__setattr__(self, "representation", rep)
         object.__setattr__(self, "size", rep.size(self.group.ndim))

@@ -1,7 +1,7 @@
 """The claim that a map commutes with a group, whatever goes in and comes out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .._errors import OrbitscopeError
@@ -34,7 +34,7 @@ class InTime(OnGrid, Protocol):
     def dt(self) -> float: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)  # `__init__` takes more than the attributes hold
 class Symmetry:
     r"""The claim $f(g x) = g f(x)$ for all g of a group, with an action on what goes into f and another on what comes out.
 
@@ -53,17 +53,17 @@ class Symmetry:
     group: Group
     input: Action[Any]
     output: Action[Any]
-    name: str = field(default="", kw_only=True)
+    name: str
 
-    def __post_init__(self) -> None:
-        if isinstance(self.group, str):
-            object.__setattr__(self, "group", parse_group(self.group))
-        expect(self.group, Group, "group:", "words such as 'd4' or a Group, one of them")
-        for what in ("input", "output"):
-            if not isinstance(getattr(self, what), Action):
-                came = type(getattr(self, what)).__name__
+    def __init__(self, group: Group | str, input: Action[Any], output: Action[Any], *, name: str = "") -> None:
+        group = parse_group(group) if isinstance(group, str) else group
+        expect(group, Group, "group:", "words such as 'd4' or a Group, one of them")
+        for what, action in (("input", input), ("output", output)):
+            if not isinstance(action, Action):
+                came = type(action).__name__
                 raise OrbitscopeError(f"Symmetry: `{what}` should be an action (FieldAction, GridAction, PartsAction, ...), got {came}.")
-        object.__setattr__(self, "name", self.name or self.group.name)
+        for what, value in (("group", group), ("input", input), ("output", output), ("name", name or group.name)):
+            object.__setattr__(self, what, value)
 
     @classmethod
     def of(cls, data: OnGrid, group: "Group | str", *, frames: int = 1) -> "Symmetry":

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,11 @@ from ._task import Augment
 from .devices import Peers, made_by_others, make_fabric
 from .files import BEST, LAST, SIDECAR, check_folder, load_weights, read_json, read_weights, unfinished
 
+M = TypeVar("M", bound=nn.Module)
+
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Generic[M]):
     """A trained model, and how it went: what `fit` gives back.
 
     * `model`: in evaluation mode, with the weights of the lowest validation loss (or those that `load_fit` was asked for).
@@ -35,7 +37,7 @@ class Fit:
     * `parameters`: how many numbers were trained. `seed`: that of `fit`.
     """
 
-    model: nn.Module
+    model: M
     path: Path | None
     epoch: int
     history: list[dict[str, float]]
@@ -45,7 +47,7 @@ class Fit:
 
 
 def fit(
-    model: nn.Module | Callable[[], nn.Module],
+    model: M | Callable[[], M],
     examples: ExamplesLike,
     config: FitConfig | None = None,
     *,
@@ -60,7 +62,7 @@ def fit(
     tensorboard: bool = False,
     logger: LoggerOption = None,
     on_epoch: OnEpoch | None = None,
-) -> Fit:
+) -> Fit[M]:
     r"""Train a model on pairs (x, y): minimise the mean of $L(f(x), y)$ with AdamW, in shuffled batches.
 
     * `model`: a module, trained in place (in float64 where `config.precision` is "64"); or a callable without arguments that makes
@@ -124,10 +126,10 @@ def fit(
     if force or left(False):  # else nothing is written, and no lock needed on what may be read-only
         with peers.writing(Path(out)):
             run_seeds(task, folders, left(force), progress, tensorboard, on_epoch, logger)
-    return load_fit(out, task.model(seed).to(where))
+    return load_fit(out, cast(M, task.model(seed)).to(where))
 
 
-def load_fit(path: str | Path, model: nn.Module, weights: Literal["best", "last"] | int = "best") -> Fit:
+def load_fit(path: str | Path, model: M, weights: Literal["best", "last"] | int = "best") -> Fit[M]:
     """The run of `fit` in a folder, its weights loaded into `model`: one built as the trained one was.
 
     * `path`: what was `out`. `weights`: "best" (lowest validation loss), "last", or an epoch (needs `keep="all"`; 0 is before training).

@@ -8,10 +8,11 @@ from ._influence import influence
 from ._kronecker import Kronecker
 from ._lags import by_class, by_lag, join_classes, lag_correlation
 from ._losses import bra_loss
+from ._memory import Plan, memory_bytes
 from ._metric import Euclidean, Metric
 from ._normalise import normalised, standardised_matrix
 from ._permutation import LEVEL, trajectories_needed
-from ._plan import Plan, memory_bytes, plan_influence
+from ._plan import plan_influence
 from ._response import Response
 from ._spectrum import spectrum
 from ._steps import influence_by_step

@@ -5,7 +5,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,11 +15,8 @@ from ...symmetry import Symmetry
 from .._gradients import Loss, check_pushforward, example_gradients, gram, pushforward, unflatten
 from .._sample import Transitions
 from .._subject import Subject
+from ._memory import Plan
 from ._response import Response
-
-if TYPE_CHECKING:
-    from ._metric import Metric
-    from ._plan import Plan
 
 _PUSHFORWARD_TOLERANCE = 1e-2
 
@@ -45,7 +42,7 @@ class Task:
     ket_loss: Loss
     bra_loss: Loss
     symmetry: Symmetry
-    plan: "Plan"
+    plan: Plan
 
     @property
     def width(self) -> int:
@@ -156,10 +153,19 @@ class ElementEngine(Engine):
         """Responses of these bras; `bras is self.kets` where they are the kets."""
 
 
+@runtime_checkable
+class InnerProducts(Protocol):
+    """What a `GramEngine` asks of its metric."""
+
+    needs_pushforward: ClassVar[bool]
+
+    def response(self, gram: Tensor, pushed: Tensor | None, kets: int, dtype: torch.dtype) -> Response: ...
+
+
 class GramEngine(ElementEngine):
     """Metrics that inner products determine."""
 
-    def __init__(self, task: Task, metric: "Metric") -> None:
+    def __init__(self, task: Task, metric: InnerProducts) -> None:
         super().__init__(task)
         self.metric = metric
         self.own = gram(self.kets, self.kets)

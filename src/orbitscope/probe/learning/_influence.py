@@ -22,10 +22,11 @@ from .._subject import Subject
 from ._curvature import metric_of
 from ._engine import Answer, Task
 from ._losses import bra_loss as named_loss
+from ._memory import Plan
 from ._metric import Metric
 from ._normalise import cosine
 from ._permutation import trajectories_needed
-from ._plan import Plan, plan_influence
+from ._plan import plan_influence
 from ._statistics import summarise
 
 

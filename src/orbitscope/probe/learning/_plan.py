@@ -1,82 +1,19 @@
 """How much to compute at a time, so that an influence fits into a memory budget."""
 
-import re
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from .._subject import Subject
+from ._memory import Plan, in_words, memory_bytes
 from ._metric import Metric
 
-_UNITS = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "k": 2**10,
-    "m": 2**20,
-    "g": 2**30,
-}
 # Peak over what a plain backward pass saves: at most 4.6 and 1.5 were seen on the UNet, the ViT, the ResNet and the FNO.
 _GRADIENT_FACTOR = 5.0
 _PUSH_FACTOR = 1.6
 # A CPU is fastest while what is at work stays small: of 8 directions at a time, 24 examples took 1.5 times as long per direction as 2 on
 # the UNet at 64 x 64, while networks that save less per example wanted more of them. A GPU wants as much as it holds.
 _PUSH_AT_WORK = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much an influence computes at a time, and the memory that it is expected to take.
-
-    * `chunk`: examples whose gradients are taken at a time.
-    * `push_chunk`: examples whose directional derivatives are taken at a time.
-    * `together`: directions of such a derivative at a time.
-    * `kept`: bytes of gradients, directional derivatives and probes that are kept.
-    * `working`: bytes of the largest batch of gradients and of the largest one of directional derivatives together: what an allocator has
-      got from the system for the first it keeps, in pieces that the second cannot always use.
-    * `budget`: bytes that were allowed; None: no limit was given.
-    """
-
-    chunk: int = 8
-    push_chunk: int = 32
-    together: int = 8
-    kept: int = 0
-    working: int = 0
-    budget: int | None = None
-
-    @property
-    def peak(self) -> int:
-        """Expected bytes at the most, beside the program itself."""
-        return self.kept + self.working
-
-    def __str__(self) -> str:
-        whole = f"{_words(self.peak)} expected ({_words(self.kept)} kept, {_words(self.working)} at work)"
-        budget = f" of {_words(self.budget)}" if self.budget is not None else ""
-        return f"{whole}{budget}; gradients {self.chunk} examples at a time, directions {self.together} on {self.push_chunk} examples"
-
-
-def memory_bytes(text: str | int) -> int:
-    """Bytes from "4GiB", "500 MB" or a number.
-
-    * `text`: a number of bytes, or a number with a unit.
-
-    >>> memory_bytes("4GiB"), memory_bytes("500 MB")
-    (4294967296, 500000000)
-    """
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text).lower())
-    if not found or found[2] not in _UNITS or found[1].count(".") > 1 or found[1] == ".":
-        raise OrbitscopeError(f"memory: expected a size such as 4GiB or 500MB, got {text!r}.")
-    size = float(found[1]) * _UNITS[found[2]]
-    if not 0 < size < 2**63:
-        raise OrbitscopeError(f"memory: {str(text)[:40]} is no size of a memory. Say one such as 4GiB.")
-    return int(size)
 
 
 def plan_influence(
@@ -110,9 +47,9 @@ def plan_influence(
     parts = 2 if metric.needs_pushforward else 1  # see `Plan.working`
     free = (budget - kept) // parts
     if free < max(gradient, push):
-        least = _words(parts * max(gradient, push))
+        least = in_words(parts * max(gradient, push))
         raise OrbitscopeError(
-            f"influence: {_words(kept)} must be kept and {least} is needed for one example, more than the budget of {_words(budget)}. "
+            f"influence: {in_words(kept)} must be kept and {least} is needed for one example, more than the budget of {in_words(budget)}. "
             f"Take fewer trajectories or times, or a larger budget{metric.advice}."
         )
     together = next(t for t in (8, 4, 2, 1) if t == 1 or free >= t * push)
@@ -147,10 +84,3 @@ def saved_bytes(subject: Subject, x: Tensor) -> int:
         total = sum(seen.values())
         del kept
     return total
-
-
-def _words(count: int) -> str:
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 2**10:.0f} KiB"
