@@ -4,7 +4,7 @@
     python docs/make_calibration_kinds.py           # everything, some minutes; goes on where it stopped
     python docs/make_calibration_kinds.py --page    # the page alone, from the numbers that are there
 
-Writes docs/calibration/kinds.json and docs/calibration-kinds.md. The maps stand in tests/probe/small_maps.py, and a small version of the same
+Writes docs/calibration/kinds.json and docs/calibration-kinds.md. The maps stand in tests/small_maps.py, and a small version of the same
 counts is a test.
 """
 
@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "probe"))
-from small_maps import KINDS, Kind
-
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import orbitscope as osc
 from orbitscope.probe import learnt_subgroup, machine
 from orbitscope.probe._provenance import versions
 from orbitscope.symmetry import State, called, mapped
+from small_maps import KINDS, Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("policy", "cloud", "graph", "parts")

@@ -12,12 +12,13 @@ from orbitscope.physics import NavierStokes
 from orbitscope.probe.output._curves import boost_curve, dominant, periodicity, rms_speed, shift_curve
 from orbitscope.probe.output._lie import lie_derivative
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
 
 
 def crooked(channels: int) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, channels, 3, padding=1)).double()
+    return convolutions(channels, boundary="zeros")
 
 
 def strided(stride: int, channels: int = 2) -> nn.Module:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.probe import equivariance_by_step, step_test
 
+from ..cases import convolutions
+
 POINTS = {1: 8, 2: 5, 3: 4}
 CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 ALL = pytest.mark.parametrize("ndim", [1, 2, 3])
@@ -22,10 +24,7 @@ def data_of(ndim: int, trajectories: int = 5) -> osc.Trajectories:
 
 
 def plain(ndim: int) -> nn.Module:
-    torch.manual_seed(0)
-    conv, channels = CONV[ndim], ndim + 1
-    first, second = (conv(a, b, 3, padding=1, padding_mode="circular") for a, b in ((channels, 3), (3, channels)))
-    return nn.Sequential(first, nn.Tanh(), second).double()
+    return convolutions(ndim + 1, 3, ndim=ndim)
 
 
 class Speed(nn.Module):

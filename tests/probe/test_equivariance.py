@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 import orbitscope as osc
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
 CHANNELS = ("density", "momentum:vector", "energy")
 
 
 def small(dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A model without any symmetry: zero padding."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(4, 5, 3, padding=1), nn.SiLU(), nn.Conv2d(5, 4, 1)).to(dtype)
+    return convolutions(4, 5, last=1, boundary="zeros", act=nn.SiLU, dtype=dtype)
 
 
 class Shift(nn.Module):

@@ -1,17 +1,19 @@
 """The instruments beside error and influence on maps of every kind: audit, curves, spectrum, epochs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_maps import KINDS, Kind
 from torch import nn
 
 import orbitscope as osc
 from orbitscope.probe import EpochProbe, audit, by_epoch, lie_derivative, orbit_curve, spectrum
 from orbitscope.symmetry import FieldAction, Symmetry, Values, called, special_orthogonal
 from orbitscope.training import FitConfig, fit
+
+from ..cases import KINDS, Kind
 
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
@@ -54,11 +56,12 @@ def test_a_distribution_with_a_direction_is_told_from_one_without() -> None:
 
 def test_what_the_audit_of_examples_refuses() -> None:
     data, symmetry = cloud_of(0.0)
-    for arguments, match in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"group": "d4"}, "Symmetry"),
         ({"group": symmetry, "law": "navier-stokes"}, "callable"),
         ({"group": symmetry, "law": nn.Linear(5, 2)}, "`law` should map"),
-    ):
+    ]
+    for arguments, match in refused:
         with pytest.raises(osc.OrbitscopeError, match=match):
             audit(data, **arguments)
 
@@ -86,7 +89,8 @@ def test_a_curve_along_an_orbit_equals_its_definition_and_starts_as_the_lie_deri
             np.testing.assert_allclose(found["commutator"][k], expected, rtol=1e-9, atol=1e-13)
     small = lie_derivative(model, data, symmetry, trajectories=None)["lie"][0]
     np.testing.assert_allclose(found["commutator"][1] / 1e-5, small, rtol=1e-3)
-    by_function = orbit_curve(model, data, symmetry, angles, lambda t: symmetry.group.exp(t * symmetry.group.algebra[0]), trajectories=None)
+    so2 = special_orthogonal(2)
+    by_function = orbit_curve(model, data, symmetry, angles, lambda t: so2.exp(t * so2.algebra[0]), trajectories=None)
     np.testing.assert_array_equal(by_function["commutator"], found["commutator"])
 
 

@@ -12,13 +12,13 @@ import orbitscope as osc
 from orbitscope.probe._gradients import example_gradients, gram, pushforward
 from orbitscope.probe._subject import Subject
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
 
 
 def small(channels: int = 2, seed: int = 0) -> nn.Module:
-    """A model without any symmetry: zero padding."""
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.SiLU(), nn.Conv2d(4, channels, 1)).double()
+    return convolutions(channels, last=1, boundary="zeros", act=nn.SiLU, groups=2, seed=seed)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "gauss_newton"])
@@ -28,7 +28,9 @@ def test_chunks_change_nothing_but_rounding(random_data: Make, metric: str) -> N
     results = [osc.influence(model, data, "c4", metric=metric, chunk=c, trajectories=None, times=None) for c in (1, 3, 8)]
     for other in results[1:]:
         for name in ("influence", "bra_self", "ket_self", "loss", "coherence"):
-            np.testing.assert_allclose(other[name].values, results[0][name].values, rtol=1e-9, atol=1e-11 * abs(results[0][name]).max())
+            np.testing.assert_allclose(
+                other[name].values, results[0][name].values, rtol=1e-9, atol=1e-11 * float(abs(results[0][name]).max())
+            )
 
 
 def test_parameter_order_and_frozen_parameters_change_nothing(random_data: Make) -> None:
@@ -103,7 +105,8 @@ def test_pushforward_is_the_jacobian(random_data: Make) -> None:
 def test_memory_order_changes_nothing(random_data: Make) -> None:
     """Channels-last weights, as a GPU wants them: torch's forward-mode group norm fails on what they make of an activation."""
     data = random_data()
-    plain, last = osc.influence(small(), data, "c2"), osc.influence(small().to(memory_format=torch.channels_last), data, "c2")
+    turned = nn.utils.convert_conv2d_weight_memory_format(small(), torch.channels_last)
+    plain, last = osc.influence(small(), data, "c2"), osc.influence(turned, data, "c2")
     np.testing.assert_allclose(last["influence"].values, plain["influence"].values, rtol=1e-8)
 
 

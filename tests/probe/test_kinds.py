@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from small_maps import KINDS, Kind
 from torch import Tensor, nn
 
 import orbitscope as osc
@@ -11,6 +10,8 @@ from orbitscope.probe import coherence_blocks, step_test
 from orbitscope.probe._measure import default_loss
 from orbitscope.probe._packing import Packing, packed_symmetry
 from orbitscope.symmetry import called, parts, taken
+
+from ..cases import KINDS, Kind
 
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 

@@ -16,6 +16,8 @@ from orbitscope.probe.output._lie import lie_derivative
 from orbitscope.probe.output._lie_layers import lie_layers
 from orbitscope.symmetry import Boost
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
 
 
@@ -31,9 +33,7 @@ class Pointwise(nn.Module):
 
 
 def crooked(channels: int, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A model without any symmetry: zero padding."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, channels, 3, padding=1)).to(dtype)
+    return convolutions(channels, boundary="zeros", dtype=dtype)
 
 
 def waves(*layout: str, points: int = 24, modes: int = 2, trajectories: int = 2, dt: float = 0.1) -> osc.Trajectories:
@@ -223,7 +223,7 @@ def test_terms_are_those_of_the_chain_rule(random_data: Make) -> None:
         j3 @ (j2 @ big(3) @ h1.flatten() - big(3) @ h2.flatten()),
         j3 @ big(3) @ h2.flatten() - big(2) @ answer.flatten(),
     ]
-    whole = sum(terms)
+    whole = torch.stack(terms).sum(0)
     assert found["layer"].values.tolist() == ["0", "1", "2", "(output)"]
     for k, term in enumerate(terms):
         assert float(found["contribution"][k, 0]) == pytest.approx(float(term.norm() / answer.norm()), rel=1e-10)

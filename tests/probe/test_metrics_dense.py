@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from torch import Tensor, nn
+from torch import Tensor
 
 import orbitscope as osc
 from orbitscope.probe import Adam, GaussNewtonFull, Kronecker
@@ -14,6 +14,8 @@ from orbitscope.probe._gradients import output_probes
 from orbitscope.probe._subject import Subject
 from orbitscope.probe.learning._kronecker import _Rows, hadamard
 from orbitscope.probe.learning._krylov import solve
+
+from ..cases import convolutions
 
 Make = Callable[..., osc.Trajectories]
 DAMPING = 1e-4
@@ -23,8 +25,7 @@ class Case:
     """A small convolutional network, its gradients and its Jacobian."""
 
     def __init__(self, make: Make, elements: tuple[str, ...] = ("e", "r", "s")) -> None:
-        torch.manual_seed(3)
-        self.model = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), nn.Tanh(), nn.Conv2d(3, 2, 1)).double()
+        self.model = convolutions(hidden=3, last=1, seed=3)
         self.data = make("velocity:vector", trajectories=3, times=3, points=4)
         values = self.data.tensor()
         self.x, self.y = (torch.stack([values[i, t + d] for t in range(2) for i in range(3)]) for d in (0, 1))
@@ -141,14 +142,12 @@ def test_kronecker_probes_are_orthogonal_signs() -> None:
 
 def test_kronecker_knows_its_error(random_data: Make) -> None:
     """The default is within 0.02 in the median, and the stated error is of the size of the true one."""
-    torch.manual_seed(3)
-    circular = {"padding": 1, "padding_mode": "circular"}
-    model = nn.Sequential(nn.Conv2d(2, 8, 3, **circular), nn.Tanh(), nn.Conv2d(8, 2, 3, **circular)).double()
+    model = convolutions(hidden=8, seed=3)
     data = random_data(points=8, trajectories=4, times=3)
     exact, *rest = (osc.influence(model, data, "c4", metric=Kronecker(DAMPING, **o)) for o in ({"probes": 128}, {"probes": 16}, {}))
     gaps = []
     for found in rest:
-        gap, said = np.abs(found["coherence"] - exact["coherence"]).values[1:], found["coherence_error"].values[1:]
+        gap, said = abs(found["coherence"] - exact["coherence"]).values[1:], found["coherence_error"].values[1:]
         assert 0.5 < np.sqrt((gap**2).mean() / (said**2).mean()) < 2 and np.mean(gap <= 3 * said) > 0.9
         gaps.append(float(np.median(gap)))
     assert gaps[1] < 0.02 and gaps[1] < gaps[0] / 1.5
@@ -181,7 +180,7 @@ def test_a_sketch_approaches_the_exact_metric_and_knows_its_error(case: Case) ->
     gaps = []
     for draws in (16, 1024):
         found = case.influence(metric="gauss_newton", damping=DAMPING, sketch=draws)
-        gap, said = np.abs(found["coherence"] - exact), found["coherence_error"]
+        gap, said = abs(found["coherence"] - exact), found["coherence_error"]
         assert float(gap.sel(element="e").max()) < 1e-9 and float(said.sel(element="e").max()) == 0.0
         rest = ["r", "s"]
         z = (gap / said).sel(element=rest).values
@@ -213,7 +212,7 @@ def test_restricted_approaches_full_as_the_span_fills(case: Case) -> None:
     """The restriction is exact where the gradients span all parameters; with fewer it is not, and says less."""
     full = case.influence(metric=GaussNewtonFull(DAMPING, tolerance=1e-11))["coherence"]
     near = case.influence(metric=osc.GaussNewton(DAMPING))["coherence"]
-    assert float(np.abs(full - near).sel(element="r").max()) > 1e-3
+    assert float(abs(full - near).sel(element="r").max()) > 1e-3
     assert np.allclose(full.sel(element="e").values.reshape(6, 6).diagonal(), 1.0)
 
 

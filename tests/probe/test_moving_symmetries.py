@@ -11,13 +11,9 @@ import orbitscope as osc
 from orbitscope.nn import Galilean
 from orbitscope.symmetry import Boost, Velocity
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
-
-
-def convolution(channels: int) -> nn.Module:
-    torch.manual_seed(0)
-    first, second = (nn.Conv2d(a, b, 3, padding=1, padding_mode="circular") for a, b in ((channels, 4), (4, channels)))
-    return nn.Sequential(first, nn.Tanh(), second).double()
 
 
 def test_a_boosted_pair_is_that_of_boost(random_data: Make) -> None:
@@ -43,7 +39,7 @@ def test_group_laws_of_the_action(random_data: Make) -> None:
 def test_a_galilean_model_holds_and_a_plain_one_is_broken(random_data: Make) -> None:
     data = random_data("velocity:vector", points=5, trajectories=10)
     symmetry = osc.Symmetry.boosts(data, speeds=(2.0, 8.0))
-    for model, word in ((Galilean(convolution(2), data.layout, data.grid, data.dt), "exact"), (convolution(2), "broken")):
+    for model, word in ((Galilean(convolutions(2), data.layout, data.grid, data.dt), "exact"), (convolutions(2), "broken")):
         error = osc.equivariance(model, data, symmetry)
         words = osc.verdict(symmetry, error, osc.influence(model, data, symmetry, trajectories=6, times=1))
         said = {str(n): str(w) for n, w in zip(words["element"].values, words["output"].values, strict=True)}
@@ -58,7 +54,7 @@ def test_another_unit_of_mass(random_data: Make) -> None:
     symmetry = osc.Symmetry.densities(data, 4.0)
     linear = nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular", bias=False).double()
     assert float(osc.equivariance(linear, data, symmetry)["commutator"].max()) < 1e-13
-    plain = osc.equivariance(convolution(4), data, symmetry)
+    plain = osc.equivariance(convolutions(4), data, symmetry)
     assert float(plain["commutator"][1:].median()) > 0.01
 
 

@@ -1,6 +1,7 @@
 """`spectrum` against dense Jacobians from reverse mode, closed forms, and its own two methods against each other."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,12 +11,9 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.probe.learning._spectrum import spectrum
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
-
-
-def crooked(dtype: torch.dtype = torch.float64) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 2, 3, padding=1)).to(dtype)
 
 
 def by_hand(model: nn.Module, data: osc.Trajectories, found) -> tuple[np.ndarray, np.ndarray]:
@@ -28,8 +26,8 @@ def by_hand(model: nn.Module, data: osc.Trajectories, found) -> tuple[np.ndarray
 
 
 @pytest.mark.parametrize("method", ["dense", "lanczos"])
-def test_everything_against_a_dense_jacobian(random_data: Make, method: str) -> None:
-    data, model = random_data(trajectories=2, times=2), crooked()
+def test_everything_against_a_dense_jacobian(random_data: Make, method: Literal["dense", "lanczos"]) -> None:
+    data, model = random_data(trajectories=2, times=2), convolutions(boundary="zeros")
     dampings = (1e-4, 1e-2, 1.0)
     found = spectrum(model, data, method=method, modes=12, dampings=dampings, probes=24, steps=30, vectors=2, trajectories=None, times=None)
     kernel, residual = by_hand(model, data, found)
@@ -110,7 +108,7 @@ def test_a_bias_per_output_can_fit_anything(random_data: Make) -> None:
 
 def test_gradients_of_the_losses(random_data: Make) -> None:
     """G G' / N from plain backward passes, one example at a time."""
-    data, model = random_data(trajectories=3, times=2), crooked()
+    data, model = random_data(trajectories=3, times=2), convolutions(boundary="zeros")
     found = spectrum(model, data, of="losses", modes=3, dampings=(1e-3,), trajectories=None, times=None)
     rows = []
     for n in range(3):
@@ -124,7 +122,7 @@ def test_gradients_of_the_losses(random_data: Make) -> None:
 
 
 def test_float32_and_the_choice_of_method(random_data: Make) -> None:
-    data, model = random_data(trajectories=2, times=2, dtype=torch.float32), crooked(torch.float32)
+    data, model = random_data(trajectories=2, times=2, dtype=torch.float32), convolutions(boundary="zeros", dtype=torch.float32)
     dense = spectrum(model, data, modes=4)
     few = spectrum(model, data, modes=4, method="lanczos", probes=2, steps=4)
     assert dense.attrs["method"] == "dense" and few.attrs["method"] == "lanczos"
@@ -150,6 +148,6 @@ def test_float32_and_the_choice_of_method(random_data: Make) -> None:
 )
 def test_mistakes_are_named(random_data: Make, options: dict, words: str) -> None:
     with pytest.raises(osc.OrbitscopeError, match=words):
-        spectrum(crooked(), random_data(), **options)
+        spectrum(convolutions(boundary="zeros"), random_data(), **options)
     with pytest.raises(osc.OrbitscopeError, match="parameters"):
         spectrum(nn.Identity(), random_data())

@@ -14,12 +14,13 @@ from orbitscope.probe import Unrolled, equivariance_by_step, influence_by_step
 from orbitscope.probe._epochs import EpochProbe, by_epoch
 from orbitscope.probe.learning._lags import by_class, by_lag, join_classes, lag_correlation, spearman
 
+from ..cases import convolutions
+
 Make = Callable[..., osc.Trajectories]
 
 
 def crooked(channels: int = 2) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(channels, 3, 3, padding=1), nn.Tanh(), nn.Conv2d(3, channels, 3, padding=1)).double()
+    return convolutions(channels, 3, boundary="zeros")
 
 
 def turned(v: np.ndarray) -> np.ndarray:
@@ -43,8 +44,8 @@ def test_roll_outs_by_a_plain_loop(random_data: Make) -> None:
             assert float(found["commutator"].sel(step=k)[n]) == pytest.approx(gap, rel=1e-10)
             assert float(found["relative_error"].sel(step=k)[n]) == pytest.approx(smse(turned(y), moved) / smse(y, plain), rel=1e-9)
             assert float(found["skill"].sel(step=k)[n]) == pytest.approx(smse(y, plain) / smse(y, x), rel=1e-9)
-    slope = np.log(found["commutator"].sel(step=2) / found["commutator"].sel(step=1))
-    np.testing.assert_allclose(found["growth"].values, slope.values, rtol=1e-9)
+    slope = np.log((found["commutator"].sel(step=2) / found["commutator"].sel(step=1)).values)
+    np.testing.assert_allclose(found["growth"].values, slope, rtol=1e-9)
 
 
 def test_the_first_step_is_the_equivariance_error(random_data: Make) -> None:
@@ -222,8 +223,8 @@ def test_spearman_against_scipy() -> None:
 
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 5, 40).astype(float), rng.normal(size=40)
-    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
-    assert spearman(np.append(a, np.nan), np.append(b, 1.0)) == pytest.approx(spearmanr(a, b).statistic)
+    assert spearman(a, b) == pytest.approx(spearmanr(a, b)[0])
+    assert spearman(np.append(a, np.nan), np.append(b, 1.0)) == pytest.approx(spearmanr(a, b)[0])
     assert np.isnan(spearman(np.ones(4), b[:4]))
 
 

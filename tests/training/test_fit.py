@@ -6,14 +6,16 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
-from kinds import KINDS, CloudNet, clouds, mlp, vectors
 from torch import nn
 
 from orbitscope import OrbitscopeError
 from orbitscope.training import MSE, FitConfig, Loss, derive, fit, load_fit, permutation
+
+from ..cases import FITS, CloudNet, clouds, dropped, vectors
 
 TINY = FitConfig(epochs=3, batch=5, learning_rate=1e-2)
 
@@ -43,10 +45,10 @@ def without_seconds(folder):
 
 
 @pytest.mark.parametrize("stop", [(1, 2), (2, 1), (3, 2)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FITS)
 def test_a_resumed_fit_equals_the_uninterrupted_one_bit_for_bit(tmp_path, kind, stop):
     """Also in the middle of the first epoch, with a module whose first weights are others the second time."""
-    examples, make, loss = KINDS[kind]
+    examples, make, loss = FITS[kind]
     more = {"loss": loss, "validation": 0.3, "seed": 4}
     torch.manual_seed(0)
     first = make()
@@ -138,7 +140,7 @@ class Read:
 def test_every_way_to_give_examples_gives_the_same_bits():
     x, y = vectors()
     ways = [(x, y), [x.numpy(), y.numpy()], Few(x, y), Read(x, y), torch.utils.data.TensorDataset(x, y)]
-    fits = [fit(mlp, way, TINY, loss="mse", validation=0.25, progress=None).model for way in ways]
+    fits = [fit(dropped, way, TINY, loss="mse", validation=0.25, progress=None).model for way in ways]
     assert all(same(fits[0], other) for other in fits[1:])
 
 
@@ -163,8 +165,8 @@ def test_validation_takes_whole_units():
 
 def test_a_finished_fit_returns_at_once_and_another_is_refused(tmp_path):
     out = tmp_path / "run"
-    first = fit(mlp, vectors(), TINY, loss="mse", out=out, progress=None)
-    again = fit(mlp, vectors(), TINY, loss="mse", out=out, progress=stopper(1, 1))
+    first = fit(dropped, vectors(), TINY, loss="mse", out=out, progress=None)
+    again = fit(dropped, vectors(), TINY, loss="mse", out=out, progress=stopper(1, 1))
     assert same(first.model, again.model) and again.history == first.history and again.path == out
     for change, words in (
         ({"config": TINY.replace(epochs=4)}, "epochs = 3, now 4"),
@@ -174,8 +176,8 @@ def test_a_finished_fit_returns_at_once_and_another_is_refused(tmp_path):
     ):
         options = {"config": TINY, "loss": "mse", "examples": vectors(), **change}
         with pytest.raises(OrbitscopeError, match=words):
-            fit(mlp, options.pop("examples"), options.pop("config"), out=out, progress=None, **options)
-    assert fit(mlp, vectors(), TINY, loss="mse", out=out, seed=1, force=True, progress=None).seed == 1
+            fit(dropped, options.pop("examples"), options.pop("config"), out=out, progress=None, **options)
+    assert fit(dropped, vectors(), TINY, loss="mse", out=out, seed=1, force=True, progress=None).seed == 1
 
 
 class FromState(Loss):
@@ -214,26 +216,26 @@ class Flip:
 
 def test_augmentation_is_repeated_by_a_resume(tmp_path):
     more = {"loss": "mse", "augment": Flip()}
-    whole = fit(mlp, vectors(), TINY, out=tmp_path / "whole", progress=None, **more)
+    whole = fit(dropped, vectors(), TINY, out=tmp_path / "whole", progress=None, **more)
     with pytest.raises(Stop):
-        fit(mlp, vectors(), TINY, out=tmp_path / "cut", progress=stopper(2, 3), **more)
-    assert same(fit(mlp, vectors(), TINY, out=tmp_path / "cut", progress=None, **more).model, whole.model)
-    assert not same(fit(mlp, vectors(), TINY, loss="mse", progress=None).model, whole.model)
+        fit(dropped, vectors(), TINY, out=tmp_path / "cut", progress=stopper(2, 3), **more)
+    assert same(fit(dropped, vectors(), TINY, out=tmp_path / "cut", progress=None, **more).model, whole.model)
+    assert not same(fit(dropped, vectors(), TINY, loss="mse", progress=None).model, whole.model)
 
 
 def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    fit(mlp, vectors(), TINY, loss="mse", progress=None)
+    fit(dropped, vectors(), TINY, loss="mse", progress=None)
     assert torch.equal(torch.rand(3), expected)
 
 
 SCRIPT = """
 import os, sys
 import torch
-sys.path.insert(0, os.environ["KINDS"])
-from kinds import CloudNet, clouds
+sys.path.insert(0, os.environ["ROOT"])
+from tests.cases import CloudNet, clouds
 from orbitscope.training import FitConfig, fit
 torch.set_num_threads(1)
 config = FitConfig(epochs=2, batch=4, learning_rate=1e-2, precision="64", devices=2, device="cpu")
@@ -250,7 +252,7 @@ def test_two_processes_give_the_gradient_of_one(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "NODE_RANK": "0"}
-    shared |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x", "GROUP_RANK": "0", "KINDS": os.path.dirname(__file__)}
+    shared |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x", "GROUP_RANK": "0", "ROOT": str(Path(__file__).parents[2])}
     processes = [
         subprocess.Popen(
             [sys.executable, "script.py"], cwd=tmp_path, env={**shared, "RANK": r, "LOCAL_RANK": r}, stderr=subprocess.PIPE, text=True
@@ -282,24 +284,24 @@ def broken(x, y):
 @pytest.mark.parametrize(
     ("model", "examples", "options", "words"),
     [
-        (mlp, (torch.zeros(3, 4), torch.zeros(4, 2)), {}, r"one length, got \[3\] for x and \[4\] for y"),
-        (mlp, (torch.zeros(3, 4),) * 3, {}, "a tuple of examples is"),
-        (mlp, torch.nn.Linear(1, 1), {}, "got Linear"),
-        (mlp, (torch.zeros(0, 4), torch.zeros(0, 2)), {}, "there is none"),
-        (mlp, broken(*vectors()), {}, "y holds NaN.*example 3"),
-        (mlp, vectors(), {"validation": 1.5}, "between 0 and 1"),
-        (mlp, (torch.zeros(1, 4), torch.zeros(1, 2)), {"validation": 0.5}, "one unit"),
-        (mlp, vectors(), {"loss": "hinge"}, "'hinge'.*smse, mse, cross_entropy"),
-        (mlp, vectors(), {"loss": lambda p, t: (p - t).square()}, r"a number, or one per example.*shape \(5, 2\)"),
-        (mlp, vectors(), {"loss": lambda p, t: (p - t).sum() / 0}, r"fit: the loss is (nan|inf|-inf) at epoch 1, step 1"),
-        (mlp, (vectors()[0], vectors()[1][:, :1]), {}, "must have one shape"),
+        (dropped, (torch.zeros(3, 4), torch.zeros(4, 2)), {}, r"one length, got \[3\] for x and \[4\] for y"),
+        (dropped, (torch.zeros(3, 4),) * 3, {}, "a tuple of examples is"),
+        (dropped, torch.nn.Linear(1, 1), {}, "got Linear"),
+        (dropped, (torch.zeros(0, 4), torch.zeros(0, 2)), {}, "there is none"),
+        (dropped, broken(*vectors()), {}, "y holds NaN.*example 3"),
+        (dropped, vectors(), {"validation": 1.5}, "between 0 and 1"),
+        (dropped, (torch.zeros(1, 4), torch.zeros(1, 2)), {"validation": 0.5}, "one unit"),
+        (dropped, vectors(), {"loss": "hinge"}, "'hinge'.*smse, mse, cross_entropy"),
+        (dropped, vectors(), {"loss": lambda p, t: (p - t).square()}, r"a number, or one per example.*shape \(5, 2\)"),
+        (dropped, vectors(), {"loss": lambda p, t: (p - t).sum() / 0}, r"fit: the loss is (nan|inf|-inf) at epoch 1, step 1"),
+        (dropped, (vectors()[0], vectors()[1][:, :1]), {}, "must have one shape"),
         (lambda: 3, vectors(), {}, "made a int"),
         (nn.Identity, vectors(), {}, "no parameters"),
-        (mlp().double(), vectors(), {}, "precision='64'"),
-        (mlp, vectors(), {"config": FitConfig(relaxation=0.1)}, "relax"),
-        (mlp, vectors(), {"config": FitConfig(devices=2), "out": "x"}, "torchrun"),
-        (mlp, vectors(), {"config": FitConfig(devices=2)}, "`out` is needed"),
-        (mlp, vectors(), {"metrics": {"loss": nn.functional.l1_loss}}, "cannot be called 'loss'"),
+        (dropped().double(), vectors(), {}, "precision='64'"),
+        (dropped, vectors(), {"config": FitConfig(relaxation=0.1)}, "relax"),
+        (dropped, vectors(), {"config": FitConfig(devices=2), "out": "x"}, "torchrun"),
+        (dropped, vectors(), {"config": FitConfig(devices=2)}, "`out` is needed"),
+        (dropped, vectors(), {"metrics": {"loss": nn.functional.l1_loss}}, "cannot be called 'loss'"),
     ],
 )
 def test_mistakes_are_named(model, examples, options, words):

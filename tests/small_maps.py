@@ -137,6 +137,8 @@ class Flat(nn.Module):
 class Messages(nn.Module):
     """Nodes [P, 2] -> [P, 1]: each node and the sum of its neighbours."""
 
+    adjacency: Tensor
+
     def __init__(self, edges: tuple[tuple[int, int], ...], count: int) -> None:
         super().__init__()
         self.net = mlp(4, 5, 1)
@@ -261,6 +263,8 @@ def _parts() -> Kind:
 class Letters(nn.Module):
     """A word [L] of letters -> [3]: the product of a matrix per letter, on a vector (a matrix network); inverses are transposes."""
 
+    true: Tensor | None
+
     def __init__(self, true: Tensor | None = None) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.randn(3))
@@ -269,6 +273,7 @@ class Letters(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         each = self.true if self.matrices is None else self.matrices
+        assert each is not None
         table = torch.cat([torch.eye(3).to(each)[None], torch.stack([m for e in each for m in (e, e.mT)])])
         moved = self.start.expand(len(x), 3)[..., None]
         for k in reversed(range(x.shape[1])):
