@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from orbitscope.physics import Euler, _euler_kernel, _euler_rows, scenario
+from orbitscope.physics import Euler, _euler_kernel, _euler_numbers, _euler_rows, scenario
 from orbitscope.physics._euler_rows import advance_all, advance_together
 from orbitscope.physics._euler_status import OK, STALLED, UNPHYSICAL
 from orbitscope.symmetry import Grid
@@ -19,7 +19,7 @@ def _one(name: str, n: int, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def _both(state: Any, dt: float, blocks: int, scheme: str = "mc", cfl: float = 0.5, limit: int = 10_000) -> tuple[Any, Any, Any]:
-    constants, choice = _euler_kernel.numbers(state.dtype, 1.4, *state.shape[1:]), _euler_kernel.SCHEMES[scheme]
+    constants, choice = _euler_numbers.numbers(state.dtype, 1.4, *state.shape[1:]), _euler_numbers.SCHEMES[scheme]
     alone, together = state.copy(), state.copy()
     first = _euler_kernel.advance(alone, dt, cfl, limit, constants, choice)
     assert first == advance_together(together, dt, cfl, limit, constants, choice, blocks)

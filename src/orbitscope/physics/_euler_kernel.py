@@ -10,68 +10,22 @@ The module imports numba and is therefore itself imported only when a CPU step r
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
 from ._euler_status import OK, REPAIRS, STALLED, UNPHYSICAL
 
+_EVERY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_WITHIN: dict[str, Any] = {**_EVERY, "no_cpython_wrapper": True}
 # What Python never calls needs no way in from there: half of the time of compiling these.
-_njit: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
-_inner: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True)
-_inline: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True, forceinline=True)
+_njit: Callable[..., Any] = numba.njit(cache=True, **_EVERY)
+_inner: Callable[..., Any] = numba.njit(cache=True, **_WITHIN)
+_inline: Callable[..., Any] = numba.njit(forceinline=True, **_WITHIN)
 
 #: Ghost cells on each side, enough for the widest reconstruction.
 GHOSTS = 3
-
-
-class Numbers(NamedTuple):
-    """Constants of the array's own type: a literal would turn float32 into float64."""
-
-    zero: Any
-    quarter: Any
-    half: Any
-    two_thirds: Any
-    one: Any
-    two: Any
-    three: Any
-    four: Any
-    five: Any
-    six: Any
-    bend: Any  # 13/3, the weight of curvature in WENO5's smoothness indicators
-    gamma: Any
-    g1: Any  # gamma - 1
-    inv_g1: Any
-    inv_dx: Any
-    inv_dy: Any
-    dx2: Any
-    dy2: Any
-
-
-class Scheme(NamedTuple):
-    """The reconstruction, chosen by type at compile time: a field is None unless its scheme is meant; none set is "mc"."""
-
-    minmod: bool | None = None
-    leer: bool | None = None
-    weno3: bool | None = None
-    weno5: bool | None = None
-
-
-SCHEMES = {
-    "mc": Scheme(),
-    "minmod": Scheme(minmod=True),
-    "van-leer": Scheme(leer=True),
-    "weno3": Scheme(weno3=True),
-    "weno5": Scheme(weno5=True),
-}
-
-
-def numbers(dtype: np.dtype[Any], gamma: float, nx: int, ny: int) -> Numbers:
-    """The constants for a gas on nx x ny cells of the unit square."""
-    plain = (0.0, 0.25, 0.5, 2 / 3, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 13 / 3)
-    gas = (gamma, gamma - 1.0, 1.0 / (gamma - 1.0), float(nx), float(ny), 1.0 / nx**2, 1.0 / ny**2)
-    return Numbers(*(dtype.type(v) for v in plain + gas))
 
 
 @_inline

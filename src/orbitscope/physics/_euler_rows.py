@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._euler_kernel import GHOSTS, SCHEMES, Numbers, Scheme, advance, mark, numbers, primitive_rows, stage_rows, wrap
+from ._euler_kernel import GHOSTS, advance, mark, primitive_rows, stage_rows, wrap
+from ._euler_numbers import SCHEMES, Numbers, Scheme, numbers
 from ._euler_status import OK, REPAIRS, STALLED, UNPHYSICAL
 
 #: Cells that a thread should have of a trajectory, lest handing out the rows costs more than they do.
