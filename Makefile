@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: quickstart test test-bits test-long test-types test-versions test-well lint style types docs site benchmarks clean
+.PHONY: quickstart test test-bits test-long test-types test-versions test-well test-guests lint style types docs site benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
@@ -49,6 +49,10 @@ test-versions: .venv-lowest/installed .venv-newest/installed
 test-well: .venv/installed-dev .venv-well/installed
 	OMP_NUM_THREADS=1 ORBITSCOPE_THE_WELL_PYTHON=.venv-well/bin/python $(BIN)/pytest tests/data/test_the_well_package.py
 
+# Presets of `adapt` on the classes of the libraries that they are for, which pull in much and pin one another's versions.
+test-guests: .venv-guests/installed
+	OMP_NUM_THREADS=1 .venv-guests/bin/pytest -p no:cacheprovider tests/emulators/test_guest_packages.py
+
 lint: style types
 
 style: .venv/installed-dev
@@ -83,6 +87,13 @@ benchmarks: .venv/installed-dev
 	.venv-well/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt) the_well==1.2.0
 	touch $@
 
+.venv-guests/installed: constraints.txt pyproject.toml tests/emulators/guest_packages.txt
+	$(PYTHON) -m venv .venv-guests
+	.venv-guests/bin/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	.venv-guests/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . pytest hypothesis zarr cftime
+	.venv-guests/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/emulators/guest_packages.txt
+	touch $@
+
 .venv-lowest/installed: pyproject.toml constraints.txt tests/versions.py
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) tests/versions.py > .venv-lowest/lowest.txt
@@ -98,4 +109,4 @@ benchmarks: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv .venv-well .venv-lowest .venv-newest quickstart site build dist
+	rm -rf .venv .venv-well .venv-guests .venv-lowest .venv-newest quickstart site build dist

@@ -148,6 +148,19 @@ def test_missing_gradients_are_said(random_data: Make, metric: str) -> None:
     assert "No gradient reaches 2 parameter tensors" in words.attrs["sentence_learning"] and "a.bias" in words.attrs["sentence_learning"]
 
 
+def test_rounding_that_reaches_a_tensor_in_train_is_no_cached_filter(random_data: Make) -> None:
+    class Barely(Net):
+        def __init__(self) -> None:
+            super().__init__(plain)
+            self.scrap = nn.Parameter(torch.ones(1, dtype=torch.float64))  # a key by itself, in attention: what reaches it is rounding
+
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + (1e-18 * self.scrap if self.training else 0)
+
+    found = osc.influence(Barely().eval(), random_data(), "c2", metric="euclidean", elements=["e"], trajectories=2, times=1)
+    assert json.loads(found.attrs["without_gradient"]) == ["scrap"]
+
+
 def test_what_was_measured_before_is_kept(random_data: Make, tmp_path) -> None:
     tree = osc.examine(Frozen(plain), random_data(), "c2")
     save_probe(tree, tmp_path / "p.nc")

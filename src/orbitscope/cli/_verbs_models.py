@@ -76,7 +76,8 @@ class Probe:
     frames: int | None = None
     """Past states that the model sees, stacked along channels, oldest first; None: what it says itself, as a run does."""
     like: Annotated[str | None, tyro.conf.arg(name="as")] = None
-    """Convention of another library: the_well, poseidon, mpp, walrus, dpot, morph, pdearena, neuralop, physicsnemo or earth2studio."""
+    """Convention of another library's model: the_well, poseidon, mpp, walrus, dpot, morph, pdearena, neuralop, physicsnemo, earth2studio,
+    aurora."""
     adapt: tuple[str, ...] = ()
     """Convention of the model in words, such as axes="b t c x y" out=0 residual=true; what `adapt` does not know goes to the model."""
     group: tuple[str, ...] = ("d4",)

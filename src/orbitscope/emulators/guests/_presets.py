@@ -1,15 +1,14 @@
 """How known families of models are called, as arguments of `adapt`."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ..._errors import OrbitscopeError
 from ...symmetry import Layout
+from ._weather import aurora, earth2studio
 
 Preset = Callable[[nn.Module, Layout | None], Mapping[str, Any]]
 """(model, layout of the data or None) -> arguments of `adapt`."""
@@ -80,32 +79,8 @@ def walrus(model: nn.Module, layout: Layout | None) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def earth2studio(model: nn.Module, layout: Layout | None) -> Mapping[str, Any]:
-    """Any prognostic model of earth2studio: (x, coordinates) -> (y, coordinates), axes and past states as its `input_coords` says.
-
-    x is the longitude, y the latitude to the north; channels are those of its `variable`. The date is 2000-01-01; `kwargs={"time": ...}`
-    gives another.
-    """
-    if not callable(getattr(model, "input_coords", None)):
-        raise OrbitscopeError(f"like: 'earth2studio' needs a prognostic model, which has input_coords(); {type(model).__name__} has none.")
-    said: Mapping[str, Any] = model.input_coords()  # pyright: ignore[reportCallIssue]
-    letters = {"batch": "b", "time": "1", "lead_time": "t", "variable": "c", "lon": "x", "lat": "y"}
-    if strange := [name for name in said if name not in letters]:
-        raise OrbitscopeError(
-            f"like: the model has an axis {strange[0]!r}; 'earth2studio' knows {', '.join(letters)}. Say axes= and call=."
-        )
-    letters["lat"] = "-y" if np.all(np.diff(np.asarray(said["lat"], dtype=np.float64)) < 0) else "y"  # ours runs to the north
-
-    def called(inside: nn.Module, states: torch.Tensor, time: str = "2000-01-01") -> torch.Tensor:
-        sizes = {"batch": np.arange(states.shape[list(said).index("batch")]), "time": np.array([np.datetime64(time, "ns")])}
-        return inside(states, OrderedDict((name, sizes.get(name, values)) for name, values in said.items()))[0]
-
-    axes = " ".join(letters[name] for name in said)
-    return {"axes": axes, "out": axes, "step": -1, "frames": len(said["lead_time"]), "call": called}
-
-
 _PRESETS: dict[str, Preset] = {
-    f.__name__: f for f in (the_well, poseidon, mpp, walrus, dpot, morph, pdearena, neuralop, physicsnemo, earth2studio)
+    f.__name__: f for f in (the_well, poseidon, mpp, walrus, dpot, morph, pdearena, neuralop, physicsnemo, earth2studio, aurora)
 }
 
 
