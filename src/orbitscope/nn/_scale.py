@@ -166,6 +166,7 @@ class ScaleConv(_OnLadder):
 
     [batch, channels_in, scale, *grid] -> [batch, channels_out, scale, *grid]. Commutes with a step along the ladder where both the
     level and its coarser neighbours are on it; levels beyond the end count as 0, which is the error of a finite ladder.
+    Raises `OrbitscopeError` for scales, widths or orders that make no ladder.
     """
 
     def __init__(
@@ -211,7 +212,8 @@ class ScaleProject(_OnLadder):
 
     The filters start at derivatives of order p (at least 1), so that the sum falls off at both ends of the
     ladder (with lower `orders` the fine end grows as $s^{m - p}$): what a longer ladder would add is the error of this one.
-    [batch, channels_in, scale, *grid] -> [batch, channels_out, *grid].
+    [batch, channels_in, scale, *grid] -> [batch, channels_out, *grid]. Raises `OrbitscopeError` for scales, widths, orders or powers that
+    make no ladder.
     """
 
     def __init__(

@@ -193,6 +193,8 @@ def equation(name: str, **parameters: Any) -> Equation:
     * `name`: of the equation, as `equations()` lists it.
     * `parameters`: fields of the equation, such as viscosity.
 
+    Raises `OrbitscopeError` for an unknown name, an unknown parameter, and a value that the equation does not take.
+
     >>> equation("euler", gamma=5 / 3).layout.channel_names
     ('density', 'momentum_x', 'momentum_y', 'energy')
     """

@@ -55,6 +55,8 @@ def navier_stokes_gauss(
     * `vortices`: their number, a hundred in the source.
     * `width`: lowest and highest $\sigma$, in lengths of the box.
     * `amplitude`: bound of $|\alpha|$.
+
+    Raises `OrbitscopeError` for a grid that is not the periodic unit square, and for parameters out of range.
     """
     nx, ny = square_shape(grid, "navier-stokes.gauss")
     check_vortices("navier-stokes.gauss", vortices, width, amplitude)
@@ -123,6 +125,8 @@ def navier_stokes_sines(
     * `dtype`: precision of the answer.
     * `modes`: the highest i and j, ten in the source.
     * `amplitude`: bound of $|\alpha|$.
+
+    Raises `OrbitscopeError` for a grid that is not the periodic unit square, and for parameters out of range.
     """
     nx, ny = square_shape(grid, "navier-stokes.sines")
     if int(modes) != modes or modes < 1:
@@ -165,6 +169,8 @@ def euler_riemann(
     * `density`: range that it is drawn from.
     * `velocity`: range that both components are drawn from.
     * `pressure`: range that it is drawn from.
+
+    Raises `OrbitscopeError` for a grid that is not the periodic unit square, an odd number of points, and ranges that no gas has.
     """
     nx, ny = square_shape(grid, "euler.riemann")
     if nx % 2 or ny % 2:

@@ -52,9 +52,11 @@ _SCENARIOS: dict[str, Scenario] = {}
 
 
 def register_scenario(new: Scenario) -> Scenario:
-    """Make a scenario known by its name, here and on the command line. An existing name is refused.
+    """Make a scenario known by its name, here and on the command line.
 
     * `new`: the scenario.
+
+    Raises `OrbitscopeError` for a name that exists.
     """
     if new.name in _SCENARIOS:
         raise OrbitscopeError(f"register_scenario: {new.name!r} exists already. Choose another name.")
@@ -71,6 +73,8 @@ def scenario(name: str, **parameters: Any) -> Scenario:
     """The scenario of that name, or of that PDEgym name, upper or lower case; `parameters` change its law of initial states.
 
     * `name`: as `scenarios()` lists it, or that of PDEgym.
+
+    Raises `OrbitscopeError` for an unknown name and an unknown parameter.
 
     >>> scenario("CE-RP").name
     'euler.riemann'

@@ -82,7 +82,7 @@ def _construct(text: str, weights: str | Path | None) -> nn.Module:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Put a safetensors file into a model; raise naming the tensors that do not fit.
+    """Put a safetensors file into a model; raise `OrbitscopeError` naming the tensors that do not fit.
 
     * `model`: whose parameters and buffers are filled.
     * `path`: the safetensors file.

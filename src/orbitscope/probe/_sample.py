@@ -147,7 +147,7 @@ def resolve_grid(
 def resolve(
     data: Source, group: Symmetry | Group | str, elements: list[str] | tuple[str, ...] | None, frames: int = 1
 ) -> tuple[Group, tuple[Any, ...], Symmetry]:
-    """The group (from words if need be), the elements asked for (all by default), the symmetry on this data; raise if it cannot act.
+    """The group (from words if need be), the elements asked for (all by default), the symmetry on this data.
 
     Of an infinite group the elements are its `probes`.
 
@@ -155,6 +155,8 @@ def resolve(
     * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
     * `elements`: names; None: all that `group.probes()` gives.
     * `frames`: the actions also move stacks of so many states along channels.
+
+    Raises `OrbitscopeError` where the data cannot be moved by an element, and for examples without a `Symmetry`.
     """
     if elements is not None and not elements:
         raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")

@@ -111,11 +111,14 @@ class Subject:
 
 
 def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | None = None) -> None:
-    """Raise unless the model can be probed on `state` [B, C, X, Y]: no batch statistics, no dropout, one finite answer of the same
-    shape, whatever else is in the batch, and the input left alone. A model that sees several states (`nn.frames_of`) gets them stacked
-    along channels, [B, frames C, X, Y], and answers with one. `answer`: the shape of one answer where it is no state.
+    """Raise `OrbitscopeError` unless the model can be probed on some states.
+
+    It has to be without batch statistics and dropout, to give one finite answer of the same shape, whatever else is in the batch, and to
+    leave its input alone. A model that sees several states (`nn.frames_of`) gets them stacked along channels and answers with one.
 
     * `module`: the network.
+    * `state`: [B, C, X, Y], or [B, frames C, X, Y].
+    * `answer`: the shape of one answer where it is no state; None: that of a state.
     """
     frames = frames_of(module)
     if meta := [name for name, p in (*module.named_parameters(), *module.named_buffers()) if p.is_meta]:

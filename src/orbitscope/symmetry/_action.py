@@ -123,6 +123,8 @@ class PartsAction(Action[E]):
     * `actions`: one per part, in order.
     * `parted`: True for elements of a product group: part k of the state is moved by part k of the element. False: all by the whole
       element.
+
+    Raises `OrbitscopeError` where no action is given.
     """
 
     def __init__(self, *actions: Action[Any], parted: bool = False) -> None:

@@ -173,6 +173,8 @@ def sampled(group: Group[E], count: int) -> Sampled[E]:
 
     * `group`: the infinite group.
 
+    Raises `OrbitscopeError` for a group that is a list already, and for a `count` below 1.
+
     >>> from orbitscope.symmetry import special_orthogonal
     >>> three = sampled(special_orthogonal(3), 3)
     >>> three, [g.name for g in three], three.probes() == three.elements

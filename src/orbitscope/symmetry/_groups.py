@@ -52,6 +52,8 @@ def translations(points: int, axis: int = 0, *, ndim: int = 2) -> Group:
       by a Fourier phase.
     * `axis`: the axis of space that is shifted, from 0.
     * `ndim`: number of dimensions of space.
+
+    Raises `OrbitscopeError` for an axis that is not there, and for no shift at all.
     """
     _positive("translations", "points", points)
     if not 0 <= axis < ndim:
@@ -126,6 +128,8 @@ def octahedral(*, reflections: bool = True) -> Group:
 
 def symmetric(size: int) -> FiniteGroup[Permutation]:
     r"""$S_n$, all permutations of `size` things, 1 to 7 of them; elements `Permutation` called by their cycles.
+
+    Raises `OrbitscopeError` for another `size`.
 
     >>> symmetric(3), [g.name for g in symmetric(3)]
     (S3 (6 elements), ['e', '(1 2)', '(0 1)', '(0 1 2)', '(0 2 1)', '(0 2)'])

@@ -25,6 +25,8 @@ class Field:
     * `name`: the field's own name, unique in its layout.
     * `representation`: how its components transform; a scalar by default.
     * `unit`: in words of SI, such as m/s.
+
+    Raises `OrbitscopeError` for an empty name.
     """
 
     name: str

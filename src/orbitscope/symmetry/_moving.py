@@ -315,6 +315,8 @@ def field_meanings(who: str, layout: Layout, roles: Mapping[str, str]) -> dict[s
     * `who`: what asks, for the error's text.
     * `layout`: the fields.
     * `roles`: field name -> meaning.
+
+    Raises `OrbitscopeError` for roles of fields that are not there, and for meanings that are not known.
     """
     names = [f.name for f in layout.fields]
     if unknown := sorted(set(roles) - set(names)):

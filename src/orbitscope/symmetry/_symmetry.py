@@ -44,6 +44,8 @@ class Symmetry:
     A field on a grid has one action for both (`Symmetry.of`). A policy takes an observation and gives an action; a classifier's output is
     `Invariant`; a Galilean boost moves the next state further than the state (`boosts`); a planner takes (state, noise).
 
+    Raises `OrbitscopeError` for what is no group and no action.
+
     >>> from orbitscope.symmetry import FieldAction, Invariant, Values, dihedral
     >>> distance = Symmetry(dihedral(4), FieldAction(Layout.of("offset:vector"), Values()), Invariant(("distance",)))
     >>> distance

@@ -56,6 +56,8 @@ def memory_bytes(text: str | int) -> int:
 
     * `text`: a number of bytes, or a number with a unit.
 
+    Raises `OrbitscopeError` for what is no size of a memory.
+
     >>> memory_bytes("4GiB"), memory_bytes("500 MB")
     (4294967296, 500000000)
     """

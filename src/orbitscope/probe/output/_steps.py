@@ -28,6 +28,8 @@ class Unrolled(nn.Module):
     A model that sees several states is fed with its own predictions: [B, frames C, X, Y] -> [B, C, X, Y], `steps` time steps later.
 
     * `model`: of one step: [B, frames C, X, Y] -> [B, C, X, Y].
+
+    Raises `OrbitscopeError` for fewer than one of `steps`.
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
