@@ -97,7 +97,8 @@ def by_class(result: xr.Dataset, labels: NDArray[np.str_] | list[str]) -> xr.Dat
     r"""Coherence of a result of `influence` between transitions of class a at time t and of class b at time t'.
 
     Dimensions [element, bra_class, bra_time, ket_class, ket_time]: `coherence`, median over pairs of different trajectories, with quartiles
-    `_low`, `_high`; `own` [element, bra_class, bra_time, ket_time]: over pairs of one trajectory. NaN where a class has a single trajectory.
+    `_low`, `_high`; `own` [element, bra_class, bra_time, ket_time]: over pairs of one trajectory. NaN where a class has a single
+    trajectory.
 
     * `result`: a result of `influence`.
     * `labels`: the class of every trajectory of the data (from `join_classes`).
