@@ -85,7 +85,10 @@ def usual_window(times: int, states: int) -> tuple[int, int]:
 def split_windows(said: dict[str, Any], windows: int, fractions: Sequence[float]) -> tuple[NDArray[np.int64], ...]:
     """Disjoint windows, one array per fraction, in the order of time: no state of one part is, or follows, a state of another.
 
-    * `said`: the entry `WINDOWS` of the provenance. * `windows`: how many there are. * `fractions`: of each part, together 1.
+    - `said`: the entry `WINDOWS` of the provenance.
+    - `windows`: how many there are.
+    - `fractions`: of each part, together 1.
+
     Between two parts as many windows are left out as it takes to keep their states apart.
 
     Raises `OrbitscopeError` where the series is too short for its parts.
