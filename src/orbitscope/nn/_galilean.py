@@ -63,7 +63,7 @@ class Galilean(nn.Module):
         return self._boosted(answer, c, self.dt)
 
     def velocity(self, state: Tensor) -> Tensor:
-        """The mean velocity of each state [batch, channel, *grid] along the periodic axes, 0 along others; [batch, axis]."""
+        """The mean velocity of each `state` [batch, channel, *grid] along the periodic axes, 0 along others; [batch, axis]."""
         parts = {self.meanings[f.name]: part for f, part in zip(self.layout.fields, state.split(self.layout.sizes, 1), strict=True)}
         if "velocity" in parts:
             mean = parts["velocity"].flatten(2).mean(2)

@@ -148,7 +148,10 @@ class ScaleLift(_OnLadder):
         return torch.stack(levels, dim=2) + self.bias.reshape(-1, *[1] * (self.ndim + 1))
 
     def recall(self, scale: float) -> Tensor:
-        r"""Weights of the frames, oldest first, [tail, frame]: $\int u^n e^{-u} du$ over its share, $u = -t / (s^2 \mathrm{memory})$."""
+        r"""Weights of the frames at `scale` s, [tail, frame], oldest first.
+
+        $\int u^n e^{-u} du$ over a frame's share of time, $u = -t / (s^2 \mathrm{memory})$, for the tail n.
+        """
         if self.frames == 1:
             return torch.ones(1, 1, dtype=torch.float64)
         edges = (torch.arange(self.frames + 1, dtype=torch.float64) - 0.5).clamp(min=0) * self.dt / (scale**2 * self.memory)

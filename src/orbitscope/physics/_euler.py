@@ -101,13 +101,13 @@ class Euler(Equation):
         return self.limiter if self.reconstruction == "muscl" else self.reconstruction
 
     def conserved(self, primitive: Float[Tensor, "*batch 4 x y"]) -> Float[Tensor, "*batch 4 x y"]:
-        """(density, velocity_x, velocity_y, pressure) -> (density, momentum_x, momentum_y, energy)."""
+        """`primitive` variables (density, velocity_x, velocity_y, pressure) -> (density, momentum_x, momentum_y, energy)."""
         density, u, v, pressure = primitive.unbind(-3)
         energy = pressure / (self.gamma - 1.0) + 0.5 * density * (u * u + v * v)
         return torch.stack([density, density * u, density * v, energy], -3)
 
     def primitive(self, state: Float[Tensor, "*batch 4 x y"]) -> Float[Tensor, "*batch 4 x y"]:
-        """The inverse of `conserved`."""
+        """The inverse of `conserved`: primitive variables of `state`."""
         return _euler_torch.primitives(state.reshape(-1, *state.shape[-3:]), self.gamma).reshape(state.shape)
 
     def _evolve(self, state: Tensor, dt: float) -> Tensor:

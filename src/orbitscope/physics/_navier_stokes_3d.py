@@ -102,11 +102,11 @@ class NavierStokes3D(Equation):
         return replace(self, viscosity=scaled) if length != 1 else self, (length,) * 3
 
     def coarsen(self, state: Tensor, factor: int) -> Tensor:
-        """The same modes on a grid with `factor` times fewer points per axis: cut, not averaged, so it stays divergence-free."""
+        """The same modes of `state` on a grid with `factor` times fewer points per axis: cut, not averaged, so it stays divergence-free."""
         return cut(state, tuple(n // factor for n in state.shape[-3:]))
 
     def invariants(self, state: Tensor) -> dict[str, Tensor]:
-        r"""Means over the box, [B] each: `energy` $|u|^2 / 2$, `helicity` $u \cdot \omega$, `enstrophy` $|\omega|^2 / 2$.
+        r"""Means over the box of `state`, [B] each: `energy` $|u|^2 / 2$, `helicity` $u \cdot \omega$, `enstrophy` $|\omega|^2 / 2$.
 
         Without viscosity the first two are conserved; with it, $dE / dt = -2 \nu \Omega$ for energy E and enstrophy $\Omega$.
         """

@@ -161,12 +161,12 @@ class RayleighBenard(Equation):
         return scheme.stored(scheme.rate(faces, self.viscosity, self.diffusivity, box), box)
 
     def kinetic_energy(self, state: Tensor) -> Tensor:
-        r"""$\langle |u|^2 \rangle / 2$ over the layer, [B], from the velocities on faces: the sum that advection conserves."""
+        r"""$\langle |u|^2 \rangle / 2$ of `state` over the layer, [B], from the velocities on faces: the sum that advection conserves."""
         (u, v, _), _ = self._faces(state, "kinetic_energy")
         return 0.5 * (u.square().sum((1, 2)) + v.square().sum((1, 2))) / (u.shape[1] * u.shape[2])
 
     def budgets(self, state: Tensor) -> dict[str, Tensor]:
-        r"""The terms of both quadratic budgets, averaged over the layer, [B] each.
+        r"""The terms of both quadratic budgets of `state`, averaged over the layer, [B] each.
 
         $$\tfrac{d}{dt} \tfrac12 \langle |u|^2 \rangle = W - \varepsilon_u, \quad W = \langle u_y \theta \rangle, \quad
         \varepsilon_u = \nu \langle |\nabla u|^2 \rangle; \qquad \tfrac{d}{dt} \tfrac12 \langle \theta^2 \rangle = H - \varepsilon_\theta,
@@ -193,7 +193,7 @@ class RayleighBenard(Equation):
         }
 
     def nusselt(self, state: Tensor) -> dict[str, Tensor]:
-        r"""The Nusselt number by five definitions, [B] each; their means over a long time agree, which tests resolution.
+        r"""The Nusselt number of `state` by five definitions, [B] each; their means over a long time agree, which tests resolution.
 
         `flux` $1 + \sqrt{Ra Pr}\, \langle u_y \theta \rangle$; `bottom` and `top` $-\overline{\theta_y}$ on the plates;
         `kinetic` $1 + \sqrt{Ra Pr}\, \varepsilon_u$; `thermal` $\sqrt{Ra Pr}\, \varepsilon_\theta$. See `budgets` for the terms.

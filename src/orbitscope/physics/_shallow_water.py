@@ -117,7 +117,7 @@ class ShallowWater(Equation):
         return resample(state, (state.shape[-2] // factor, state.shape[-1] // factor))
 
     def invariants(self, state: Tensor) -> dict[str, Tensor]:
-        r"""Means over the box, [B] each, that inviscid flow conserves.
+        r"""Means over the box of `state`, [B] each, that inviscid flow conserves.
 
         `mass` h; `energy` $h |u|^2 / 2 + g h^2 / 2$; `circulation` $\zeta + f$; `potential_enstrophy` $(\zeta + f)^2 / 2 h$.
         """

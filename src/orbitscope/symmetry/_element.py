@@ -43,7 +43,7 @@ class Element(Protocol):
         ...
 
     def named(self, name: str) -> Self:
-        """The same element under another name."""
+        """The same element, called `name`."""
         ...
 
 

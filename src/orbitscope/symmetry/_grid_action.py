@@ -73,11 +73,11 @@ class GridAction(Action[Isometry]):
         return self._shift(element, state)
 
     def pair(self, element: Isometry, state: Tensor, next_state: Tensor) -> tuple[Tensor, Tensor]:
-        """The moved transition. An isometry moves both states alike; elements that move time or frames would not."""
+        """The transition (`state`, `next_state`) moved by `element`. An isometry moves both alike; what moves time or frames would not."""
         return self(element, state), self(element, next_state)
 
     def require(self, element: Isometry) -> None:
-        """Raise unless the grid can represent the element."""
+        """Raise `OrbitscopeError` unless the grid can represent `element`."""
         if not isinstance(element, Isometry):
             raise OrbitscopeError(
                 f"GridAction: a grid is moved by isometries of its box, not by {element!r} ({type(element).__name__}). Take a group such "
@@ -97,12 +97,12 @@ class GridAction(Action[Isometry]):
                 raise OrbitscopeError(f"element {element!r} shifts axis {i}, whose boundary is {self.grid.boundary[i]!r}, not periodic.")
 
     def is_exact(self, element: Isometry) -> bool:
-        """Whether the action is a permutation: no interpolation, no Fourier phase."""
+        """Whether `element` acts by a permutation: no interpolation, no Fourier phase."""
         whole = all(_cells(s, n) is not None for s, n in zip(element.shift, self.grid.shape, strict=True))
         return element.is_lattice and whole
 
     def mask(self, element: Isometry) -> Tensor:
-        """Where the moved state is defined by the original alone, bool [*shape]: everywhere, or the inscribed disc for other angles."""
+        """Where a state moved by `element` is defined by the original alone, bool [*shape]: everywhere, or the inscribed disc."""
         if element.is_lattice:
             return torch.ones(self.grid.shape, dtype=torch.bool)
         extent = torch.tensor(self.grid.extent, dtype=torch.float64).reshape(-1, *[1] * self.grid.ndim)
@@ -110,7 +110,7 @@ class GridAction(Action[Isometry]):
         return offset.square().sum(0).sqrt() <= min(self.grid.extent) / 2 - max(self.grid.spacing)
 
     def error(self, element: Isometry, state: Tensor) -> float:
-        r"""Measured resampling error of this element on this state: $\|g^{-1} g x - x\| / \|x\|$ on the mask; 0 if exact."""
+        r"""Measured resampling error of `element` g on `state` x: $\|g^{-1} g x - x\| / \|x\|$ on the mask; 0 if exact."""
         if self.is_exact(element):
             return 0.0
         mask = self.mask(element).to(state.device)
@@ -127,7 +127,7 @@ class GridAction(Action[Isometry]):
         return tuple(b.flatten(2) for b in values.split(self.layout.sizes, dim=1))
 
     def squares(self, a: State, b: State | None = None, element: Isometry | None = None) -> Tensor:
-        """In the precision of the states: squared differences, or squares, summed over the cells of the mask, [N, channel]."""
+        """Squared differences of `a` and `b`, or squares of `a`, summed over the mask of `element`, [N, channel], in their precision."""
         (values,) = parts(a)
         gap = values if b is None else values - parts(b)[0]
         gap = gap if element is None else gap * self.mask(element).to(gap)

@@ -58,11 +58,14 @@ class Representation(ABC):
         """
 
     def offset(self, element: Any, /) -> NDArray[np.float64] | None:
-        r"""What is added, shape [k], where the field moves as $v \mapsto \rho(g) v + b(g)$; None for a linear representation."""
+        r"""What `element` g adds, shape [k], where the field moves as $v \mapsto \rho(g) v + b(g)$; None for a linear representation."""
         return None
 
     def homogeneous(self, element: Any, /) -> NDArray[np.float64]:
-        r"""Both in one, $\begin{pmatrix} \rho(g) & b(g) \\ 0 & 1 \end{pmatrix}$, [k + 1, k + 1]; without an offset $\rho(g)$."""
+        r"""Matrix and offset of `element` g in one, [k + 1, k + 1]; without an offset $\rho(g)$.
+
+        $$\begin{pmatrix} \rho(g) & b(g) \\ 0 & 1 \end{pmatrix}$$
+        """
         matrix, offset = self.matrix(element), self.offset(element)
         if offset is None:
             return matrix
@@ -86,7 +89,7 @@ class Representation(ABC):
         return np.asarray(sum(w * (a - b) for w, (a, b) in zip(_WEIGHTS, turned, strict=True)) / step, dtype=np.float64)
 
     def knows(self, element: Any, /) -> bool:
-        """Whether `matrix` is defined for the element."""
+        """Whether `matrix` is defined for `element`."""
         try:
             self.homogeneous(element)
         except OrbitscopeError:
@@ -107,15 +110,15 @@ class Representation(ABC):
         return max(gaps, default=0.0)
 
     def permutes(self, group: Group) -> bool:
-        """Whether every element of the group only exchanges components: then any function of single values commutes."""
+        """Whether every element of `group` only exchanges components: then any function of single values commutes."""
         return all(is_permutation(self.matrix(g)) for g in some_of(group))
 
     def signed(self, group: Group) -> bool:
-        """Whether every element of the group only exchanges and negates components."""
+        """Whether every element of `group` only exchanges and negates components."""
         return all(is_signed_permutation(self.matrix(g)) for g in some_of(group))
 
     def invariants(self, group: Group) -> NDArray[np.float64]:
-        """Orthonormal rows that span what every element of the group leaves alone, [count, k]: where a bias may be added."""
+        """Orthonormal rows that span what every element of `group` leaves alone, [count, k]: where a bias may be added."""
         mean = np.mean([self.matrix(g) for g in averaged_over(group)], axis=0)
         values, vectors = np.linalg.eigh((mean + mean.T) / 2)
         return vectors[:, values > 0.5].T
@@ -131,7 +134,7 @@ class Representation(ABC):
         return repr(self)
 
     def component_names(self, ndim: int) -> tuple[str, ...]:
-        """A suffix per component; the empty string where there is only one."""
+        """A suffix per component in `ndim` dimensions of space; the empty string where there is only one."""
         size = self.size(ndim)
         return ("",) if size == 1 else tuple(str(i) for i in range(size))
 

@@ -57,11 +57,11 @@ class Restriction:
         return self.representation.word
 
     def matrix(self, element: Any) -> NDArray[np.float64]:
-        """The mixing matrix [size, size]; hidden fields know the elements of their group only."""
+        """The matrix [size, size] by which `element` mixes components; hidden fields know the elements of their group only."""
         return self.representation.matrix(element)
 
     def knows(self, element: Any) -> bool:
-        """Whether `matrix` is defined for the element."""
+        """Whether `matrix` is defined for `element`."""
         return self.representation.knows(element)
 
     @cached_property

@@ -55,7 +55,7 @@ class FitConfig(Settings):
         self.require("relaxation", self.relaxation is None or 0 <= self.relaxation < float("inf"), "finite and at least 0, or None")
 
     def replace(self, **changes: Any) -> "FitConfig":
-        """A copy with some values exchanged; it is checked again."""
+        """A copy in which `changes` replace settings, by name; it is checked again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class MetricsLogger(Protocol):
     """What is needed of a logger; `log_hyperparams(params)` and `finalize(status)` are called where there are such."""
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Keep the numbers of a step, which here is an epoch."""
+        """Keep `metrics`, numbers by name, of `step`, which here is an epoch."""
         ...
 
 

@@ -78,7 +78,7 @@ class Trainer:
         self.at = _Progressed()
 
     def run(self, loggers: Loggers | None = None) -> None:
-        """Train to the last epoch from wherever the folder stands, then measure on the test split."""
+        """Train to the last epoch from wherever the folder stands, then measure on the test split; `loggers` are told the numbers."""
         self.task.check(self.bare)
         self._resume()
         self._main(self._introduce)
@@ -179,7 +179,7 @@ class Trainer:
 
     @torch.no_grad()
     def measure(self, part: str, epoch: int) -> dict[str, Any]:
-        """What the task measures on a part, the mean over its examples. Raises where what must be finite is not."""
+        """What the task measures on `part` after `epoch`, means over its examples. Raises `OrbitscopeError` where one is not finite."""
         examples, rank, world = self.parts[part], self.fabric.global_rank, self.fabric.world_size
         self.model.eval()
         sums = torch.zeros(self.task.measured, dtype=torch.float64)

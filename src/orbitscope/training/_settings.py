@@ -39,12 +39,12 @@ class Settings:
         self.require("warmup", 0 <= self.warmup < 1, "in [0, 1)")
 
     def require(self, name: str, good: bool, wanted: str) -> None:
-        """Raise unless `good`, saying what the setting `name` should be."""
+        """Raise `OrbitscopeError` unless `good`, saying that the setting `name` should be `wanted`."""
         if not good:
             raise OrbitscopeError(f"{type(self).__name__}: `{name}` must be {wanted}; got {getattr(self, name)!r}.")
 
     def rate(self, step: int, steps: int) -> float:
-        """Learning rate of the step with this number (from 0) out of `steps`."""
+        """Learning rate of the step number `step` (from 0) out of `steps`."""
         warm = math.ceil(self.warmup * steps)
         if step < warm:
             return self.learning_rate * (step + 1) / (warm + 1)

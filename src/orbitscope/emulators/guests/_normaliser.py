@@ -31,6 +31,7 @@ class Affine:
     scale: Tensor
 
     def encode(self, states: Tensor) -> tuple[Tensor, Undo]:
+        """`states` [b, t, channel, *space] in the guest's units, and what brings an answer back."""
         if states.shape[2] != len(self.scale):
             raise OrbitscopeError(
                 f"normaliser: has {len(self.scale)} channels, {states.shape[2]} go into the model. Give one of both for each, in the "
@@ -58,6 +59,7 @@ class OfSample:
     kind: str
 
     def encode(self, states: Tensor) -> tuple[Tensor, Undo]:
+        """`states` [b, t, channel, *space] in the guest's units, and what brings an answer back."""
         over = (1, *range(3, states.ndim))
         mean = states.mean(over, keepdim=True) if self.kind == "instance" else torch.zeros_like(states[:, :1, :, :1].mean(over, True))
         scale = (states - mean).square().mean(over, keepdim=True).sqrt() + 1e-7
@@ -85,6 +87,7 @@ class Functions:
     backward: Callable[[Tensor], Tensor]
 
     def encode(self, states: Tensor) -> tuple[Tensor, Undo]:
+        """`states` [b, t, channel, *space] in the guest's units, and what brings an answer back."""
         inside = self.forward(states.flatten(0, 1))
         if inside.numel() != states.numel():
             raise OrbitscopeError(
@@ -103,7 +106,10 @@ class Functions:
         return inside.reshape(states.shape), undo
 
     def affine(self, channels: int, ndim: int, like: Tensor) -> Affine | None:
-        """The same as one mean and one scale per channel, or None where it is no such thing; tried on three states."""
+        """The same as one mean and one scale for each of `channels`, or None where it is no such thing.
+
+        Tried on three states of `ndim` axes, in the precision and on the device of `like`.
+        """
         shape = (1, channels, *[4] * ndim)
         zero, one = (torch.full(shape, v, dtype=like.dtype, device=like.device) for v in (0.0, 1.0))
         try:

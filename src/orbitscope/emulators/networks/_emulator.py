@@ -82,7 +82,7 @@ class Emulator(nn.Module):
         return (last if self.residual else mean) + out * output_scale
 
     def check_symmetry_safe(self, layout: Layout) -> None:
-        """Raise unless the normalisation is one scale per field, with a mean on scalars only."""
+        """Raise `OrbitscopeError` unless the normalisation is one scale per field of `layout`, with a mean on scalars only."""
         start = 0
         for field, size in zip(layout.fields, layout.sizes, strict=True):
             part = slice(start, start + size)

@@ -78,7 +78,7 @@ class TrainConfig(Settings):
         self.require("split", len(self.split) == 3, "three fractions (train, validation, test)")
 
     def replace(self, **changes: Any) -> "TrainConfig":
-        """A copy with some values exchanged; it is checked again."""
+        """A copy in which `changes` replace settings, by name; it is checked again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class TrainConfig(Settings):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainConfig":
-        """The inverse of `to_dict`; unknown names raise."""
+        """The inverse of `to_dict`; raises `OrbitscopeError` where `data` has an unknown name."""
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = [name for name in data if name not in known]
         if unknown:
