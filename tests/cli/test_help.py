@@ -2,11 +2,12 @@
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import orbitscope
-from orbitscope.emulators.guests import presets
+from orbitscope.emulators import models, presets
 
 PACKAGE = Path(orbitscope.__file__).parent
 _HALF = ("Of", "For", "Per", "By", "In", "From", "At which", "How many", "Which", "Whose", "Such as")  # words that lean on another sentence
@@ -30,3 +31,17 @@ def test_no_field_is_explained_by_half_a_sentence() -> None:
 def test_the_flag_for_conventions_names_every_convention() -> None:
     texts = dict(documented(PACKAGE / "cli" / "_verbs_models.py"))
     assert [name for name in presets() if name not in texts["Probe.like"]] == []
+
+
+def models_in(text: str) -> set[str]:
+    """The names that a list such as "unet or fno; scale_ before unet" holds."""
+    found = set()
+    for part in text.split("; "):
+        prefixes, _, names = part.rpartition(" before ")
+        found |= {prefix + name for prefix in re.findall(r"\w+_", prefixes) or [""] for name in re.findall(r"\w+", names)}
+    return found
+
+
+def test_the_flag_for_models_names_every_model() -> None:
+    text = dict(documented(PACKAGE / "cli" / "_verbs_train.py"))["Train.model"]
+    assert [name for name in models() if name not in models_in(text)] == []
