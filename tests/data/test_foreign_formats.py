@@ -51,6 +51,8 @@ def test_npy(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", values)
     data = load(tmp_path / "a.npy", layout="velocity:vector", axes="time,channel,y,x", dt=0.1, **BOX)
     check(data, values.swapaxes(-1, -2)[None], "velocity:vector")
+    as_it_lies = load(tmp_path / "a.npy", layout="velocity:vector", axes="time,channel,x,y", dt=0.1, **BOX)
+    np.testing.assert_array_equal(as_it_lies.tensor()[0], values)
     np.save(tmp_path / "b.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(OrbitscopeError, match="never unpickled"):
         load(tmp_path / "b.npy", layout="a", dt=1, **BOX)

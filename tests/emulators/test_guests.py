@@ -193,6 +193,47 @@ def test_the_words_of_adapt(function, words, expected: Tensor) -> None:
     assert guest.model.w.grad is not None
 
 
+STATS = """
+mean: {density: 1e-1, velocity: [1, 2]}
+std: {density: 3, velocity: [2, 1e-9]}
+rms: {density: 5, velocity: 4}
+mean_delta: {density: 0, velocity: [0.5, 0.25]}
+std_delta: {density: 1, velocity: [0.1, 0.2]}
+rms_delta: {density: 1, velocity: 0.5}
+"""
+
+
+def test_statistics_by_field_from_a_file_of_the_well_or_a_dict(tmp_path: Path) -> None:
+    layout, model = osc.Layout.of("velocity:vector"), Said(lambda w, x: w * x)
+    (tmp_path / "stats.yaml").write_text(STATS)
+    path = str(tmp_path / "stats.yaml")
+    row = lambda *v: torch.tensor(v, dtype=torch.float64).reshape(-1, 1, 1)  # noqa: E731
+    mean, std = row(1, 2), row(2, 1e-4)  # no scale is below 1e-4, as in the_well
+    z = (X - mean) / std
+    for said in (path, tmp_path / "stats.yaml", {"mean": {"velocity": [1, 2]}, "std": {"velocity": torch.tensor([2, 1e-4])}}):
+        torch.testing.assert_close(osc.adapt(model, layout=layout, normaliser=said)(X), 0.5 * z * std + mean)
+    change = osc.adapt(model, layout=layout, normaliser=path, residual=True)
+    torch.testing.assert_close(change(X), X + 0.5 * z * row(0.1, 0.2) + row(0.5, 0.25))
+    torch.testing.assert_close(osc.adapt(model, layout=layout, normaliser=path + ":rms", residual=True)(X), X + 0.5 * X / 4 * 0.5)
+    filled = osc.adapt(nn.Identity(), layout=layout, normaliser=path, channels=("density", 1, 0), fill={"density": 0.4})
+    torch.testing.assert_close(filled(X), X)
+    assert float(filled.normaliser.encode(filled.channels.place(X[:, None]))[0][0, 0, 0, 0, 0]) == pytest.approx(0.1)
+    values = torch.cat([X, X.roll(1, 0)]).reshape(2, 3, 2, 6, 6)
+    data = osc.Trajectories(values, layout, osc.Grid.square(6), dt=0.1)
+    found = osc.probe.normaliser_audit(change, data, "d4")
+    assert "The normaliser does not commute" in found.attrs["sentence"]
+    assert float(found["commutator_averaged"].max()) < 1e-12 < float(found["commutator"].max())
+    for said, match in (
+        ({"mean": {"speed": 1}, "std": {"speed": 1}}, "has no std of the field 'velocity'. It has speed"),
+        ({"mean": {"velocity": 1}, "std": {"velocity": "x"}}, "should be a number or one for each"),
+        (str(tmp_path / "none.yaml"), "cannot read"),
+    ):
+        with pytest.raises(osc.OrbitscopeError, match=match):
+            osc.adapt(model, layout=layout, normaliser=said)
+    with pytest.raises(osc.OrbitscopeError, match="layout=data.layout"):
+        osc.adapt(model, normaliser=path)
+
+
 def test_statistics_of_the_sample_are_undone() -> None:
     for kind in ("instance", "rms"):
         torch.testing.assert_close(osc.adapt(nn.Identity(), normaliser=kind)(X), X)

@@ -1,9 +1,12 @@
 """The doctor finds conventions that it is not told."""
 
+import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -83,6 +86,30 @@ def test_the_convention_is_found_and_its_command_probes(folder: Path, name: str,
     assert getattr(model, "jitter_patches", True)  # a convention that was tried has left nothing behind
     if name in ("ChannelsLast", "FiveAxes"):
         assert main([*shlex.split(line)[1:], "--steps", "0", "--influence-elements", "0", "--force"]) == 0
+
+
+def test_the_command_holds_how_model_and_data_were_loaded(folder: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.chdir(folder)
+    np.save(folder / "bare.npy", osc.load(folder / "d.nc").tensor().numpy())  # says neither layout nor time step: --load has to
+    safetensors.torch.save_file({"w": torch.tensor(1.0)}, folder / "some weights.safetensors")
+    loaded = [
+        "--load",
+        "layout=velocity:vector:m/s",
+        "dt=0.1",
+        "extent=1,1",
+        "boundary=periodic,periodic",
+        "--weights",
+        "some weights.safetensors",
+        "--trust",
+    ]
+    assert main(["doctor", "strange_nets:FiveAxes", "bare.npy", "--group", "c2", *loaded, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["works"] and found["adapt"]["frames"] == 3 and found["error"] < 1e-3 * found["persistence"] and found["tried"]
+    words = shlex.split(found["command"])[1:]
+    assert all(word in words for word in loaded)
+    assert main([*words, "--steps", "0", "--influence-elements", "0", "--force"]) == 0
+    assert osc.open_probe(folder / "probe.nc").attrs["model_frames"] == 3
 
 
 def test_what_nothing_fits_ends_with_2(folder: Path, monkeypatch, capsys) -> None:

@@ -43,9 +43,10 @@ class Doctor:
             record(**found)
             print("No known convention works. Say it with --adapt (docs: how-to/guests), or wrap the model in a module.")
             return 2
-        line = command_line(found, self.model, str(self.data), self.group)
-        if self.weights is not None:
-            line += f" --weights {self.weights}"
+        more = ["--load", *self.load] if self.load else []
+        more += ["--weights", str(self.weights)] if self.weights is not None else []
+        more += ["--trust"] if self.trust else []
+        line = command_line(found, self.model, str(self.data), self.group, more)
         record(**found, command=line)
         print(
             f"error of a forecast {found['error']:.3g}, of none {found['persistence']:.3g}; gradients: {found['gradients']} {found['why']}"

@@ -131,7 +131,7 @@ def _settings(path: Path) -> dict[str, Any]:
 def _arrays(path: Path, variable: str | list[str] | None) -> tuple[list[str], list[NDArray[Any]]]:
     if path.suffix.lower() == ".npy":
         try:
-            held = np.load(path, allow_pickle=False, mmap_mode="r")
+            held = np.load(path, allow_pickle=False, mmap_mode="c")  # torch wants it writable; nothing is written to the file
         except (OSError, ValueError) as error:
             raise OrbitscopeError(f"path: {path} is not one plain numpy array ({error}). Python objects are never unpickled.") from error
         return [path.stem], _real(path, [path.stem], [held])

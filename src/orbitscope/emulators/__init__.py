@@ -3,7 +3,7 @@
 from ..training import TrainProgress, relative_l2, smse
 from ..training.files import SIDECAR
 from .forecast import energy_spectrum, ese, rmse, rollout, spectrum_error
-from .guests import Affine, Functions, Guest, OfSample, Preset, adapt, presets, register_preset
+from .guests import Affine, Functions, Guest, OfChange, OfSample, Preset, adapt, presets, register_preset
 from .networks import (
     FNO,
     Emulator,
@@ -30,6 +30,7 @@ __all__ = [
     "FNO",
     "Affine",
     "Functions",
+    "OfChange",
     "OfSample",
     "Guest",
     "Preset",

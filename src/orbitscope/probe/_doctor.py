@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,12 +51,13 @@ def doctor(model: nn.Module, data: Trajectories) -> dict[str, Any]:
     return {**best, "flags": flags, "gradients": gradients, "why": why, "tried": tried}
 
 
-def command_line(found: Mapping[str, Any], model: str, data: str, group: str = "d4") -> str:
+def command_line(found: Mapping[str, Any], model: str, data: str, group: str = "d4", more: Sequence[str] = ()) -> str:
     """The command that probes the model by what `doctor` found.
 
     * `found`: its result, of a model that works. `model`, `data`: the words for them on the command line. `group`: the group to probe.
+    * `more`: the flags with which model and data were loaded, such as ("--load", "dt=0.1").
     """
-    return shlex.join(["orbitscope", "probe", model, data, *found["flags"], "--group", group, "--out", "probe.nc"])
+    return shlex.join(["orbitscope", "probe", model, data, *more, *found["flags"], "--group", group, "--out", "probe.nc"])
 
 
 def _candidates(model: nn.Module) -> Iterator[dict[str, Any]]:

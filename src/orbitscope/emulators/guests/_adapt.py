@@ -13,8 +13,9 @@ from ._axes import Axes
 from ._channels import channels_of
 from ._draws import check_randomness
 from ._guest import Guest
-from ._normaliser import normaliser_of
+from ._normaliser import Normaliser, normaliser_of
 from ._presets import preset
+from ._statistics import by_field, of_statistics
 
 
 def adapt(
@@ -58,8 +59,10 @@ def adapt(
     * `call`: the keyword that takes the state, or a function (model, tensor, **kwargs) -> answer. `kwargs`: what else forward takes;
       functions get our state. `lead_time`: a time given as a tensor [batch], with the name of the argument or by itself.
     * `frames`: how many past states go in. `residual`: the answer is a change (in the units of the normaliser); a number multiplies it.
-    * `normaliser`: (mean, std) per channel of the guest, {"mean", "std"}, {"min", "max"}, "instance", "rms", "rms-delta", two functions, or
-      an object with encode/decode, transform/inverse_transform. `out_normaliser`: another for the answer, per channel of the answer.
+    * `normaliser`: (mean, std) per channel of the guest, {"mean", "std"}, {"min", "max"}, "instance", "rms", "rms-delta", two functions,
+      an object with encode/decode, transform/inverse_transform, or with `layout` a table by field: the path of a stats.yaml (The Well;
+      "stats.yaml:rms" for its root mean squares; answers that are changes by its mean_delta, std_delta) or {"mean": {field: ...},
+      "std": ...}. `out_normaliser`: another for the answer, per channel of the answer.
     * `randomness`: "seeded" (from `seed` at each call), "off", or "distribution" (the mean over `draws` seeds); None: no draws.
     * `seed`: of the draws, or the first of several. `draws`: how many seeds the mean is over.
 
@@ -93,10 +96,16 @@ def adapt(
     time = _lead_time(model, words.get("lead_time"))
     if not callable(entry):
         _check_signature(model, entry, {*extra, *([time[0]] if time else [])})
+    placed = channels_of(words.get("channels"), words.get("fill"), words.get("picks"), layout)
+    changes = bool(words.get("residual")) and words.get("out_normaliser") is None
+
+    def rule(argument: str) -> Normaliser | None:
+        said = words.get(argument)
+        return of_statistics(said, argument, layout, placed, changes) if by_field(said) else normaliser_of(said, argument)
+
     return Guest(
-        model, pattern, answer_of(words.get("out"), pattern, words.get("step")),
-        channels_of(words.get("channels"), words.get("fill"), words.get("picks"), layout),
-        normaliser_of(words.get("normaliser")), normaliser_of(words.get("out_normaliser"), "out_normaliser"),
+        model, pattern, answer_of(words.get("out"), pattern, words.get("step")), placed,
+        rule("normaliser"), rule("out_normaliser"),
         fields=fields if fields != 1 else base.get("fields", 1), call=entry, kwargs=extra, frames=count,
         residual=float(words.get("residual", 0.0)), lead_time=time, randomness=words.get("randomness"), seed=seed, draws=draws,
         said={"like": like, **{k: v for k, v in words.items() if v is not None}},

@@ -137,7 +137,7 @@ class Guest(nn.Module):
             answer = self.out_normaliser.encode(answer[:, None])[1](answer, range(answer.shape[1]))
             return answer[:, list(at)] + self.residual * past[:, -1] if self.residual else answer[:, list(at)]
         answer = answer[:, list(at)]
-        if self.residual and getattr(self.normaliser, "kind", "") != "rms-delta":
+        if self.residual and not getattr(self.normaliser, "changes", False):
             answer = inside[:, -1, own] + self.residual * answer
             return answer if undo is None else undo(answer, own)
         answer = answer if undo is None else undo(answer, own)

@@ -58,13 +58,18 @@ class OfSample:
 
     kind: str
 
+    @property
+    def changes(self) -> bool:
+        """Whether answers are changes in units of their own."""
+        return self.kind == "rms-delta"
+
     def encode(self, states: Tensor) -> tuple[Tensor, Undo]:
         """`states` [b, t, channel, *space] in the guest's units, and what brings an answer back."""
         over = (1, *range(3, states.ndim))
         mean = states.mean(over, keepdim=True) if self.kind == "instance" else torch.zeros_like(states[:, :1, :, :1].mean(over, True))
         scale = (states - mean).square().mean(over, keepdim=True).sqrt() + 1e-7
         back = scale
-        if self.kind == "rms-delta":
+        if self.changes:
             if states.shape[1] < 2:
                 raise OrbitscopeError("normaliser: 'rms-delta' measures the change between past states, so frames must be at least 2.")
             back = states.diff(dim=1).square().mean(over, keepdim=True).sqrt() + 1e-7
@@ -138,7 +143,9 @@ def normaliser_of(given: Any, argument: str = "normaliser") -> Normaliser | None
     if isinstance(given, str):
         if given in ("instance", "rms", "rms-delta"):
             return OfSample(given)
-        raise OrbitscopeError(f"{argument}: {given!r} is none of 'instance', 'rms', 'rms-delta'. Or give (mean, std) per channel.")
+        raise OrbitscopeError(
+            f"{argument}: {given!r} is none of 'instance', 'rms', 'rms-delta' and no path of a stats.yaml. Or give (mean, std) per channel."
+        )
     if isinstance(given, Mapping):
         return _of_mapping(given, argument)
     for encode, decode in _PAIRS:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...data import Trajectories
-from ...emulators import Affine, Functions, Guest, OfSample
+from ...emulators import Affine, Functions, Guest, OfChange, OfSample
 from ...symmetry import Group
 from .._measure import commutator, numpy, predict
 from .._provenance import stamp
@@ -28,6 +28,13 @@ class _Averaged:
     scale: Tensor
     rest: Affine
     at: tuple[int, ...]
+    change: tuple[Tensor, Tensor] | None = None
+    """Mean and scale of answers that are changes, averaged; None: those of the states."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether answers are changes in units of their own."""
+        return self.change is not None
 
     def encode(self, states: Tensor) -> tuple[Tensor, Any]:
         wide = (-1, *[1] * (states.ndim - 3))
@@ -39,7 +46,8 @@ class _Averaged:
             whole[n] = inside[:, :, k]
 
         def undo(answer: Tensor, channels: Sequence[int]) -> Tensor:
-            return torch.einsum("ij,bj...->bi...", scale, answer) + mean.reshape(wide)
+            back = (mean, scale) if self.change is None else (self.change[0].to(states), self.change[1].to(states))
+            return torch.einsum("ij,bj...->bi...", back[1], answer) + back[0].reshape(wide)
 
         return torch.stack(whole, 2), undo
 
@@ -99,12 +107,15 @@ def _averaged(model: Guest, x: Tensor, matrices: Sequence[np.ndarray]) -> Guest 
     if not isinstance(rule, Affine) or isinstance(rule, OfSample):
         return None
     at = model.channels.at(ours)
-    mean, scale = (v.to(torch.float64).cpu()[list(at)] for v in (rule.mean, rule.scale))
     moved = [torch.as_tensor(np.asarray(m), dtype=torch.float64) for m in matrices]
-    mean = torch.stack([m.T @ mean for m in moved]).mean(0)
-    scale = torch.stack([m.T @ torch.diag(scale) @ m for m in moved]).mean(0)
+
+    def average(mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        mean, scale = (v.to(torch.float64).cpu()[list(at)] for v in (mean, scale))
+        return torch.stack([m.T @ mean for m in moved]).mean(0), torch.stack([m.T @ torch.diag(scale) @ m for m in moved]).mean(0)
+
     found = copy.copy(model)
-    found.normaliser = _Averaged(mean, scale, rule, at)
+    change = average(rule.change_mean, rule.change_scale) if isinstance(rule, OfChange) else None
+    found.normaliser = _Averaged(*average(rule.mean, rule.scale), rule, at, change)
     return found
 
 
