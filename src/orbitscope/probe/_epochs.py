@@ -131,7 +131,8 @@ def by_epoch(
 
     * `run`: the folder of a run, or of several seeds, trained with `keep="all"`.
     * `data`: usually the test part, `data[load_run(run).split["test"]]`.
-    * `epochs`: which of the kept ones; None: all. `every`: takes the epochs that it divides.
+    * `epochs`: which of the kept ones; None: those that all seeds have.
+    * `every`: of these without `epochs`, the first and every so many after it.
     * `model`: of a run of `training.fit`, a module built as the trained one was; the checkpoints are loaded into a copy of it. None is for
       runs of `train`, which know their model.
     * `trust`: whether the run may name code to import, see `load_run`.
