@@ -378,7 +378,8 @@ Windows are open on all sides: what flows in is unknown, which bounds every fore
 
 
 def _ladder(t: Tables) -> str:
-    options = [k["scale"]["overrides"] for k in t.meta["settings"]["models"].values() if "scale" in k]
+    kinds = [k["scale"] for k in t.meta["settings"]["models"].values() if "scale" in k]
+    options = [k["overrides"] for k in kinds if k["model"] in ("scale_resnet", "scale_unet")]
     if not options or t["tests"][t["tests"].variant == "scale"].empty:
         return ""
     reach = max(o.get("finest", 0.3) * o.get("ratio", 2.0) ** (o.get("levels", 5) - 1) for o in options)

@@ -25,7 +25,7 @@ class Train:
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
     """unet, vit, resnet or fno; equivariant_ before unet, vit, resnet or fno; relaxed_, motion_, magnitude_ or scale_ before unet or
-    resnet; or "package.module:callable"."""
+    resnet; scale_frame_ before resnet; or "package.module:callable"."""
     preset: str = "small"
     """Size of the model: small, medium or paper."""
     override: tuple[str, ...] = ()

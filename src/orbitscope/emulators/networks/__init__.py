@@ -13,6 +13,7 @@ from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._scale import ScaleResNet, ScaleUNet
+from ._scale_frame import ScaleFrameResNet
 from ._unet import UNet
 from ._vit import ViT
 
@@ -33,6 +34,7 @@ __all__ = [
     "RMSNorm",
     "ResNet",
     "ResidualBlock",
+    "ScaleFrameResNet",
     "ScaleResNet",
     "ScaleUNet",
     "UNet",

@@ -19,6 +19,7 @@ from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._scale import ScaleResNet, ScaleUNet
+from ._scale_frame import ScaleFrameResNet
 from ._unet import UNet
 from ._vit import ViT
 
@@ -120,6 +121,10 @@ _MODELS["scale_unet"] = _Entry(
 )
 _MODELS["scale_resnet"] = _Entry(
     ScaleResNet, {"small": {"width": 12, "depth": 2}, "medium": {"width": 24, "depth": 4}, "paper": {"width": 48, "depth": 8}}
+)
+# Kept near the plain model's cost: every layer takes six derivatives.
+_MODELS["scale_frame_resnet"] = _Entry(
+    ScaleFrameResNet, {"small": {"width": 16, "depth": 2}, "medium": {"width": 32, "depth": 3}, "paper": {"width": 64, "depth": 4}}
 )
 
 

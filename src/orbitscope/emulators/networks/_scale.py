@@ -49,7 +49,7 @@ class _OnScales(nn.Module):
         if not (1 < ratio < math.inf and 0 < finest < math.inf and 0 < memory < math.inf):
             raise OrbitscopeError(f"{model}: `ratio` must exceed 1, `finest` and `memory` 0; got {ratio}, {finest}, {memory}.")
         self.name, self.channels_in = model, channels_in
-        self.fields, self.powers = layout.fields, _powers(model, layout, powers)
+        self.fields, self.powers = layout.fields, powers_of(model, layout, powers)
         self.mirrored = tuple(b != "periodic" for b in grid.boundary)
         self.scales = tuple(finest * ratio**i for i in range(levels))
         self.cell = math.sqrt(grid.spacing[0] * grid.spacing[1])
@@ -259,7 +259,7 @@ class _Pointwise(nn.Module):
         return torch.einsum("oi,bisxy->bosxy", self.weight, x) + self.bias[:, None, None, None]
 
 
-def _powers(model: str, layout: Layout, powers: Sequence[int | float] | None) -> tuple[float, ...]:
+def powers_of(model: str, layout: Layout, powers: Sequence[int | float] | None) -> tuple[float, ...]:
     if powers is not None:
         given = [powers] if isinstance(powers, int | float) else list(powers)
         if len(given) != len(layout.fields):
