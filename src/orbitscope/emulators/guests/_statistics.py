@@ -19,7 +19,12 @@ LEAST = 1e-4
 
 @dataclass(frozen=True)
 class OfChange(Affine):
-    """States in by mean and scale; the answer is a change, $u = \\hat u s' + m'$ with mean and scale [channel] of changes."""
+    """States in by mean and scale; the answer is a change, $u = \\hat u s' + m'$ with mean and scale of changes.
+
+    * `mean`, `scale`: of the states, as of `Affine`.
+    * `change_mean`: $m'$, shape [channel], in the units of the data.
+    * `change_scale`: $s'$, shape [channel], in the units of the data.
+    """
 
     change_mean: Tensor
     change_scale: Tensor
