@@ -46,6 +46,8 @@ def checked_settings(cls: C) -> C:
                 hint = f" Did you mean `{near[0]}`?" if near else ""
                 raise OrbitscopeError(f"{cls.__name__}: there is no setting {name!r}.{hint} Known: {', '.join(sorted(fields))}.")
             default = fields[name].default
+            if value is None and "None" in str(fields[name].type):
+                continue
             if isinstance(default, int | float) and not isinstance(default, bool):
                 expect_number(value, f"{cls.__name__}: `{name}`")
         init(self, *args, **given)

@@ -1,5 +1,6 @@
 """Models with other conventions, around one map whose numbers are known."""
 
+import zlib
 from collections import OrderedDict, namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -313,3 +314,10 @@ def test_the_command_line_takes_a_preset_and_words(tmp_path, monkeypatch: pytest
     assert main([*asked, "--as", "pdearena", "--adapt", *words, "--influence-elements", "0"]) == 0
     tree = osc.open_probe(tmp_path / "p.nc")
     assert tree.attrs["model_frames"] == 2 and "pdearena" in tree.attrs["adapt"]
+    about = osc.card(tree).to_dict()["data"]
+    x = torch.stack([torch.cat([data.state(n, 0), data.state(n, 1)]) for n in range(6)]).numpy()
+    assert (
+        about["part"] == "all"
+        and about["checksum"]
+        == f"crc32:{zlib.crc32(data.tensor()[:, 2].clone(memory_format=torch.contiguous_format).numpy(), zlib.crc32(x)):08x}"
+    )

@@ -167,7 +167,8 @@ def test_what_was_measured_before_is_kept(random_data: Make, tmp_path) -> None:
     node = open_probe(tmp_path / "p.nc")["C2"]
     assert "influence" not in node.children and node["verdict"].attrs["sentence_learning"].startswith("Not measured: model: no gradient")
     assert float(variable(node, "equivariance/commutator").max()) > 0
-    none = osc.examine(Net(plain), random_data(), "c2", osc.ProbeConfig(influence_elements=0))["C2"]
+    none = osc.examine(Net(plain), random_data(), "c2", osc.ProbeConfig(trajectories=None, times=None, influence_elements=0))["C2"]
+    assert none["equivariance"].sizes["transition"] == random_data().trajectories * (random_data().times - 1)
     assert "influence" not in none.children and "switched off" in none["verdict"].attrs["sentence_learning"]
 
 

@@ -128,8 +128,11 @@ def probe_to_file(
     if like is not None or words:
         cases = adapted(cases, trajectories, like, words, frames)
     trees = []
-    for target, module, about, tested in cases:
-        about = {**about, "data_path": str(path), **({"title": title} if title else {})}
+    for (target, module, about, tested), (*_, run) in zip(cases, found, strict=True):
+        part = (
+            "all" if run is None or run.part(trajectories) is None else f"test: {len(tested)} of {len(run.cut(trajectories))} trajectories"
+        )
+        about = {**about, "data_path": str(path), "data_part": part, **({"title": title} if title else {})}
         mine = config
         if config.metric == "adam":
             module, mine = _with_optimiser(str(about.get("model_path", model)), config, place, trust)

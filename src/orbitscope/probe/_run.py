@@ -2,6 +2,7 @@
 
 import functools
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from ..symmetry import Group, Isometry, Symmetry
 from ._drawn import drawn
 from ._files import KIND
 from ._provenance import command, machine, versions
-from ._sample import resolve
+from ._sample import resolve, sample_transitions
 from ._subject import Subject
 from .data._audit import audit
 from .learning._influence import influence
@@ -38,7 +39,7 @@ from .verdicts._verdict import verdict
 class ProbeConfig:
     """How much `examine` looks at, and how it judges.
 
-    * `trajectories`, `times`: transitions for the influence, so many of each; four times as many trajectories for the error.
+    * `trajectories`, `times`: transitions for the influence, so many of each; four times as many trajectories for the error; None: all.
     * `metric`, `damping`: of the influence, as of `influence`.
     * `margin`: share of the squared error that a breaking may carry and still hold, between 0 and 1.
     * `tolerance`: ratio of the error on moved states to that on the originals up to which moving costs nothing, at least 1.
@@ -54,8 +55,8 @@ class ProbeConfig:
     Raises `OrbitscopeError` for a value out of range.
     """
 
-    trajectories: int = 8
-    times: int = 2
+    trajectories: int | None = 8
+    times: int | None = 2
     metric: str | Metric = "gauss_newton"
     damping: float | None = None
     margin: float = MARGIN
@@ -71,8 +72,8 @@ class ProbeConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("trajectories", 1), ("times", 1), ("influence_elements", 0), ("chunk", 1)):
-            if getattr(self, name) < least:
-                raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least {least}, got {getattr(self, name)}.")
+            if (value := getattr(self, name)) is not None and value < least:
+                raise OrbitscopeError(f"ProbeConfig: `{name}` must be at least {least}, got {value}.")
         if not 0 < self.margin < 1:
             raise OrbitscopeError(f"ProbeConfig: `margin` should lie between 0 and 1, a share of the squared error, got {self.margin}.")
         if self.tolerance < 1:
@@ -165,7 +166,7 @@ def _group_nodes(
     some = [every[i].name for i in spread(len(every), config.influence_elements)]
     seed = config.seed
     error = equivariance(
-        model, data, asked, trajectories=4 * config.trajectories, times=config.times, seed=seed, progress=report("equivariance")
+        model, data, asked, trajectories=_for_error(config), times=config.times, seed=seed, progress=report("equivariance")
     )
     node, why, learning = _node(name), "switched off (influence_elements = 0)", {}
     if some:
@@ -242,11 +243,28 @@ def _about(subject: Subject, data: Trajectories | Examples, config: ProbeConfig,
         "model_parameters": subject.count,
         "model_frames": subject.frames,
         **_about_data(data),
+        **_checksum(subject, data, config),
         "seed": config.seed,
         "settings": json.dumps({k: str(v) if isinstance(v, Metric) else v for k, v in vars(config).items()}),
         **versions(),
     }
     return {**known, **about}
+
+
+def _for_error(config: ProbeConfig) -> int | None:
+    """Trajectories for the error; None: all."""
+    return None if config.trajectories is None else 4 * config.trajectories
+
+
+def _checksum(subject: Subject, data: Trajectories | Examples, config: ProbeConfig) -> dict[str, str]:
+    """CRC-32 of the transitions that the error is measured on, in float32: whether two scores are of the same data."""
+    if not isinstance(data, Trajectories):
+        return {}
+    pairs = sample_transitions(data, trajectories=_for_error(config), times=config.times, seed=config.seed, frames=subject.frames)
+    found = 0
+    for values in (pairs.x, pairs.y):
+        found = zlib.crc32(np.ascontiguousarray(values.numpy(), dtype="<f4").data, found)
+    return {"data_checksum": f"crc32:{found:08x}"}
 
 
 def _about_data(data: Trajectories | Examples) -> dict[str, Any]:

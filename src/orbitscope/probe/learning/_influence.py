@@ -156,7 +156,8 @@ def _said(result: xr.Dataset, trajectories: int) -> str:
     """What the test of the excess is, and what it can show."""
     tested = int(np.isfinite(result["p_holm"].values).sum())
     if trajectories == 1:
-        return "none: one trajectory has no other to compare with, so null, excess and p-values are NaN"
+        needed = trajectories_needed(max(1, result.sizes["element"] - 1))
+        return f"none: one trajectory has no other to compare with, so null, excess and p-values are NaN; probe at least {needed}"
     if not tested:
         return "none: no element but the identity, or no coherence that is defined"
     needed = trajectories_needed(tested)
