@@ -1,11 +1,15 @@
 """What a built-in symmetry costs and how exact it is, each against a yardstick measured in the same run.
 
     python benchmarks/layers.py [--quick] [--python escnn=PATH] [--python e2cnn=PATH] [--write benchmarks/results/layers.json]
+    python benchmarks/layers.py --networks-only --write benchmarks/results/layers.json
 
 * Construction: a convolution between 128 and 128 regular fields of C_8, with its weights drawn.
 * Training step (forward, backward to weights and input) of a layer of 64 channels, against a plain convolution of the same channels,
   kernel and padding, taken in turn so that a busy machine troubles both alike; the median ratio. One thread; processor time. Peers do the
   same in a process of their own, against a plain convolution of their own: compare the ratios.
+* Parameters and training step of whole networks, FNO, ViT, ResNet and UNet with D4 built in, against the plain network of about as many
+  parameters (preset small), 4 states of 32 x 32 cells, in turn; the median ratio. `--networks-only` measures these alone and leaves what
+  else the file holds.
 * Equivariance error at 45 degrees of lifting, group and projecting convolution with ReLU on smooth vector fields, 33 x 33 cells, in the
   disc of a quarter of the box; beside it the error of the resampling alone. And at quarter turns and flips, in both precisions.
 
@@ -32,6 +36,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import orbitscope as osc
+from orbitscope.emulators import build, equivariant
 from orbitscope.nn import Activation, EquivariantConv, Features
 from orbitscope.probe import machine
 
@@ -84,6 +89,35 @@ def steps(channels: int, kernel: int, points: int, batch: int, repeats: int) -> 
             }
         )
     return rows
+
+
+def networks(repeats: int) -> dict[str, Any]:
+    """Whole networks with D4 built in and the plain ones, as many parameters as whole fields allow."""
+    rows = []
+    x = torch.randn(4, 2, 32, 32)
+    for name in ("fno", "vit", "resnet", "unet"):
+        plain, made = build(name, channels_in=2, resolution=32), equivariant(name, "d4", layout=LAYOUT, resolution=32)
+
+        def step(module: nn.Module) -> None:
+            module.zero_grad()
+            module(x).square().mean().backward()
+
+        step(made), step(plain)
+        pairs = [(timed(lambda m=made: step(m)), timed(lambda m=plain: step(m))) for _ in range(repeats)]
+        rows.append(
+            {
+                "network": name,
+                "parameters": sum(p.numel() for p in made.parameters()),
+                "plain_parameters": sum(p.numel() for p in plain.parameters()),
+                "seconds": min(p[0] for p in pairs),
+                "plain_seconds": min(p[1] for p in pairs),
+                "ratio": statistics.median(a / b for a, b in pairs),
+            }
+        )
+        print(
+            "network  {network:7} {parameters} parameters, plain {plain_parameters}; ratio of training steps {ratio:.2f}".format(**rows[-1])
+        )
+    return {"machine": machine(), "torch": torch.__version__, "load": os.getloadavg()[0], "repeats": repeats, "rows": rows}
 
 
 def fields(seeds: Sequence[int]) -> tuple[Tensor, Tensor, float]:
@@ -169,9 +203,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="few repeats and seeds, small sizes")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="a peer's Python; NAME: escnn, e2cnn")
     parser.add_argument("--write", type=Path, help="JSON file")
+    parser.add_argument("--networks-only", action="store_true", help="whole networks alone, into the file that is there")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     quick = options.quick
+    if options.networks_only:
+        held = json.loads(options.write.read_text(encoding="utf-8")) if options.write else {}
+        held["networks"] = networks(3 if quick else 7)
+        write(options.write, held)
+        return 0
     kernels, seeds = ([5], [0]) if quick else ([3, 5, 7], [0, 1, 2, 3, 4])
     shape = {"channels": 64, "kernel": 5, "points": 32 if quick else 64, "batch": 2 if quick else 8, "repeats": 3 if quick else 15}
     settings = {**shape, "kernels": kernels, "seeds": seeds, "fields": 128}
@@ -185,6 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "training_steps": steps(**shape),
         "turns": turns(kernels, seeds, x, moved),
         "resampling_45": resampling,
+        "networks": networks(3 if quick else 7),
         "peers": {},
     }
     for given in options.python:
@@ -192,10 +233,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         result["peers"][name] = peer(name, path, settings, x, moved)
     result["load_after"] = os.getloadavg()
     show(result)
-    if options.write:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write(options.write, result)
     return 0
+
+
+def write(path: Path | None, result: dict[str, Any]) -> None:
+    """The results as JSON, where a file is asked for."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def show(result: dict[str, Any]) -> None:
