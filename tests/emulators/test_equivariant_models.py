@@ -140,3 +140,18 @@ def test_trained_it_is_symmetric_to_the_probe(name: str, tmp_path) -> None:
     for element in range(8):
         for b in range(2):
             assert found.coherence.values[element, 0, b, 0, b] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_fno_works_in_three_dimensions() -> None:
+    """A velocity of three components under the rotations of the cube, and every shift of whole cells."""
+    layout, grid = osc.Layout.of("velocity:vector", ndim=3), osc.Grid((4, 4, 4), (1.0, 1.0, 1.0), ("periodic",) * 3)
+    torch.manual_seed(0)
+    model = build("equivariant_fno", channels_in=3, layout=layout, grid=grid, group="o", width=1, modes=2, depth=1).double()
+    x, action = torch.randn(1, 3, 4, 4, 4, dtype=torch.float64), osc.GridAction(layout, grid)
+    with torch.no_grad():
+        y = model(x)
+        for g in list(osc.parse_group("o"))[::5]:
+            assert float((model(action(g, x)) - action(g, y)).norm() / y.norm()) < 1e-12
+        torch.testing.assert_close(model(x.roll(1, 4)), y.roll(1, 4))
+    with pytest.raises(osc.OrbitscopeError, match=r"expected a state \[batch, 3, x, y, z\]"):
+        model(x[0])
