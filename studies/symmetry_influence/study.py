@@ -22,7 +22,10 @@ V4 = ("e", "r2", "sr", "sr3")
 
 @dataclass(frozen=True)
 class Settings:
-    """One TOML file. `checkpoints` are parts of the epochs, from 0 (untrained) to 1."""
+    """One TOML file. `checkpoints` are parts of the epochs, from 0 (untrained) to 1.
+
+    A model may have `schedules` of its own, and `extra` may hold `swapped_schedules`, where not every one is worth its time.
+    """
 
     name: str
     data: dict[str, int]
@@ -68,7 +71,10 @@ def runs(settings: Settings) -> list[Run]:
     for n, seed in enumerate(settings.seeds):
         for dataset in DATASETS:
             for model in settings.swapped_models if dataset == SWAPPED else settings.models:
-                found += [Run(dataset, model, schedule, seed) for schedule in settings.schedules]
+                schedules = settings.models[model].get("schedules", settings.schedules)
+                if dataset == SWAPPED:
+                    schedules = [name for name in schedules if name in settings.extra.get("swapped_schedules", schedules)]
+                found += [Run(dataset, model, schedule, seed) for schedule in schedules]
         if n == 0:
             found += [Run(dataset, "small", settings.main_schedule, seed) for dataset in settings.small_model_data]
     return found

@@ -22,6 +22,11 @@ _SMALL = {
     "transfer": {"--steps": "2"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }
+# Narrow networks too, where the page names no width: what the commands do is asked here, not what the network learns.
+_WIDTHS = {
+    "unet": 4, "vit": 8, "equivariant_unet": 1, "equivariant_resnet": 1, "equivariant_fno": 2, "equivariant_vit": 4, "relaxed_unet": 1,
+    "relaxed_resnet": 1, "motion_unet": 2, "motion_resnet": 2, "magnitude_unet": 4, "magnitude_resnet": 4, "scale_unet": 2,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ def commands(block: Block) -> list[list[str]]:
 def small(words: list[str]) -> list[str]:
     """The arguments of an orbitscope command, shrunk by replacing or adding the sizes.
 
-    >>> small(["orbitscope", "train", "ns.nc", "--epochs", "10"])
-    ['train', 'ns.nc', '--epochs', '1']
+    >>> small(["orbitscope", "train", "ns.nc", "--model", "unet", "--epochs", "10"])
+    ['train', 'ns.nc', '--model', 'unet', '--epochs', '1', '--override', 'width=4']
     """
     verb, *rest = words[1:]
     text = " ".join([verb, *(w if " " not in w else repr(w) for w in rest)])
@@ -57,7 +62,16 @@ def small(words: list[str]) -> list[str]:
         text, found = re.subn(rf"{flag} \S+", f"{flag} {size}", text)
         if not found:
             text += f" {flag} {size}"
-    return shlex.split(text)
+    return _narrow(shlex.split(text)) if verb == "train" else shlex.split(text)
+
+
+def _narrow(words: list[str]) -> list[str]:
+    """Training words with a small width for the model, unless one is given."""
+    width = _WIDTHS.get(words[words.index("--model") + 1]) if "--model" in words else None
+    if width is None or any(w.startswith("width=") for w in words):
+        return words
+    at = words.index("--override") + 1 if "--override" in words else len(words)
+    return [*words[:at], *([] if at < len(words) else ["--override"]), f"width={width}", *words[at:]]
 
 
 def run(page: Path, folder: Path, monkeypatch: Any) -> tuple[int, int]:
