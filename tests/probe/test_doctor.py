@@ -1,5 +1,6 @@
 """The doctor finds conventions that it is not told."""
 
+import importlib
 import json
 import shlex
 from pathlib import Path
@@ -46,6 +47,17 @@ class Draws(Net):
 
     def forward(self, x):
         return self.w * x.roll(1, -1) + 1e-3 * self.jitter_patches * torch.randn_like(x)
+
+class Wants(Net):
+    def forward(self, x):
+        assert not self.training, "call eval() first"
+        return self.w * x.roll(1, -1)
+
+def short():
+    return Plain().half()
+
+def scripted():
+    return torch.jit.script(nn.Conv2d(2, 2, 1))
 
 class Nothing(Net):
     def forward(self, x, graph):
@@ -110,6 +122,17 @@ def test_the_command_holds_how_model_and_data_were_loaded(folder: Path, monkeypa
     assert all(word in words for word in loaded)
     assert main([*words, "--steps", "0", "--influence-elements", "0", "--force"]) == 0
     assert osc.open_probe(folder / "probe.nc").attrs["model_frames"] == 3
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
+def test_short_formats_scripts_and_modes(folder: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(folder)
+    nets, data = importlib.import_module("strange_nets"), osc.load(folder / "d.nc")
+    assert doctor(nets.short(), data)["error"] < 1e-3  # measured in float32, as by the instruments
+    assert float(osc.influence(nets.scripted(), data, "c2", elements=["e"], metric="euclidean")["ket_self"].min()) > 0
+    model = nets.Wants()
+    found = doctor(model, data)
+    assert found["adapt"] == {"randomness": "off", "frames": 1} and model.training  # one trial's eval() is not the next one's
 
 
 def test_what_nothing_fits_ends_with_2(folder: Path, monkeypatch, capsys) -> None:

@@ -32,6 +32,7 @@ def doctor(model: nn.Module, data: Trajectories) -> dict[str, Any]:
     or "none", with `why`; `frames`; `tried`, each convention and what came of it. Where it fails: a network without training fits no
     convention better than another, so the plainest that runs is named; axes of equal size are told apart by the error alone.
     """
+    model = Subject.of(model).module  # as the instruments take it: out of its wrappers, short formats in float32
     tried: list[dict[str, Any]] = []
     best: dict[str, Any] | None = None
     for words in _candidates(model):
@@ -62,6 +63,8 @@ def command_line(found: Mapping[str, Any], model: str, data: str, group: str = "
 
 def _candidates(model: nn.Module) -> Iterator[dict[str, Any]]:
     yield {}
+    if model.training:  # one that works in eval() alone
+        yield {"randomness": "off"}
     for name in presets():
         yield {"like": name}
     for axes in _INPUTS[1:]:

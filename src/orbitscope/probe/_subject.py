@@ -1,6 +1,7 @@
 """The model under test: any module, checked, and as a pure function of its parameters."""
 
 import copy
+import functools
 import math
 import warnings
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ def _ties(module: nn.Module, known: dict[str, Tensor]) -> tuple[tuple[str, str],
     ties = []
     for name, p in module.named_parameters(remove_duplicate=False):
         path, _, attribute = name.rpartition(".")
-        place = (id(module.get_submodule(path)), attribute)
+        place = (id(functools.reduce(getattr, filter(None, path.split(".")), module)), attribute)  # scripted ones have no get_submodule
         if place not in places and first.setdefault(id(p), name) != name and first[id(p)] in known:
             ties.append((name, first[id(p)]))
         places.add(place)
@@ -209,6 +210,10 @@ def _ready(module: nn.Module) -> nn.Module:
     """The module out of a wrapper for several devices, in float32 where it is in a shorter format; raises for one without shapes."""
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         module = module.module
+    if isinstance(module, torch.jit.ScriptModule):  # torch calls those with other weights only inside a plain module
+        held = nn.Sequential(module).train(module.training)
+        held.__dict__["frames"] = frames_of(module)
+        module = held
     if lazy := [n for n, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]:
         raise OrbitscopeError(f"model: {lazy[0]} has no shape yet. Call the model once on a state (lazy modules), then probe it.")
     if any(p.dtype in (torch.bfloat16, torch.float16) for p in module.parameters()):

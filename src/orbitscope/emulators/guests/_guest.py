@@ -67,6 +67,7 @@ class Guest(nn.Module):
         self.call, self.kwargs, self.lead_time = call, dict(kwargs or {}), lead_time
         self.randomness, self.seed, self.draws = randomness, seed, draws
         self.said = dict(said or {})
+        self._modes = [(part, part.training) for part in model.modules()] if randomness == "off" else []
         self.switched = switched_off(model) if randomness == "off" else []
         self._tried = False
         self.register_load_state_dict_pre_hook(_inside)
@@ -77,11 +78,13 @@ class Guest(nn.Module):
         return self.model.state_dict(*args, destination=destination, prefix=prefix, keep_vars=keep_vars)
 
     def release(self) -> nn.Module:
-        """The model inside, with the switches on again that randomness="off" has turned off."""
+        """The model inside, with the switches and the mode again that randomness="off" has changed."""
         for name in self.switched:
             owner, _, switch = name.rpartition(".")
             setattr(self.model.get_submodule(owner), switch, True)
-        self.switched = []
+        for part, training in self._modes:
+            part.training = training
+        self.switched, self._modes = [], []
         return self.model
 
     def describe(self) -> str:
