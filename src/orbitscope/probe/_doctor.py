@@ -47,7 +47,9 @@ def doctor(model: nn.Module, data: Trajectories) -> dict[str, Any]:
                 break
     if best is None:
         return {"works": False, "tried": tried}
-    gradients, why = _gradients(adapt(model, layout=data.layout, **best["adapt"]), data)
+    guest = adapt(model, layout=data.layout, **best["adapt"])
+    gradients, why = _gradients(guest, data)
+    guest.release()
     flags = _flags(best["adapt"]) + ([] if gradients != "none" else ["--influence-elements", "0"])
     return {**best, "flags": flags, "gradients": gradients, "why": why, "tried": tried}
 
