@@ -31,9 +31,11 @@ test-bits: .venv/installed-dev
 test-long: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long
 
-# Types and shapes of every call, against the annotations, of two rooms while tests run (tests/conftest.py).
+# Types and shapes of every call into the rooms that tests/conftest.py names, against the annotations, while tests of them run.
 test-types: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --check-types tests/symmetry tests/nn/test_equivariant_layers.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --check-types tests/symmetry tests/nn/test_equivariant_layers.py \
+		$(addprefix tests/data/test_,trajectories.py split.py normalisation.py) $(addprefix tests/training/test_,losses.py loggers.py) \
+		$(addprefix tests/probe/test_,equivariance.py kinds.py own_metric.py breaking.py lie.py learnt.py netcdf.py losses_and_steps.py)
 
 # The lowest versions of the dependencies that pyproject.toml allows, and the newest with a newer Python: a selection of every room.
 # What old libraries warn of is no fault of ours.

@@ -3,9 +3,12 @@
 import importlib
 import warnings
 
+import hypothesis
 import pytest
 
-ROOMS = ("symmetry", "nn")
+ROOMS = ("symmetry", "nn", "data", "training", "probe")
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 import orbitscope as osc
 from orbitscope.nn import FrameAveraged
 
+from ..cases import EXACT
+
 LAYOUT = osc.Layout.of("density", "vorticity:pseudoscalar", "velocity:vector")
 
 
@@ -36,7 +38,7 @@ def setting(words: str, size: int, frames: int = 1, dtype: torch.dtype = torch.f
     return model, action, torch.randn(3, 4, size, size, dtype=dtype)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(("dtype", "tolerance"), EXACT)
 @pytest.mark.parametrize("frames", [1, 2, 3])
 @pytest.mark.parametrize(("words", "size"), CASES)
 def test_it_commutes_with_every_element(words: str, size: int, frames: int, dtype: torch.dtype, tolerance: float) -> None:

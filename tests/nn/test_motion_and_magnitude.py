@@ -14,7 +14,8 @@ from orbitscope.nn import Galilean, Magnitude, MagnitudeConv, MotionBlock, Motio
 from orbitscope.physics import Euler, NavierStokes
 from orbitscope.symmetry import Boost
 
-PRECISION = [(torch.float64, 1e-12), (torch.float32, 1e-5)]
+from ..cases import EXACT
+
 ACT = nn.SiLU
 
 
@@ -41,7 +42,7 @@ def strided() -> nn.Module:
 # --- uniform motion -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
+@pytest.mark.parametrize(("dtype", "tolerance"), EXACT)
 @pytest.mark.parametrize("boundary", ["circular", "replicate"])
 @pytest.mark.parametrize("shape", [(7, 7), (8, 8), (5, 8)])
 def test_motion_commutes_with_a_constant(dtype: torch.dtype, tolerance: float, boundary: str, shape: tuple[int, int]) -> None:
@@ -111,7 +112,7 @@ def field(layout: osc.Layout, points: int, dtype: torch.dtype = torch.float64, s
 LAYOUTS = {"flow": NavierStokes.layout, "tracer": osc.Layout.of("velocity:vector", "tracer"), "gas": Euler.layout}
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
+@pytest.mark.parametrize(("dtype", "tolerance"), EXACT)
 @pytest.mark.parametrize("points", [7, 8])
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize("kind", LAYOUTS)
@@ -185,7 +186,7 @@ def magnitude_net() -> nn.Module:
     return nn.Sequential(MagnitudeConv(2, 5, 3, activation=ACT()), MagnitudeConv(5, 4, 3, activation=ACT()), MagnitudeConv(4, 2, 1))
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
+@pytest.mark.parametrize(("dtype", "tolerance"), EXACT)
 @pytest.mark.parametrize("factor", [1e-6, 0.3, 7.0, 1e9])
 @pytest.mark.parametrize("size", [7, 8])
 @pytest.mark.parametrize("kind", ["layers", "wrapper"])

@@ -23,9 +23,10 @@ from orbitscope.nn import (
     strict,
 )  # fmt: skip
 
+from ..cases import EXACT
+
 LAYOUT = osc.Layout.of("density", "vorticity:pseudoscalar", "velocity:vector")
 KINDS = ["group", "steerable", "translation", "residual"]
-PRECISION = [(torch.float64, 1e-12), (torch.float32, 1e-5)]
 
 
 class Net(nn.Module):
@@ -72,7 +73,7 @@ def gap(model: nn.Module, x: Tensor, group: str = "d4", layout: osc.Layout = LAY
         return max(float((model(action(g, x)) - action(g, y)).norm() / y.norm()) for g in osc.parse_group(group, ndim=layout.ndim))
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
+@pytest.mark.parametrize(("dtype", "tolerance"), EXACT)
 @pytest.mark.parametrize("size", [7, 8])
 @pytest.mark.parametrize("group", ["c4", "d4", "d2"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -76,6 +76,7 @@ def test_the_table_in_the_run_folder_is_whole_after_a_resume(tmp_path):
     assert list((out / "tensorboard").glob("events.*"))
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("wrong", ["wandb", 3, LikeWandb, ["csv", object()], print])
 def test_what_is_no_logger_is_refused_before_any_work(wrong, tmp_path):
     with pytest.raises(OrbitscopeError, match="logger: .*(csv|log_metrics)"):

@@ -133,5 +133,9 @@ def test_names_objects_and_callables_are_losses():
     assert made.needs_state and made.name == "sees" and isinstance(made, Loss) and torch.equal(made.targets(p, y), p + y)
     assert made(p, y, p) == y.square().mean()
     assert as_loss(Sees()).__name__ == "sees"
+
+
+@pytest.mark.wrong_types
+def test_a_number_is_no_loss():
     with pytest.raises(OrbitscopeError, match="callable"):
         as_loss(3)  # pyright: ignore[reportArgumentType]

@@ -63,7 +63,7 @@ class _Wrap(torch.autograd.Function):
         return _Fold.apply(grads[0], ctx.before, ctx.after), None, None
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> Any:
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Any:  # None: of a number of cells
         return _Wrap.apply(tangents[0], ctx.before, ctx.after)
 
 
@@ -83,5 +83,5 @@ class _Fold(torch.autograd.Function):
         return _Wrap.apply(grads[0], ctx.before, ctx.after), None, None
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> Any:
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Any:  # None: of a number of cells
         return _Fold.apply(tangents[0], ctx.before, ctx.after)

@@ -22,7 +22,7 @@ from .devices import Peers, pulse
 from .files import BEST, LAST, SIDECAR, STATE, Metadata, load_weights, read_state, read_weights, write_json, write_state, write_weights
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    import lightning_fabric
 
 FORMAT = 1
 PARTS = ("train", "validation", "test")
@@ -55,7 +55,7 @@ class Trainer:
 
     def __init__(
         self,
-        fabric: "Fabric",
+        fabric: "lightning_fabric.Fabric",
         task: Task,
         seed: int,
         out: Path,

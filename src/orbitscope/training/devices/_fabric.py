@@ -9,7 +9,7 @@ from ..._errors import OrbitscopeError
 from .._settings import Settings
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    import lightning_fabric
 
 
 def made_by_others(config: Settings) -> bool:
@@ -17,7 +17,7 @@ def made_by_others(config: Settings) -> bool:
     return config.devices > 1 and "LOCAL_RANK" in os.environ
 
 
-def make_fabric(config: Settings, *, rounded: bool = False) -> "Fabric":
+def make_fabric(config: Settings, *, rounded: bool = False) -> "lightning_fabric.Fabric":
     """Device, precision and process group of a training; raises where there are fewer GPUs than asked for.
 
     `rounded`: with precision "64" what a model answers in a training step is rounded to float32 before the loss, as the engine would.

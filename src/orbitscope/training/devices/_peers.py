@@ -17,7 +17,7 @@ from ..._lock import Lock
 from . import _pulse as pulse
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    import lightning_fabric
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Peers:
     """The processes of a training; alone (no `fabric`, or one device) everything is done at once and nothing is exchanged."""
 
-    def __init__(self, fabric: "Fabric | None") -> None:
+    def __init__(self, fabric: "lightning_fabric.Fabric | None") -> None:
         self.fabric = fabric if fabric is not None and fabric.world_size > 1 else None
 
     def decide(self, question: Callable[[], T], words: str) -> T:
