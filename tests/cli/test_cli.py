@@ -15,7 +15,6 @@ import orbitscope as osc
 from orbitscope.cli import main
 
 SMALL = ["--override", "width=4", "kernels=3,3"]
-FILES = ("navier-stokes", "euler", "navier-stokes-swapped")
 
 
 @pytest.fixture(scope="module")
@@ -148,22 +147,28 @@ def test_several_seeds_give_several_probes(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("left_out", "probes", "resolution"),
-    [({"navier-stokes-unet", "euler-unet", "euler-vit"}, 2, 8), pytest.param(set(), 5, 16, marks=pytest.mark.long)],
+    ("left_out", "probes", "resolution", "workers"),
+    [
+        ({"navier-stokes-unet", "euler-unet", "euler-vit"}, 2, 8, ["--workers", "1"]),
+        pytest.param(set(), 5, 16, [], marks=pytest.mark.long),
+    ],
     ids=["two cases", "all cases"],
 )
-def test_quickstart_end_to_end_and_again(tmp_path, capsys, monkeypatch, left_out, probes, resolution):
+def test_quickstart_end_to_end_and_again(tmp_path, capsys, monkeypatch, left_out, probes, resolution, workers):
     """In the usual run every file, network and group, but not each with each: probes over all shifts take the longest."""
     from orbitscope.cli._quickstart import Quickstart
 
     planned = Quickstart._cases
-    names = {case.run.name for case in planned(Quickstart(out=tmp_path), dict.fromkeys(FILES, tmp_path)) if case.model}
+    names = {case.run.name for case in planned(Quickstart(out=tmp_path)) if case.model}
     assert len(names) == 5 and left_out <= names
-    monkeypatch.setattr(Quickstart, "_cases", lambda self, files: [c for c in planned(self, files) if c.run.name not in left_out])
+    monkeypatch.setattr(Quickstart, "_cases", lambda self: [c for c in planned(self) if c.run.name not in left_out])
     args = ["quickstart", "--out", str(tmp_path / "q"), "--resolution", str(resolution), "--trajectories", "10", "--epochs", "1"]
-    assert main(args) == 0
-    out = capsys.readouterr().out
+    assert main([*args, *workers]) == 0
+    out, err = capsys.readouterr()
     assert "report.html" in out and "persistence" in out
+    said = [line for line in err.splitlines() if "s] " in line]
+    verdicts = [i for i, line in enumerate(said) if "times better than persistence" in line]
+    assert len(verdicts) == probes and any(" probe " in line for line in said[verdicts[0] :])  # the first before the last is probed
     report = (tmp_path / "q" / "report.html").read_text()
     assert "components swapped" in report
     assert not list((tmp_path / "q").rglob("*.part"))

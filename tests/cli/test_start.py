@@ -9,7 +9,7 @@ import pytest
 
 import orbitscope as osc
 
-HEAVY = ("torch", "numpy", "scipy", "xarray", "h5py", "numba", "matplotlib", "plotly", "pandas", "lightning_fabric")
+HEAVY = ("torch", "numpy", "scipy", "xarray", "h5py", "numba", "matplotlib", "plotly", "pandas", "lightning_fabric", "typeguard")
 SCRIPT = f"""
 import sys
 from orbitscope.cli import main

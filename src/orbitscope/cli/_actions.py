@@ -1,6 +1,6 @@
 """What the verbs do, on files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..report import summary_table, write_report
 from ._early import check_groups, check_law, check_out
 from ._guests import adapted
 from ._output import about_probe, about_run, record
-from ._progress import Stages, stages
+from ._progress import stages
 from ._words import load_words
 
 
@@ -41,7 +41,7 @@ def simulate_to_file(
     law: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
     force: bool = False,
-    progress: Stages | None = None,
+    progress: Callable[[str, float, float], None] | None = None,
 ) -> Path:
     """Simulate into a file, chunk by chunk; goes on with an unfinished one. With `shard`, only the trajectories of that part.
 

@@ -1,12 +1,14 @@
 """The entry point: finds the verb, reads flags and TOML into its settings, runs it, turns mistakes into exit codes."""
 
+import contextlib
 import inspect
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from .._errors import OrbitscopeError
 from .._version import __version__
@@ -60,7 +62,8 @@ def _completion(args: list[str]) -> int:
 
     verbs = {verb: with_output(settings(verb)) for verb in TABLE}
     try:
-        subcommand_cli_from_dict(verbs, prog="orbitscope", args=["--tyro-print-completion", args[0]])
+        with _plain_checks():
+            subcommand_cli_from_dict(verbs, prog="orbitscope", args=["--tyro-print-completion", args[0]])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
@@ -135,8 +138,36 @@ def _parse(verb: str, args: list[str]) -> Any:
     kwargs = {} if default is None else {"default": default}
     config_words = "Settings may also stand in a TOML file, under the names of the flags: --config FILE. Flags beside it win."
     words = f"{inspect.cleandoc(plain.__doc__ or '')}\n\n{config_words}"
-    found = tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
+    with _plain_checks():
+        found = tyro.cli(cls, prog=f"orbitscope {verb}", description=words, args=args, **kwargs)
     return refuse_nonfinite(found)
+
+
+@contextlib.contextmanager
+def _plain_checks() -> Iterator[None]:
+    """tyro compares unions and tuples with their defaults through typeguard, whose import takes a third of the time of a help.
+
+    Here those two kinds are compared by themselves. tyro's function is not public: where a release has moved it, its own way is taken.
+    """
+    resolver = sys.modules.get("tyro._resolver")
+    usual = getattr(resolver, "is_instance", None)
+    if usual is None:
+        yield
+        return
+
+    def fits(kind: Any, value: Any) -> bool:
+        origin, inner = get_origin(kind), get_args(kind)
+        if origin is types.UnionType:
+            return any(fits(one, value) for one in inner)
+        if origin is tuple and inner[1:] == (...,):
+            return isinstance(value, tuple) and all(fits(inner[0], one) for one in value)
+        return usual(kind, value)
+
+    setattr(resolver, "is_instance", fits)  # noqa: B010  # a module of no known attributes
+    try:
+        yield
+    finally:
+        setattr(resolver, "is_instance", usual)  # noqa: B010
 
 
 def _take_config(args: list[str]) -> tuple[list[str], Path | None]:

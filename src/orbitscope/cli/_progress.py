@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _PAUSE = 30.0  # seconds between two lines of a log on the way
@@ -41,8 +41,8 @@ class Stages:
         words = f"[{now - self.started:6.1f} s] {stage} {part}{note}".rstrip()
         self.console.print(words, highlight=False, markup=False, soft_wrap=True)
 
-    def say(self, line: str) -> None:
-        """One line above the bars."""
+    def say(self, line: RenderableType) -> None:
+        """One line, or a table, above the bars."""
         (self.progress.console if self.progress else self.console).print(line, highlight=False, soft_wrap=True)
 
 

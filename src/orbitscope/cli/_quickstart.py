@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from .._whole import write_whole
 from ._cases import Case, default_workers, run_all
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from ._progress import Stages
 
 _SCENARIOS = {"navier-stokes": "navier-stokes.gauss", "euler": "euler.riemann"}
@@ -26,7 +29,8 @@ _MODELS = {"unet": "UNet", "vit": "ViT"}
 class Quickstart:
     """Simulate, train, audit, probe and report on two small data sets; interrupted, the same command goes on where it was.
 
-    Also once with the velocity components of the Navier-Stokes file swapped, to show what a wrong convention looks like.
+    Also once with the velocity components of the Navier-Stokes file swapped, to show what a wrong convention looks like. The verdict on
+    each network is printed as soon as it is there.
 
     Example: orbitscope quickstart --out quickstart
     """
@@ -37,8 +41,8 @@ class Quickstart:
     """Points per axis."""
     trajectories: int = 160
     """Trajectories per data set."""
-    epochs: int = 6
-    """Training epochs of the UNet; the ViT, whose epochs cost a third, gets three times as many."""
+    epochs: int = 3
+    """Training epochs of the UNet; the ViT, whose epochs cost less, gets six times as many."""
     seed: int = 0
     """Seed of all random choices."""
     device: str = "cpu"
@@ -54,23 +58,34 @@ class Quickstart:
             return self._run()
 
     def _run(self) -> int:
-        from rich.console import Console
-
-        from ..probe import command, machine, open_probe
-        from ..report import summary_table, write_report
-        from ._output import about_probe, record
         from ._progress import stages
 
         started = time.perf_counter()
         fresh = not (self.out / "quickstart.json").exists() or self.force
         self._claim()
-        with stages() as bars:
-            cases = self._cases(self._simulate(bars))
-            # The longest trainings first, so that no core idles at the end; the audits before all, because the probes use them.
-            order = sorted(cases, key=lambda case: ("", "unet", "vit").index(case.model))
-            run_all(order, bars, self.workers or default_workers(self.device))
+        cases = self._cases()
         probed = [case.probe for case in cases if case.model]
-        trees = [open_probe(path) for path in probed]
+        with stages() as bars:
+            verdicts = _Verdicts(probed, bars, started)
+            run_all(in_order(cases), verdicts, self.workers or default_workers(self.device))
+            verdicts.look()
+        self._report(probed, verdicts.trees)
+        seconds = time.perf_counter() - started
+        print(f"{seconds:.0f} s" + ("" if fresh else ", what an earlier call had made not counted"))
+        if fresh:
+            from ..probe import command, machine
+
+            _write(self.out / "timing.json", {"seconds": round(seconds, 1), "machine": machine(), "command": command()})
+        return 0
+
+    def _report(self, probed: Sequence[Path], known: dict[Path, "xr.DataTree"]) -> None:
+        from rich.console import Console  # nothing large is imported before the workers have begun
+
+        from ..probe import command, open_probe
+        from ..report import summary_table, write_report
+        from ._output import about_probe, record
+
+        trees = [known[path] if path in known else open_probe(path) for path in probed]
         report = write_report(
             trees, self.out / "report.html", title="Which symmetries have these emulators learnt?", intro=_INTRO, force=True,
             command=command(),
@@ -79,19 +94,8 @@ class Quickstart:
         console = Console()
         console.print(summary_table(trees))
         for tree in trees:
-            training = tree["training"].attrs
-            ratio = training["persistence_smse"] / training["test_smse"]
-            console.print(
-                f"{tree.attrs['title']}: test SMSE {training['test_smse']:.2e}, persistence {training['persistence_smse']:.2e} "
-                f"({ratio:.1f} times better than persistence)",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
-        seconds = time.perf_counter() - started
-        console.print(f"{seconds:.0f} s" + ("" if fresh else ", what an earlier call had made not counted"), highlight=False)
-        if fresh:
-            _write(self.out / "timing.json", {"seconds": round(seconds, 1), "machine": machine(), "command": command()})
+            console.print(f"{tree.attrs['title']}: {_gain(tree)}", highlight=False, soft_wrap=True)
         print(report.resolve())
-        return 0
 
     def _claim(self) -> None:
         """One folder, one set of settings: parts made with different ones must not meet in a report."""
@@ -113,35 +117,63 @@ class Quickstart:
             (self.out / folder).mkdir(exist_ok=True)
         _write(kept, settings)
 
-    def _simulate(self, bars: "Stages") -> dict[str, Path]:
-        from ..data import load, save
-        from ._actions import simulate_to_file
-
-        files = {}
-        for name, scenario in _SCENARIOS.items():
-            files[name] = self.out / "data" / f"{name}.nc"
-            if not files[name].exists():
-                simulate_to_file(
-                    scenario, files[name], trajectories=self.trajectories, resolution=self.resolution, seed=self.seed, progress=bars
-                )
-        files[_SWAPPED] = self.out / "data" / f"{_SWAPPED}.nc"
-        if not files[_SWAPPED].exists():
-            save(load(files["navier-stokes"]).swap_components(), files[_SWAPPED])
-        return files
-
-    def _cases(self, files: dict[str, Path]) -> list[Case]:
+    def _cases(self) -> list[Case]:
         """What is to be done, in the order of the report."""
-        audits, models = [], []
+        files = {name: self.out / "data" / f"{name}.nc" for name in (*_SCENARIOS, _SWAPPED)}
+        simulations, audits, models = [], [], []
         for name, data in files.items():
             groups = ("d4",) if name == _SWAPPED else ("d4", "tx", "ty")
-            audit = self.out / "audits" / f"{name}.nc"
-            audits.append(Case(_TITLES[name], data, audit, groups, self.seed))
+            case = Case(_TITLES[name], data, self.out / "audits" / f"{name}.nc", groups, self.seed, device=self.device)
+            audits.append(case)
+            if name != _SWAPPED:
+                swapped = files[_SWAPPED] if name == "navier-stokes" else None
+                how = {"scenario": _SCENARIOS[name], "trajectories": self.trajectories, "resolution": self.resolution}
+                simulations.append(replace(case, **how, swapped=swapped))
             for model in ("unet",) if name == _SWAPPED else _MODELS:
                 label = f"{name}-{model}"
                 run, probe = self.out / "runs" / label, self.out / "probes" / f"{label}.nc"
                 title = f"{_TITLES[name]}, {_MODELS[model]}"
-                models.append(Case(title, data, audit, groups, self.seed, self.device, model, self.epochs, run, probe))
-        return audits + models
+                models.append(replace(case, title=title, model=model, epochs=self.epochs, run=run, probe=probe))
+        return simulations + audits + models
+
+
+class _Verdicts:
+    """Progress that also says what is known: the verdict on each case as soon as its probe is there."""
+
+    def __init__(self, probes: Sequence[Path], bars: "Stages", started: float) -> None:
+        self.missing, self.bars, self.started = [path for path in probes if not path.exists()], bars, started
+        self.trees: dict[Path, xr.DataTree] = {}
+
+    def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
+        self.bars(stage, done, total, note)
+        self.look()
+
+    def look(self) -> None:
+        """Say what is there and was not said."""
+        for path in [path for path in self.missing if path.exists()]:
+            self.missing.remove(path)
+            self._say(path)
+
+    def _say(self, path: Path) -> None:
+        from ..probe import open_probe
+        from ..report import summary_table
+
+        tree = self.trees[path] = open_probe(path)
+        self.bars.say(f"[{time.perf_counter() - self.started:6.1f} s] {tree.attrs['title']}: {_gain(tree)}")
+        self.bars.say(summary_table([tree]))
+
+
+def _gain(tree: "xr.DataTree") -> str:
+    training = tree["training"].attrs
+    error, persistence = training["test_smse"], training["persistence_smse"]
+    return f"test SMSE {error:.2e}, persistence {persistence:.2e} ({persistence / error:.1f} times better than persistence)"
+
+
+def in_order(cases: Sequence[Case]) -> list[Case]:
+    """The order of the work: files before what needs them, then what the first verdict takes, the audits, and the shortest last, so that no
+    core idles at the end."""
+    first = next((case for case in cases if case.model), None)
+    return sorted(cases, key=lambda case: (not case.scenario, case is not first, bool(case.model), -len(case.groups), case.model == "vit"))
 
 
 _INTRO = (

@@ -5,13 +5,15 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from ._case import Case, Group, labels
@@ -21,6 +23,7 @@ _COLUMNS = ("x", "gx", "f_gx", "g_fx", "difference")
 _TITLES = ("x", "g x", "f(g x)", "g f(x)", "f(g x) − g f(x)")
 _MOST_ELEMENTS = 6
 _FONT = {"family": ["DejaVu Sans"], "size": 8.5}
+_BOX = {"boxstyle": "round,pad=0.25", "facecolor": "white", "alpha": 0.85, "edgecolor": "none"}
 
 
 @dataclass(frozen=True)
@@ -101,27 +104,71 @@ def _drawn(label: str, data: xr.Dataset, values: dict[str, np.ndarray], channel:
     apart = apart[np.isfinite(apart)]
     limit = float(np.abs(apart).max()) if apart.size and np.abs(apart).max() > 0 else 1.0
     elements, rows = labels(data), len(values["gx"])
-    extent = values["gx"].shape[-2] / values["gx"].shape[-1]
-    figure = Figure(figsize=(10.2, rows * 1.92 / max(extent, 0.5) + 0.95), facecolor="white")
-    FigureCanvasAgg(figure)
-    top, bottom = 1 - 0.30 / figure.get_figheight(), 0.62 / figure.get_figheight()
-    grid = figure.add_gridspec(rows, 5, left=0.045, right=0.995, top=top, bottom=bottom, wspace=0.05, hspace=0.07)
+    panels = _Panels(rows, len(_COLUMNS), values["gx"].shape[-2] / values["gx"].shape[-1])
     images = {}
     for i in range(rows):
         for j, column in enumerate(_COLUMNS):
-            axes = figure.add_subplot(grid[i, j])
             bounds = (-limit, limit, "RdBu_r") if j == 4 else (low, high, cmap)
-            images[j] = _draw(axes, values[column][i, channel], bounds)
-            if i == 0:
-                axes.set_title(_TITLES[j], fontdict=_FONT | {"size": 10}, pad=5)
-            if j == 0:
-                axes.set_ylabel(f"g = {elements[i]}", fontdict=_FONT | {"size": 10}, labelpad=4)
-            if j == 4:
-                _stamp(axes, f"max {_largest(values[column][i, channel])}")
-    _arrows(figure.axes[0])
-    _bar(figure, images[0], (0.045 + 0.19, 0.38), label)
-    _bar(figure, images[4], (0.835, 0.15), "difference")
-    return figure
+            images[j] = panels.draw(i, j, values[column][i, channel], bounds)
+        panels.write(i, 0, (-0.04, 0.5), f"g = {elements[i]}", size=10, ha="right", va="center", rotation=90)
+        panels.write(i, 4, (0.97, 0.03), f"max {_largest(values['difference'][i, channel])}", size=7.5, ha="right", va="bottom", bbox=_BOX)
+    for j, title in enumerate(_TITLES):
+        panels.write(0, j, (0.5, 1.04), title, size=10, ha="center", va="bottom")
+    panels.finish()
+    _bar(panels.figure, images[0], (0.045 + 0.19, 0.38), label)
+    _bar(panels.figure, images[4], (0.835, 0.15), "difference")
+    return panels.figure
+
+
+class _Panels:
+    """Rows and columns of pictures in one pair of axes: a pair for each would take ten times as long to make, for ticks that nobody sees.
+
+    A picture is 1 wide, and its lower left corner is `corner`. `extent`: its width over its height.
+    """
+
+    def __init__(self, rows: int, columns: int, extent: float) -> None:
+        self.height, self.gap = 1 / extent, (0.05, 0.07 / extent)
+        self.rows, self.columns, self.frames = rows, columns, []
+        self.figure = Figure(figsize=(10.2, rows * 1.92 / max(extent, 0.5) + 0.95), facecolor="white")
+        FigureCanvasAgg(self.figure)
+        tall = self.figure.get_figheight()
+        self.axes = self.figure.add_axes((0.045, 0.62 / tall, 0.95, 1 - 0.92 / tall))
+        self.axes.set_axis_off()
+
+    def corner(self, row: int, column: int) -> tuple[float, float]:
+        """Lower left, row 0 on top."""
+        return column * (1 + self.gap[0]), (self.rows - 1 - row) * (self.height + self.gap[1])
+
+    def draw(self, row: int, column: int, values: np.ndarray, bounds: tuple[float, float, str]) -> AxesImage:
+        """A picture of [x, y]; what is not finite is grey."""
+        low, high, cmap = bounds
+        x, y = self.corner(row, column)
+        self.frames.append([(x, y), (x + 1, y), (x + 1, y + self.height), (x, y + self.height)])
+        image = self.axes.imshow(
+            np.ma.masked_invalid(values.T), origin="lower", vmin=low, vmax=high, interpolation="nearest", aspect="equal",
+            cmap=colormaps[cmap].with_extremes(bad="#d9dde3"), extent=(x, x + 1, y, y + self.height),
+        )  # fmt: skip
+        if not np.isfinite(values).any():
+            self.write(row, column, (0.5, 0.5), MISSING, size=8.5, ha="center", va="center")
+        return image
+
+    def write(self, row: int, column: int, place: tuple[float, float], text: str, size: float, **how: Any) -> None:
+        """Text at a place of a picture, (0, 0) its lower left corner and (1, 1) its upper right."""
+        self.axes.text(*self._at(row, column, place), text, fontdict=_FONT | {"size": size}, **how)
+
+    def finish(self) -> None:
+        """Frames, and in the first picture the directions of x and y."""
+        self.axes.add_collection(PolyCollection(self.frames, facecolors="none", edgecolors="#c9d0d9", linewidths=0.6))
+        arrow = {"arrowstyle": "-|>", "color": "black", "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
+        for tip, name, at in (((0.30, 0.06), "x", (0.34, 0.06)), ((0.06, 0.30), "y", (0.06, 0.36))):
+            self.axes.annotate("", xy=self._at(0, 0, tip), xytext=self._at(0, 0, (0.06, 0.06)), arrowprops=arrow)
+            self.write(0, 0, at, name, size=8, ha="center", va="center", bbox=_BOX | {"boxstyle": "round,pad=0.12"})
+        self.axes.set_xlim(0, self.columns + (self.columns - 1) * self.gap[0])
+        self.axes.set_ylim(0, self.rows * self.height + (self.rows - 1) * self.gap[1])
+
+    def _at(self, row: int, column: int, place: tuple[float, float]) -> tuple[float, float]:
+        x, y = self.corner(row, column)
+        return x + place[0], y + place[1] * self.height
 
 
 def _scale(values: np.ndarray) -> tuple[float, float, str]:
@@ -133,32 +180,6 @@ def _scale(values: np.ndarray) -> tuple[float, float, str]:
         high = max(-low, high)
         return -high, high, "RdBu_r"
     return (low, high, "cividis") if high > low else (low - 0.5, low + 0.5, "cividis")
-
-
-def _draw(axes: Axes, values: np.ndarray, bounds: tuple[float, float, str]):
-    low, high, cmap = bounds
-    image = axes.imshow(values.T, origin="lower", vmin=low, vmax=high, cmap=cmap, interpolation="nearest", aspect="equal")
-    axes.set_facecolor("#d9dde3")  # what is not finite shows as grey
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color="#c9d0d9", linewidth=0.6)
-    if not np.isfinite(values).any():
-        axes.text(0.5, 0.5, MISSING, transform=axes.transAxes, ha="center", va="center", fontdict=_FONT)
-    return image
-
-
-def _arrows(axes: Axes) -> None:
-    style = {"arrowprops": {"arrowstyle": "-|>", "color": "black", "lw": 0.9}, "xycoords": "axes fraction", "textcoords": "axes fraction"}
-    box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "alpha": 0.75, "edgecolor": "none"}
-    for tip, name, at in (((0.30, 0.06), "x", (0.34, 0.06)), ((0.06, 0.30), "y", (0.06, 0.36))):
-        axes.annotate("", xy=tip, xytext=(0.06, 0.06), **style)
-        axes.text(*at, name, transform=axes.transAxes, ha="center", va="center", fontdict=_FONT | {"size": 8}, bbox=box)
-
-
-def _stamp(axes: Axes, text: str) -> None:
-    box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "alpha": 0.85, "edgecolor": "none"}
-    axes.text(0.97, 0.03, text, transform=axes.transAxes, ha="right", va="bottom", fontdict=_FONT | {"size": 7.5}, bbox=box)
 
 
 def _bar(figure: Figure, image, place: tuple[float, float], label: str) -> None:
