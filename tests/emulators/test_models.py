@@ -121,6 +121,14 @@ def test_strided_convolution_can_represent_d4():
     torch.testing.assert_close(model(x.flip(-1)), model(x).flip(-1), rtol=1e-9, atol=1e-10)
 
 
+def test_positions_that_begin_as_waves_are_mixed_among_themselves_by_every_shift():
+    model = build("vit", channels_in=2, resolution=(16, 32), position="waves", width=16, heads=1, depth=1)
+    made = model.position.detach().double().unflatten(0, (4, 8))
+    shifted = torch.cat([made, made.roll((1, 3), (0, 1))], dim=-1).flatten(0, 1)
+    assert torch.linalg.matrix_rank(shifted, rtol=1e-5) == 3 + 7  # all waves of 4 and of 8 tokens but the constant
+    assert made.sum((0, 1)).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_models_can_be_exported(name):
     model, x = tiny(name).float(), states().float()
@@ -156,6 +164,7 @@ def test_wrap_is_circular_padding_with_right_derivatives(before, after):
         (lambda: build("vit", channels_in=2), ["resolution"]),
         (lambda: build("vit", channels_in=2, resolution=30), ["divisible", "30"]),
         (lambda: build("vit", channels_in=2, resolution=32, heads=5), ["heads", "5"]),
+        (lambda: build("vit", channels_in=2, resolution=32, position="here"), ["position", "waves"]),
         (lambda: build("no.such.module:Model", channels_in=2), ["no.such.module", "PYTHONPATH"]),
         (lambda: build("math:sqrt", channels_in=2), ["math:sqrt"]),
         (lambda: build("builtins:dict", channels_in=2), ["torch.nn.Module", "dict"]),

@@ -42,7 +42,7 @@ class Quickstart:
     trajectories: int = 160
     """Trajectories per data set."""
     epochs: int = 3
-    """Training epochs of the UNet; the ViT, whose epochs cost less, gets six times as many."""
+    """Training epochs of the UNet; the ViT, whose epochs cost a third, gets three times as many."""
     seed: int = 0
     """Seed of all random choices."""
     device: str = "cpu"
