@@ -8,14 +8,11 @@ import argparse
 import datetime
 import importlib.metadata
 import json
-import multiprocessing
 import os
-import signal
 import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +27,10 @@ import xarray as xr  # noqa: E402
 from scipy.stats import rankdata  # noqa: E402
 
 from orbitscope import OrbitscopeError  # noqa: E402
+from orbitscope._executor import Where, run_parts  # noqa: E402
+from orbitscope._part import tell  # noqa: E402
 from orbitscope._whole import write_whole  # noqa: E402
+from orbitscope._workers import cores  # noqa: E402
 from orbitscope.probe import machine  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,6 @@ Tell = Callable[[str], None]
 Work = Callable[[Any, Any, float, Tell], None]  # (place, job, deadline, tell)
 Reshape = Callable[[pd.DataFrame], pd.DataFrame]
 S = TypeVar("S")
-_channel: Any = None
 
 
 def arguments(doc: str | None) -> argparse.ArgumentParser:
@@ -47,6 +46,7 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=Path("small.toml"))
     parser.add_argument("--out", type=Path, default=None, help="folder of the study (default: runs/<study>-<config>)")
     parser.add_argument("--workers", type=int, default=None, help="processes, each with one thread (default: one per core)")
+    parser.add_argument("--cluster", default=None, help="scheduler of a dask cluster in place of processes, dask://host:port")
     parser.add_argument("--minutes", type=float, default=None, help="begin nothing after so many minutes")
     parser.add_argument("--results", type=Path, default=None, help="where tables go (default: results/<config> beside the script)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "studies", help="where the page and its figures go")
@@ -98,72 +98,54 @@ class Folder:
         write_whole(path, lambda part: part.write_text(json.dumps(body), encoding="utf-8"))
 
 
-def compute(
-    place: Folder, work: Work, jobs: Sequence[Any], workers: int | None, minutes: float | None, prepare: Callable[[], None]
-) -> None:
-    """Claim the folder, `prepare()` in this process (data), then `work(place, job, deadline, tell)` for every job on all cores.
+def where(options: argparse.Namespace) -> int | str | None:
+    """Where the jobs are done, by the command line; None: one process per core."""
+    return options.cluster or options.workers
 
-    `work` stands at the top of a module (it is sent to other processes by name). The wall time is added up in timing.json.
+
+def compute(place: Folder, work: Work, jobs: Sequence[Any], where: Where, minutes: float | None, prepare: Callable[[], None]) -> None:
+    """Claim the folder, `prepare()` in this process (data), then `work(place, job, deadline, tell)` for every job.
+
+    `work` stands at the top of a module. Without `where` on all cores; on a cluster the folder and the scripts have the same path on
+    every machine. The wall time is added up in timing.json.
     """
     place.claim()
     started, deadline = time.time(), float("inf") if minutes is None else time.time() + 60 * minutes
-    count = workers or _cores(getattr(place.settings, "device", "cpu"))
+    place_for: Where = where or (1 if getattr(place.settings, "device", "cpu") == "cuda" else cores())
     prepare()
-    if count == 1:
-        _run_here(place, work, jobs, deadline, started)
-    else:
-        _run_all(place, work, jobs, count, deadline, started)
-    _add_time(place, time.time() - started, count)
+    done = 0
+
+    def hear(text: str) -> None:
+        say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{len(jobs)}] {text}")
+
+    def finished(number: int, _: int) -> None:
+        nonlocal done
+        done = number
+
+    if place_for == 1:  # this process: another one would only import everything again
+        torch.set_num_threads(1)
+        place_for = None
+    for _ in run_parts(place_for, jobs, _work, _made, (place, work, deadline), finished=finished, hear=hear):
+        pass
+    _add_time(place, time.time() - started, _workers(place_for))
 
 
-def _run_here(place: Folder, work: Work, jobs: Sequence[Any], deadline: float, started: float) -> None:
-    """One worker is this process: another one would only import everything again."""
-    torch.set_num_threads(1)
-    for done, job in enumerate(jobs):
-        if time.time() <= deadline:
-            work(place, job, deadline, lambda text, done=done: say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{len(jobs)}] {text}"))
+def _workers(where: Where) -> int | str:
+    """As the page names them."""
+    return 1 if where is None else where if isinstance(where, int | str) else type(where).__name__
 
 
-def _run_all(place: Folder, work: Work, jobs: Sequence[Any], workers: int, deadline: float, started: float) -> None:
-    context = multiprocessing.get_context("spawn")
-    channel = context.Queue()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(channel,))
-    done, total = 0, len(jobs)
-
-    def hear() -> None:
-        while not channel.empty():
-            say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{total}] {channel.get()}")
-
-    try:
-        pending = {pool.submit(_work, work, place, job, deadline) for job in jobs}
-        while pending:
-            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-            done += len(finished)
-            hear()
-            for future in finished:
-                future.result()
-        hear()
-    except BaseException:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            process.terminate()  # every file is written beside and renamed, so nothing is left half-done
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _made(place: Folder, work: Work, deadline: float) -> tuple[Folder, Work, float]:
+    return place, work, deadline
 
 
-def _start(channel: Any) -> None:
-    global _channel
-    _channel = channel
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
-
-
-def _work(work: Work, place: Folder, job: Any, deadline: float) -> None:
+def _work(made: tuple[Folder, Work, float], job: Any) -> None:
+    place, work, deadline = made
     if time.time() <= deadline:
-        work(place, job, deadline, _channel.put)
+        work(place, job, deadline, tell)
 
 
-def _add_time(place: Folder, seconds: float, workers: int) -> None:
+def _add_time(place: Folder, seconds: float, workers: int | str) -> None:
     """Wall time over all starts; a start that found everything done adds nothing."""
     path = place.out / "timing.json"
     cases = len(list((place.out / "cases").glob("*/*.json")))
@@ -228,7 +210,8 @@ def took(meta: dict[str, Any]) -> str:
     timing = meta["timing"]
     if not timing:
         return "–"
-    processes = f"{timing['workers']} process{'es' if timing['workers'] > 1 else ''}"
+    count = timing["workers"]
+    processes = f"the workers of {count}" if isinstance(count, str) else f"{count} process{'es' if count > 1 else ''}"
     return f"{timing['seconds'] / 60:.0f} minutes by the clock on {processes} of one thread ({timing['machine']})"
 
 
@@ -279,7 +262,3 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def say(text: str) -> None:
     print(text, flush=True)
-
-
-def _cores(device: str) -> int:
-    return 1 if device == "cuda" else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

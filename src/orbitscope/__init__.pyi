@@ -8,6 +8,7 @@ from . import report as report
 from . import symmetry as symmetry
 from . import training as training
 from ._errors import OrbitscopeError
+from ._executor import executor
 from ._version import __version__
 from .data import Examples, Normalisation, Trajectories, Writer, load, save
 from .emulators import Emulator, Run, TrainConfig, adapt, build, load_run, load_runs, register, rollout, smse, train
@@ -99,6 +100,7 @@ __all__ = [
     "equation",
     "equivariance",
     "examine",
+    "executor",
     "influence",
     "load",
     "load_model",

@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from experiments import data_case, work  # noqa: E402
-from harness import Tell, arguments, compute, read_settings  # noqa: E402
+from harness import Tell, arguments, compute, read_settings, where  # noqa: E402
 from study import DataSet, Place, Run, Settings, runs  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"approximate_equivariance-{settings.name}", settings)
-        compute(place, do, jobs(settings), options.workers, options.minutes, lambda: None)
+        compute(place, do, jobs(settings), where(options), options.minutes, lambda: None)
         from tables import collect_all
 
         collect_all(place, results)

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from experiments import audit_case, work  # noqa: E402
-from harness import Tell, arguments, compute, read_settings, say  # noqa: E402
+from harness import Tell, arguments, compute, read_settings, say, where  # noqa: E402
 from study import Place, Run, Settings, runs  # noqa: E402
 
 from orbitscope.cli._actions import simulate_to_file  # noqa: E402
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"cure-{settings.name}", settings)
         jobs = [("audit", None), *(("run", run) for run in runs(settings))]
-        compute(place, do, jobs, options.workers, options.minutes, lambda: simulate(place))
+        compute(place, do, jobs, where(options), options.minutes, lambda: simulate(place))
         from tables import collect_all
 
         collect_all(place, results)

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from experiments import data_case, work  # noqa: E402
-from harness import Tell, arguments, compute, read_settings, say  # noqa: E402
+from harness import Tell, arguments, compute, read_settings, say, where  # noqa: E402
 from sets import make_sets  # noqa: E402
 from study import Place, Run, Settings, runs  # noqa: E402
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"equivariant-net-{settings.name}", settings)
         jobs = [("data", name) for name in settings.datasets] + [("run", run) for run in runs(settings)]
-        compute(place, do, jobs, options.workers, options.minutes, lambda: prepare(place))
+        compute(place, do, jobs, where(options), options.minutes, lambda: prepare(place))
         from tables import collect_all
 
         collect_all(place, results)

@@ -1,6 +1,8 @@
 """What the command line imports before there is work to do."""
 
 import ast
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +61,58 @@ def test_an_interrupt_during_an_import_is_one_line(where):
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, where], capture_output=True, text=True)
     assert done.stderr == "interrupted. What was finished is kept: the same command goes on from there.\n"
     assert done.returncode == 1
+
+
+def test_an_interrupt_while_a_file_is_written_leaves_what_the_same_command_goes_on_with(tmp_path, monkeypatch):
+    """At the last moment, when all is written and not yet on the disk: a simulation, and a result that is there whole or not at all."""
+    out, real = tmp_path / "ns.nc", os.fsync
+    simulate = [
+        "simulate",
+        "navier-stokes.gauss",
+        "--trajectories",
+        "2",
+        "--resolution",
+        "8",
+        "--frames",
+        "2",
+        "--out",
+        str(out),
+        "--quiet",
+    ]
+    audit = ["audit", str(out), "--group", "c2", "--no-screening", "--out", str(tmp_path / "audit.nc")]
+
+    def stop(stream: int) -> None:
+        monkeypatch.setattr(os, "fsync", real)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for words, left in ((simulate, {"ns.nc.part"}), (audit, {"ns.nc"})):
+            monkeypatch.setattr(os, "fsync", stop)
+            assert osc.cli.main(words) == 1
+            assert {path.name for path in tmp_path.iterdir()} == left
+            assert osc.cli.main(words) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert {path.name for path in tmp_path.iterdir()} == {"ns.nc", "audit.nc"}
+
+
+LATE = """
+import os, signal, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+
+late = Late()  # taken down with the modules, after Python has taken its handlers of signals away
+from orbitscope.cli import main
+sys.argv = ["orbitscope", "--version"]
+sys.exit(main())
+"""
+
+
+def test_an_interrupt_after_the_work_is_done_changes_nothing():
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("orbitscope ")

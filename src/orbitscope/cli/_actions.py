@@ -1,5 +1,6 @@
 """What the verbs do, on files."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import xarray as xr
 from rich.console import Console
 
 from .._errors import OrbitscopeError, reading
+from .._executor import Where
 from .._json import json_text
 from ..data import KEPT, Shard, Trajectories, Writer, folder_files, holds, is_pattern, kept
 from ..emulators import SIDECAR, Run, load_run, load_runs
@@ -21,6 +23,7 @@ from ._early import check_groups, check_law, check_out
 from ._guests import adapted
 from ._output import about_probe, about_run, record
 from ._progress import stages
+from ._where import at_work
 from ._words import load_words
 
 
@@ -42,6 +45,7 @@ def simulate_to_file(
     keep: Sequence[str] = (),
     force: bool = False,
     progress: Callable[[str, float, float], None] | None = None,
+    executor: Where = None,
 ) -> Path:
     """Simulate into a file, chunk by chunk; goes on with an unfinished one. With `shard`, only the trajectories of that part.
 
@@ -89,11 +93,12 @@ def simulate_to_file(
     with Writer(out, *described, force=force) as writer:
         missing = [mine[i] for i in writer.missing]
         done = len(mine) - len(missing)
-        for indices, values in simulate(plan, indices=missing, **options):
-            writer.write([i - mine.start for i in indices], values[:, :, channels])
-            done += len(indices)
-            if progress is not None:
-                progress(stage, done, len(mine))
+        with contextlib.closing(simulate(plan, indices=missing, executor=executor, **options)) as chunks:
+            for indices, values in chunks:
+                writer.write([i - mine.start for i in indices], values[:, :, channels])
+                done += len(indices)
+                if progress is not None:
+                    progress(stage, done, len(mine))
     return Path(out)
 
 
@@ -114,6 +119,8 @@ def probe_to_file(
     trust: bool = False,
     like: str | None = None,
     words: Sequence[str] = (),
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
     check_groups(groups)
@@ -128,22 +135,26 @@ def probe_to_file(
     if like is not None or words:
         cases = adapted(cases, trajectories, like, words, frames)
     trees = []
-    for (target, module, about, tested), (*_, run) in zip(cases, found, strict=True):
-        part = (
-            "all" if run is None or run.part(trajectories) is None else f"test: {len(tested)} of {len(run.cut(trajectories))} trajectories"
-        )
-        about = {**about, "data_path": str(path), "data_part": part, **({"title": title} if title else {})}
-        mine = config
-        if config.metric == "adam":
-            module, mine = _with_optimiser(str(about.get("model_path", model)), config, place, trust)
-        with stages() as bars:
-            tree = examine(
-                module, tested, list(groups), mine, audit_data=trajectories, law=law, progress=bars,
-                planned=lambda plan: Console(stderr=True).print(f"memory: {plan}", highlight=False, soft_wrap=True), **about,
-            )  # fmt: skip
-        trees.append(tree)
-        save_probe(tree, target, force=force)
-        print(target)
+    with at_work(workers, cluster) as pool:
+        for (target, module, about, tested), (*_, run) in zip(cases, found, strict=True):
+            part = (
+                "all"
+                if run is None or run.part(trajectories) is None
+                else f"test: {len(tested)} of {len(run.cut(trajectories))} trajectories"
+            )
+            about = {**about, "data_path": str(path), "data_part": part, **({"title": title} if title else {})}
+            mine = config
+            if config.metric == "adam":
+                module, mine = _with_optimiser(str(about.get("model_path", model)), config, place, trust)
+            with stages() as bars:
+                tree = examine(
+                    module, tested, list(groups), mine, audit_data=trajectories, law=law, progress=bars,
+                    planned=lambda plan: Console(stderr=True).print(f"memory: {plan}", highlight=False, soft_wrap=True),
+                    executor=pool, **about,
+                )  # fmt: skip
+            trees.append(tree)
+            save_probe(tree, target, force=force)
+            print(target)
     record(probes=[{"file": target, **about_probe(tree)} for (target, *_), tree in zip(cases, trees, strict=True)])
     Console().print(summary_table(trees))
     return 0

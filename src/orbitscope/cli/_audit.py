@@ -1,7 +1,11 @@
 """The work of `orbitscope audit`: symmetries and conventions, trajectories to look at again, leakage, a corrected copy."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,62 +14,135 @@ from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
+from .._executor import run_parts
 from .._json import finite_json, json_text
+from .._part import tell
 from ..data import Normalisation, Trajectories
 from ..emulators import SIDECAR, load_runs, smse
 from ..probe import KIND, audit, command, commuting, correct, leakage, resolve, save_probe, screen
 from ..probe.data import law_of
 from ._early import check_groups, check_law, check_out
-from ._output import record
-from ._progress import stages
+from ._output import record, several
+from ._progress import Stages, stages
 from ._words import load_words
 
 _ROWS = 16
+_SCREEN = "screening"
 
 
-def audit_file(
-    path: Path,
-    groups: Sequence[str],
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every file."""
+
+    groups: tuple[str, ...]
+    law: str | None
+    samples: int
+    seed: int
+    options: tuple[str, ...] = ()
+    screening: bool = True
+    splits: tuple[Path, ...] = ()
+    trust: bool = False
+
+
+def audit_files(
+    paths: Sequence[Path],
+    asked: Asked,
     *,
-    law: str | None,
-    samples: int,
-    seed: int,
     out: Path | None,
     force: bool,
-    options: Sequence[str] = (),
-    screening: bool = True,
-    splits: Sequence[Path] = (),
     fix: Path | None = None,
     choose: str | None = None,
-    trust: bool = False,
+    executor: Executor | None = None,
 ) -> int:
-    """Print the audit of a file; 1 if it contradicts its convention, breaks its laws, holds NaN or infinite values, or shares states with
-    another part of its split.
+    """Print the audit of every file; 1 if one of them contradicts its convention, breaks its laws, holds NaN or infinite values, or shares
+    states with another part of its split.
 
     `splits`: files of the other parts, or the folder of a run, whose split of this file is checked. `fix`: write a corrected copy.
+    Several files have a result each, named after `out` and the file.
     """
-    check_groups(groups)
-    check_law(law)
-    check_out(force, out=out, fix=fix)
-    trajectories = load_words(path, options)
-    console = Console()
-    for note in trajectories.notes:
-        Console(stderr=True).print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
-    if fix is not None and fix.resolve() == path.resolve():
+    check_groups(asked.groups)
+    check_law(asked.law)
+    outs = _outs(paths, out)
+    for one in outs:
+        check_out(force, out=one)
+    check_out(force, fix=fix)
+    if fix is not None and len(paths) > 1:
+        raise OrbitscopeError(f"fix: {fix} can be the corrected copy of one file alone, and {len(paths)} are audited.")
+    if fix is not None and fix.resolve() == paths[0].resolve():
         raise OrbitscopeError(f"fix: {fix} is the file that is audited. Write the corrected copy beside it.")
-    for words in groups:  # whether they fit the file, before all of it is read
-        resolve(trajectories, words, None)
-    law_of(trajectories, law)
+    files = [load_words(path, asked.options) for path in paths]
+    for trajectories in files:
+        for note in trajectories.notes:
+            Console(stderr=True).print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+        for words in asked.groups:  # whether they fit the file, before all of it is read
+            resolve(trajectories, words, None)
+        law_of(trajectories, asked.law)
+    # The screening first, before the audit, which stops at the first value that is not finite.
+    parts = [(k, words) for k in range(len(files)) for words in ((_SCREEN,) if asked.screening else ()) + asked.groups]
+    bars: list[Stages] = []
+    found = run_parts(
+        executor, parts, _computed, _together, (files, [path.name for path in paths], asked),
+        name=lambda part: f"{part[1]} of {paths[part[0]]}", hear=lambda *words: bars[-1](*words),
+    )  # fmt: skip
+    codes = []
+    with contextlib.closing(found):
+        for path, trajectories, target in zip(paths, files, outs, strict=True):
+            with several(len(paths)):
+                codes.append(_audited(path, trajectories, asked, found, bars, target, force, fix, choose))
+    return max(codes)
+
+
+def _outs(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
+    if not paths:
+        raise OrbitscopeError("audit: give the file to audit, or several.")
+    if out is None or len(paths) == 1:
+        return [out] * len(paths)
+    names = [out.with_name(f"{out.stem}.{path.stem}{out.suffix}") for path in paths]
+    if len(set(names)) < len(names):
+        raise OrbitscopeError("out: two of the files have one name, and so would their results. Audit them one after the other.")
+    return list(names)
+
+
+def _together(files: list[Trajectories], names: list[str], asked: Asked) -> tuple[list[Trajectories], list[str], Asked]:
+    return files, names, asked
+
+
+def _computed(given: tuple[list[Trajectories], list[str], Asked], part: tuple[int, str]) -> xr.Dataset:
+    """The screening of a file, or its audit by one group."""
+    files, names, asked = given
+    k, words = part
+    if words == _SCREEN:
+        return screen(files[k])
+    stage = f"audit {words}" if len(files) == 1 else f"audit {names[k]} {words}"
+    return audit(files[k], words, law=asked.law, samples=asked.samples, seed=asked.seed, progress=partial(tell, stage))
+
+
+def _audited(
+    path: Path,
+    trajectories: Trajectories,
+    asked: Asked,
+    found: Iterator[xr.Dataset],
+    shown: list[Stages],
+    out: Path | None,
+    force: bool,
+    fix: Path | None,
+    choose: str | None,
+) -> int:
+    """The words on one file; the next results are its own."""
+    console = Console()
+    screening, splits, groups = asked.screening, asked.splits, asked.groups
     nodes: dict[str, xr.Dataset] = {}
-    if screening:  # before the audit, which stops at the first value that is not finite
-        nodes["/screen"] = screen(trajectories)
-        _list(console, "trajectories", nodes["/screen"])
     results = {}
     with stages() as bars:
-        for words in groups:
-            result = audit(
-                trajectories, words, law=law, samples=samples, seed=seed, progress=lambda d, t, words=words: bars(f"audit {words}", d, t)
-            )
+        shown.append(bars)
+        if screening:
+            nodes["/screen"] = next(found)
+    if screening:
+        _list(console, "trajectories", nodes["/screen"])
+    with stages() as bars:
+        shown.append(bars)
+        for _ in groups:
+            result = next(found)
             results[result.attrs["group"]] = result
     first = next(iter(results.values()))
     record(file=path, groups=results)
@@ -91,7 +168,7 @@ def audit_file(
         console.print(_audit_table(name, result))
     leaks = False
     if splits:
-        nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, options, trust)
+        nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, asked.options, asked.trust)
         leaks = nodes["/leakage"].attrs["verdict"] == "leak"
     record(
         **{
@@ -189,4 +266,4 @@ def _runs(words: Sequence[str], apart: bool) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-__all__ = ["audit_file"]
+__all__ = ["Asked", "audit_files"]

@@ -4,16 +4,15 @@ One thread per process: at these sizes two threads on one small network gain lit
 wants one of the cores (measured with torch 2.13's OpenMP barriers), while two processes share the machine with anybody.
 """
 
-import os
-import signal
 import time
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._parent import end_with_parent
+from .._executor import run_parts
+from .._part import tell
+from .._workers import cores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +23,6 @@ TRAINING: dict[str, tuple[int, dict[str, Any]]] = {
     "unet": (1, {"learning_rate": 5e-3, "batch": 16, "overrides": {"width": 8}}),
     "vit": (3, {"learning_rate": 1e-2, "overrides": {"depth": 2, "position": "waves"}}),
 }
-_channel: Any = None
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,18 @@ class Case:
     probe: Path = Path()
 
 
-def run_all(cases: Iterable[Case], progress: Progress, workers: int) -> None:
+def run_all(cases: Sequence[Case], progress: Progress, workers: int) -> None:
     """Work through the cases in order, `workers` at a time. The first failure, or Ctrl-C, ends all."""
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    for _ in run_parts(workers, cases, _work, _nothing, name=lambda case: case.title, hear=progress):
+        pass
 
-    context = multiprocessing.get_context("spawn")
-    channel = context.Queue()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(channel,))
-    try:
-        pending = {pool.submit(work, case) for case in cases}
-        while pending:
-            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            while not channel.empty():
-                progress(*channel.get())
-            for future in done:
-                future.result()
-    except BaseException:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            process.terminate()  # every file is written beside and renamed, so nothing is left half-done
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+
+def _nothing() -> None:
+    """What a case needs beside itself."""
+
+
+def _work(_: None, case: Case) -> None:
+    work(case)
 
 
 def work(case: Case) -> None:
@@ -96,26 +84,10 @@ def _simulate(case: Case) -> None:
 
     if not case.data.exists():
         simulate_to_file(
-            case.scenario, case.data, trajectories=case.trajectories, resolution=case.resolution, seed=case.seed, progress=_tell
+            case.scenario, case.data, trajectories=case.trajectories, resolution=case.resolution, seed=case.seed, progress=tell
         )
     if case.swapped is not None and not case.swapped.exists():
         save(load(case.data).swap_components(), case.swapped)
-
-
-def _start(channel: Any) -> None:
-    global _channel
-    import torch
-
-    _channel = channel
-    end_with_parent()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: nobody at a command line can change them
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which ends its workers
-
-
-def _tell(stage: str, done: float, total: float, note: str = "") -> None:
-    if _channel is not None:
-        _channel.put((stage, done, total, note))
 
 
 def _audit(case: Case) -> "dict[str, xr.Dataset]":
@@ -129,7 +101,7 @@ def _audit(case: Case) -> "dict[str, xr.Dataset]":
     for words in case.groups:
         group = parse_group(words, points=data.grid.shape)
         label = f"audit {case.title}: {group.name}"
-        results[group.name] = audit(data, group, seed=case.seed, progress=lambda done, total, label=label: _tell(label, done, total))
+        results[group.name] = audit(data, group, seed=case.seed, progress=lambda done, total, label=label: tell(label, done, total))
     nodes = {f"/{name}/audit": result for name, result in results.items()}
     save_probe(xr.DataTree.from_dict({"/": xr.Dataset(attrs={"kind": KIND, "title": case.title}), **nodes}), case.audit, force=True)
     return results
@@ -143,7 +115,7 @@ def _train_and_probe(case: Case) -> None:
     data = load(case.data)
     times, settings = TRAINING[case.model]
     config = TrainConfig(model=case.model, epochs=times * case.epochs, seeds=(case.seed,), device=case.device, **settings)  # pyright: ignore[reportArgumentType]
-    train(data, config, case.run, progress=lambda p: _tell(f"train {case.title}", round(p.fraction * 100), 100, f"loss {p.loss:.1e}"))
+    train(data, config, case.run, progress=lambda p: tell(f"train {case.title}", round(p.fraction * 100), 100, f"loss {p.loss:.1e}"))
     if case.probe.exists():
         return
     run = load_run(case.run, device=case.device)
@@ -155,7 +127,7 @@ def _train_and_probe(case: Case) -> None:
         [parse_group(words, points=data.grid.shape) for words in case.groups],
         ProbeConfig(trajectories=8, times=2, influence_elements=8, seed=case.seed),
         audits=audits,
-        progress=lambda stage, done, total: _tell(f"probe {case.title}: {stage}", done, total),
+        progress=lambda stage, done, total: tell(f"probe {case.title}: {stage}", done, total),
         title=case.title,
         data_path=str(case.data),
         **run_case(run),
@@ -165,5 +137,4 @@ def _train_and_probe(case: Case) -> None:
 
 def default_workers(device: str) -> int:
     """As many as there are cores to use; one where a GPU does the work."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 if device == "cuda" else max(1, min(cores, 5))
+    return 1 if device == "cuda" else min(cores(), 5)

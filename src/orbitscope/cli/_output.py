@@ -49,6 +49,22 @@ def record(**values: Any) -> None:
 
 
 @contextlib.contextmanager
+def several(count: int) -> Iterator[None]:
+    """Within the block, what is recorded belongs to one of `count` files; of several, the JSON object has a list `files`."""
+    whole = _RECORD.get()
+    if whole is None or count == 1:
+        yield
+        return
+    mine: dict[str, Any] = {}
+    token = _RECORD.set(mine)
+    try:
+        yield
+    finally:
+        _RECORD.reset(token)
+        whole.setdefault("files", []).append(mine)
+
+
+@contextlib.contextmanager
 def speaking(output: Output, found: dict[str, Any]) -> Iterator[None]:
     """Within the block, stdout and stderr are where the flags want them, and `found` takes what is recorded if --json is given."""
     token = _RECORD.set(found if output.json else None)

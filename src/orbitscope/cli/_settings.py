@@ -78,6 +78,8 @@ def _typed(value: Any, kind: Any) -> Any:
     if origin is tuple:
         if isinstance(value, Mapping):
             return _words_of(value, get_args(kind)[0])
+        if get_args(kind)[0] is Path and isinstance(value, str):  # one file, where several may stand
+            value = [value]
         if not isinstance(value, list):
             raise _Other("a list")
         return tuple(_typed(item, get_args(kind)[0]) for item in value)

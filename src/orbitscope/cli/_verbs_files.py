@@ -46,6 +46,10 @@ class Simulate:
     """Trajectories at a time; changes memory and speed, never the numbers. None: what fits in some 128 MiB."""
     shard: str | None = None
     """K/N such as 3/16: only the third of sixteen parts, for `orbitscope assemble`. Under torchrun each rank makes one by itself."""
+    workers: int | None = None
+    """Processes of this machine that share the trajectories, each with one thread; None: this one alone. The same bits either way."""
+    cluster: str | None = None
+    """Scheduler of a dask cluster, dask://host:port, whose workers share the trajectories (extra `cluster`)."""
     force: bool = False
     """Replace an existing file."""
 
@@ -54,17 +58,18 @@ class Simulate:
         from ._actions import simulate_to_file
         from ._output import record
         from ._progress import stages
+        from ._where import at_work
         from ._words import parse_words
 
         rank = Shard.from_environment() if self.shard is None else None
         shard = Shard.parse(self.shard) if self.shard is not None else rank
-        with stages() as bars:
+        with at_work(self.workers, self.cluster) as pool, stages() as bars:
             path = simulate_to_file(
                 self.scenario, self.out if rank is None else rank.path(self.out), trajectories=self.trajectories,
                 resolution=self.resolution, frames=self.frames, t_end=self.t_end, refine=self.refine, seed=self.seed,
                 device="cpu" if self.device == "auto" else self.device, batch=self.batch, shard=shard,
                 initial=parse_words(self.initial, "--initial"), law=parse_words(self.equation, "--equation"), keep=self.keep,
-                force=self.force, progress=bars,
+                force=self.force, progress=bars, executor=pool,
             )  # fmt: skip
         record(file=path)
         print(path)

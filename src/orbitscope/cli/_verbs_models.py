@@ -18,8 +18,8 @@ class Audit:
     Example: orbitscope audit ns.nc --group d4 tx
     """
 
-    data: Positional[Path]
-    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    data: Positional[tuple[Path, ...]]
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Several are audited each by itself."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
     law: str | None = None
@@ -30,7 +30,7 @@ class Audit:
     seed: int = 0
     """Seed of the random choices."""
     out: Path | None = None
-    """NetCDF file for the numbers, if wanted."""
+    """NetCDF file for the numbers, if wanted; several files make several, named after it and them."""
     screening: bool = True
     """List broken, frozen, copied and outlying trajectories; reads the whole file."""
     splits: tuple[Path, ...] = ()
@@ -44,16 +44,20 @@ class Audit:
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     trust: bool = False
     """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
+    workers: int | None = None
+    """Processes of this machine that share the files and groups, each with one thread; None: this one alone."""
+    cluster: str | None = None
+    """Scheduler of a dask cluster, dask://host:port, whose workers share them (extra `cluster`)."""
     force: bool = False
     """Replace an existing file."""
 
     def run(self) -> int:
-        from ._audit import audit_file
+        from ._audit import Asked, audit_files
+        from ._where import at_work
 
-        return audit_file(
-            self.data, self.group, law=self.law, samples=self.samples, seed=self.seed, out=self.out, force=self.force, options=self.load,
-            screening=self.screening, splits=self.splits, fix=self.fix, choose=self.choose, trust=self.trust,
-        )  # fmt: skip
+        asked = Asked(self.group, self.law, self.samples, self.seed, self.load, self.screening, self.splits, self.trust)
+        with at_work(self.workers, self.cluster) as pool:
+            return audit_files(self.data, asked, out=self.out, force=self.force, fix=self.fix, choose=self.choose, executor=pool)
 
 
 @dataclass
@@ -117,6 +121,10 @@ class Probe:
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
     trust: bool = False
     """Let the run folder or .pt2 file name code to import or run. Only where you know where it comes from."""
+    workers: int | None = None
+    """Processes of this machine that share the elements, each with one thread; None: this one alone."""
+    cluster: str | None = None
+    """Scheduler of a dask cluster, dask://host:port, whose workers share them (extra `cluster`)."""
     force: bool = False
     """Replace an existing file."""
 
@@ -146,6 +154,8 @@ class Probe:
             trust=self.trust,
             like=self.like,
             words=self.adapt,
+            workers=self.workers,
+            cluster=self.cluster,
         )
 
 

@@ -25,6 +25,9 @@ class SolverError(OrbitscopeError):
         self.item = item
         self.time = time
 
+    def __reduce__(self) -> tuple[type, tuple[str, int, float]]:  # else it could not come back from another process
+        return type(self), (str(self), self.item, self.time)
+
 
 class Equation(ABC):
     """One partial differential equation on its box (by default the periodic unit square or cube): solver, layout, symmetries.

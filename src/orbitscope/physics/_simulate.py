@@ -1,8 +1,9 @@
 """Scenarios (an equation and a law of initial conditions) and the generator of trajectories."""
 
+import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
+from .._executor import Where, run_parts
 from ._equation import Equation, SolverError
 from ._initial import Initial
 
 _CHUNK_BYTES = 128 * 2**20
+_CHUNKS = 256  # where several workers share them, whatever their number
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def simulate(
     refine: int = 1,
     equation: Equation | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    executor: Where = None,
+) -> Generator[tuple[tuple[int, ...], Tensor]]:
     r"""Trajectories of a scenario, chunk by chunk: pairs (indices of the chunk, values [b, frames, C, *grid] on the CPU).
 
     - `name`: of a scenario, or a `Scenario` itself, as made by `scenario(name, **parameters)`.
@@ -131,6 +135,7 @@ def simulate(
     - `dtype`: precision of solver and values.
     - `device`: where the solver works.
     - `equation`: instead of the scenario's own.
+    - `executor`: where chunks are computed, smaller ones then; the same bits, in the same order (see `executor`). None: here.
 
     A trajectory depends on (scenario, seed, its index, resolution, refine, dtype, frames, t_end) alone. Nothing is kept between
     chunks, so a caller that writes each chunk before asking for the next loses at most one chunk to an interruption.
@@ -160,8 +165,10 @@ def simulate(
         coarse, fine = math.prod(solver.grid(resolution).shape), math.prod(solver.grid(refine * resolution).shape)
         one = solver.layout.channels * (frames * coarse + 12 * fine)
         batch = max(1, min(64, _CHUNK_BYTES // (one * dtype.itemsize)))
+    if executor is not None:  # as many chunks as keep all workers busy to the end
+        batch = max(1, min(batch, math.ceil(len(chosen) / _CHUNKS)))
     run = _Run(plan, solver, resolution, refine, frames, t_end / max(frames - 1, 1), seed, dtype, torch.device(device))
-    return _chunks(run, chosen, batch, progress)
+    return _chunks(run, chosen, batch, progress, executor)
 
 
 @dataclass(frozen=True)
@@ -178,13 +185,24 @@ class _Run:
 
 
 def _chunks(
-    run: _Run, indices: tuple[int, ...], batch: int, progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    for start in range(0, len(indices), batch):
-        chunk = indices[start : start + batch]
-        yield chunk, _chunk(run, chunk)
-        if progress is not None:
-            progress(start + len(chunk), len(indices))
+    run: _Run, indices: tuple[int, ...], batch: int, progress: Callable[[int, int], None] | None, executor: Where
+) -> Generator[tuple[tuple[int, ...], Tensor]]:
+    parts, done = [indices[start : start + batch] for start in range(0, len(indices), batch)], 0
+    found = run_parts(executor, parts, _chunk, _same, (run,), name=_named)
+    with contextlib.closing(found):
+        for chunk, values in zip(parts, found, strict=True):
+            yield chunk, values
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(indices))
+
+
+def _same(run: _Run) -> _Run:
+    return run
+
+
+def _named(chunk: tuple[int, ...]) -> str:
+    return f"trajectory {chunk[0]}" if len(chunk) == 1 else f"trajectories {chunk[0]} to {chunk[-1]}"
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """All instruments at once, into one tree that is saved as one file."""
 
+import contextlib
 import functools
 import json
 import zlib
@@ -12,7 +13,9 @@ import xarray as xr
 from torch import nn
 
 from .._errors import LearningError, OrbitscopeError
+from .._executor import Where, opened, run_parts
 from .._expect import checked_settings, expect
+from .._part import tell
 from ..data import Examples, Trajectories
 from ..emulators import Guest
 from ..nn import RelaxedConv, relaxation
@@ -92,6 +95,7 @@ def examine(
     law: Equation | str | Callable[..., Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     planned: Callable[[Plan], None] | None = None,
+    executor: Where = None,
     **about: Any,
 ) -> xr.DataTree:
     """Audit, equivariance error, influence and verdict of a model on data, for each group: a tree that `save_probe` writes.
@@ -106,6 +110,7 @@ def examine(
     * `law`: as for `audit`: the equation, or the true map of other examples.
     * `progress(stage, done, total)`: called per element.
     * `planned`: called with the memory plan of each influence before it begins.
+    * `executor`: where the elements are shared (see `executor`); None: here.
     * `about`: goes into the attributes (title, model, model_path, data_path, training, ...).
 
     Where the learning of a model cannot be measured (no derivative of it exists, none reaches its weights), what was measured is kept and
@@ -118,18 +123,23 @@ def examine(
         expect(groups, Iterable, "examine: `groups`", "a group or several, such as ['d4', 'tx']")
     subject = Subject.of(model, data)
     nodes: dict[str, xr.Dataset] = {}
+    asked: dict[str, Symmetry | Group] = {}
     for words in [groups] if isinstance(groups, Symmetry | Group | str) else groups:
-        group = resolve(data, words, None, subject.frames)[0]
-        name = words.name if isinstance(words, Symmetry) else group.name
-        if f"{_node(name)}/equivariance" in nodes:
-            raise OrbitscopeError(f"examine: `groups` names {name} twice.")
-        report = _reporter(progress, name)
-        checked = (audits or {}).get(name)
-        if checked is None and isinstance(data, Trajectories) and not isinstance(words, Symmetry):
-            checked = audit(audit_data or data, group, law=law, seed=config.seed, progress=report("audit"))
-        elif checked is None and isinstance(data, Examples) and isinstance(words, Symmetry):
-            checked = audit(data, words, law=law, seed=config.seed, progress=report("audit"))
-        nodes |= _group_nodes(model, data, words if isinstance(words, Symmetry) else group, name, config, checked, report, planned)
+        group = words if isinstance(words, Symmetry) else resolve(data, words, None, subject.frames)[0]
+        if group.name in asked:
+            raise OrbitscopeError(f"examine: `groups` names {group.name} twice.")
+        asked[group.name] = group
+    known = dict(audits or {})
+    fitting = Symmetry if isinstance(data, Examples) else Group
+    unknown = [name for name, group in asked.items() if name not in known and isinstance(group, fitting)]
+    with contextlib.ExitStack() as stack:
+        pool = None if executor is None else stack.enter_context(opened(executor))
+        given = (data if isinstance(data, Examples) else audit_data or data, law, config.seed)
+        found = run_parts(pool, [asked[name] for name in unknown], _audited, _together, given, name=lambda g: g.name, hear=progress)
+        stack.callback(found.close)
+        for name, group in asked.items():
+            checked = next(found) if name in unknown else known.get(name)
+            nodes |= _group_nodes(model, data, group, name, config, checked, _reporter(progress, name), planned, pool)
     if not nodes:
         raise OrbitscopeError("examine: `groups` is empty; name at least one, such as 'd4'.")
     if (first := next((d for name, d in nodes.items() if name.endswith("/audit")), None)) is not None:
@@ -141,6 +151,15 @@ def examine(
         nodes["/training"] = training
     root = xr.Dataset(attrs=_about(subject, data, config, about))
     return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def _together(*given: Any) -> tuple[Any, ...]:
+    return given
+
+
+def _audited(given: tuple[Any, ...], group: Symmetry | Group) -> xr.Dataset:
+    data, law, seed = given
+    return audit(data, group, law=law, seed=seed, progress=functools.partial(tell, f"{group.name} audit"))
 
 
 def _node(name: str) -> str:
@@ -161,13 +180,15 @@ def _group_nodes(
     checked: xr.Dataset | None,
     report: Callable[[str], Callable[[int, int], None] | None],
     planned: Callable[[Plan], None] | None,
+    executor: Where,
 ) -> dict[str, xr.Dataset]:
     group, every, _ = resolve(data, asked, None, Subject.of(model, data).frames)
     some = [every[i].name for i in spread(len(every), config.influence_elements)]
     seed = config.seed
     error = equivariance(
-        model, data, asked, trajectories=_for_error(config), times=config.times, seed=seed, progress=report("equivariance")
-    )
+        model, data, asked, trajectories=_for_error(config), times=config.times, seed=seed, progress=report("equivariance"),
+        executor=executor,
+    )  # fmt: skip
     node, why, learning = _node(name), "switched off (influence_elements = 0)", {}
     if some:
         try:
@@ -175,6 +196,7 @@ def _group_nodes(
                 model, data, asked, metric=config.metric, damping=config.damping, elements=some, trajectories=config.trajectories,
                 times=config.times, seed=seed, chunk=config.chunk, control=len(every) <= config.control, progress=report("influence"),
                 bra_loss=config.bra_loss, sketch=config.sketch, memory=config.memory, planned=planned,
+                executor=executor,
             )  # fmt: skip
             learning |= _taken(node, model, data, asked, every, config, some, report)
         except LearningError as failed:  # what was measured before is kept, and the words say why there is no more

@@ -37,6 +37,10 @@ class Applied(Metric):
     def engine(self, task: Task) -> Engine:
         return AppliedEngine(task, self)
 
+    @property
+    def by_element(self) -> bool:
+        return type(self).engine is Applied.engine
+
     def directions(self, task: Task, gradients: Tensor, bras: Tensor, picked: Tensor) -> Tensor:
         return self.inverse(task.subject, task.pairs.x, task.plan.chunk)(gradients[picked])[0]
 

@@ -4,7 +4,7 @@ import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -31,6 +31,16 @@ class Answer:
     pushed: Tensor | None = None
     error: Tensor | None = None
     """Standard error of the coherence, [bra, ket], where the metric was sketched."""
+
+    def to(self, device: torch.device) -> "Answer":
+        """The same on another device, as a worker's answer may be."""
+        moved = {f.name: _there(getattr(self, f.name), device) for f in fields(self)}
+        response = {f.name: _there(getattr(self.response, f.name), device) for f in fields(self.response)}
+        return Answer(**{**moved, "response": Response(**response)})
+
+
+def _there(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 @dataclass(frozen=True)

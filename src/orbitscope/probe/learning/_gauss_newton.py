@@ -86,6 +86,10 @@ class GaussNewton(Metric):
             return SketchEngine(task, self, self.sketch)
         return OrbitEngine(task, self) if self.span == "orbit" else super().engine(task)
 
+    @property
+    def by_element(self) -> bool:
+        return self.span == "element"
+
     def kept(self, subject: Subject, x: Tensor, elements: int) -> int:
         row, answers = len(x) * subject.count * x.element_size(), len(x) * subject.outputs(x) * x.element_size()
         if self.sketch is not None:

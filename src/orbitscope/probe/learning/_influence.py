@@ -1,5 +1,6 @@
 """Influence: how much a gradient step on a state lowers the loss at its symmetric copy."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import LearningError, OrbitscopeError
+from ..._executor import Where, run_parts
 from ...data import Examples, Trajectories
 from ...nn import symmetrize
 from ...symmetry import FiniteGroup, GridAction, Group, Symmetry
@@ -20,7 +22,7 @@ from .._provenance import actions_of, stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
 from ._curvature import metric_of
-from ._engine import Answer, Task
+from ._engine import Answer, Engine, Task
 from ._losses import bra_loss as named_loss
 from ._memory import Plan
 from ._metric import Metric
@@ -50,6 +52,7 @@ def influence(
     control: bool = False,
     planned: Callable[[Plan], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    executor: Where = None,
 ) -> xr.Dataset:
     r"""Influence of each ket x on each bra gx, for every element, in one metric:
 
@@ -93,6 +96,8 @@ def influence(
     * `times`: how many transitions of each, evenly spread over its time; None: all.
     * `seed`: of the random choice of transitions (and of what is resampled); the same seed gives the same result.
     * `progress`: called with (done, total) after each piece of work; None: nothing is said.
+    * `executor`: where the bras of each element are computed (see `executor`); every worker keeps the kets, so the memory is needed once
+      for each. A metric that looks at all elements together (`Metric.by_element`) is computed here. None: here.
 
     Where it fails: coherence alone says little. Late in training it can vanish for a model that commutes well, early it is high between
     unrelated states; read `excess` with the equivariance error beside it. An excess above 0 says that the step is specific to this state,
@@ -112,21 +117,28 @@ def influence(
     if sketch is not None:
         rule = rule.sketched(sketch)
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)
-    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
-    loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
-    later = data.replace(dt=lead * data.dt) if isinstance(data, Trajectories) else data
-    other = loss if bra_loss is None else named_loss(bra_loss, later)
-    plan = plan_influence(subject, pairs.x, rule, elements=len(chosen), memory=memory, chunk=chunk)
+    asked = (model, data, symmetry, trajectories, times, seed, lead, loss, bra_loss, rule, len(chosen), memory, chunk)
+    task = _task(*asked)
+    pairs, loss, other, plan = task.pairs, task.ket_loss, task.bra_loss, task.plan
     if planned is not None:
         planned(plan)
-    task = Task(subject, pairs, loss, other, symmetry, plan)
     unreached = task.unreached()
-    engine = rule.engine(task)
-    answers = []
-    for done, answer in enumerate(engine.run(chosen), 1):
-        answers.append(answer)
-        if progress is not None:
-            progress(done, len(chosen))
+    answers: list[Answer] = []
+    if executor is None or not rule.by_element:
+        engine = rule.engine(task)
+        for done, answer in enumerate(engine.run(chosen), 1):
+            answers.append(answer)
+            if progress is not None:
+                progress(done, len(chosen))
+        check = engine.check
+    else:
+        checks = []
+        found = run_parts(executor, chosen, _of_element, _engine, asked, name=lambda g: g.name, bundle=True, finished=progress)
+        with contextlib.closing(found):
+            for answer, of_engine in found:
+                answers.append(answer.to(pairs.x.device))
+                checks.append(of_engine)
+        check = checks[0]  # every worker looks at the same gradients
     result = _dataset(answers, pairs, chosen)
     result = result.merge(_sweep(rule, answers, len(pairs.x), subject.dtype, chosen, pairs))
     if control:
@@ -139,7 +151,7 @@ def influence(
         sign="positive = a step on the ket lowers the bra's loss",
         loss=names[0],
         bra_loss=names[1],
-        pushforward_check=engine.check,
+        pushforward_check=check,
         sketch=getattr(rule, "sketch", None) or 0,
         plan=str(plan),
         without_gradient=json.dumps(unreached),
@@ -150,6 +162,43 @@ def influence(
     return stamp(
         result, "influence", group, data, subject, seed=seed, trajectories=len(pairs.trajectories), times=len(pairs.times), **rule.settings
     )
+
+
+def _task(
+    model: nn.Module,
+    data: Trajectories | Examples,
+    symmetry: Symmetry,
+    trajectories: int | None,
+    times: int | None,
+    seed: int,
+    lead: int,
+    loss: Loss | None,
+    bra_loss: str | Loss | None,
+    rule: Metric,
+    elements: int,
+    memory: str | int | None,
+    chunk: int,
+) -> Task:
+    """What the engine needs, from what `influence` was asked for."""
+    subject = Subject.of(model, data)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=lead)
+    loss = default_loss(symmetry.output, pairs.y) if loss is None else loss
+    later = data.replace(dt=lead * data.dt) if isinstance(data, Trajectories) else data
+    other = loss if bra_loss is None else named_loss(bra_loss, later)
+    return Task(
+        subject, pairs, loss, other, symmetry, plan_influence(subject, pairs.x, rule, elements=elements, memory=memory, chunk=chunk)
+    )
+
+
+def _engine(*asked: Any) -> Engine:
+    task = _task(*asked)
+    return asked[9].engine(task)
+
+
+def _of_element(engine: Engine, g: Any) -> tuple[Answer, float]:
+    """One element, and the check of the engine that found it."""
+    (answer,) = engine.run([g])
+    return answer, engine.check
 
 
 def _said(result: xr.Dataset, trajectories: int) -> str:

@@ -28,6 +28,14 @@ class Metric(ABC):
     fixed: ClassVar[bool] = False
     """Whether `directions` are the same whatever the bras are."""
 
+    @property
+    def by_element(self) -> bool:
+        """Whether the answer for an element is the same whichever other elements are asked for, so that workers can share them.
+
+        So it is with the engine of this class, by inner products; a metric with an engine of its own says so itself.
+        """
+        return type(self).engine is Metric.engine
+
     @abstractmethod
     def response(self, gram: Tensor, pushed: Tensor | None, kets: int, dtype: torch.dtype) -> Response:
         r"""Influences from inner products of the gradients G, kets first, then any number of bras.

@@ -1,6 +1,8 @@
 """How far a model's output is from commuting with a group."""
 
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
+from ..._executor import Where, run_parts
 from ...data import Examples, Trajectories
 from ...symmetry import Action, Group, Symmetry
 from .._measure import TINY, ErrorOf, error_of, numpy, precision_floor, predict, skill_of
@@ -30,6 +33,7 @@ def equivariance(
     batch: int = 32,
     truth: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    executor: Where = None,
 ) -> xr.Dataset:
     r"""Equivariance error of `model` under each element, per transition and channel.
 
@@ -60,6 +64,7 @@ def equivariance(
     * `batch`: states given to the model at a time.
     * `truth`: False looks at states alone, of data that may have a single time: everything that compares with y is NaN.
     * `progress(done, total)`: called after every element.
+    * `executor`: where the answers to moved states are computed, whole elements at a time (see `executor`); None: here.
 
     Where it fails: interpolated elements are compared on the disc inside the box only; the commutator divides by $\|f(x)\|$, so a
     model with a large mean (a density near 1) looks better than one that predicts the same increments around zero.
@@ -72,32 +77,27 @@ def equivariance(
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     if not truth and isinstance(data, Examples):
         raise OrbitscopeError("equivariance: `truth` False is for trajectories of states; examples have their y.")
-    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=int(truth))
-    model, output = subject.module, symmetry.output
-    plain = predict(model, pairs.x, batch)
+    asked = (model, data, symmetry, trajectories, times, seed, batch, truth)
+    bench = _bench(*asked)
+    pairs, plain, error, y, output = bench.pairs, bench.plain, bench.error, bench.y, symmetry.output
     same = subject.answer is None or (pairs.x.shape == pairs.y.shape and symmetry.input is symmetry.output)
     persistence = subject.last(pairs.x) if same else None
-    error = error_of(output, pairs.y)
-    y = pairs.y if truth else plain
     compared = chosen if any(g.is_identity for g in chosen) else (group.identity, *chosen)
     names, members = subgroup_members(group, compared)
     mask = torch.stack([output.mask(g) for g in compared]).all(0).to(plain.device)
     copies = Copies(members, output, pairs.y, mask)
     extent = blocks(len(plain), len(compared) * plain[0].numel() * 3 * 8)
-    columns, sums, done = [], [], 0
-    for part in extent:
-        rows, back = [], []
-        for g in compared:
-            answer = predict(model, symmetry.input(g, pairs.x[part]), batch)
-            back.append(plain[part] if g.is_identity else output(g.inverse(), answer))
-            if g in chosen:
-                rows.append(compare(answer, plain[part], y[part], g, output, error))
-            done += 1
-            if progress is not None:
-                progress(done, len(compared) * len(extent))
-        columns.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        sums.append(copies.sums(back, None if persistence is None else persistence[part], y[part]))
-    floor = precision_floor(model, pairs.x, plain, output)
+    columns, sums = [], []
+    parts = [(part, g, g in chosen) for part in extent for g in compared]
+    found = run_parts(executor, parts, _moved, _bench, asked, here=bench, name=lambda p: p[1].name, bundle=True, finished=progress)
+    with contextlib.closing(found):
+        for part in extent:
+            moved = [next(found) for _ in compared]
+            rows = [row for row, _ in moved if row is not None]
+            columns.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+            back = [copy.to(plain.device) for _, copy in moved]
+            sums.append(copies.sums(back, None if persistence is None else persistence[part], y[part]))
+    floor = precision_floor(subject.module, pairs.x, plain, output)
     result = _result(columns, sums, compared, chosen, members, names)
     skill, baseline = _skill(plain, persistence, pairs, y, output, error)
     result["skill"] = ("transition", numpy(skill))
@@ -121,6 +121,45 @@ def equivariance(
         trajectories=len(pairs.trajectories),
         times=len(pairs.times),
     )
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What the comparison of one element needs."""
+
+    model: nn.Module
+    pairs: Transitions
+    symmetry: Symmetry
+    plain: Tensor
+    y: Tensor
+    error: ErrorOf
+    batch: int
+
+
+def _bench(
+    model: nn.Module,
+    data: Trajectories | Examples,
+    symmetry: Symmetry,
+    trajectories: int | None,
+    times: int | None,
+    seed: int,
+    batch: int,
+    truth: bool,
+) -> _Bench:
+    subject = Subject.of(model, data)
+    pairs = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed, lead=int(truth))
+    plain = predict(subject.module, pairs.x, batch)
+    error = error_of(symmetry.output, pairs.y)
+    return _Bench(subject.module, pairs, symmetry, plain, pairs.y if truth else plain, error, batch)
+
+
+def _moved(bench: _Bench, part: tuple[slice, Any, bool]) -> tuple[dict[str, np.ndarray] | None, Tensor]:
+    """Some transitions under one element: the errors, where they were asked for, and the answers brought back."""
+    some, g, asked = part
+    output, plain = bench.symmetry.output, bench.plain[some]
+    answer = predict(bench.model, bench.symmetry.input(g, bench.pairs.x[some]), bench.batch)
+    row = compare(answer, plain, bench.y[some], g, output, bench.error) if asked else None
+    return row, plain if g.is_identity else output(g.inverse(), answer)
 
 
 _WORDS = {
