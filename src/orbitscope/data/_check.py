@@ -67,7 +67,7 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
     with open_hdf5(path) as file, reading(path):
         kept = CHECKSUMS in file
         if kept:
-            damaged = _by_sums(file, progress)
+            damaged = by_sums(file, progress)
         else:
             for i in range(data.trajectories):
                 try:
@@ -80,7 +80,7 @@ def check(path: str | Path, progress: Callable[[int, int], None] | None = None) 
     return FileCheck(path, data.trajectories, kept, damaged)
 
 
-def _by_sums(file: h5py.File, progress: Callable[[int, int], None] | None) -> dict[int, str]:
+def by_sums(file: h5py.File, progress: Callable[[int, int], None] | None) -> dict[int, str]:
     """The damaged trajectories of a file with checksums: many are read at once, and those that differ are looked at one by one."""
     form, spec = description(file)
     watch = Watch.of(file, form.variables(spec))

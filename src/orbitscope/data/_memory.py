@@ -1,6 +1,7 @@
 """Saying what something costs before it is done."""
 
 import os
+from pathlib import Path
 
 from .._errors import OrbitscopeError
 
@@ -30,3 +31,10 @@ def require_memory(count: int, who: str) -> None:
             f"{who}: {size_text(count)} do not fit the {size_text(total)} of memory here. Take some trajectories (`data[:100]`), "
             "or go through `data.blocks()` or `data.pairs(...)`, which read in pieces."
         )
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take `size` bytes of disk for a file (made if need be) where the system can; raises OSError where the disk has less."""
+    with path.open("ab") as stream:
+        if hasattr(os, "posix_fallocate") and size:
+            os.posix_fallocate(stream.fileno(), 0, size)

@@ -23,7 +23,7 @@ from ._format import FileSpec, put_stored, sign
 from ._formats import format_for
 from ._hdf5 import dataset, open_hdf5, text
 from ._lazy import Index, positions
-from ._memory import size_text
+from ._memory import reserve, size_text
 from ._sums import CHECKSUMS, FRAMES
 
 COMPLETE = "orbitscope_complete"
@@ -234,16 +234,14 @@ class Writer:
         fresh = self.part.with_name(self.part.name + ".new")
         fresh.unlink(missing_ok=True)
         try:
-            # HDF5 does not recover from a refused write (the open file is lost, the process may crash), so the system is asked for
-            # the space before HDF5 is, and asked to keep it for us after.
+            # HDF5 does not recover from a refused write, so the system is asked for the space before it, and to keep it for us after.
             reserve(fresh, self.spec.nbytes)
             # The v108 format has no mark for "open for writing", which would lock the file after a killed process.
             with h5py.File(fresh, "w", libver=("v108", "v108")) as file:
                 self.format.create(file, self.spec)
                 if self.signs:
                     sign(file, self.format, self.spec)
-                file.attrs[_SETTINGS] = json_text(self._settings(), what="settings")
-                file.create_dataset(COMPLETE, data=np.zeros(self.spec.trajectories, dtype=np.uint8))
+                self._put_marks(file, 0)
             reserve(fresh, fresh.stat().st_size)
             os.replace(fresh, self.part)
             return h5py.File(self.part, "r+")
@@ -275,7 +273,7 @@ class Writer:
 
     def _refuse_other(self, file: h5py.File) -> None:
         """Raise where an unfinished file was not written by a Writer with these settings."""
-        if _SETTINGS not in file.attrs or COMPLETE not in file:
+        if (_SETTINGS not in file.attrs or COMPLETE not in file) and not self._marked_again(file):
             raise OrbitscopeError(f"path: {self.part} exists and was not written by orbitscope. Move it away, or use force=True (--force).")
         old, new = json.loads(text(file.attrs[_SETTINGS])), json.loads(json_text(self._settings(), what="settings"))
         if old != new:
@@ -293,6 +291,20 @@ class Writer:
             raise OrbitscopeError(
                 f"path: {self.part} is damaged ({', '.join(wrong) or 'its values'}). Start over with force=True (--force)."
             )
+
+    def _marked_again(self, file: h5py.File) -> bool:
+        """Mark a file as complete whose commit was interrupted after its marks had gone; False for any other file."""
+        from ._unmarked import is_finished  # built on this module
+
+        found = is_finished(file, json.loads(json_text(self._settings(), what="settings")))
+        if found:
+            self._put_marks(file, 1)
+        return found
+
+    def _put_marks(self, file: h5py.File, done: int) -> None:
+        file.attrs[_SETTINGS] = json_text(self._settings(), what="settings")
+        if COMPLETE not in file:
+            file.create_dataset(COMPLETE, data=np.full(self.spec.trajectories, done, dtype=np.uint8))
 
     def _fail(self, error: BaseException) -> None:
         """Turn a failed write into one clear error; the final name never appears."""
@@ -314,13 +326,6 @@ def settled(spec: FileSpec) -> dict[str, Any]:
     """The settings of a file without what differs from call to call."""
     settings = spec.settings()
     return {**settings, "provenance": {k: v for k, v in settings["provenance"].items() if k not in _VOLATILE}}
-
-
-def reserve(path: Path, size: int) -> None:
-    """Take `size` bytes of disk for a file (made if need be) where the system can; raises OSError where the disk has less."""
-    with path.open("ab") as stream:
-        if hasattr(os, "posix_fallocate") and size:
-            os.posix_fallocate(stream.fileno(), 0, size)
 
 
 def spec_of(
