@@ -42,6 +42,22 @@ def errors(prediction: Tensor, data: osc.Trajectories, first: int, unit: float) 
     }
 
 
+def trivial(data: osc.Trajectories, frames: int, steps: int, unit: float) -> dict[str, float]:
+    """RMSE, of all steps and of the first one, of what costs nothing: the last increment again, a parabola through the last three."""
+    known, target = data.tensor()[:, :frames].unbind(1), data.tensor()[:, frames : frames + steps]
+    ahead = torch.arange(1, steps + 1, dtype=target.dtype)[:, None, None, None]
+    made = {}
+    if frames > 1:
+        made["increment"] = known[-1][:, None] + ahead * (known[-1] - known[-2])[:, None]
+    if frames > 2:
+        bend = known[-1] - 2 * known[-2] + known[-3]
+        made["parabola"] = made["increment"] + ahead * (ahead + 1) / 2 * bend[:, None]
+    found = {}
+    for name, forecast in made.items():
+        found |= {name: rmse(forecast, target) / unit, f"{name}_first": rmse(forecast[:, 0], target[:, 0]) / unit}
+    return found
+
+
 def by_step(prediction: Tensor, data: osc.Trajectories, first: int, unit: float) -> list[float]:
     target = data.tensor()[:, first : first + prediction.shape[1]]
     return [rmse(prediction[:, h], target[:, h]) / unit for h in range(prediction.shape[1])]
@@ -69,7 +85,7 @@ def data_case(place: Place, dataset: str, tell: Callable[[str], None]) -> None:
         size = float(data.tensor().square().mean().sqrt()) / unit
         # What stands still has no turbulent energy, and no spectrum of it.
         found = {**errors(still, data, s.frames, unit), "ese": float("nan")}
-        rows.append({"test": name, "windows": len(data), "rms": size, **found})
+        rows.append({"test": name, "windows": len(data), "rms": size, **found, **trivial(data, s.frames, s.steps, unit)})
         steps += [{"test": name, "step": h + 1, "rmse": e} for h, e in enumerate(by_step(still, data, s.frames, unit))]
         if name == "original":
             truth = data.tensor()[:, s.frames :]

@@ -133,10 +133,30 @@ def _baseline(t: Tables) -> str:
     frames = t.meta["settings"]["frames"]
     if frames < 2:
         return ""
+    if _trivial(t["persistence"]):
+        return (
+            f"Persistence keeps the last state, but the networks see {frames}: the table of the test sets also has what repeating the last increment, and a parabola, give without any training. "
+            "Skill here means better than standing still; the better one of these is the harder test.\n"
+        )
     return (
         f"Persistence keeps the last state, but the networks see {frames}: repeating the last increment would cost nothing either, and these tables do not have that forecast. "
         "So skill here means better than standing still, and no more.\n"
     )
+
+
+def _trivial(still: pd.DataFrame) -> dict[str, str]:
+    """Columns of the forecasts without training that were measured, and what they are called."""
+    return {k: v for k, v in {"increment": "last increment", "parabola": "parabola"}.items() if k in still and still[k].notna().all()}
+
+
+def _trivial_table(still: pd.DataFrame) -> str:
+    names = {"rmse": "last state", **_trivial(still)}
+    if len(names) == 1:
+        return ""
+    columns = [(f"{name}_first" if first else name) for first in (True, False) for name in names]
+    rows = [[str(row["test"]), *(f"{row[c]:.4f}" for c in columns)] for _, row in still.iterrows()]
+    heads = [f"{word}, {what}" for what in ("first step", "all steps") for word in names.values()]
+    return f"\n\nRMSE of forecasts that cost nothing:\n\n{table(['test set', *heads], rows)}"
 
 
 def _code(word: str, words: dict[str, str]) -> str:
@@ -166,10 +186,8 @@ def _data(t: Tables, dataset: str) -> str:
         f"Training, validation, test and new domain are different runs ({_runs(o)}). `future`: the training runs, {o['gap']} states after the last that was trained on. `domain`: diffusivity {o.get('domain', {}).get('diffusivity', 0):g}.",
         "ocean": f"Ocean currents from {len(s['files'])} files, tiles of {o['points']} x {o['points']} cells; land is {o.get('land')}. Training is the first part of each file's time, then validation, then test, {o['gap']} days apart; `domain` is the last file.",
     }[dataset]  # fmt: skip
-    rows = [
-        [r.test, str(r.windows), f"{r.rms:.2f}", f"{r.rmse:.3f}", f"{r.spectrum:.2f}", _number(r.ese)]
-        for r in t["persistence"][t["persistence"].dataset == dataset].itertuples()
-    ]
+    still = t["persistence"][t["persistence"].dataset == dataset]
+    rows = [[r.test, str(r.windows), f"{r.rms:.2f}", f"{r.rmse:.3f}", f"{r.spectrum:.2f}", _number(r.ese)] for r in still.itertuples()]
     lowest = audit[audit.element != "e"].p_value.min() if len(audit) > 1 else float("nan")
     found = (
         f"`orbitscope.audit` on the training windows rejects the invariance of their distribution under {_list(list(broken.element))} (two-sample test, p < 0.01; least p {lowest:.2g})."
@@ -184,7 +202,7 @@ Test windows of {s["frames"]} known and {s["steps"]} forecast states:
 
 {_sets(t, dataset)}
 
-{table(["test set", "windows", "rms / unit", "RMSE of persistence", "E(k) error of persistence", "ESE of persistence"], rows)}
+{table(["test set", "windows", "rms / unit", "RMSE of persistence", "E(k) error of persistence", "ESE of persistence"], rows)}{_trivial_table(still)}
 
 {_asymmetry(dataset, found)}"""
 
