@@ -62,7 +62,7 @@ style: .venv/installed-dev
 	$(BIN)/ruff format --check .
 
 types: .venv/installed-dev
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 
 docs: .venv/installed-dev site
 

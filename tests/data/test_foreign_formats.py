@@ -152,10 +152,10 @@ def test_vtk_by_meshio(tmp_path: Path) -> None:
 
 def test_grib_by_eccodes(tmp_path: Path) -> None:
     try:
-        import cfgrib  # noqa: F401
+        import cfgrib  # noqa: F401  # pyright: ignore[reportMissingImports]
     except (ImportError, RuntimeError) as error:  # its library in C may be missing
         pytest.skip(str(error))
-    import eccodes
+    import eccodes  # pyright: ignore[reportMissingImports]
 
     values = RANDOM.normal(size=(2, 3, 16)).astype(np.float64)
     with (tmp_path / "a.grib2").open("wb") as stream:

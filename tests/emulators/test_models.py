@@ -123,7 +123,7 @@ def test_strided_convolution_can_represent_d4():
 
 def test_positions_that_begin_as_waves_are_mixed_among_themselves_by_every_shift():
     model = build("vit", channels_in=2, resolution=(16, 32), position="waves", width=16, heads=1, depth=1)
-    made = model.position.detach().double().unflatten(0, (4, 8))
+    made = model.get_parameter("position").detach().double().unflatten(0, (4, 8))
     shifted = torch.cat([made, made.roll((1, 3), (0, 1))], dim=-1).flatten(0, 1)
     assert torch.linalg.matrix_rank(shifted, rtol=1e-5) == 3 + 7  # all waves of 4 and of 8 tokens but the constant
     assert made.sum((0, 1)).abs().max() < 1e-5

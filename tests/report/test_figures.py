@@ -6,12 +6,11 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from matplotlib.figure import Figure as Canvas
 
 from orbitscope.report._audit_figures import audit_figure, convention_figure, training_figure
 from orbitscope.report._case import read_cases
 from orbitscope.report._element_figures import learning_figure, output_figure
-from orbitscope.report._field_pictures import _draw, _scale, field_pictures
+from orbitscope.report._field_pictures import _Panels, _scale, field_pictures
 from orbitscope.report._plot import log_ticks, quartiles
 from orbitscope.report._shift_figures import learning_curves, output_curves
 from orbitscope.report._time_figures import time_figure, time_medians
@@ -70,10 +69,9 @@ def test_log_axes_carry_a_few_ticks_inside_their_range(low, high):
 
 
 def test_pictures_put_x_to_the_right_and_y_up():
-    axes = Canvas().add_subplot()
     values = np.zeros((4, 3))
     values[3, 0] = 1.0  # largest x, smallest y
-    image = _draw(axes, values, (0, 1, "cividis"))
+    image = _Panels(1, 1, 4 / 3).draw(0, 0, values, (0, 1, "cividis"))
     shown = np.asarray(image.get_array())
     assert image.origin == "lower" and shown.shape == (3, 4)
     assert shown[0, 3] == 1.0
