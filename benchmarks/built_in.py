@@ -25,7 +25,20 @@ from torch import Tensor, nn
 
 import orbitscope as osc
 from orbitscope.emulators import build
-from orbitscope.nn import Activation, EquivariantConv, Features, FrameAveraged, Galilean, MagnitudeConv, MotionConv, ScaleConv, ScaleLift
+from orbitscope.nn import (
+    Activation,
+    EquivariantConv,
+    EquivariantSpectralConv,
+    Features,
+    FrameAttention,
+    FrameAveraged,
+    Galilean,
+    MagnitudeConv,
+    MotionConv,
+    ScaleConv,
+    ScaleLift,
+    Unpatch,
+)
 from orbitscope.nn import relax as relaxed
 from orbitscope.probe import machine
 from orbitscope.symmetry import Boost, Scaling
@@ -135,6 +148,19 @@ def pair(group: str, layout: osc.Layout, hidden: Sequence[str], kernel: int = 5)
     return nn.Sequential(EquivariantConv(state, inside, kernel), Activation(inside), EquivariantConv(inside, state, kernel))
 
 
+def waves() -> nn.Module:
+    """State to hidden fields and back, by products of wave numbers."""
+    state, inside = Features.from_layout(LAYOUT, "d4"), Features.of("d4", "regular*4")
+    return nn.Sequential(EquivariantSpectralConv(state, inside, 6), Activation(inside), EquivariantSpectralConv(inside, state, 6))
+
+
+def patches() -> nn.Module:
+    """State to patches of 4 x 4 cells, attention between them, and back to the cells."""
+    state, inside = Features.from_layout(LAYOUT, "d4"), Features.of("d4", "regular*4")
+    tokens = [n // 4 for n in GRID.shape]
+    return nn.Sequential(EquivariantConv(state, inside, 4, stride=4), FrameAttention(inside, 2, tokens), Unpatch(inside, state, 4))
+
+
 def rotations(data: Flows) -> list[Row]:
     """Groups of the plane and of space."""
     rows = []
@@ -145,6 +171,12 @@ def rotations(data: Flows) -> list[Row]:
         errors = errors_of(layer, [model], plain, moves, data.plane)
         kind = "rotations" if group == "c4" else "rotations and reflections"
         rows.append(Row(f"{kind}, {label}", "`EquivariantConv`", f"`{net}`", "every element", *errors))
+    for layer, words, net in (
+        (waves(), "`EquivariantSpectralConv`", "equivariant_fno"),
+        (patches(), "`FrameAttention`, `Unpatch`", "equivariant_vit"),
+    ):
+        errors = errors_of(noisy(layer), [noisy(emulator(net))], plain, isometries("d4"), data.plane)
+        rows.append(Row("rotations and reflections, D4", words, f"`{net}`", "every element", *errors))
     for label, group, hidden in (
         ("D8", "d8", ["regular*2", "vector"]),
         ("SO(2)", "so2", ["irrep:0*2", "irrep:1*2", "irrep:2*2"]),
@@ -217,10 +249,25 @@ def scale(data: Flows, plain: nn.Module) -> list[Row]:
     moved = osc.equation("navier-stokes", viscosity=zoom.parameters({"viscosity": LAW.parameters["viscosity"]})["viscosity"])
     expected = zoom.state(LAW.step(data.plane, DT))
     solver = float((moved.step(zoom.state(data.plane), DT / 4) - expected).norm() / expected.norm())
+    own: Any = noisy(emulator("scale_frame_resnet", residual=True))
+    with torch.no_grad():
+        answer = zoom.state(own(data.plane))
+        own.dt = 0.25
+        framed = float((own(zoom.state(data.plane)) - answer).norm() / answer.norm())
     exact, bare = "layers: between the ends of the ladder; emulators: nowhere, the ends count", error(plain, rate, data.plane)
     return [
         Row("scale, ladder of 5", "`ScaleConv`", "`scale_resnet`", exact, inner, short, bare, solver),
         Row("scale, ladder of 9", "`ScaleConv`", "the same with `levels=9`, `finest=0.075`", exact, inner, long, bare, solver),
+        Row(
+            "scale, in a length of the state",
+            "",
+            "`scale_frame_resnet`",
+            "with its time step, where the cells resolve it",
+            None,
+            framed,
+            error(plain, [Move(zoom.state, zoom.state)], data.plane),
+            solver,
+        ),
     ]
 
 

@@ -16,7 +16,7 @@ from ._scale import powers_of
 
 WIDTH = 0.4  # of a filter, in inverse wave numbers of the state
 LIMIT = 0.3  # root mean square of an increment over that of the state, which it does not exceed
-EMPTY = 1e-12  # mean square, in normalised units, of what counts as nothing
+EMPTY = 1e-24  # mean square, in normalised units, of what counts as nothing: below what either precision sees of a state
 ORDERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # derivatives along x and y
 
 
