@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
+# Where the environment forbids to keep bytecode, every one of some hundred processes of the tests would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: quickstart test test-bits test-long test-types test-versions test-well test-guests lint style types docs site benchmarks clean
 
