@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
@@ -115,6 +116,63 @@ def test_batches_are_the_same_for_all_elements_and_follow_the_seed(data) -> None
     np.testing.assert_allclose(one["realised_share"], one["realised"] / one["loss_before"])
 
 
+def test_several_horizons_are_one_training_and_predictions_are_taken_as_they_are(data) -> None:
+    """After 1 and 3 steps as in trainings of 1 and 3; a predictor of one's own is correlated; what does not fit is named."""
+    model, blocks = net(), dict.fromkeys(NAMES, 0)
+    shown = osc.probe.transfer_predictions(model, data[0], data[1], "d4", elements=list(NAMES), trajectories=None, times=None)
+    both = run(model, data, batch=4, steps=(3, 1), predictions=shown)
+    assert both["steps"].values.tolist() == [1, 3] and both.attrs["steps"] == [1, 3]
+    for steps in (1, 3):
+        alone = run(model, data, batch=4, steps=steps)
+        xr.testing.assert_equal(both.sel(steps=steps, drop=True), alone)
+        assert alone.attrs["metric"] == both.attrs["metric"] == "euclidean"
+    mine = xr.Dataset({"mine": both["realised"].sel(steps=3, drop=True)})
+    found = run(model, data, batch=4, steps=3, predictions=mine, blocks=blocks)
+    assert found["predictor"].values.tolist() == ["mine"] and float(found["correlation"][0]) == pytest.approx(1)
+    for options, words in (
+        ({"predictions": mine}, "name `blocks`"), ({"predictions": mine.sel(bra_element=["e"])}, "bra_element that names"),
+        ({"predictions": mine.rename(mine="realised"), "blocks": blocks}, "hold realised"),
+    ):  # fmt: skip
+        with pytest.raises(osc.OrbitscopeError, match=words):
+            run(model, data, **options)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "gauss_newton"])
+def test_predictions_are_those_of_dense_algebra(data, metric: str) -> None:
+    """Means of gradients, the metric on their span, cosines, and distances to the nearest training copy, each by itself."""
+    model, names = net(), ["influence", "cosine", "sign_ket", "error", "distance"]
+    found = osc.probe.transfer_predictions(model, *data, "d4", metric=metric, predictors=names, elements=list(NAMES), times=None)  # type: ignore[arg-type]
+    assert set(found.data_vars) == set(names)
+    mean = {}
+    for part, one in zip(("train", "test"), data, strict=True):
+        for g in NAMES:
+            grad = torch.autograd.grad(mean_loss(model, *copies(one, g)), list(model.parameters()))
+            mean[part, g] = torch.cat([f.flatten() for f in grad])
+    inverse = torch.eye(len(mean["train", "e"]), dtype=torch.float64)
+    if metric == "gauss_newton":
+        keys, values = list(zip(*model.named_parameters(), strict=True))
+
+        def answers(*parameters: Tensor) -> Tensor:
+            return torch.func.functional_call(model, dict(zip(keys, parameters, strict=True)), (copies(data[0], "e")[0],)).flatten()
+
+        slopes = torch.autograd.functional.jacobian(answers, tuple(values))
+        jacobian = torch.cat([s.flatten(1) for s in slopes], 1)
+        basis = torch.linalg.svd(torch.stack(list(mean.values())).T, full_matrices=False)[0]
+        metric_ = basis.T @ jacobian.T @ jacobian @ basis / len(jacobian) + 1e-6 * torch.eye(basis.shape[1], dtype=torch.float64)
+        inverse = basis @ torch.linalg.inv(metric_) @ basis.T
+    for g in NAMES:
+        for h in NAMES:
+            one, k, b = found.sel(ket_element=g, bra_element=h), mean["train", g], mean["test", h]
+            assert float(one["influence"]) == pytest.approx(float(b @ inverse @ k), rel=1e-6, abs=1e-12)
+            assert float(one["cosine"]) == pytest.approx(
+                float(b @ inverse @ k / ((b @ inverse @ b) * (k @ inverse @ k)).sqrt()), rel=1e-6, abs=1e-9
+            )
+            near = [min(float((x - z).norm()) for z in copies(data[0], g)[0]) for x in copies(data[1], h)[0]]
+            assert float(one["distance"]) == pytest.approx(-sorted(near)[(len(near) - 1) // 2])
+    with pytest.raises(osc.OrbitscopeError, match="'luck'"):
+        osc.probe.transfer_predictions(model, *data, "d4", predictors=["luck"])  # type: ignore[list-item]
+
+
 def test_correlations_within_blocks_leave_out_what_two_clusters_explain() -> None:
     """Two blocks, and inside each the prediction is turned round."""
     rng, block = np.random.default_rng(0), np.array([0, 0, 0, 1, 1, 1, 2])
@@ -132,7 +190,7 @@ def test_wrong_arguments_are_named(data, random_data: Make) -> None:
         ({"steps": 0}, "`steps`"), ({"batch": 0}, "`batch`"), ({"elements": ["e"]}, "at least two"),
         ({"optimiser": other}, "not the model's"),
         ({"optimiser": lambda p: 3}, "function of the parameters"), ({"optimiser": torch.optim.SGD(model.parameters(), lr=0.0)}, "rate"),
-        ({"blocks": {"e": 0}}, "in which block r is"), ({"metric": "gauss_newton"}, "acts on vectors"),
+        ({"blocks": {"e": 0}}, "in which block r is"), ({"steps": [4, 0]}, "`steps`"), ({"steps": []}, "`steps`"),
         ({"optimiser": lambda p: torch.optim.SGD(p, lr=1e300), "steps": 3}, "not finite"),
     ):  # fmt: skip
         with pytest.raises(osc.OrbitscopeError, match=words):
@@ -180,7 +238,7 @@ def test_coherence_between_all_elements_is_that_of_dense_gradients(data) -> None
     np.testing.assert_allclose(found["coherence"].sel(ket_element="e"), influence["response"], atol=1e-10)
     single = osc.coherence_blocks(model, one, "d4", trajectories=1, times=1)
     assert np.isnan(single["null"]).all() and np.isfinite(single["coherence"]).all()
-    for options, words in (({"metric": "gauss_newton"}, "acts on vectors"), ({"threshold": 2.0}, "threshold")):
+    for options, words in (({"threshold": 2.0}, "threshold"),):
         with pytest.raises(osc.OrbitscopeError, match=words):
             osc.coherence_blocks(model, one, "d4", **options)  # type: ignore[arg-type]
 

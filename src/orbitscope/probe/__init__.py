@@ -43,6 +43,7 @@ from .learning import (
     spectrum,
     standardised_matrix,
     step_test,
+    transfer_predictions,
     transfer_test,
 )
 from .output import (
@@ -125,6 +126,7 @@ __all__ = [
     "spectrum",
     "standardised_matrix",
     "step_test",
+    "transfer_predictions",
     "transfer_test",
     "verdict",
 ]

@@ -18,6 +18,7 @@ from ._spectrum import spectrum
 from ._steps import influence_by_step
 from ._steptest import step_test
 from ._transfer import transfer_test
+from ._transfer_predictions import transfer_predictions
 
 __all__ = [
     "Adam",
@@ -45,5 +46,6 @@ __all__ = [
     "standardised_matrix",
     "step_test",
     "trajectories_needed",
+    "transfer_predictions",
     "transfer_test",
 ]

@@ -49,7 +49,8 @@ def coherence_blocks(
     the block of the first element, 1, ... in order of appearance. Attributes `within`, `between`: median coherence inside and between
     blocks (NaN where there is no such pair), `cut`.
 
-    * `metric`: euclidean or one that acts on vectors (`Kronecker`, `Adam.from_run`).
+    * `metric`: euclidean, gauss_newton (on the span of all copies at one time) or one that acts on vectors (`Kronecker`,
+      `Adam.from_run`).
     * `elements`: at most 16, whose gradients at one time are held together.
     * `threshold`: elements are joined while their average coherence is above it (average linkage). None: the middle of the widest gap in
       the coherences at which they join, 0 counting as the last of them, if it is at least 0.1 wide; else 0.1.

@@ -1,7 +1,7 @@
 """The Gauss-Newton metric on the span of the gradients, with its engines: element by element, over the whole orbit, sketched."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from ..._expect import expect_number
-from .._gradients import gram, output_probes, pullback
+from .._gradients import gram, output_probes, pullback, pushforward
 from .._subject import Subject
 from ._engine import Answer, ElementEngine, Engine, Task, blocks
 from ._metric import Metric, cutoff
@@ -107,6 +107,19 @@ class GaussNewton(Metric):
         pushed = task.push(span)
         combine = self.coefficients(gram(span, span), gram(pushed, pushed) / pushed.shape[1], span.dtype)
         return (combine[:, picked].T @ span.double()).to(span.dtype)
+
+    def lift(self, subject: Subject, x: Tensor, chunk: int, who: str) -> Callable[[Tensor], Tensor]:
+        """The inverse metric restricted to the span of the very vectors [K, p] that it is given together."""
+
+        def apply(vectors: Tensor) -> Tensor:
+            pushed = torch.zeros(len(vectors), len(vectors), dtype=torch.float64, device=vectors.device)
+            for part in x.split(chunk):  # a few states at a time, so that J v is never kept
+                moved = pushforward(subject, part, vectors.to(subject.dtype), chunk)
+                pushed += gram(moved, moved)
+            combine = self.coefficients(gram(vectors, vectors), pushed / subject.outputs(x), vectors.dtype)
+            return (combine.T @ vectors.double()).to(vectors.dtype)
+
+        return apply
 
     def sketched(self, draws: int) -> "GaussNewton":
         return replace(self, sketch=draws)

@@ -82,7 +82,9 @@ class Metric(ABC):
         * `subject`: the model. `x`: the states that the metric is taken over, `chunk` of them at a time.
         * `who`: begins the message.
         """
-        raise OrbitscopeError(f"{who}: `metric` should be euclidean or one that acts on vectors (Kronecker, Adam), got {self.name!r}.")
+        raise OrbitscopeError(
+            f"{who}: `metric` should be euclidean, gauss_newton or one that acts on vectors (Kronecker, Adam), got {self.name!r}."
+        )
 
     def sketched(self, draws: int) -> "Metric":
         """The same with `draws` random probes in place of every bra's curvature; raises `OrbitscopeError` where that makes no sense."""

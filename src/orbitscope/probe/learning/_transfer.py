@@ -1,37 +1,29 @@
 """Does learning transfer? Fine-tune on the copies under each element, measure all others, and compare with what was predicted."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from ..._errors import OrbitscopeError
 from ...data import Examples, Trajectories
 from ...symmetry import Group, Symmetry
-from .._gradients import Loss, example_gradients
+from .._gradients import Loss
 from .._measure import default_loss
 from .._provenance import stamp
 from .._sample import Transitions, resolve, sample_for
 from .._subject import Subject
-from ._blocks import coherence_blocks
-from ._curvature import metric_of
 from ._metric import Metric
+from ._transfer_predictions import PAIR, loss_of, mean_loss, same_kind, transfer_predictions
 
 Array = NDArray[np.float64]
 Factory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 _RATE = 5e-4
-_WORDS = {
-    "influence": "sum of influences, gradient at h . inverse metric . gradient on copies under g",
-    "sign_ket": "gradient at h . sign of the gradient on copies under g",
-    "coherence": "median coherence of hx and gx",
-    "excess": "coherence minus that of different trajectories at one time",
-    "error": "loss at h of the model alone: the baseline that needs no gradient",
-}
 
 
 def transfer_test(
@@ -41,13 +33,14 @@ def transfer_test(
     group: Symmetry | Group | str,
     *,
     optimiser: torch.optim.Optimizer | Factory | None = None,
-    steps: int = 32,
+    steps: int | Sequence[int] = 32,
     batch: int = 16,
     metric: str | Metric = "euclidean",
     elements: list[str] | None = None,
     trajectories: int | None = 16,
     times: int | None = 4,
     blocks: Mapping[str, int | str] | None = None,
+    predictions: xr.Dataset | None = None,
     loss: Loss | None = None,
     seed: int = 0,
     chunk: int = 8,
@@ -67,15 +60,19 @@ def transfer_test(
     * `optimiser`: the one that trained the model, *with its moments* (an object over the model's parameters; `emulators.kept_optimiser`
       for a run); or a function of the parameters that makes a fresh one; None: a fresh AdamW of rate 5e-4. A fresh Adam moves every weight
       by its full rate in its first step, whatever the gradient: attribute `moments` says `kept` or `fresh`.
-    * `steps`, `batch`: how many, and transitions in each.
-    * `metric`: of the sum of influences; euclidean, or one that acts on vectors (`Adam.from_run`).
+    * `steps`, `batch`: how many, and transitions in each. Several numbers of steps, say (1, 4, 16, 32): one training as long as the last,
+      looked at after each of them, and a dimension `steps` in front.
+    * `metric`: of the influence and the coherence; see `transfer_predictions`.
     * `blocks`: the block of every element; None: those of `coherence_blocks` on the held-out transitions.
+    * `predictions`: a result of `transfer_predictions` for these elements, or any arrays [ket_element, bra_element] of your own, each of
+      which is a predictor; `block` [bra_element] may stand beside them. None: all of `transfer_predictions`.
 
-    Result [ket_element g, bra_element h]: `realised`, `realised_share` (of the loss before); the predictions `influence`, `sign_ket`,
-    `coherence`, `excess`, `error`; `loss_before` [bra_element], `block` [bra_element]. Spearman's rank correlation of every predictor with
-    `realised` over pairs g != h: `correlation` [predictor], `correlation_by_block` [predictor, of_block] (pairs inside a block of at least
-    three elements), `correlation_within`, their mean weighted by pairs. Two blocks alone make a high correlation over all pairs, so read
-    that within blocks beside it, and `error` as the baseline that any predictor must beat.
+    Result [ket_element g, bra_element h]: `realised`, `realised_share` (of the loss before); the predictions, by default `influence`,
+    `cosine`, `sign_ket`, `coherence`, `excess`, `error`, `distance`; `loss_before` [bra_element], `block` [bra_element]. Spearman's rank
+    correlation of every predictor with `realised` over pairs g != h: `correlation` [predictor], `correlation_by_block` [predictor,
+    of_block] (pairs inside a block of at least three elements), `correlation_within`, their mean weighted by pairs. Two blocks alone make
+    a high correlation over all pairs, so read that within blocks beside it, and `error` and `distance` as the baselines that any
+    predictor must beat.
 
     * `model`: a `torch.nn.Module`, in evaluation mode while it is measured.
     * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
@@ -87,63 +84,69 @@ def transfer_test(
     Where it fails: some tens of steps are no retraining. Raises `OrbitscopeError` for wrong arguments, an optimiser of other parameters or
     with a rate of 0, a loss that is no longer finite, and what `influence` raises.
     """
-    _check(steps, batch)
+    horizons = _horizons(steps, batch)
     subject = Subject.of(model, data)
     made = _optimiser(model, optimiser)
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     if len(chosen) < 2:
         raise OrbitscopeError("transfer_test: `elements` should name at least two; learning is transferred from one to another.")
-    _same_kind(data, held_out)
+    same_kind(data, held_out)
     train = sample_for(subject, data, trajectories=trajectories, times=times, seed=seed)
     test = sample_for(subject, held_out, trajectories=trajectories, times=times, seed=seed)
     loss = default_loss(symmetry.output, train.y) if loss is None else loss
     names = [g.name for g in chosen]
     labels = None if blocks is None else _labels(blocks, names)
-    shown = coherence_blocks(
-        model, held_out, group, metric=metric, elements=names, trajectories=trajectories, times=times, loss=loss, seed=seed, chunk=chunk
-    )
-    sums, signs = _predicted(subject, train, test, chosen, symmetry, loss, metric, chunk)
+    if predictions is None:
+        predictions = transfer_predictions(
+            model, data, held_out, group, metric=metric, elements=names, trajectories=trajectories, times=times, loss=loss, seed=seed,
+            chunk=chunk,
+        )  # fmt: skip
+    predicted, block = _predicted(predictions, names, labels)
     module = subject.module
-    before = np.array([_loss(module, test, g, symmetry, loss, chunk) for g in chosen])
-    order = _order(len(train.x), steps, batch, seed)
-    realised = np.empty((len(chosen), len(chosen)))
+    before = np.array([mean_loss(module, test, g, symmetry, loss, chunk) for g in chosen])
+    order = _order(len(train.x), horizons[-1], batch, seed)
+    realised = np.empty((len(horizons), len(chosen), len(chosen)))
     for k, g in enumerate(chosen):
-        tuned = _tuned(module, made, train, g, symmetry, loss, order)
-        realised[k] = before - [_loss(tuned, test, h, symmetry, loss, chunk) for h in chosen]
-        if not np.isfinite(realised[k]).all():
+        for t, tuned in enumerate(_tuned(module, made, train, g, symmetry, loss, order, horizons)):
+            realised[t, k] = before - [mean_loss(tuned, test, h, symmetry, loss, chunk) for h in chosen]
+        if not np.isfinite(realised[:, k]).all():
             raise OrbitscopeError(f"transfer_test: training on copies under {g.name} ends in a loss that is not finite. Lower the rate.")
         if progress is not None:
             progress(k + 1, len(chosen))
-    coherence, excess = (shown[n].transpose("ket_element", "bra_element").values for n in ("coherence", "excess"))
-    predictions = {
-        "influence": sums, "sign_ket": signs, "coherence": coherence, "excess": excess, "error": np.tile(before, (len(chosen), 1)),
-    }  # fmt: skip
-    result = _result(realised, before, predictions, names, shown["block"].values if labels is None else labels)
+    result = _result(realised, before, predicted, names, block).assign_coords(steps=horizons)
+    result = result.isel(steps=0, drop=True) if isinstance(steps, int) else result
     result.attrs.update(
-        sign="positive = training on copies under the ket's element lowers the loss at the bra's", steps=steps, batch=order.shape[1],
+        sign="positive = training on copies under the ket's element lowers the loss at the bra's",
+        steps=steps if isinstance(steps, int) else horizons, batch=order.shape[1],
         transitions=len(train.x), optimiser=_said(made), moments=_moments(made), loss=getattr(loss, "__name__", type(loss).__name__),
-        metric=metric_of(metric).name,
+        metric=predictions.attrs.get("metric", ""),
     )  # fmt: skip
-    return stamp(result, "transfer", group, data, subject, seed=seed, steps=steps, batch=batch)
+    return stamp(result, "transfer", group, data, subject, seed=seed, steps=result.attrs["steps"], batch=batch)
 
 
-def _check(steps: int, batch: int) -> None:
-    for name, value in (("steps", steps), ("batch", batch)):
-        if value < 1:
-            raise OrbitscopeError(f"transfer_test: `{name}` should be at least 1, got {value}.")
+def _horizons(steps: int | Sequence[int], batch: int) -> list[int]:
+    """The numbers of steps after which to look, in rising order."""
+    asked = [steps] if isinstance(steps, int) else list(steps)
+    for name, values in (("steps", asked), ("batch", [batch])):
+        if not values or any(not isinstance(v, int) or v < 1 for v in values):
+            raise OrbitscopeError(f"transfer_test: `{name}` should be at least 1, got {steps if name == 'steps' else batch}.")
+    return sorted(set(asked))
 
 
-def _same_kind(data: Trajectories | Examples, held_out: Trajectories | Examples) -> None:
-    if type(data) is not type(held_out):
-        raise OrbitscopeError(
-            f"transfer_test: `data` are {type(data).__name__}, `held_out` {type(held_out).__name__}; both should be one kind."
-        )
-    if isinstance(data, Examples):
-        return
-    for what in ("layout", "grid", "dt"):
-        mine, other = getattr(data, what), getattr(held_out, what)
-        if mine != other:
-            raise OrbitscopeError(f"transfer_test: `data` and `held_out` differ in {what}: {mine} and {other}.")
+def _predicted(
+    predictions: xr.Dataset, names: list[str], labels: NDArray[np.int64] | None
+) -> tuple[dict[str, xr.DataArray], NDArray[np.int64]]:
+    """Every array [g, h] of `predictions`, and the blocks: those that were asked for, or those beside the predictions."""
+    for d in PAIR:
+        if d not in predictions.coords or not set(names) <= set(predictions[d].values.tolist()):
+            raise OrbitscopeError(f"transfer_test: `predictions` should have a coordinate {d} that names {', '.join(names)}.")
+    here = predictions.sel({d: names for d in PAIR})
+    found = {str(n): v.transpose(*PAIR) for n, v in here.data_vars.items() if set(v.dims) == set(PAIR)}
+    if labels is None and "block" not in here:
+        raise OrbitscopeError("transfer_test: `predictions` do not say the block of every element; name `blocks`.")
+    if clash := {"realised", "realised_share"} & set(found):
+        raise OrbitscopeError(f"transfer_test: `predictions` hold {sorted(clash)[0]}, which is the name of what happened.")
+    return found, here["block"].values.astype(np.int64) if labels is None else labels
 
 
 def _labels(blocks: Mapping[str, int | str], names: list[str]) -> NDArray[np.int64]:
@@ -194,22 +197,6 @@ def _order(count: int, steps: int, batch: int, seed: int) -> NDArray[np.int64]:
     return np.concatenate([rng.permutation(count) for _ in range(passes)])[: steps * size].reshape(steps, size)
 
 
-def _mean(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
-    """Mean over examples of the loss of each; a loss of one example need not be that of a batch."""
-    answer = model(x)
-    if getattr(loss, "needs_state", False):
-        last = x[:, x.shape[1] - y.shape[1] :]
-        return torch.func.vmap(lambda p, t, s: loss(p[None], t[None], s[None]))(answer, y, last).mean()
-    return torch.func.vmap(lambda p, t: loss(p[None], t[None]))(answer, y).mean()
-
-
-@torch.no_grad()
-def _loss(model: nn.Module, pairs: Transitions, g: Any, symmetry: Symmetry, loss: Loss, chunk: int) -> float:
-    x, y = symmetry.pair(g, pairs.x, pairs.y)
-    parts = zip(x.split(max(chunk, 32)), y.split(max(chunk, 32)), strict=True)
-    return sum(float(_mean(model, a, b, loss).double()) * len(a) for a, b in parts) / len(x)
-
-
 def _tuned(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -218,38 +205,23 @@ def _tuned(
     symmetry: Symmetry,
     loss: Loss,
     order: NDArray[np.int64],
-) -> nn.Module:
-    """A copy of the model after the steps of a copy of its optimiser."""
+    horizons: list[int],
+) -> Iterator[nn.Module]:
+    """A copy of the model after so many steps of a copy of its optimiser: the same module each time, further trained."""
     tuned, own = copy.deepcopy((model, optimiser))  # together, so that the copied optimiser holds the copied parameters
-    with torch.enable_grad():
-        for index in order:
+    for step, index in enumerate(order, 1):
+        with torch.enable_grad():
             x, y = symmetry.pair(g, pairs.x[index], pairs.y[index])
             own.zero_grad()
-            _mean(tuned, x, y, loss).backward()
+            loss_of(tuned, x, y, loss).backward()
             own.step()
-    return tuned
+        if step in horizons:
+            yield tuned
 
 
-def _predicted(
-    subject: Subject, train: Transitions, test: Transitions, chosen: tuple[Any, ...], symmetry: Symmetry, loss: Loss,
-    metric: str | Metric, chunk: int,
-) -> tuple[Array, Array]:  # fmt: skip
-    """[g, h]: bra at h . inverse metric . ket on copies under g, and bra . sign of the ket, of the mean gradients."""
-
-    def mean(pairs: Transitions, g: Any) -> Tensor:
-        x, y = symmetry.pair(g, pairs.x, pairs.y)
-        total = torch.zeros(subject.count, dtype=torch.float64, device=subject.device)
-        for a, b in zip(x.split(chunk), y.split(chunk), strict=True):
-            total += example_gradients(subject, loss, a, b, chunk)[0].double().sum(0)
-        return total / len(x)
-
-    kets, bras = (torch.stack([mean(pairs, g) for g in chosen]) for pairs in (train, test))
-    stepped = metric_of(metric).lift(subject, train.x, chunk, "transfer_test")(kets.to(subject.dtype)).double()
-    return (stepped @ bras.T).cpu().numpy(), (kets.sign() @ bras.T).cpu().numpy()
-
-
-def _result(realised: Array, before: Array, predictions: dict[str, Array], names: list[str], block: NDArray[np.int64]) -> xr.Dataset:
-    dims = ("ket_element", "bra_element")
+def _result(realised: Array, before: Array, predictions: dict[str, xr.DataArray], names: list[str], block: NDArray[np.int64]) -> xr.Dataset:
+    """Everything beside each other; `realised` [steps, g, h]."""
+    dims = ("steps", *PAIR)
     result = xr.Dataset(
         {
             "realised": (dims, realised, {"long_name": "fall of the loss at h by training on copies under g", "units": "loss"}),
@@ -257,20 +229,21 @@ def _result(realised: Array, before: Array, predictions: dict[str, Array], names
             "loss_before": ("bra_element", before, {"long_name": "loss at h of the model as it came", "units": "loss"}),
             "block": ("bra_element", block, {"long_name": "block of elements that share learning", "units": "1"}),
         },
-        coords={d: names for d in dims},
+        coords={d: names for d in PAIR},
     )
-    units = {"influence": "loss^2", "sign_ket": "loss", "error": "loss"}
     for name, values in predictions.items():
-        result[name] = (dims, values, {"long_name": _WORDS[name], "units": units.get(name, "1")})
-    whole, each, pairs = correlations(realised, predictions, block)
-    known = np.isfinite(each)
-    weight = np.where(known, pairs, 0).sum(1)
-    within = np.where(weight > 0, np.where(known, each * pairs, 0.0).sum(1) / np.maximum(weight, 1), np.nan)
+        result[name] = (PAIR, values.values, values.attrs)
+    values = {name: v.values for name, v in predictions.items()}
+    found = [correlations(one, values, block) for one in realised]
+    whole, each = (np.stack([one[k] for one in found]) for k in (0, 1))
+    known, pairs = np.isfinite(each), found[0][2]
+    weight = np.where(known, pairs, 0).sum(-1)
+    within = np.where(weight > 0, np.where(known, each * pairs, 0.0).sum(-1) / np.maximum(weight, 1), np.nan)
     about = {"units": "1", "long_name": "Spearman's rank correlation of prediction and realised change, pairs g != h"}
-    result = result.assign_coords(predictor=list(predictions), of_block=np.arange(each.shape[1]))
-    result["correlation"] = ("predictor", whole, about)
-    result["correlation_by_block"] = (("predictor", "of_block"), each, about)
-    result["correlation_within"] = ("predictor", within, {**about, "long_name": about["long_name"] + ", mean over blocks"})
+    result = result.assign_coords(predictor=list(predictions), of_block=np.arange(each.shape[-1]))
+    result["correlation"] = (("steps", "predictor"), whole, about)
+    result["correlation_by_block"] = (("steps", "predictor", "of_block"), each, about)
+    result["correlation_within"] = (("steps", "predictor"), within, {**about, "long_name": about["long_name"] + ", mean over blocks"})
     return result
 
 
