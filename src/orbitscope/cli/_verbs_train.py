@@ -62,6 +62,8 @@ class Train:
     """Past states that the model sees."""
     rollout: int = 1
     """Steps in the loss, each fed with the predictions before it."""
+    units: Literal["data", "state"] = "data"
+    """What states and the loss are measured in; state: the size of each field of the state itself, for data of very different sizes."""
     keep: Literal["best", "all"] = "best"
     """Weights to keep; all: also those after every epoch."""
     logger: tuple[Literal["csv", "tensorboard"], ...] = ("tensorboard",)
@@ -89,7 +91,7 @@ class Train:
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
-            augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout,
+            augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force, tensorboard=False, logger=self.logger)
         runs = load_runs(out, trust=self.model)

@@ -13,6 +13,7 @@ from ._progress import ProgressOption, Reporter, TrainProgress
 from ._seeds import run_seeds, say_summary
 from ._settings import Device, Keep, Precision, Schedule, Settings
 from ._smse import relative_l2, smse
+from ._state_units import StateSMSE, StateUnits
 from ._task import Augment, Task
 from ._trainable import check_trainable
 
@@ -37,6 +38,8 @@ __all__ = [
     "Reporter",
     "Schedule",
     "Settings",
+    "StateSMSE",
+    "StateUnits",
     "Task",
     "TrainProgress",
     "Trainer",

@@ -1,6 +1,6 @@
 """Models of emulators, by name and by class."""
 
-from ._build import build, built_in, models, register, require_model
+from ._build import build, built_in, models, register, require_model, takes_layout
 from ._emulator import Emulator
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._equivariant_fno import EquivariantFNO
@@ -14,6 +14,7 @@ from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._scale import ScaleResNet, ScaleUNet
 from ._scale_frame import ScaleFrameResNet
+from ._state_emulator import StateEmulator, assembled
 from ._unet import UNet
 from ._vit import ViT
 
@@ -37,8 +38,10 @@ __all__ = [
     "ScaleFrameResNet",
     "ScaleResNet",
     "ScaleUNet",
+    "StateEmulator",
     "UNet",
     "ViT",
+    "assembled",
     "build",
     "built_in",
     "equivariant",
@@ -47,4 +50,5 @@ __all__ = [
     "require_model",
     "relaxed_resnet",
     "relaxed_unet",
+    "takes_layout",
 ]

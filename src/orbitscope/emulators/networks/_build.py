@@ -198,6 +198,17 @@ def require_model(model: str | Factory, preset: str = "small") -> None:
     _entry(model, preset)
 
 
+def takes_layout(model: str | Factory) -> bool:
+    """Whether a model is made for the fields of a state, so that no other channel may go in.
+
+    * `model`: as for `build`.
+    """
+    try:
+        return "layout" in inspect.signature(_lookup(model).factory).parameters
+    except ValueError:
+        return False
+
+
 def _entry(model: str | Factory, preset: str) -> _Entry:
     entry = _lookup(model)
     if entry.presets and preset not in entry.presets:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -60,6 +61,10 @@ class Emulator(nn.Module):
 
     def forward(self, state: State) -> State:
         """The next state."""
+        return self.step(state)
+
+    def step(self, state: State, beside: State | None = None) -> State:
+        """The next state; the channels of `beside` [B, K, *space] are shown to the backbone behind those of the normalised state."""
         channels = self.mean.shape[0]
         if state.ndim < 2 or state.shape[1] != self.frames * channels:
             stacked = f"{self.frames} frames of {channels} channels: " if self.frames > 1 else ""
@@ -74,7 +79,7 @@ class Emulator(nn.Module):
         else:
             last = state[:, -channels:]
             seen = ((state.unflatten(1, (self.frames, channels)) - mean) / scale).flatten(1, 2)
-        out = self.backbone(seen)
+        out = self.backbone(seen if beside is None else torch.cat([seen, beside], 1))
         if out.shape != last.shape:
             raise OrbitscopeError(
                 f"Emulator: the backbone turns {tuple(state.shape)} into {tuple(out.shape)}; the output must have the shape of the state."

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..._errors import OrbitscopeError
 from ..._expect import checked_settings
@@ -21,6 +21,9 @@ class TrainConfig(Settings):
     - `model`, `preset`, `overrides`: what `build` makes; `overrides` replace single options, for example
       {"width": 32, "kernels": (5, 3)}; on a command line: width 32 kernels 5,3.
     - `residual`: predict the increment, in units of its own size, instead of the next state.
+    - `units`: what states are measured in. "data": one scale per field for all. "state": the root mean square of each field of the state
+      that goes in; the model also sees its logarithm, and the loss and the SMSE of history and metrics are in these units (`StateSMSE`),
+      dimensionless. For data of several kinds whose sizes differ; not for models that know the layout, which take no further channels.
     - `epochs`, `batch`: passes over all transitions of the training split; transitions per step, over all devices together.
     - `learning_rate`: the peak. `warmup`: the part of all steps, from 0 to 1, over which it is reached linearly.
     - `schedule`: what comes after the peak: "constant", or "cosine", along half a cosine to 0.
@@ -42,6 +45,7 @@ class TrainConfig(Settings):
     preset: str = "small"
     overrides: dict[str, Option] = field(default_factory=dict)
     residual: bool = True
+    units: Literal["data", "state"] = "data"
     epochs: int = 10
     batch: int = 32
     learning_rate: float = 5e-4

@@ -13,7 +13,7 @@ from ...data import WINDOWS, Trajectories
 from ...symmetry import Grid, Layout
 from ...training import to_precision
 from ...training.files import BEST, LAST, SIDECAR, entries, load_weights, read_json, read_weights
-from ..networks import Emulator, build, models
+from ..networks import Emulator, assembled, build, models
 from ._config import TrainConfig
 
 _ENTRIES = {
@@ -152,10 +152,11 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
             f"run: {path / SIDECAR} names the model {config.model!r}, which is neither built in nor registered in this process. A file "
             "does not choose what code runs here: if you know where the folder comes from, --trust (trust=True); or register the model."
         )
+    norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
     backbone = build(
         config.model,
         config.preset,
-        channels_in=config.frames * layout.channels,
+        channels_in=config.frames * layout.channels + len(norm.get("units", {}).get("sizes", ())),
         channels_out=layout.channels,
         resolution=grid.shape,
         layout=layout,
@@ -163,9 +164,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         residual=config.residual,
         **dict[str, Any](config.overrides),
     )
-    norm, dtype = kept["normalisation"], torch.float64 if config.precision == "64" else torch.float32
-    mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))
-    model = to_precision(Emulator(backbone, mean, scale, output, residual=norm["residual"], frames=config.frames), dtype)
+    model = to_precision(assembled(backbone, norm, residual=norm["residual"], frames=config.frames, dtype=dtype), dtype)
     tensors, metadata = read_weights(file)
     load_weights(model, tensors, str(file))
     model.to(device).eval()

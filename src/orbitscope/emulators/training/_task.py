@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 from ...data import WINDOWS, Normalisation, Trajectories, split_indices, split_windows, usual_window
 from ...nn import relaxation_penalty, relaxed_layers
-from ...training import Augment, Task, check_trainable, derive, relative_l2, smse, to_precision
+from ...training import Augment, StateSMSE, StateUnits, Task, check_trainable, derive, relative_l2, smse, to_precision
 from ...training.files import plain
-from ..networks import Emulator, build, built_in
+from ..networks import Emulator, assembled, build, built_in, takes_layout
 from ._augment import Augmentation
 from ._config import TrainConfig
+from ._state_sums import state_normalisation
 from ._transitions import Transitions, fingerprint, increment_scale
 
 PARTS = ("train", "validation", "test")
@@ -48,6 +49,8 @@ class EmulatorTask(Task):
     increment: Tensor
     fingerprint: str
     augment: Augment | None = None
+    state_units: dict[str, Any] | None = None
+    """Statistics of the states in units of their own, where those are asked for."""
 
     criterion = "smse"
     finite = ("smse", "smse_persistence")
@@ -66,6 +69,11 @@ class EmulatorTask(Task):
                 f"train: `data` has {data.times} time{'s' * (data.times > 1)} per trajectory; a transition needs "
                 f"{config.frames + config.rollout} (`frames` {config.frames}, `rollout` {config.rollout}). Simulate more frames."
             )
+        if config.units == "state" and takes_layout(config.model):
+            raise OrbitscopeError(
+                f"train: `units`='state' shows the model a channel more per field, which {config.model!r} has no place for: it knows what "
+                "each channel is. Take units='data', or a model without a layout (unet, resnet, vit, fno)."
+            )
         data = cut_series(data, config)
         split = _split(data, config)
         if not split["train"]:
@@ -73,7 +81,8 @@ class EmulatorTask(Task):
         augment = Augmentation.of(config.augment, data.layout, data.grid) if config.augment else None
         # All of it: a NaN in the last part would be found by the last number of the training only.
         training = data.check_finite()[split["train"]]
-        return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data), augment)
+        own = state_normalisation(training) if config.units == "state" else None
+        return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data), augment, own)
 
     @property
     def measured(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -88,7 +97,7 @@ class EmulatorTask(Task):
             backbone = build(
                 config.model,
                 config.preset,
-                channels_in=config.frames * data.channels,
+                channels_in=config.frames * data.channels + (len(data.layout.fields) if self.state_units else 0),
                 channels_out=data.channels,
                 resolution=data.grid.shape,
                 layout=data.layout,
@@ -99,11 +108,19 @@ class EmulatorTask(Task):
         if config.relaxation is not None:
             relaxed_layers(backbone)  # raises where there is nothing to relax
         dtype = torch.float64 if config.precision == "64" else torch.float32
-        scales = self.increment if config.residual else None
-        emulator = Emulator(
-            backbone, self.normalisation.mean, self.normalisation.scale, scales, residual=config.residual, frames=config.frames
-        )
+        norm = self.state_units or {**self.normalisation.to_dict(), "output_scale": self.increment.tolist()}
+        if not config.residual:
+            norm = {**norm, "output_scale": norm["scale"]}
+        emulator = assembled(backbone, norm, residual=config.residual, frames=config.frames, dtype=torch.float64)
         return to_precision(emulator, dtype)
+
+    @property
+    def state_loss(self) -> StateSMSE | None:
+        """The loss in units of the state, where those are asked for."""
+        if self.state_units is None:
+            return None
+        about = self.state_units["units"]
+        return StateSMSE(StateUnits(tuple(about["sizes"]), tuple(about["floor"])))
 
     def check(self, model: nn.Module) -> None:
         """Raise for layers whose state leaks between transitions of a batch."""
@@ -122,8 +139,8 @@ class EmulatorTask(Task):
         return Transitions(self.data, self.split[part], dtype, device, limit, config.frames, steps)
 
     def loss(self, prediction: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """SMSE of each transition; several steps are so many more channels: their mean."""
-        return smse(prediction, y, "none")
+        """SMSE of each transition, in the units asked for; several steps are so many more channels: their mean."""
+        return smse(prediction, y, "none") if self.state_loss is None else self.state_loss.each(prediction, y, x)
 
     def penalty(self, model: nn.Module) -> Tensor | None:
         """The weighted penalty on leaving a symmetry."""
@@ -135,8 +152,10 @@ class EmulatorTask(Task):
         return {} if self.settings.relaxation is None else {"relaxation": relaxation_penalty(model).item()}
 
     def errors(self, prediction: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """SMSE and relative L2 of one step, and those of persistence (prediction = input)."""
+        """SMSE, in the units asked for, and relative L2 of one step, and those of persistence (prediction = input)."""
         last = x[:, -self.data.channels :]
+        if self.state_loss is not None:
+            prediction, y, last = self.state_loss.scaled(x, prediction, y, last)
         rows = (smse(prediction, y, "channel"), smse(last, y, "channel"), relative_l2(prediction, y), relative_l2(last, y))
         return torch.stack([r.double().sum(0) for r in rows])
 

@@ -7,6 +7,7 @@ from ._gauss_newton import GaussNewton
 from ._influence import influence
 from ._kronecker import Kronecker
 from ._lags import by_class, by_lag, join_classes, lag_correlation
+from ._line import loss_along_line
 from ._losses import bra_loss
 from ._memory import Plan, memory_bytes
 from ._metric import Euclidean, Metric
@@ -39,6 +40,7 @@ __all__ = [
     "influence_by_step",
     "join_classes",
     "lag_correlation",
+    "loss_along_line",
     "memory_bytes",
     "normalised",
     "plan_influence",
