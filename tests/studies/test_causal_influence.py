@@ -1,0 +1,141 @@
+"""studies/causal_influence: the tiny study from simulation to page; its correlations and rules on hand-made numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+import orbitscope as osc
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STUDY = "causal_influence"
+HERE = ROOT / "studies" / STUDY
+FIGURES = ("matrices", "tests", "retrained", "horizon")
+
+
+@pytest.fixture(scope="module")
+def run(script):
+    """The script in a folder; what it prints."""
+
+    def start(folder, *more, config="tiny.toml", results=None):
+        return script("--config", config, "--results", results or folder / "results", "--docs", folder / "docs", *more)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def study(run, tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder, save = tmp_path_factory.mktemp("causal"), Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:  # small pictures, without their layout: seconds
+        patch.setattr(Figure, "tight_layout", lambda *_, **__: None)
+        patch.setattr(Figure, "savefig", lambda figure, path, **options: save(figure, path, **{**options, "dpi": 20}))
+        said = run(folder, "--out", folder / "out", "--workers", 1)
+    return folder, said
+
+
+def test_page_figures_and_tables(study):
+    folder, said = study
+    page = (folder / "docs" / "causal-influence.md").read_text(encoding="utf-8")
+    for name in FIGURES:
+        assert (folder / "docs" / f"causal-influence-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"causal-influence-{name}.png" in page
+    assert {p.stem for p in (folder / "results").glob("*.csv")} == {"base", "cost", "pairs", "retrained", "tuned"}
+    for heading in ("What was found", "Fine-tuning", "Training from scratch", "What a positive number promises", "Which metric", "Limits"):
+        assert f"## {heading}" in page
+    assert " nan" not in page.lower() and said.count(": retrained-") == 8 and said.count(": tuned-") == 4
+    assert "fewer than 3 runs" in page or "no skill" in page  # one seed supports no word
+
+
+def test_a_second_start_recomputes_nothing(study, run, undrawn):
+    folder, _ = study
+    before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
+    page = (folder / "docs" / "causal-influence.md").read_bytes()
+    said = run(folder, "--out", folder / "out", "--workers", 1)
+    assert "retrained-" not in said and "simulated" not in said and ": base" not in said
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (folder / "docs" / "causal-influence.md").read_bytes() == page
+
+
+def test_one_step_of_descent_is_predicted_by_the_sum_of_influences(study):
+    """The first step of SGD, realised over rate times influence: of the right size on most pairs, in the study's own tables."""
+    results = study[0] / "results"
+    tuned, pairs = (pd.read_csv(results / f"{n}.csv") for n in ("tuned", "pairs"))
+    first = tuned[(tuned.phase == "early") & (tuned.optimiser == "sgd") & (tuned.steps == 1)].set_index("ket")
+    known = pairs[pairs.phase == "early"].pivot(index="ket", columns="bra", values="influence")
+    ratio = first[list(known.columns)].loc[known.index].to_numpy() / (first.rate.iloc[0] * known.to_numpy())
+    assert np.median(ratio) == pytest.approx(1, abs=0.35)
+
+
+def test_copies_stand_behind_the_originals_and_all_trainings_have_as_many_steps(study, modules):
+    """The second part of the data is the action on the first; epochs shrink as the data grow."""
+    place = modules("study").Place(study[0] / "out", modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE))
+    one, run = osc.load(place.data_file("navier-stokes", 0)), modules("study").runs(place.settings)[0]
+    more = modules("study").with_copies(one, ("r",))
+    action, x = osc.GridAction(one.layout, one.grid), one.tensor()
+    assert torch.equal(more.tensor()[len(x) :].flatten(0, 1), action(osc.parse_group("d4")["r"], x.flatten(0, 1)))
+    for name in ("small.toml", "full.toml"):
+        settings = modules("harness").read_settings(modules("study").Settings, Path(name), HERE)
+        runs = modules("study").runs(settings)
+        assert [r.seed for r in runs] == sorted(r.seed for r in runs)
+        assert all(settings.epochs % k == 0 for k in (1, 2, 4)) and settings.early < settings.epochs
+        for added in modules("study").subsets(settings, runs[-1]):
+            assert modules("study").train_config(settings, runs[-1], len(added)).epochs * (1 + len(added)) == settings.epochs
+    assert modules("study").train_config(place.settings, run, early=True).epochs == place.settings.early
+
+
+def test_order_inside_blocks_is_apart_from_that_between_them(modules):
+    """Two blocks alone: 1 over all pairs, and nothing inside; inside them turned round: -1."""
+    tables, rng = modules("tables"), np.random.default_rng(0)
+    block = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    together = (block[:, None] == block[None, :]).astype(float)
+    values = together + 0.01 * rng.normal(size=(8, 8))
+    found = tables._orders(2 * together - values, values, block)
+    assert found["all"] > 0.4 and found["inside"] == pytest.approx(-1, abs=0.02)
+    assert np.isnan(tables.inside(values, values, np.arange(8)))
+    without_e = tables._orders(values[1:], values[1:], block, skip=1)
+    assert without_e == pytest.approx({"all": 1.0, "inside": 1.0, "to_e": 1.0})
+
+
+def test_sets_of_elements_are_scored_by_their_share_of_the_steps(modules):
+    """Benefits that are the stated sum of the prediction: 1 for every h; with the opposite sign -1."""
+    tables, rng = modules("tables"), np.random.default_rng(1)
+    p = rng.normal(size=(8, 8))
+    sets = [("r",), ("r2",), ("s",), ("r", "s", "sr"), ("r2", "r3", "sr3")]
+    where = {g: k for k, g in enumerate(tables.ELEMENTS)}
+    benefit = {s: len(s) / (len(s) + 1) * p[[where[g] for g in s]].mean(0) for s in sets}
+    assert tables.subset_score(p, benefit) == pytest.approx(1) and tables.subset_score(-p, benefit) == pytest.approx(-1)
+    assert np.isnan(tables.subset_score(np.ones((8, 8)), dict.fromkeys(sets, np.zeros(8))))
+
+
+def test_another_metric_becomes_the_default_only_where_it_is_better_everywhere(modules):
+    """Better in one cell, equal in the other: it stays; better in both, early and late: it goes."""
+    statements = modules("statements")
+    tables = statements.Tables.__new__(statements.Tables)
+    dict.__init__(tables)
+    tables.columns, tables.meta = [], {}
+    cells = (("navier-stokes", "resnet"), ("euler", "resnet"))
+    tables["base"] = pd.DataFrame(
+        [{"family": f, "network": n, "seed": k, "phase": "late", "element": "e", "error": 0.1} for f, n in cells for k in range(4)]
+    )
+
+    def made(*gains: float) -> pd.DataFrame:
+        rows = []
+        for (family, network), gain in zip(cells, gains, strict=True):
+            for seed in range(4):
+                for phase in ("early", "late"):
+                    for name in ("influence", "influence_adam", statements.DEFAULT):
+                        value = (
+                            0.3
+                            + 0.01 * seed * (name != statements.DEFAULT)
+                            + (gain if name == "influence" else -0.1) * (name != statements.DEFAULT)
+                        )
+                        label = {"family": family, "network": network, "seed": seed, "test": "retrained", "phase": phase}
+                        rows.append({**label, "cell": f"{family}/{network}", "predictor": name, "all": value})
+        return pd.DataFrame(rows)
+
+    assert statements.default_metric(tables, made(0.3, -0.01))[0] == statements.DEFAULT
+    assert statements.default_metric(tables, made(0.3, 0.2))[0] == "influence"
