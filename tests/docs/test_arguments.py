@@ -1,9 +1,10 @@
-"""Every argument of a public name has a line of its own in its docstring."""
+"""Every argument of a public name, and of the public methods of a class, has a line of its own in its docstring."""
 
 import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,11 +39,48 @@ def unnamed(thing: Any) -> list[str]:
     return [name for name in parameters if name not in words and not name.startswith("_") and name not in ("self", "cls", "args", "kwargs")]
 
 
+def methods(thing: type) -> Iterator[tuple[str, list[Any]]]:
+    """The public methods of a class that are ours, by name, each with those of the same name that it overrides, the nearest first.
+
+    What a method does may be said where it is first declared: an equation adds to `Equation.constraints` what its laws are.
+    """
+    for name in dir(thing):
+        raw = [vars(base)[name] for base in thing.__mro__ if name in vars(base) and base.__module__.startswith("orbitscope")]
+        plain = [member.__func__ if isinstance(member, classmethod | staticmethod) else member for member in raw]
+        if not name.startswith("_") and plain and inspect.isfunction(plain[0]):
+            yield name, plain
+
+
+def missing(thing: Any, name: str) -> set[str]:
+    """`name: argument` for each that has no line, of a function, of a class and of its methods."""
+    bad = {f"{name}: {argument}" for argument in unnamed(thing)}
+    for method, versions in methods(thing) if inspect.isclass(thing) else ():
+        said = {a for v in versions[1:] if inspect.isfunction(v) for a in set(inspect.signature(v).parameters).difference(unnamed(v))}
+        bad |= {f"{name}.{method}: {argument}" for argument in set(unnamed(versions[0])) - said}
+    return bad
+
+
 def found(room: str) -> set[str]:
-    """`room.name: argument` for each that is missing."""
+    """`room.name: argument` or `room.Class.method: argument` for each that is missing."""
     module = importlib.import_module(f"orbitscope.{room}")
     things = {name: getattr(module, name) for name in module.__all__}
-    return {f"{room}.{name}: {argument}" for name, thing in things.items() if callable(thing) for argument in unnamed(thing)}
+    return {one for name, thing in things.items() if callable(thing) for one in missing(thing, f"{room}.{name}")}
+
+
+def test_a_method_without_a_line_is_found() -> None:
+    class Base:
+        def move(self, x: float, dt: float) -> None:
+            """`x` moves.
+
+            * `dt`: the time.
+            """
+
+    class Far(Base):
+        def move(self, x: float, dt: float, far: bool = False) -> None:
+            """Farther."""
+
+    Base.__module__ = Far.__module__ = "orbitscope.symmetry"
+    assert missing(Far, "Far") == {"Far.move: far"} and missing(Base, "Base") == set()
 
 
 @pytest.mark.parametrize("room", ROOMS)

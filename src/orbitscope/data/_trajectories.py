@@ -280,6 +280,8 @@ class Trajectories:
         """Everything once, in order, as (first trajectory, first time, block [trajectories, times, channel, x, y]) of bounded size.
 
         A block holds whole trajectories, or, where one trajectory exceeds `max_bytes`, some of its times (at least one state).
+
+        * `max_bytes`: the largest block, in bytes, unless one state is larger.
         """
         state = max(1, self.nbytes // max(1, self.trajectories * self.times))
         frames = min(max(1, max_bytes // state), max(1, self.times))

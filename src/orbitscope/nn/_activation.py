@@ -31,7 +31,7 @@ class Pointwise(nn.Module):
         self.features, self.function = features, function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """`x` [B, channels, ...] -> the same shape."""
         self.features.check(x, "Pointwise")
         return self.function(x)
 
@@ -50,7 +50,7 @@ class NormActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(features.fields)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """`x` [B, channels, ...] -> the same shape."""
         self.features.check(x, "NormActivation")
         parts, first = [], 0
         for f, count, part in runs(self.features, x):
@@ -71,7 +71,7 @@ class Gate(nn.Module):
         self.into = Features(features.group, [f"scalar*{len(features.fields)}"]) + features
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, into.channels, ...] -> [B, features.channels, ...]."""
+        """`x` [B, into.channels, ...] -> [B, features.channels, ...]."""
         self.into.check(x, "Gate")
         count = len(self.features.fields)
         gates, parts, first = torch.sigmoid(x[:, :count]), [], 0
@@ -96,7 +96,7 @@ class Activation(nn.Module):
         self.gated = NormActivation(Features(features.group, other)) if other else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """`x` [B, channels, ...] -> the same shape."""
         self.features.check(x, "Activation")
         if self.gated is None:
             return self.function(x)
@@ -130,7 +130,7 @@ class GroupPool(nn.Module):
         self.out = Features(features.group, [f"scalar*{len(features.fields)}"])
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, channels, ...] -> [B, fields, ...]."""
+        """`x` [B, channels, ...] -> [B, fields, ...]."""
         self.features.check(x, "GroupPool")
         return torch.cat([self._pooled(f, part.unflatten(1, (count, f.size))) for f, count, part in runs(self.features, x)], 1)
 

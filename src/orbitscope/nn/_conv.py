@@ -59,7 +59,7 @@ class EquivariantConv(FieldKernel):
         self.reset_parameters(gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolved fields."""
+        """The fields of `x` [B, into.channels, *grid], convolved."""
         self.into.check(x, "EquivariantConv")
         if self.stride > 1 and any(n % self.stride for n in x.shape[2:]):
             raise OrbitscopeError(f"EquivariantConv: stride {self.stride} needs a grid it divides, got {tuple(x.shape[2:])}.")

@@ -58,7 +58,7 @@ class FieldNorm(Constant):
         return self.anchor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """`x` [B, channels, *grid] -> the same shape."""
         self.features.check(x, "FieldNorm")
         weight = self.weight.index_select(0, self.field_of_channel)
         bias = None

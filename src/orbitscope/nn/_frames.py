@@ -58,7 +58,7 @@ class FrameAveraged(nn.Module):
             self.register_buffer(name, value, persistent=False)  # made from group and grid; not part of the weights
 
     def forward(self, state: Tensor) -> Tensor:
-        """The answer of the model in the frames of each state [batch, channel, *grid], moved back."""
+        """The answer of the model in the frames of each `state` [batch, channel, *grid], moved back."""
         self.action.layout.check(state)
         scores = self.scores(state)
         chosen, weights = self._choose(scores)
@@ -70,13 +70,13 @@ class FrameAveraged(nn.Module):
         return total
 
     def scores(self, state: Tensor) -> Tensor:
-        """$s_g(x) / \\|x\\|$ of every element, [batch, element]."""
+        """$s_g(x) / \\|x\\|$ of every element for each x of `state` [batch, channel, *grid]: [batch, element]."""
         flat = state.flatten(1)
         low = torch.einsum("bcn,mn->bcm", state.flatten(2), self.modes.to(state.dtype)).flatten(1)
         return (low @ self.coefficients.to(state.dtype).T) / (flat.norm(dim=1, keepdim=True) + torch.finfo(state.dtype).tiny)
 
     def margin(self, state: Tensor) -> Tensor:
-        """Gap between the k-th and the (k + 1)-th score, [batch], relative to the norm of the state; 0 at a discontinuity for k = 1."""
+        """Gap between the k-th and the (k + 1)-th score of each `state`, [batch], relative to its norm; 0 at a discontinuity for k = 1."""
         if self.count == len(self.group):
             return torch.full(state.shape[:1], math.inf)
         top = self.scores(state).topk(self.count + 1, dim=1).values

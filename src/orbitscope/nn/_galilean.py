@@ -47,7 +47,7 @@ class Galilean(nn.Module):
         self.model, self.layout, self.grid, self.dt, self.frames = model, layout, grid, float(dt), frames
 
     def forward(self, states: Tensor) -> Tensor:
-        """The state one dt after the last frame."""
+        """The state one dt after the last frame of `states` [batch, frames * channel, *grid]."""
         channels, ndim = self.layout.channels, self.grid.ndim
         if states.ndim != ndim + 2 or states.shape[1] != self.frames * channels:
             raise OrbitscopeError(

@@ -61,7 +61,7 @@ class MagnitudeConv(nn.Module):
         self.activation = activation
 
     def forward(self, state: Tensor) -> Tensor:
-        """[batch, channel, *grid] -> the same with the output's channels, on a grid `stride` times coarser."""
+        """`state` [batch, channel, *grid] -> the same with the output's channels, on a grid `stride` times coarser."""
         if state.ndim != self.ndim + 2 or state.shape[1] != self.channels_in:
             raise OrbitscopeError(
                 f"MagnitudeConv: expected [batch, {self.channels_in}, *grid] with {self.ndim} axes, got {tuple(state.shape)}."
@@ -99,7 +99,7 @@ class Magnitude(nn.Module):
         self.scaled = list(scaled) if isinstance(scaled, Sequence) else scaled
 
     def forward(self, state: Tensor) -> Tensor:
-        """Same shape as the answer of the model."""
+        """The answer of the model for `state` [batch, channel, *grid], with the magnitude of the state."""
         mask = torch.zeros(state.shape[1], dtype=torch.bool, device=state.device)
         mask[slice(None) if self.scaled is None else self.scaled] = True
         carried = state * mask.reshape(-1, *[1] * (state.ndim - 2))

@@ -71,7 +71,7 @@ class MotionConv(nn.Module):
         return torch.cat([parts.reshape(shifting.shape), self.weight[:, self.vectors_in * self.components :]], dim=1)
 
     def forward(self, state: Tensor) -> Tensor:
-        """[batch, channel, *grid] -> the same with the output's channels, on a grid `stride` times coarser."""
+        """`state` [batch, channel, *grid] -> the same with the output's channels, on a grid `stride` times coarser."""
         if state.ndim != self.ndim + 2 or state.shape[1] != self.channels_in:
             raise OrbitscopeError(
                 f"MotionConv: expected [batch, {self.channels_in}, *grid] with {self.ndim} axes, got {tuple(state.shape)}."
@@ -114,5 +114,5 @@ class MotionBlock(nn.Module):
         self.skip = nn.Identity() if vectors_in == vectors_out else MotionConv(vectors_in, vectors_out, 1, **options)
 
     def forward(self, state: Tensor) -> Tensor:
-        """[batch, vectors_in * components, *grid] -> [batch, vectors_out * components, *grid]."""
+        """`state` [batch, vectors_in * components, *grid] -> [batch, vectors_out * components, *grid]."""
         return self.skip(state) + self.second(self.first(state))

@@ -72,7 +72,7 @@ class Pad(Constant):
         return self.anchor
 
     def forward(self, x: Tensor) -> Tensor:
-        """The larger state."""
+        """`x` [B, channels, *grid], larger by `width` cells on every side."""
         if not self.width:
             return x
         self._check(x)

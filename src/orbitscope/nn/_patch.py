@@ -44,7 +44,7 @@ class Unpatch(FieldKernel):
         self.reset_parameters(math.sqrt(patch**into.ndim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The cells."""
+        """The cells of the tokens `x` [B, into.channels, *tokens]."""
         self.into.check(x, "Unpatch")
         spread = F.conv_transpose2d if self.into.ndim == 2 else F.conv_transpose3d
         return spread(x, self.kernel_tensor().transpose(0, 1), self.bias_tensor(), self.kernel)
@@ -113,7 +113,7 @@ class FrameAttention(Constant):
         self.bias = nn.Parameter(0.02 * torch.randn(heads, math.prod(self._spans())))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The values that each cell attends to, mixed."""
+        """The values that each cell of `x` [B, channels, *tokens] attends to, mixed."""
         self.features.check(x, "FrameAttention")
         if tuple(x.shape[2:]) != self.tokens:
             raise OrbitscopeError(f"FrameAttention: built for a grid of {self.tokens}, got {tuple(x.shape[2:])}.")

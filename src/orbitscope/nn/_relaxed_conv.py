@@ -187,7 +187,7 @@ class RelaxedTranslationConv(_Banked):
         return (self.bank_tensor() * weights.reshape(-1, *[1] * (self.into.ndim + 2))).sum(0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolved fields."""
+        """The fields of `x` [B, into.channels, *grid], convolved."""
         self.into.check(x, type(self).__name__)
         parts = convolve(self.pad(x), self.bank_tensor().flatten(0, 1), None, self.stride)
         if parts.shape[2:] != self.shares.shape[1:]:

@@ -24,7 +24,7 @@ class Pool(nn.Module):
         self.features = features
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, X, Y] -> [B, C, X/2, Y/2]."""
+        """`x` [B, C, X, Y] -> [B, C, X/2, Y/2]."""
         self.features.check(x, "Pool")
         if any(n % 2 for n in x.shape[2:]):
             raise OrbitscopeError(f"Pool: the grid {tuple(x.shape[2:])} needs an even number of cells along every axis.")
@@ -49,7 +49,7 @@ class Upsample(nn.Module):
         self.pad = Pad(features, 1, boundary) if mode == "linear" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, X, Y] -> [B, C, 2X, 2Y]."""
+        """`x` [B, C, X, Y] -> [B, C, 2X, 2Y]."""
         self.features.check(x, "Upsample")
         if self.pad is None:
             return F.interpolate(x, scale_factor=2, mode="nearest")

@@ -131,7 +131,7 @@ class ScaleLift(_OnLadder):
         self.bias = nn.Parameter(torch.zeros(channels_out))
 
     def forward(self, states: Tensor) -> Tensor:
-        """Features of every scale."""
+        """Features of every scale of `states` [batch, frames * channels_in, *grid]: [batch, channels_out, scale, *grid]."""
         if states.ndim != self.ndim + 2 or states.shape[1] != self.frames * self.channels_in:
             raise OrbitscopeError(
                 f"ScaleLift: expected [batch, {self.frames} * {self.channels_in}, *grid] with {self.ndim} axes, got {tuple(states.shape)}."
@@ -191,7 +191,7 @@ class ScaleConv(_OnLadder):
         self.bias = nn.Parameter(torch.zeros(channels_out))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features of every scale."""
+        """`features` [batch, channels_in, scale, *grid] of every scale -> [batch, channels_out, scale, *grid]."""
         _check_ladder("ScaleConv", features, self.weight.shape[1] // self.neighbours, len(self.scales), self.ndim)
         spectrum = self._spectrum(features)
         each = spectrum.unbind(2)
@@ -241,7 +241,7 @@ class ScaleProject(_OnLadder):
         self.weight = _weight(channels_out, channels_in, len(self.filters.powers))
 
     def forward(self, features: Tensor) -> Tensor:
-        """The flow."""
+        """The flow of `features` [batch, channels_in, scale, *grid]: [batch, channels_out, *grid]."""
         _check_ladder("ScaleProject", features, self.weight.shape[1], len(self.scales), self.ndim)
         spectrum = self._spectrum(features)
         total = None

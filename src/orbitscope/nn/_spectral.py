@@ -34,7 +34,7 @@ class SpectralConv(nn.Module):
         self.weight = nn.Parameter(scale * torch.randn(*(2 * modes - 1,) * (ndim - 1), modes, channels_in, channels_out, 2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The filtered channels, on the same grid."""
+        """The channels of `x` [B, channels_in, *space], filtered, on the same grid."""
         return _in_full_precision(x, self.modes, self.ndim, self.weight)
 
 
@@ -75,7 +75,7 @@ class EquivariantSpectralConv(FieldKernel):
         self.reset_parameters(gain * math.sqrt(kernel**into.ndim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The filtered fields, on the same grid."""
+        """The fields of `x` [B, into.channels, *grid], filtered, on the same grid."""
         self.into.check(x, "EquivariantSpectralConv")
         return _in_full_precision(x, self.modes, self.into.ndim, self.weight_tensor())
 

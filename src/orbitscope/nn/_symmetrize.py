@@ -54,7 +54,7 @@ class Symmetrized(nn.Module):
             self.input, self.output = action.input, action.output
 
     def forward(self, state: Tensor) -> Tensor:
-        """The mean over the orbit, moved back."""
+        """The mean over the orbit of each `state` [batch, channel, *grid], moved back."""
         first, *others = self.group
         total = self._term(first, state)
         for g in others:

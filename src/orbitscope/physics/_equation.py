@@ -68,6 +68,8 @@ class Equation(ABC):
         With $x = \ell x'$ and t = t', a state there is `units` (a number per channel) times a state of `equation` here. Exact for every
         equation that overrides this; one that does not knows its own box only.
 
+        * `length`: $\ell$, the size of that box in those of the own one.
+
         Raises `OrbitscopeError` where the equation does not say how it changes with the size of its box.
         """
         if length == 1.0:
@@ -150,7 +152,9 @@ class Equation(ABC):
     def constraints(self, state: Tensor, next_state: Tensor, dt: float, grid: Grid) -> dict[str, Tensor]:
         """Dimensionless residuals [B], by name, of laws that every transition of this equation obeys; near 0 for a right file.
 
-        * `state`, `next_state`: [B, C, *grid], `dt` apart. `grid`: where they live.
+        * `state`, `next_state`: [B, C, *grid].
+        * `dt`: the time between them.
+        * `grid`: where they live.
 
         They serve to tell a file that contradicts its declared axis convention from one that keeps it.
         """

@@ -141,7 +141,7 @@ class Euler(Equation):
         return self, (1.0, length, length, length**2)
 
     def rate(self, state: Tensor) -> Tensor:
-        """Minus the divergence of the HLLC fluxes, [B, 4, X, Y], in eager torch on any device."""
+        """Minus the divergence of the HLLC fluxes of `state` [B, 4, X, Y], the same shape, in eager torch on any device."""
         self.layout.check(state, "euler.rate: `state`")
         return _euler_torch.rate_of_change(_euler_torch.primitives(state, self.gamma), self.gamma, self._scheme)
 

@@ -54,7 +54,7 @@ class Affine(Keyed):
 
     @classmethod
     def trusted(cls, matrix: Array, offset: Array, name: str = "") -> Self:
-        """An element whose properties are guaranteed by what made it: nothing is checked and nothing copied."""
+        """The element of `matrix`, `offset` and `name`, guaranteed by what made them: nothing is checked, nothing copied."""
         return object.__new__(cls)._set(matrix, offset, name)
 
     @property
@@ -96,7 +96,7 @@ class Affine(Keyed):
         return self.trusted(back, -back @ self.offset)
 
     def named(self, name: str) -> Self:
-        """The same map under another name."""
+        """The same map with `name` as its name."""
         return self.trusted(self.matrix, self.offset, name)
 
     def _written(self) -> str:

@@ -56,7 +56,7 @@ class Several:
         return type(self)(tuple(p.inverse() for p in self.parts))
 
     def named(self, name: str) -> Self:
-        """The same element under another name."""
+        """The same element with `name` as its name."""
         return type(self)(self.parts, name)
 
     def __repr__(self) -> str:

@@ -65,7 +65,7 @@ class Velocity(Keyed):
         return type(self)(tuple(-c for c in self.components))
 
     def named(self, name: str) -> Self:
-        """The same boost under another name."""
+        """The same boost with `name` as its name."""
         return type(self)(self.components, name)
 
     def _written(self) -> str:
@@ -126,7 +126,7 @@ class Factors(Keyed):
         return type(self)(1 / self.velocity, 1 / self.density, 1 / Fraction(self.copies))
 
     def named(self, name: str) -> Self:
-        """The same scaling under another name."""
+        """The same scaling with `name` as its name."""
         return type(self)(self.velocity, self.density, self.copies, name)
 
     def _written(self) -> str:

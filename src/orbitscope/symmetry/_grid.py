@@ -97,7 +97,7 @@ class Grid:
         return (self.shape[i], self.extent[i], self.boundary[i]) == (self.shape[j], self.extent[j], self.boundary[j])
 
     def check(self, state: Tensor, what: str = "state") -> None:
-        """Raise unless the last axes of `state` are this grid."""
+        """Raise unless the last axes of `state` are this grid; `what` it is called in the message."""
         if tuple(state.shape[-self.ndim :]) != self.shape:
             raise OrbitscopeError(f"{what}: the last {self.ndim} axes should be the grid {self.shape}, got shape {tuple(state.shape)}.")
 
@@ -107,7 +107,7 @@ class Grid:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Grid":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`: the grid of `data`."""
         try:
             return cls(tuple(data["shape"]), tuple(data["extent"]), tuple(data["boundary"]), data.get("centring", "cell"))
         except OrbitscopeError:

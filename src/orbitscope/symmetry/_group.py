@@ -168,7 +168,7 @@ class FiniteGroup(Group[E]):
         return self._elements[0]
 
     def probes(self, count: int | None = None, seed: int = 0) -> tuple[E, ...]:
-        """All elements, or the identity and a choice of `count - 1` others without replacement; see `Group.probes`."""
+        """All elements, or the identity and a choice of `count - 1` others without replacement, drawn by `seed`; see `Group.probes`."""
         return super().probes(len(self) if count is None else count, seed)
 
     def _drawn(self, count: int, rng: np.random.Generator) -> tuple[E, ...]:

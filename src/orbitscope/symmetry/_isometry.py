@@ -119,7 +119,7 @@ class Isometry:
         return Isometry(transposed, tuple(-sum(transposed[i][k] * self.shift[k] for k in n) for i in n))
 
     def named(self, name: str) -> "Isometry":
-        """The same motion under another name."""
+        """The same motion with `name` as its name."""
         return Isometry(self.linear, self.shift, name)
 
     def __repr__(self) -> str:

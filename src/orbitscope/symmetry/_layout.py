@@ -150,7 +150,7 @@ class Layout:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Layout":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`: the layout of `data`."""
         try:
             fields = tuple(Field(f["name"], named(f["representation"]), f.get("unit", "1")) for f in data["fields"])
             return cls(fields, int(data.get("ndim", 2)))

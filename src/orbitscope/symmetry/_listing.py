@@ -47,22 +47,22 @@ class Listing(Generic[E]):
         return Lookup(self.elements)
 
     def index(self, element: E) -> int:
-        """Position of an element in `elements`."""
+        """Position of an `element` in `elements`."""
         found = self._lookup.find(element)
         if found is None:
             raise OrbitscopeError(f"Group {self.name}: {element!r} is not an element.")
         return found
 
     def subset(self, names: Iterable[str]) -> tuple[E, ...]:
-        """The elements with these names."""
+        """The elements with these `names`."""
         return tuple(self[n] for n in names)
 
     def compose(self, a: E, b: E) -> E:
-        """The element that does b first, then a."""
+        """The element that does `b` first, then `a`."""
         return self.elements[self.index(a @ b)]
 
     def inverse(self, a: E) -> E:
-        """The element that undoes a."""
+        """The element that undoes `a`."""
         return self.elements[self.index(a.inverse())]
 
     @cached_property
@@ -102,6 +102,9 @@ class Listing(Generic[E]):
         """All subgroups whose elements lie `within` a set (by default the whole group), smallest first; the trivial one is the first.
 
         Of a group with more than `limit` subgroups in that set: those that one element generates, and the whole set where it is closed.
+
+        * `within`: elements; None: all of the group.
+        * `limit`: how many subgroups are listed at most.
 
         >>> from orbitscope.symmetry import dihedral
         >>> [len(h) for h in dihedral(2).subgroups()]

@@ -72,7 +72,7 @@ class Permutation:
         return type(self)(tuple(int(i) for i in np.argsort(self.images)))
 
     def named(self, name: str) -> Self:
-        """The same permutation under another name."""
+        """The same permutation with `name` as its name."""
         return type(self)(self.images, name)
 
     def __repr__(self) -> str:

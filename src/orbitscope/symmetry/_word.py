@@ -59,7 +59,12 @@ class Word(Keyed):
 
     @classmethod
     def parse(cls, text: str, model: Model | None = None) -> "Word":
-        """The word that `text` spells, such as "a b^-1 a^3"; "e" and "" are the empty word. Raises `OrbitscopeError` for other texts."""
+        """The word that `text` spells, such as "a b^-1 a^3"; "e" and "" are the empty word.
+
+        * `model`: how words are told apart, as of a `Word`; None: as written.
+
+        Raises `OrbitscopeError` for other texts.
+        """
         letters: list[str] = []
         for syllable in [] if text.strip() == "e" else text.split():
             match = _SYLLABLE.fullmatch(syllable)
@@ -107,7 +112,7 @@ class Word(Keyed):
         return type(self)(tuple(opposite(x) for x in reversed(self.letters)), self.model)
 
     def named(self, name: str) -> Self:
-        """The same word under another name."""
+        """The same word with `name` as its name."""
         return type(self)(self.letters, self.model, name)
 
     def _written(self) -> str:

@@ -137,7 +137,7 @@ class Reporter:
                 self.bar.update(self.task, completed=done)
 
     def say(self, line: str) -> None:
-        """One line of result."""
+        """Print `line`, one line of result."""
         if self.talks:
             self.console.print(line, highlight=False, soft_wrap=True)
 

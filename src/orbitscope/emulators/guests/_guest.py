@@ -74,7 +74,7 @@ class Guest(nn.Module):
         self.train(model.training)
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-        """That of the model inside, under its own names."""
+        """That of the model inside, under its own names; `destination`, `prefix` and `keep_vars` as of `torch.nn.Module.state_dict`."""
         return self.model.state_dict(*args, destination=destination, prefix=prefix, keep_vars=keep_vars)
 
     def release(self) -> nn.Module:
@@ -92,6 +92,7 @@ class Guest(nn.Module):
         return json.dumps({k: v if isinstance(v, int | float | str | bool | None) else str(v) for k, v in self.said.items()})
 
     def forward(self, state: Tensor) -> Tensor:
+        """The next state of each `state` [B, C, *grid], by the conventions that `adapt` was told."""
         if self.randomness not in ("seeded", "distribution"):
             return self._step(state)
         # One example at a time, so that the draws do not depend on what else is in the batch.

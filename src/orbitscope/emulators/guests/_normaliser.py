@@ -113,7 +113,11 @@ class Functions:
     def affine(self, channels: int, ndim: int, like: Tensor) -> Affine | None:
         """The same as one mean and one scale for each of `channels`, or None where it is no such thing.
 
-        Tried on three states of `ndim` axes, in the precision and on the device of `like`.
+        Tried on three states.
+
+        * `channels`: how many there are.
+        * `ndim`: axes of a state, batch and channels among them.
+        * `like`: a tensor whose precision and device the states get.
         """
         shape = (1, channels, *[4] * ndim)
         zero, one = (torch.full(shape, v, dtype=like.dtype, device=like.device) for v in (0.0, 1.0))

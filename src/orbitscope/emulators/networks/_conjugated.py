@@ -92,13 +92,13 @@ class ConjugatedResNet(nn.Module):
         self.head = frame.head(width, 3)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, len(self.ends.into), self.name)
         h = self.blocks(self.lift(state[:, self.ends.into]))
         return self.head(self.act(h))[:, self.ends.back]
 
     def check_emulator(self, emulator: Emulator) -> None:
-        """Raise where the emulator around it does not pass the symmetry on."""
+        """Raise where the `emulator` around it does not pass the symmetry on."""
         self.frame.check(emulator)
 
 
@@ -124,7 +124,7 @@ class ConjugatedUNet(nn.Module):
         self.head = frame.head(width, 3)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, len(self.ends.into), self.name)
         check_divisible(state, 2**self.stages, self.name, f"{self.stages} down-samplings")
         h = self.lift(state[:, self.ends.into])
@@ -140,7 +140,7 @@ class ConjugatedUNet(nn.Module):
         return self.head(self.act(h))[:, self.ends.back]
 
     def check_emulator(self, emulator: Emulator) -> None:
-        """Raise where the emulator around it does not pass the symmetry on."""
+        """Raise where the `emulator` around it does not pass the symmetry on."""
         self.frame.check(emulator)
 
 

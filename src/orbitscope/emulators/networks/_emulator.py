@@ -60,7 +60,7 @@ class Emulator(nn.Module):
             check(self)  # raises where what is built into the backbone would not survive the normalisation
 
     def forward(self, state: State) -> State:
-        """The next state."""
+        """The next state of each `state` [B, frames * C, *grid]; raises `OrbitscopeError` for another number of channels."""
         return self.step(state)
 
     def step(self, state: State, beside: State | None = None) -> State:

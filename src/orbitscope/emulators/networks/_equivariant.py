@@ -53,7 +53,7 @@ class EquivariantResNet(nn.Module):
         self.head = EquivariantConv(fields, out, 3, boundary=boundary)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "equivariant_resnet")
         return self.head(self.act(self.norm(self.blocks(self.lift(state)))))
 
@@ -104,7 +104,7 @@ class EquivariantUNet(nn.Module):
         self.head = EquivariantConv(levels[0], out, 3, boundary=edge)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "equivariant_unet")
         check_divisible(state, 2**self.stages, "equivariant_unet", f"{self.stages} down-samplings")
         h = self.lift(state)

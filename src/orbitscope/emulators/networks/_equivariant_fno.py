@@ -59,7 +59,7 @@ class EquivariantFNO(nn.Module):
         self.head = EquivariantConv(wide, out, 1)
 
     def forward(self, state: State) -> State:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         if state.ndim != self.into.ndim + 2 or state.shape[1] != self.into.channels:
             raise OrbitscopeError(
                 f"equivariant_fno: expected a state [batch, {self.into.channels}, {', '.join('xyz'[: self.into.ndim])}], got shape "

@@ -66,7 +66,7 @@ class EquivariantViT(nn.Module):
         self.head = Unpatch(fields, out, patch)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "equivariant_vit")
         check_divisible(state, self.patch, "equivariant_vit", "patch")
         if tuple(state.shape[-2:]) != self.resolution:
@@ -90,7 +90,7 @@ class TokenNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Image) -> Image:
-        """Same shape."""
+        """`x` [B, channels, *tokens] -> the same shape."""
         gain = self.weight[:, None].expand(-1, self.frames).reshape(-1, 1, 1)
         return gain * x * torch.rsqrt(x.square().mean(1, keepdim=True) + self.epsilon)
 

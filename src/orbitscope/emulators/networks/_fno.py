@@ -31,7 +31,7 @@ class FNO(nn.Module):
         self.head = CircularConv(2 * width, channels_out, 1)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "fno")
         h = self.lift(state)
         for spectral, pointwise in zip(self.spectral, self.pointwise, strict=True):

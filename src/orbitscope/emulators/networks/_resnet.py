@@ -31,6 +31,6 @@ class ResNet(nn.Module):
         self.head = CircularConv(width, channels_out, 3)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "resnet")
         return self.head(F.silu(self.norm(self.blocks(self.lift(state)))))

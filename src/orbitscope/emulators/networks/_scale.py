@@ -62,11 +62,11 @@ class _OnScales(nn.Module):
         self.head = ScaleProject(width, layout.channels, self.scales, width=self.cell, extent=self.extent, powers=rates)
 
     def features(self, h: Tensor) -> Tensor:
-        """Features on the ladder -> the same."""
+        """Features `h` [B, C, scale, *grid] on the ladder -> the same."""
         raise NotImplementedError
 
     def forward(self, state: Image) -> Image:
-        """Rate of change of each state of the batch, times a constant."""
+        """Rate of change of each `state` [B, frames * C, *grid] of the batch, times a constant."""
         check_channels(state, self.channels_in, self.name)
         shape = state.shape[2:]
         for axis, mirrored in enumerate(self.mirrored):
@@ -76,7 +76,7 @@ class _OnScales(nn.Module):
         return rate[..., : shape[0], : shape[1]]
 
     def block(self, into: int, out: int, stage: int = 0) -> nn.Module:
-        """A residual block whose filters are 2^stage times as wide."""
+        """A residual block from `into` to `out` channels whose filters are 2^`stage` times as wide."""
         return _Block(into, out, self.scales, self.cell * 2**stage, self.extent)
 
     @torch.no_grad()
@@ -95,7 +95,7 @@ class _OnScales(nn.Module):
         self.head.weight.mul_(STEP)
 
     def check_emulator(self, emulator: Emulator) -> None:
-        """Raise where the emulator around it does not pass the symmetry on."""
+        """Raise where the `emulator` around it does not pass the symmetry on."""
         if not emulator.residual:
             raise OrbitscopeError(f"Emulator: {self.name} predicts a rate of change; use residual=True.")
         start = 0

@@ -84,7 +84,7 @@ class ScaleFrameResNet(nn.Module):
         self.head = _Mix(width, layout.channels)
 
     def forward(self, state: Image) -> Image:
-        """The increment of each state of the batch."""
+        """The increment of each `state` [B, frames * C, X, Y] of the batch."""
         check_channels(state, self.channels_in, self.name)
         frames = state.unflatten(1, (-1, self.ratio.shape[0]))[:, -self.frames :]
         wave = self.wave_number(frames[:, -1])
@@ -109,7 +109,7 @@ class ScaleFrameResNet(nn.Module):
         return increment / (self._channels((1 + beyond.square()).sqrt()) * self.ratio[:, None, None])
 
     def wave_number(self, state: Tensor) -> Tensor:
-        """q of each state [B, C, X, Y] -> [B, 1, 1, 1], in inverse cells of the grid that it was built for."""
+        """q of each `state` [B, C, X, Y] -> [B, 1, 1, 1], in inverse cells of the grid that it was built for."""
         total = torch.zeros_like(state[:, :1, :1, :1])
         for part in self.members:
             values = state[:, part]
@@ -125,7 +125,8 @@ class ScaleFrameResNet(nn.Module):
         return (total / len(self.members)).sqrt()
 
     def filters(self, like: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-        """Derivatives of order 0 to 2 of a Gaussian of `width` [B, 1, 1, 1] along both axes, [B, order, cell, cell] each."""
+        """Derivatives of order 0 to 2 of a Gaussian of `width` [B, 1, 1, 1] along both axes, [B, order, cell, cell] each, on the grid of
+        `like`."""
         return self._matrices(width, 0, like.shape[2]), self._matrices(width, 1, like.shape[3])
 
     def _matrices(self, width: Tensor, axis: int, cells: int, plain: bool = False) -> Tensor:
@@ -162,7 +163,7 @@ class ScaleFrameResNet(nn.Module):
         return torch.cat([wave**p for p in self.powers], dim=1)
 
     def check_emulator(self, emulator: Emulator) -> None:
-        """Take over how large an increment is; raise where the emulator does not pass the symmetry on."""
+        """Take over how large an increment is; raise where the `emulator` does not pass the symmetry on."""
         if not emulator.residual:
             raise OrbitscopeError(f"Emulator: {self.name} predicts an increment; use residual=True.")
         for f, part, power in zip(self.fields, self.members, self.powers, strict=True):

@@ -53,7 +53,7 @@ class UNet(nn.Module):
         self.head = CircularConv(width, channels_out, 3)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "unet")
         check_divisible(state, 2**self.stages, "unet", f"{self.stages} down-samplings")
         h = self.lift(state)

@@ -62,7 +62,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(width, channels_out * patch * patch)
 
     def forward(self, state: Image) -> Image:
-        """Next state (or increment) of each state of the batch."""
+        """Next state (or increment) of each `state` [B, C, *grid] of the batch."""
         check_channels(state, self.channels_in, "vit")
         check_divisible(state, self.patch, "vit", "patch")
         if tuple(state.shape[-2:]) != self.resolution:

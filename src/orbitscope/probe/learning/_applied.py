@@ -31,7 +31,10 @@ class Applied(Metric):
 
     def inverses(self, subject: Subject, x: Tensor, chunk: int) -> "tuple[Inverse, list[Inverse], float]":
         """The inverse metric; where it is an estimate, the same without one fold of its draws each, for a jackknife; and the share of the
-        jackknife's variance that counts (below 1 where the draws are a large part of all that there are, 0 where the metric is exact)."""
+        jackknife's variance that counts (below 1 where the draws are a large part of all that there are, 0 where the metric is exact).
+
+        * `subject`, `x`, `chunk`: as of `inverse`.
+        """
         return self.inverse(subject, x, chunk), [], 0.0
 
     def engine(self, task: Task) -> Engine:

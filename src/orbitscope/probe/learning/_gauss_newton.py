@@ -62,12 +62,18 @@ class GaussNewton(Metric):
         return Response(whole[kets:, :kets], whole.diagonal()[kets:], whole.diagonal()[:kets], rank, condition)
 
     def products(self, gram: Tensor, pushed: Tensor, dtype: torch.dtype) -> tuple[Tensor, int, float]:
-        """All products in the inverse metric, the dimension of the span and the condition number of what was inverted."""
+        """All products in the inverse metric, the dimension of the span and the condition number of what was inverted.
+
+        * `gram`, `pushed`, `dtype`: as of `response`.
+        """
         half, _, rank, condition = self._factors(gram, pushed, dtype)
         return half.T @ half, rank, condition
 
     def coefficients(self, gram: Tensor, pushed: Tensor, dtype: torch.dtype) -> Tensor:
-        r"""[2N, 2N]: column k holds the combination of the gradients that is $\chi^{-1}$ of gradient k."""
+        r"""[2N, 2N]: column k holds the combination of the gradients that is $\chi^{-1}$ of gradient k.
+
+        * `gram`, `pushed`, `dtype`: as of `response`.
+        """
         half, lift, _, _ = self._factors(gram, pushed, dtype)
         return lift @ half
 

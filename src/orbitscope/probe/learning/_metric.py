@@ -63,6 +63,8 @@ class Metric(ABC):
     def directions(self, task: Task, gradients: Tensor, bras: Tensor, picked: Tensor) -> Tensor:
         r"""$\chi^{-1} k$ for the `picked` kets, [kets, p], as far as the span of `gradients` [N, p] and `bras` [B, p] goes.
 
+        * `task`: the model, the transitions and how they are taken in pieces.
+
         From the products $R = G^\top \chi^{-1} k$ of the kets with everything, as $G K^+ R$, K the Gram matrix of everything.
         """
         span = gradients if bras is gradients else torch.cat([gradients, bras])
@@ -79,7 +81,8 @@ class Metric(ABC):
     def lift(self, subject: Subject, x: Tensor, chunk: int, who: str) -> Callable[[Tensor], Tensor]:
         """The inverse metric on vectors [K, p]; raises `OrbitscopeError` for one that only knows inner products.
 
-        * `subject`: the model. `x`: the states that the metric is taken over, `chunk` of them at a time.
+        * `subject`: the model.
+        * `x`, `chunk`: the states that the metric is taken over, and how many of them at a time.
         * `who`: begins the message.
         """
         raise OrbitscopeError(

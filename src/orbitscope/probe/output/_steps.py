@@ -39,7 +39,7 @@ class Unrolled(nn.Module):
         self.model, self.steps, self.frames = model, steps, frames_of(model)
 
     def forward(self, state: Tensor) -> Tensor:
-        """The state `steps` time steps later."""
+        """Each `state` [B, C, *grid], `steps` time steps later."""
         return roll(self.model, state, self.steps)[-1]
 
 
