@@ -44,7 +44,7 @@ class StateUnits:
         return torch.cat(fields, 1)
 
     def spread(self, scales: State) -> State:
-        """The scales [B, F, ...] repeated over the components of each field, [B, C, ...]."""
+        """The `scales` [B, F, ...] repeated over the components of each field, [B, C, ...]."""
         return torch.cat([scales[:, i : i + 1].expand(-1, size, *scales.shape[2:]) for i, size in enumerate(self.sizes)], 1)
 
 
@@ -73,7 +73,7 @@ class StateSMSE(Loss):
         return smse(found, wanted, "none")
 
     def scaled(self, state: Tensor | None, *fields: Tensor) -> tuple[Tensor, ...]:
-        """Fields [B, steps C, *space] in the units of `state` [B, frames C, *space]."""
+        """`fields` [B, steps C, *space] in the units of `state` [B, frames C, *space]."""
         if state is None:
             raise OrbitscopeError(f"{self.name}: the loss needs the states that the predictions were made from, as a third argument.")
         channels = sum(self.units.sizes)
