@@ -64,7 +64,7 @@ class Emulator(nn.Module):
         return self.step(state)
 
     def step(self, state: State, beside: State | None = None) -> State:
-        """The state after `state`; the channels of `beside` [B, K, *space] are shown to the backbone behind those of the normalised state."""
+        """The state after `state`; the channels of `beside` [B, K, *space] go to the backbone behind those of the normalised state."""
         channels = self.mean.shape[0]
         if state.ndim < 2 or state.shape[1] != self.frames * channels:
             stacked = f"{self.frames} frames of {channels} channels: " if self.frames > 1 else ""
