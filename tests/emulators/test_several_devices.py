@@ -1,12 +1,9 @@
-"""Several processes: the gradient of one, errors that come back, decisions that all take alike, and peers that fall silent."""
+"""Several processes: the gradient of one, errors that come back, decisions that all take alike, and a peer that falls silent."""
 
-import importlib.util
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,11 @@ from test_train import PAIR, quiet, same, toy, weights
 from orbitscope import OrbitscopeError
 from orbitscope.data import load, save
 from orbitscope.emulators import TrainConfig, load_run
-from orbitscope.training.devices import _pulse, _watch
+from orbitscope.training import FitConfig, fit, load_fit
+from orbitscope.training._progress import Reporter
+from orbitscope.training.devices import _launch, _pulse, _watch
+
+from ..cases import CloudNet, clouds
 
 SCRIPT = """
 from orbitscope.data import load
@@ -57,12 +58,18 @@ from orbitscope import OrbitscopeError
 from orbitscope.data import load
 from orbitscope.emulators import TrainConfig, train
 from orbitscope.emulators.training import _train
-from orbitscope.training import _loop
+from orbitscope.training import FitConfig, _loop, fit
 from orbitscope.training.files import _files, _folder
 
 RANK = int(os.environ["RANK"])
 random.seed(7 + RANK)
 torch.set_num_threads(1)
+
+from tests.cases import CloudNet, clouds
+
+quick = FitConfig(epochs=2, batch=4, learning_rate=1e-2, precision="64", devices=2, device="cpu")
+for out, loss in (("rows", "mse"), ("mean", lambda p, t: sum((a - b).square().mean() for a, b in zip(p, t)))):
+    fit(CloudNet, clouds(), quick, loss=loss, validation=clouds(5), out=out, progress=None)
 
 
 def late(owner, name):
@@ -137,18 +144,21 @@ torch.distributed.destroy_process_group()
 """
 
 
-def test_start_resume_and_failure_with_late_peers(tmp_path):
-    """Two processes of another launcher, each late at random at every turn: they end, alike, with the bits of one another."""
-    save(toy(dtype=torch.float64), tmp_path / "toy.nc")
-    (tmp_path / "script.py").write_text(LATE.replace("CONFIG", repr(PAIR.to_dict())))
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory):
+    """Two processes of another launcher, which fit, and then train, each late at random at every turn; and what they printed."""
+    folder = tmp_path_factory.mktemp("peers")
+    save(toy(dtype=torch.float64), folder / "toy.nc")
+    (folder / "script.py").write_text(LATE.replace("CONFIG", repr(PAIR.to_dict())))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "NODE_RANK": "0"}
     shared |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x", "GROUP_RANK": "0"}
+    shared["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     processes = [
         subprocess.Popen(
-            [sys.executable, "script.py"], cwd=tmp_path, env={**shared, "RANK": rank, "LOCAL_RANK": rank},
+            [sys.executable, "script.py"], cwd=folder, env={**shared, "RANK": rank, "LOCAL_RANK": rank},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in "01"
@@ -159,65 +169,86 @@ def test_start_resume_and_failure_with_late_peers(tmp_path):
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0, 0], [error[-2000:] for _, error in answers]
-    for out, _ in answers:
+    return folder, [out for out, _ in answers]
+
+
+def test_two_processes_fit_with_the_gradient_of_one(peers):
+    """Also where the loss is a mean over the examples of each process, whose numbers differ (21 in batches of 4: 1 and 0 in the last)."""
+    config = FitConfig(epochs=2, batch=4, learning_rate=1e-2, precision="64")
+    one = fit(CloudNet, clouds(), config, loss="mse", validation=clouds(5), progress=None)
+    for out in ("rows", "mean"):
+        two = load_fit(peers[0] / out, CloudNet().double())
+        assert [h["train"] for h in two.history] == pytest.approx([h["train"] for h in one.history], rel=1e-6)
+        assert [h["validation"] for h in two.history] == pytest.approx([h["validation"] for h in one.history], rel=1e-6)
+        for p, q in zip(two.model.parameters(), one.model.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-9)
+
+
+def test_start_resume_and_failure_with_late_peers(peers):
+    """They end, alike, with the bits of one another."""
+    folder, said = peers
+    for out in said:
         lines = dict(line.split(" | ", 1) for line in out.splitlines() if " | " in line)
         assert list(lines) == ["late:Fails", "run.json", "state.pt", "foreign"]
         assert "not finite" in lines["late:Fails"] or "inf" in lines["late:Fails"]
         assert "no space for run.json" in lines["run.json"] and "no space for state.pt" in lines["state.pt"]
         assert "thesis.txt" in lines["foreign"]
     for k in range(3):
-        assert load_run(tmp_path / f"run-{k}").finished and same(weights(tmp_path / f"run-{k}"), weights(tmp_path / "run-0"))
+        assert load_run(folder / f"run-{k}").finished and same(weights(folder / f"run-{k}"), weights(folder / "run-0"))
 
 
 # ---------------------------------------------------------------------------------------------------------------- failing, silent
 
-BAD = """
+DEAF = """
 import os, signal, time
 import torch
 
-RANK = int(os.environ.get("RANK", -1))
 
-
-class Bad(torch.nn.Conv2d):
-    def __init__(self, channels_in, what):
+class Deaf(torch.nn.Conv2d):
+    def __init__(self, channels_in):
         super().__init__(channels_in, channels_in, 1)
-        self.what = what
 
     def forward(self, x):
-        if RANK == 1 and self.what in ("stops", "dies"):
+        if os.environ.get("RANK") == "1":
             time.sleep(1.5)  # its last sign is written by a thread, which must come to it
-            os.kill(os.getpid(), {"stops": signal.SIGSTOP, "dies": signal.SIGKILL}[self.what])
-        return super().forward(x) * float("inf")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().forward(x)
+"""
+
+FAILING = """
+import os, signal, sys
+from pathlib import Path
+
+from orbitscope import OrbitscopeError
+from orbitscope.training.devices import _launch
+
+
+def run(job, folder, tell):
+    if os.environ["RANK"] == "1":
+        if job["what"] == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OrbitscopeError("the loss is inf at epoch 1, step 1")
+    signal.pause()  # waits for the other, for ever
+
+
+if __name__ == "__main__":
+    sys.exit(_launch.work(Path(sys.argv[1]), int(sys.argv[2]), run))
 """
 
 
 class Hasty(_pulse.Judge):
-    """Patient until the training has begun, and in every test but the one of silence: a busy machine may take long for anything."""
-
-    hasty = False
+    """Patient until the training has begun: a busy machine may take long to import what it needs."""
 
     def silent(self, running):
-        self.patience = 3.0 if self.hasty and any(sign is not None and sign.words.startswith("epoch") for sign in self.last) else 120.0
+        self.patience = 3.0 if any(sign is not None and sign.words.startswith("epoch") for sign in self.last) else 120.0
         return super().silent(running)
 
 
-@pytest.mark.parametrize(
-    ("what", "words"),
-    [
-        ("overflows", r"loss is .* at epoch 1, step 1"),
-        ("dies", r"process 1 of 2 was killed by signal 9"),
-        ("stops", r"no sign of life for 3 s: .*process 1 at (epoch 1, step 1|reading the data)\. All were stopped"),
-    ],
-)
-def test_what_goes_wrong_in_a_process_comes_back(tmp_path, monkeypatch, what, words):
-    """An error, a sudden death, a process that stands still and is deaf to signals; and nothing stays behind."""
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """The processes that a test starts, which see modules of its folder; none is left at the end."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path) + os.pathsep + os.environ.get("PYTHONPATH", ""))
-    monkeypatch.setattr(_watch, "Judge", Hasty)
-    monkeypatch.setattr(Hasty, "hasty", what == "stops")
-    (tmp_path / "bad_model.py").write_text(BAD)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "bad_model", raising=False)
     started, real = [], subprocess.Popen
 
     def popen(*arguments, **more):
@@ -225,87 +256,26 @@ def test_what_goes_wrong_in_a_process_comes_back(tmp_path, monkeypatch, what, wo
         return started[-1]
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    config = TrainConfig(model="bad_model:Bad", overrides={"what": what}, epochs=1, batch=4, devices=2, device="cpu")
-    with pytest.raises(OrbitscopeError, match=words):
-        quiet(toy(), config, tmp_path / "run")
+    yield started
     assert len(started) == 2 and all(process.returncode is not None for process in started)
     assert not list(tmp_path.glob(".launch-*"))
 
 
-def test_who_is_silent(tmp_path):
-    """The rule, with a clock of its own: nothing new and not computing; who waits is blamed only where nobody works."""
-    now = 0.0
-    judge = _pulse.Judge(tmp_path, 2, patience=60.0, clock=lambda: now)
-
-    def sign(rank, count, cpu, state, words="step 1"):
-        (tmp_path / f"sign-{rank}.txt").write_text(f"{count}\n{cpu}\n{state}\n{words}")
-
-    def after(seconds):
-        nonlocal now
-        now += seconds
-        return judge.silent([0, 1])
-
-    assert after(200.0) == {} and after(200.0) == {0: "its start", 1: "its start"}
-    sign(0, 1, 1.0, "waits")
-    sign(1, 1, 1.0, "works")
-    assert after(0.0) == {} and after(50.0) == {}
-    sign(1, 1, 30.0, "works")  # one long step
-    assert after(20.0) == {} and after(50.0) == {}
-    assert after(20.0) == {1: "step 1"}  # the other waits for it, and is not blamed
-    sign(1, 2, 30.0, "waits", "files")
-    assert after(0.0) == {} and after(61.0) == {0: "step 1", 1: "files"}  # each waits for the other
-    sign(0, 2, 1.0, "computes")
-    sign(1, 3, 30.0, "computes")
-    assert after(0.0) == {}
-    sign(0, 2, 40.0, "computes")  # a long backward pass
-    assert after(61.0) == {} and after(61.0) == {0: "step 1", 1: "step 1"}
-    sign(0, 3, 99.0, "waits")
-    sign(1, 4, 99.0, "works")
-    assert judge.silent([0]) == {}  # the other has ended
-    sign(0, 3, 200.0, "waits")  # a processor that spins while it waits does not move on
-    assert (after(61.0), judge.silent([0]))[1] == {0: "step 1"}
+def test_a_process_that_stands_still_and_is_deaf_to_signals_is_named(tmp_path, monkeypatch, started):
+    (tmp_path / "deaf_model.py").write_text(DEAF)
+    monkeypatch.setattr(_watch, "Judge", Hasty)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "deaf_model", raising=False)
+    config = TrainConfig(model="deaf_model:Deaf", epochs=1, batch=4, devices=2, device="cpu")
+    words = r"no sign of life for 3 s: .*process 1 at (epoch 1, step 1|reading the data)\. All were stopped"
+    with pytest.raises(OrbitscopeError, match=words):
+        quiet(toy(), config, tmp_path / "run")
 
 
-CHILD = """
-import importlib.util, sys, time
-from pathlib import Path
-spec = importlib.util.spec_from_file_location("pulse", sys.argv[1])
-pulse = importlib.util.module_from_spec(spec)
-sys.modules["pulse"] = pulse
-spec.loader.exec_module(pulse)
-pulse.start(Path(sys.argv[2]), 0)
-time.sleep(600)
-"""
-
-
-def test_a_process_whose_launcher_is_killed_ends(tmp_path):
-    assert importlib.util.find_spec("orbitscope.training.devices._pulse") is not None
-    parent = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(600)"
-    command = [sys.executable, "-c", parent, sys.executable, "-c", CHILD, str(_pulse.__file__), str(tmp_path)]
-    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert launcher.stdout is not None
-    child = int(launcher.stdout.readline())
-    try:
-        end = time.monotonic() + 60
-        while not (tmp_path / "sign-0.txt").exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        assert (tmp_path / "sign-0.txt").exists()
-        launcher.send_signal(signal.SIGKILL)
-        launcher.communicate()
-        while _runs(child) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not _runs(child)
-    finally:
-        launcher.kill()
-        if _runs(child):
-            os.kill(child, signal.SIGKILL)
-
-
-def _runs(pid):
-    """Whether a process is there and not a zombie that nobody collects."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+@pytest.mark.parametrize(("what", "words"), [("fails", "^the loss is inf at epoch 1"), ("dies", r"process 1 of 2 was killed by signal 9")])
+def test_what_goes_wrong_in_a_process_comes_back(tmp_path, monkeypatch, started, what, words):
+    """An error of ours, and a sudden death, while the other process waits; what a training of several processes raises: `LATE`."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    monkeypatch.setattr(_watch, "_GRACE", 0.5)
+    with _launch.job_folder(tmp_path / "run") as folder, pytest.raises(OrbitscopeError, match=words):
+        _launch.launch("failing", folder, {"what": what}, 2, tmp_path / "run", Reporter(None, "a test"))

@@ -1,12 +1,7 @@
 """`fit`: any examples, any loss, exact resume; against a loop written out."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import torch
@@ -229,50 +224,6 @@ def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     fit(dropped, vectors(), TINY, loss="mse", progress=None)
     assert torch.equal(torch.rand(3), expected)
-
-
-SCRIPT = """
-import os, sys
-import torch
-sys.path.insert(0, os.environ["ROOT"])
-from tests.cases import CloudNet, clouds
-from orbitscope.training import FitConfig, fit
-torch.set_num_threads(1)
-config = FitConfig(epochs=2, batch=4, learning_rate=1e-2, precision="64", devices=2, device="cpu")
-for out, loss in (("rows", "mse"), ("mean", lambda p, t: sum((a - b).square().mean() for a, b in zip(p, t)))):
-    fit(CloudNet, clouds(), config, loss=loss, validation=clouds(5), out=out, progress=None)
-torch.distributed.destroy_process_group()
-"""
-
-
-def test_two_processes_give_the_gradient_of_one(tmp_path):
-    """Also where the loss is a mean over the examples of each process, whose numbers differ (21 in batches of 4: 1 and 0 in the last)."""
-    (tmp_path / "script.py").write_text(SCRIPT)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    shared = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "NODE_RANK": "0"}
-    shared |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x", "GROUP_RANK": "0", "ROOT": str(Path(__file__).parents[2])}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "script.py"], cwd=tmp_path, env={**shared, "RANK": r, "LOCAL_RANK": r}, stderr=subprocess.PIPE, text=True
-        )
-        for r in "01"
-    ]  # fmt: skip
-    try:
-        answers = [process.communicate(timeout=180)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], [error[-2000:] for error in answers]
-    config = FitConfig(epochs=2, batch=4, learning_rate=1e-2, precision="64")
-    one = fit(CloudNet, clouds(), config, loss="mse", validation=clouds(5), progress=None)
-    for out in ("rows", "mean"):
-        two = load_fit(tmp_path / out, CloudNet().double())
-        assert [h["train"] for h in two.history] == pytest.approx([h["train"] for h in one.history], rel=1e-6)
-        assert [h["validation"] for h in two.history] == pytest.approx([h["validation"] for h in one.history], rel=1e-6)
-        for p, q in zip(two.model.parameters(), one.model.parameters(), strict=True):
-            torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-9)
 
 
 def broken(x, y):
