@@ -5,6 +5,7 @@ error that cannot be rebuilt on the other side would break the pool. Nothing of 
 """
 
 import contextlib
+import importlib
 import os
 import pickle
 import signal
@@ -129,7 +130,7 @@ def _failure(error: Exception) -> bytes:
         found = pickle.dumps((error, words), protocol=5)
         pickle.loads(found)
         return FAILED + found
-    except Exception:
+    except Exception:  # any class may refuse to be pickled or rebuilt, in code of its own; that must not hide what it had to say
         kind = OrbitscopeError if isinstance(error, OrbitscopeError) else RuntimeError
         said = str(error) if kind is OrbitscopeError else f"{type(error).__name__}: {error}"
         return FAILED + pickle.dumps((kind(said), words), protocol=5)
@@ -149,9 +150,10 @@ def unpacked(answer: bytes) -> list[Any]:
 def _one_thread() -> Iterator[None]:
     """One thread for torch, as many workers as cores: at these sizes more gain little, and on a busy machine lose a factor of fifty."""
     global _busy
-    import torch
-
-    threads, _busy = torch.get_num_threads(), True
+    torch: Any = None
+    if _channel is None or "torch" in sys.modules:  # else this is a worker that has not needed it yet, and was told at its start (`begin`)
+        torch = importlib.import_module("torch")
+    threads, _busy = torch.get_num_threads() if torch else 1, True
     if threads > 1:
         torch.set_num_threads(1)
     try:
@@ -179,10 +181,11 @@ def begin(channel: Any) -> None:
     global _channel
     import warnings
 
-    import torch
-
     end_with_parent()
-    torch.set_num_threads(1)
+    # torch is slow to import, and not every part needs it; what is imported later reads these.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: nobody at a command line can change them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
