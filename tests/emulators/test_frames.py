@@ -5,12 +5,12 @@ import torch
 from test_train import TINY, Stop, quiet, same, stopper, toy, weights, without_seconds
 from torch import Tensor, nn
 
-from orbitscope import OrbitscopeError
+from orbitscope import Layout, OrbitscopeError
 from orbitscope.cli import main
 from orbitscope.data import load, save
-from orbitscope.emulators import Emulator, load_run, rollout, smse
+from orbitscope.emulators import Emulator, build, load_run, rollout, smse
 from orbitscope.emulators.training._task import Unrolled
-from orbitscope.emulators.training._transitions import Transitions
+from orbitscope.emulators.training._transitions import Transitions, difference_scales
 
 LONG = TINY.replace(frames=2, rollout=3)
 
@@ -113,7 +113,75 @@ def test_rollout_with_several_frames(tmp_path):
         rollout(run.model, data, 1, start=0)
 
 
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_emulator_of_differences_by_hand(residual):
+    """The last state and its differences, newest first, each in its own unit; the last increment again where the increment is predicted."""
+    mean, scale, out = torch.tensor([1.0, -2.0]), torch.tensor([2.0, 4.0]), torch.tensor([0.5, 0.25])
+    sizes = torch.tensor([[0.1, 0.2], [0.03, 0.05]])
+    seen = []
+    backbone = nn.Module()
+    backbone.forward = lambda x: seen.append(x) or 3 * x[:, 4:] - x[:, 2:4] + x[:, :2]
+    model = Emulator(backbone, mean, scale, out, residual=residual, frames=3, difference_scale=sizes)
+    oldest, middle, newest = states = torch.randn(3, 5, 2, 4, 4)
+    answer = model(torch.cat([*states], dim=1))
+    number = lambda values: values[:, None, None]  # noqa: E731
+    first = (newest - middle) / number(sizes[0])
+    second = (newest - 2 * middle + oldest) / number(sizes[1])
+    expected = torch.cat([(newest - number(mean)) / number(scale), first, second], dim=1)
+    torch.testing.assert_close(seen[0], expected)
+    base = 2 * newest - middle if residual else number(mean).expand_as(newest)
+    torch.testing.assert_close(answer, base + number(out) * (3 * second - first + expected[:, :2]))
+
+
+@pytest.mark.parametrize("model", ["motion_resnet", "motion_unet"])
+def test_differences_do_not_shift_with_the_motion(model):
+    layout = Layout.of("velocity:vector", "heat")
+    torch.manual_seed(0)
+    shape = {"depth": 1} if model == "motion_resnet" else {"kernels": (3, 3), "heads": 0}
+    make = lambda differences: build(  # noqa: E731
+        model, channels_in=9, channels_out=3, layout=layout, residual=True, differences=differences, width=2, **shape
+    )
+    scales = {"mean": torch.zeros(3), "scale": torch.tensor([2.0, 2.0, 1.0]), "residual": True, "frames": 3}
+    emulator = Emulator(make(True), **scales, difference_scale=torch.tensor([[0.1, 0.1, 0.3], [0.02, 0.02, 0.1]])).double()
+    x = torch.randn(2, 3, 3, 8, 8, dtype=torch.float64)
+    c = torch.tensor([0.7, -1.3, 0.0], dtype=torch.float64)[:, None, None]
+    with torch.no_grad():
+        torch.testing.assert_close(emulator((x + c).flatten(1, 2)), emulator(x.flatten(1, 2)) + c, rtol=1e-10, atol=1e-10)
+        heated = emulator((x + torch.tensor([0.0, 0.0, 1.0])[:, None, None]).flatten(1, 2)) - emulator(x.flatten(1, 2))
+    assert heated[:, :2].abs().max() > 1e-3  # what does not shift is seen as it is
+    with pytest.raises(OrbitscopeError, match="same `differences`"):
+        Emulator(make(False), **scales, difference_scale=torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("orders", [1, 3])
+def test_sizes_of_differences_are_root_mean_squares_by_field(orders):
+    data = long()
+    found = difference_scales(data, orders)
+    for k in range(orders):
+        power = data.values.double().diff(k + 1, dim=1).square().mean((0, 1, 3, 4))
+        torch.testing.assert_close(found[k], power.mean().sqrt().expand(2))
+
+
+def test_a_run_of_differences_is_read_back(tmp_path):
+    """Untrained with a head of nothing it repeats the last increment; sizes and answers survive the folder."""
+    data = long()
+    run = load_run(quiet(data, LONG.replace(frames=3, differences=True, epochs=1), tmp_path / "run"))
+    assert run.config.differences and run.model.difference_scale.shape == (2, 2)
+    x = data.values[:2, :3].flatten(1, 2)
+    with torch.no_grad():
+        head = run.model.backbone.head
+        for p in head.parameters():
+            p.zero_()
+        torch.testing.assert_close(run.model(x), 2 * data.values[:2, 2] - data.values[:2, 1])
+
+
 def test_mistakes_are_named(tmp_path):
+    with pytest.raises(OrbitscopeError, match="`difference_scale` needs at least 2 `frames`"):
+        Emulator(Sum(), torch.zeros(2), torch.ones(2), difference_scale=torch.ones(1, 2))
+    with pytest.raises(OrbitscopeError, match="must be positive"):
+        Emulator(Sum(), torch.zeros(2), torch.ones(2), frames=2, difference_scale=torch.zeros(1, 2))
+    with pytest.raises(OrbitscopeError, match="differences"):
+        TINY.replace(differences=True)
     with pytest.raises(OrbitscopeError, match="needs 5"):
         quiet(toy(times=4), LONG, tmp_path / "run")
     for name in ("frames", "rollout"):

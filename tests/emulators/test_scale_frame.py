@@ -22,12 +22,13 @@ GRIDS = {
 }
 
 
-def tiny(layout: osc.Layout, grid: osc.Grid, frames: int) -> nn.Module:
+SHAPES = {"scale_frame_resnet": {"width": 3, "depth": 1}, "scale_frame_unet": {"width": 3, "levels": 2}}
+
+
+def tiny(layout: osc.Layout, grid: osc.Grid, frames: int, name: str = "scale_frame_resnet") -> nn.Module:
     torch.manual_seed(0)
     into, out = frames * layout.channels, layout.channels
-    model = build(
-        "scale_frame_resnet", channels_in=into, channels_out=out, layout=layout, grid=grid, residual=True, width=3, depth=1
-    ).double()
+    model = build(name, channels_in=into, channels_out=out, layout=layout, grid=grid, residual=True, **SHAPES[name]).double()
     with torch.no_grad():
         for p in model.parameters():
             p.add_(0.1 * torch.randn_like(p))
@@ -47,9 +48,10 @@ def zoomed(values: Tensor, layout: osc.Layout) -> Tensor:
 @pytest.mark.parametrize("frames", [1, 2, 4])
 @pytest.mark.parametrize("layout", [FLOW, MIXED], ids=["flow", "mixed"])
 @pytest.mark.parametrize("kind", ["periodic", "odd"])
-def test_it_commutes_with_scale_when_its_time_step_is_scaled_too(kind: str, layout: osc.Layout, frames: int) -> None:
+@pytest.mark.parametrize("name", SHAPES)
+def test_it_commutes_with_scale_when_its_time_step_is_scaled_too(name: str, kind: str, layout: osc.Layout, frames: int) -> None:
     grid = GRIDS[kind]
-    model, x = tiny(layout, grid, frames), states(layout, grid, frames)
+    model, x = tiny(layout, grid, frames, name), states(layout, grid, frames)
     with torch.no_grad():
         expected = zoomed(model(x), layout)
         moved = zoomed(x, layout)
@@ -97,9 +99,10 @@ def test_untrained_it_goes_on_with_the_last_increment_and_is_damped() -> None:
         assert (at_rest == 0).all()
 
 
-def test_it_runs_under_torch_func_and_every_weight_learns() -> None:
+@pytest.mark.parametrize("name", SHAPES)
+def test_it_runs_under_torch_func_and_every_weight_learns(name: str) -> None:
     grid = GRIDS["channel"]
-    model, x = tiny(MIXED, grid, 3), states(MIXED, grid, 3)
+    model, x = tiny(MIXED, grid, 3, name), states(MIXED, grid, 3)
     parameters = {k: v.detach() for k, v in model.named_parameters()}
 
     def loss(p: dict[str, Tensor], one: Tensor) -> Tensor:
@@ -149,6 +152,8 @@ def test_mistakes_are_named() -> None:
         (lambda: make(channels_in=1, layout=osc.Layout.of("heat")), "'heat' scales is not known"),
         (lambda: make(channels_in=3, channels_out=2), "frames of `layout`"),
         (lambda: Emulator(model, 0 * ones, ones, frames=3), "residual=True"),
+        (lambda: Emulator(model, 0 * ones, ones, residual=True, frames=3, difference_scale=torch.ones(2, 2)), "differences=False"),
+        (lambda: build("scale_frame_unet", channels_in=2, layout=FLOW, grid=GRIDS["periodic"], residual=True, levels=1), "`levels`"),
         (lambda: Emulator(model, ones, ones, residual=True, frames=3), "subtracts the mean of 'velocity'"),
     ):
         with pytest.raises(osc.OrbitscopeError, match=words):

@@ -25,7 +25,7 @@ class Train:
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
     """unet, vit, resnet or fno; equivariant_ before unet, vit, resnet or fno; relaxed_, motion_, magnitude_ or scale_ before unet or
-    resnet; scale_frame_ before resnet; or "package.module:callable"."""
+    resnet; scale_frame_ before unet or resnet; or "package.module:callable"."""
     preset: str = "small"
     """Size of the model: small, medium or paper."""
     override: tuple[str, ...] = ()
@@ -64,6 +64,8 @@ class Train:
     """Steps in the loss, each fed with the predictions before it."""
     units: Literal["data", "state"] = "data"
     """What states and the loss are measured in; state: the size of each field of the state itself, for data of very different sizes."""
+    differences: bool = False
+    """Of several frames the model sees the last state and its differences, and goes on with the last increment."""
     keep: Literal["best", "all"] = "best"
     """Weights to keep; all: also those after every epoch."""
     logger: tuple[Literal["csv", "tensorboard"], ...] = ("tensorboard",)
@@ -92,6 +94,7 @@ class Train:
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
             augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
+            differences=self.differences,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force, tensorboard=False, logger=self.logger)
         runs = load_runs(out, trust=self.model)

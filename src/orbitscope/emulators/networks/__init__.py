@@ -13,7 +13,7 @@ from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._scale import ScaleResNet, ScaleUNet
-from ._scale_frame import ScaleFrameResNet
+from ._scale_frame import ScaleFrameResNet, ScaleFrameUNet
 from ._state_emulator import StateEmulator, assembled
 from ._unet import UNet
 from ._vit import ViT
@@ -36,6 +36,7 @@ __all__ = [
     "ResNet",
     "ResidualBlock",
     "ScaleFrameResNet",
+    "ScaleFrameUNet",
     "ScaleResNet",
     "ScaleUNet",
     "StateEmulator",

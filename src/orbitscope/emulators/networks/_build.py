@@ -19,7 +19,7 @@ from ._motion import MotionResNet, MotionUNet
 from ._relaxed import relaxed_resnet, relaxed_unet
 from ._resnet import ResNet
 from ._scale import ScaleResNet, ScaleUNet
-from ._scale_frame import ScaleFrameResNet
+from ._scale_frame import ScaleFrameResNet, ScaleFrameUNet
 from ._unet import UNet
 from ._vit import ViT
 
@@ -126,6 +126,9 @@ _MODELS["scale_resnet"] = _Entry(
 _MODELS["scale_frame_resnet"] = _Entry(
     ScaleFrameResNet, {"small": {"width": 16, "depth": 2}, "medium": {"width": 32, "depth": 3}, "paper": {"width": 64, "depth": 4}}
 )
+_MODELS["scale_frame_unet"] = _Entry(
+    ScaleFrameUNet, {"small": {"width": 12, "levels": 3}, "medium": {"width": 24, "levels": 4}, "paper": {"width": 48, "levels": 5}}
+)
 
 
 def register(name: str, factory: Factory, presets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -158,6 +161,7 @@ def build(
     layout: Layout | None = None,
     grid: Grid | None = None,
     residual: bool | None = None,
+    differences: bool = False,
     **overrides: Any,
 ) -> nn.Module:
     """A model by name, [B, C_in, X, Y] -> [B, C_out, X, Y]: one of `models()`, a registered one, or "package.module:callable".
@@ -171,6 +175,8 @@ def build(
     * `layout`: the fields of a state, for models that know how channels mix (equivariant, relaxed, motion, magnitude and scale models).
     * `grid`: the grid of a state, for the boundaries of those models.
     * `residual`: whether an increment is predicted, for models to whom it matters (motion, scale).
+    * `differences`: whether the channels that go in are the state and its differences, newest first, in place of so many states; for
+      models to whom it matters (motion: differences do not shift).
 
     Raises `OrbitscopeError` for unknown names and options.
 
@@ -182,7 +188,7 @@ def build(
     options = {**entry.presets.get(preset, {}), **overrides}
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     ends = {"channels_in": channels_in, "channels_out": channels_out}
-    context = {**ends, "resolution": size, "layout": layout, "grid": grid, "residual": residual}
+    context = {**ends, "resolution": size, "layout": layout, "grid": grid, "residual": residual, "differences": differences}
     made = _call(model, entry.factory, context, options)
     if not isinstance(made, nn.Module):
         raise OrbitscopeError(f"build: {model!r} should return a torch.nn.Module, got {type(made).__name__}.")
@@ -243,8 +249,8 @@ def _call(model: object, factory: Factory, context: dict[str, Any], options: dic
     if unknown:
         known = ", ".join(name for name in parameters if name not in context)
         raise OrbitscopeError(f"build: {model!r} has no option {unknown[0]!r}. Its options: {known or 'none'}.")
-    # A factory that takes anything gets what such factories always got; layout, grid and residual must be named.
-    named = ("layout", "grid", "residual")
+    # A factory that takes anything gets what such factories always got; the others must be named.
+    named = ("layout", "grid", "residual", "differences")
     given = {name: value for name, value in context.items() if name in parameters or (anything and name not in named)}
     for name, why in _WANTED.items():
         if given.get(name, 0) is None:

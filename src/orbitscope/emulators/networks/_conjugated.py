@@ -63,16 +63,21 @@ class Frame(ABC):
 
 
 class Ends(nn.Module):
-    """The channels of some frames of a layout, the moved fields first, then the others; and the way back for one frame."""
+    """The channels of some frames of a layout, the moved fields first, then the others; and the way back for one frame.
+
+    Of `moving` frames, the first ones, the fields move; of the rest they do not (differences).
+    """
 
     into: Tensor
     back: Tensor
 
-    def __init__(self, layout: Layout, moved: Sequence[str], frames: int) -> None:
+    def __init__(self, layout: Layout, moved: Sequence[str], frames: int, moving: int | None = None) -> None:
         super().__init__()
         one = [c for f in layout.fields if f.name in moved for c in range(layout.channels)[layout.slice(f.name)]]
         others = [c for c in range(layout.channels) if c not in one]
-        into = [f * layout.channels + c for part in (one, others) for f in range(frames) for c in part]
+        every = [(f, c) for part in (one, others) for f in range(frames) for c in part]
+        still = lambda f, c: c not in one or (moving is not None and f >= moving)  # noqa: E731
+        into = [f * layout.channels + c for f, c in sorted(every, key=lambda at: still(*at))]
         self.register_buffer("into", torch.tensor(into), persistent=False)
         self.register_buffer("back", torch.tensor([*one, *others]).argsort(), persistent=False)
 

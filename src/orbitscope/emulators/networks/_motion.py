@@ -23,6 +23,7 @@ class MotionResNet(ConjugatedResNet):
     * `layout`: the fields of a state.
     * `grid`: periodic axes are circular, others repeat the last cell; None: all circular.
     * `residual`: whether the answer is an increment, which does not shift: as for an `Emulator` with the same word.
+    * `differences`: whether the state and its differences go in, newest first, which do not shift; as for an `Emulator` with such scales.
     * `width`: hidden vectors (two channels each), at least 2.
     * `depth`: residual blocks, of two convolutions each.
     * `kernel`: width of the kernels in cells, odd.
@@ -41,19 +42,20 @@ class MotionResNet(ConjugatedResNet):
         layout: Layout,
         grid: Grid | None = None,
         residual: bool = False,
+        differences: bool = False,
         width: int = 12,
         depth: int = 4,
         kernel: int = 5,
         moving: str | None = None,
     ) -> None:
-        frame, ends = _frame("motion_resnet", channels_in, channels_out, layout, grid, residual, moving, width)
+        frame, ends = _frame("motion_resnet", channels_in, channels_out, layout, grid, residual, differences, moving, width)
         super().__init__("motion_resnet", frame, ends, width, depth, kernel)
 
 
 class MotionUNet(ConjugatedUNet):
     r"""`UNet` that commutes with uniform motion of the values, $w \mapsto w + c$; [B, C_in, X, Y] -> [B, C_out, X, Y].
 
-    * `channels_in`, `channels_out`, `layout`, `grid`, `residual`, `moving`: as of `MotionResNet`.
+    * `channels_in`, `channels_out`, `layout`, `grid`, `residual`, `differences`, `moving`: as of `MotionResNet`.
     * `width`: hidden vectors of the finest level (two channels each), at least 2; level l has `width` $2^l$.
     * `kernels`: width of the kernels of each level in cells, odd, from fine to coarse.
     * `heads`: of the attention over the cells of the coarsest level; 0: no attention.
@@ -70,12 +72,13 @@ class MotionUNet(ConjugatedUNet):
         layout: Layout,
         grid: Grid | None = None,
         residual: bool = False,
+        differences: bool = False,
         width: int = 6,
         kernels: tuple[int, ...] = (5, 3, 3),
         heads: int = 4,
         moving: str | None = None,
     ) -> None:
-        frame, ends = _frame("motion_unet", channels_in, channels_out, layout, grid, residual, moving, width)
+        frame, ends = _frame("motion_unet", channels_in, channels_out, layout, grid, residual, differences, moving, width)
         super().__init__("motion_unet", frame, ends, width, kernels, heads)
 
 
@@ -88,6 +91,7 @@ class _MotionFrame(Frame):
     frames: int
     invariants: int  # channels of one frame that do not shift
     residual: bool
+    differences: bool
     boundary: Surrounds
     gain: ClassVar[float] = 1.0  # x + c + f(x) is off by c under any other
 
@@ -99,7 +103,9 @@ class _MotionFrame(Frame):
         return MotionConv(into, vectors, kernel, invariant_out=invariant, stride=stride, boundary=self.boundary)
 
     def lift(self, units: int, kernel: int) -> nn.Module:
-        return MotionConv(self.frames, units, kernel, invariant_in=self.frames * self.invariants, boundary=self.boundary)
+        moved = 1 if self.differences else self.frames
+        still = self.frames * (len(self.channels) + self.invariants) - moved * len(self.channels)
+        return MotionConv(moved, units, kernel, invariant_in=still, boundary=self.boundary)
 
     def head(self, units: int, kernel: int) -> nn.Module:
         vectors, invariant = (0, 2 + self.invariants) if self.residual else (1, self.invariants)
@@ -121,6 +127,11 @@ class _MotionFrame(Frame):
                 f"Emulator: the backbone was built with residual={self.residual}, the emulator has residual={emulator.residual}. Only an "
                 "increment stays where the state shifts: give `build` the same `residual`."
             )
+        if emulator.differences != self.differences:
+            raise OrbitscopeError(
+                f"Emulator: the backbone was built with differences={self.differences}, the emulator has `difference_scale` "
+                f"{'' if emulator.differences else '= None'}. Differences do not shift with the state: give `build` the same `differences`."
+            )
         index = list(self.channels)
         scale, out = emulator.scale[index], emulator.output_scale[index]
         if not torch.equal(scale, scale[:1].expand_as(scale)) or (not self.residual and not torch.equal(scale, out)):
@@ -137,6 +148,7 @@ def _frame(
     layout: Layout,
     grid: Grid | None,
     residual: bool,
+    differences: bool,
     moving: str | None,
     width: int,
 ) -> tuple[Frame, Ends]:
@@ -145,8 +157,8 @@ def _frame(
         raise OrbitscopeError(f"{model}: `width` must be at least 2 vectors, got {width}: one alone has no difference from the mean.")
     name = _moving(model, layout, moving)
     part = range(layout.channels)[layout.slice(name)]
-    frame = _MotionFrame(name, tuple(part), frames, layout.channels - len(part), bool(residual), surrounds_of(grid))
-    return frame, Ends(layout, [name], frames)
+    frame = _MotionFrame(name, tuple(part), frames, layout.channels - len(part), bool(residual), bool(differences), surrounds_of(grid))
+    return frame, Ends(layout, [name], frames, 1 if differences else frames)
 
 
 def _moving(model: str, layout: Layout, moving: str | None) -> str:

@@ -96,8 +96,11 @@ class _OnScales(nn.Module):
 
     def check_emulator(self, emulator: Emulator) -> None:
         """Raise where the `emulator` around it does not pass the symmetry on."""
-        if not emulator.residual:
-            raise OrbitscopeError(f"Emulator: {self.name} predicts a rate of change; use residual=True.")
+        if not emulator.residual or emulator.differences:
+            raise OrbitscopeError(
+                f"Emulator: {self.name} predicts a rate of change from frames, which its filters of the past take apart; use residual=True "
+                "and differences=False."
+            )
         start = 0
         for f, power in zip(self.fields, self.powers, strict=True):
             size = f.representation.size(2)

@@ -73,7 +73,8 @@ def assembled(backbone: nn.Module, norm: dict[str, Any], *, residual: bool, fram
     mean, scale, output = (torch.tensor(norm[name], dtype=dtype) for name in ("mean", "scale", "output_scale"))
     about = norm.get("units")
     if about is None:
-        return Emulator(backbone, mean, scale, output, residual=residual, frames=frames)
+        sizes = torch.tensor(norm["difference_scale"], dtype=dtype) if "difference_scale" in norm else None
+        return Emulator(backbone, mean, scale, output, residual=residual, frames=frames, difference_scale=sizes)
     units = StateUnits(tuple(about["sizes"]), tuple(about["floor"]))
     logs = {name: torch.tensor(about[name], dtype=dtype) for name in ("log_mean", "log_scale")}
     return StateEmulator(backbone, mean, scale, output, units=units, **logs, residual=residual, frames=frames)

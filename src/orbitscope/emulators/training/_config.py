@@ -34,6 +34,9 @@ class TrainConfig(Settings):
     - `augment`: a group such as "d4" or "d4*tx*ty"; each transition of each step is moved by a random element. None: none.
     - `frames`: how many past states the model sees, stacked along channels, oldest first. `rollout`: how many steps, each fed with the
       predictions before it, make up the loss (their mean); the errors that are reported are of one step.
+    - `differences`: with several frames, the model sees the last state and its backward differences, each in units of its own size, in
+      place of the states; with `residual` it predicts by how much the next increment differs from the last. Persistence of the increment is
+      then what an untrained model of small weights says.
     - `relaxation`: weight alpha of `nn.relaxation_penalty` in the loss, for models with relaxed layers. None: no penalty.
     - `keep`: "all" also keeps the weights after every epoch, and before the first, under checkpoints/.
     - `in_memory_gib`: splits smaller than this are held in memory; larger ones are read per batch.
@@ -64,6 +67,7 @@ class TrainConfig(Settings):
     relaxation: float | None = None
     frames: int = 1
     rollout: int = 1
+    differences: bool = False
     in_memory_gib: float = 2.0
 
     def __post_init__(self) -> None:
@@ -73,6 +77,8 @@ class TrainConfig(Settings):
         self.check()
         for name in ("frames", "rollout"):
             self.require(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1 up")
+        self.require("differences", not self.differences or self.frames > 1, "False, or `frames` 2 or more")
+        self.require("differences", not self.differences or self.units == "data", 'False where `units` is "state"')
         self.require("in_memory_gib", math.isfinite(self.in_memory_gib) and self.in_memory_gib >= 0, "finite and at least 0")
         alpha = self.relaxation
         self.require("relaxation", alpha is None or (math.isfinite(alpha) and alpha >= 0), "finite and at least 0, or None")

@@ -162,6 +162,7 @@ def _assemble(path: Path, kept: dict[str, Any], file: Path, device: torch.device
         layout=layout,
         grid=grid,
         residual=config.residual,
+        differences=config.differences,
         **dict[str, Any](config.overrides),
     )
     model = to_precision(assembled(backbone, norm, residual=norm["residual"], frames=config.frames, dtype=dtype), dtype)

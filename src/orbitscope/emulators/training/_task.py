@@ -17,7 +17,7 @@ from ..networks import Emulator, assembled, build, built_in, takes_layout
 from ._augment import Augmentation
 from ._config import TrainConfig
 from ._state_sums import state_normalisation
-from ._transitions import Transitions, fingerprint, increment_scale
+from ._transitions import Transitions, difference_scales, fingerprint
 
 PARTS = ("train", "validation", "test")
 
@@ -46,7 +46,7 @@ class EmulatorTask(Task):
     settings: TrainConfig  # pyright: ignore[reportIncompatibleVariableOverride]  # never assigned again
     split: dict[str, list[int]]
     normalisation: Normalisation
-    increment: Tensor
+    differences: Tensor  # rms of the differences of every order that is used, [order, C]
     fingerprint: str
     augment: Augment | None = None
     state_units: dict[str, Any] | None = None
@@ -82,7 +82,9 @@ class EmulatorTask(Task):
         # All of it: a NaN in the last part would be found by the last number of the training only.
         training = data.check_finite()[split["train"]]
         own = state_normalisation(training) if config.units == "state" else None
-        return cls(data, config, split, Normalisation.fit(training), increment_scale(training), fingerprint(data), augment, own)
+        orders = max(config.frames - 1, 2) if config.differences else 1
+        found = difference_scales(training, orders)
+        return cls(data, config, split, Normalisation.fit(training), found, fingerprint(data), augment, own)
 
     @property
     def measured(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -103,12 +105,17 @@ class EmulatorTask(Task):
                 layout=data.layout,
                 grid=data.grid,
                 residual=config.residual,
+                differences=config.differences,
                 **dict[str, Any](config.overrides),
             )
         if config.relaxation is not None:
             relaxed_layers(backbone)  # raises where there is nothing to relax
         dtype = torch.float64 if config.precision == "64" else torch.float32
-        norm = self.state_units or {**self.normalisation.to_dict(), "output_scale": self.increment.tolist()}
+        # Of what the backbone predicts: the increment, or by how much it differs from the one before it.
+        increment = self.differences[1 if config.differences else 0]
+        norm = self.state_units or {**self.normalisation.to_dict(), "output_scale": increment.tolist()}
+        if config.differences:
+            norm = {**norm, "difference_scale": self.differences[: config.frames - 1].tolist()}
         if not config.residual:
             norm = {**norm, "output_scale": norm["scale"]}
         emulator = assembled(backbone, norm, residual=config.residual, frames=config.frames, dtype=torch.float64)

@@ -74,13 +74,17 @@ class Transitions(Batches):
         return state.contiguous(memory_format=torch.channels_last if state.ndim == 4 else torch.contiguous_format)
 
 
-def increment_scale(data: Trajectories) -> Float[Tensor, " channel"]:
-    r"""$\mathrm{rms}(u_{t+1} - u_t)$ per field, repeated over its components, [C], float64; the field's own 1 where it never moves."""
-    power, count = torch.zeros(data.channels, dtype=torch.float64), 0
+def difference_scales(data: Trajectories, orders: int = 1) -> Float[Tensor, "order channel"]:
+    r"""$\mathrm{rms}(\delta^k u)$, k = 1 to `orders`, per field and repeated over its components, [order, C], float64; 1 where it is 0."""
+    power, count = torch.zeros(orders, data.channels, dtype=torch.float64), [0] * orders
     for _, _, block in data.blocks():
-        step = block.to(torch.float64).diff(dim=1).transpose(0, 2).flatten(1)
-        power, count = power + step.square().sum(dim=1), count + step.shape[1]
-    return _per_field(power / max(count, 1), data.layout)
+        step = block.to(torch.float64)
+        for k in range(orders):
+            step = step.diff(dim=1)
+            flat = step.transpose(0, 2).flatten(1)
+            power[k] += flat.square().sum(dim=1)
+            count[k] += flat.shape[1]
+    return torch.stack([_per_field(p / max(n, 1), data.layout) for p, n in zip(power, count, strict=True)])
 
 
 def _per_field(power: Tensor, layout: Layout) -> Tensor:
