@@ -1,5 +1,7 @@
 """Several frames in, several steps in the loss: windows, resume, roll-out, devices' batches, wrong inputs."""
 
+from typing import Any
+
 import pytest
 import torch
 from test_train import TINY, Stop, quiet, same, stopper, toy, weights, without_seconds
@@ -137,7 +139,7 @@ def test_the_emulator_of_differences_by_hand(residual):
 def test_differences_do_not_shift_with_the_motion(model):
     layout = Layout.of("velocity:vector", "heat")
     torch.manual_seed(0)
-    shape = {"depth": 1} if model == "motion_resnet" else {"kernels": (3, 3), "heads": 0}
+    shape: dict[str, Any] = {"depth": 1} if model == "motion_resnet" else {"kernels": (3, 3), "heads": 0}
     make = lambda differences: build(  # noqa: E731
         model, channels_in=9, channels_out=3, layout=layout, residual=True, differences=differences, width=2, **shape
     )
@@ -158,7 +160,7 @@ def test_sizes_of_differences_are_root_mean_squares_by_field(orders):
     data = long()
     found = difference_scales(data, orders)
     for k in range(orders):
-        power = data.values.double().diff(k + 1, dim=1).square().mean((0, 1, 3, 4))
+        power = data.tensor().double().diff(k + 1, dim=1).square().mean((0, 1, 3, 4))
         torch.testing.assert_close(found[k], power.mean().sqrt().expand(2))
 
 
@@ -169,8 +171,7 @@ def test_a_run_of_differences_is_read_back(tmp_path):
     assert run.config.differences and run.model.difference_scale.shape == (2, 2)
     x = data.values[:2, :3].flatten(1, 2)
     with torch.no_grad():
-        head = run.model.backbone.head
-        for p in head.parameters():
+        for p in run.model.backbone.get_submodule("head").parameters():
             p.zero_()
         torch.testing.assert_close(run.model(x), 2 * data.values[:2, 2] - data.values[:2, 1])
 

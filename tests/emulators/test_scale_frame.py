@@ -3,6 +3,7 @@
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ GRIDS = {
 }
 
 
-SHAPES = {"scale_frame_resnet": {"width": 3, "depth": 1}, "scale_frame_unet": {"width": 3, "levels": 2}}
+SHAPES: dict[str, dict[str, Any]] = {"scale_frame_resnet": {"width": 3, "depth": 1}, "scale_frame_unet": {"width": 3, "levels": 2}}
 
 
 def tiny(layout: osc.Layout, grid: osc.Grid, frames: int, name: str = "scale_frame_resnet") -> nn.Module:
