@@ -42,20 +42,26 @@ def errors(prediction: Tensor, data: osc.Trajectories, first: int, unit: float) 
     }
 
 
-def trivial(data: osc.Trajectories, frames: int, steps: int, unit: float) -> dict[str, float]:
-    """RMSE, of all steps and of the first one, of what costs nothing: the last increment again, a parabola through the last three."""
+def trivial(data: osc.Trajectories, frames: int, steps: int) -> dict[str, Tensor]:
+    """What costs nothing, [N, step, C, X, Y] each: the last state, the last increment again, a parabola through the last three."""
     known, target = data.tensor()[:, :frames].unbind(1), data.tensor()[:, frames : frames + steps]
     ahead = torch.arange(1, steps + 1, dtype=target.dtype)[:, None, None, None]
-    made = {}
+    made = {"persistence": known[-1][:, None].expand_as(target)}
     if frames > 1:
         made["increment"] = known[-1][:, None] + ahead * (known[-1] - known[-2])[:, None]
     if frames > 2:
         bend = known[-1] - 2 * known[-2] + known[-3]
         made["parabola"] = made["increment"] + ahead * (ahead + 1) / 2 * bend[:, None]
-    found = {}
-    for name, forecast in made.items():
-        found |= {name: rmse(forecast, target) / unit, f"{name}_first": rmse(forecast[:, 0], target[:, 0]) / unit}
-    return found
+    return made
+
+
+def divergence(states: Tensor) -> float:
+    """Root mean square of the divergence over that of all derivatives, central differences inside the window; NaN for a scalar."""
+    if states.shape[-3] != 2:
+        return float("nan")
+    rows = [(states[..., 2:, 1:-1] - states[..., :-2, 1:-1]) / 2, (states[..., 1:-1, 2:] - states[..., 1:-1, :-2]) / 2]
+    whole = sum(r.square().mean() for r in rows)
+    return float(((rows[0][..., 0, :, :] + rows[1][..., 1, :, :]).square().mean() / (2 * whole)).sqrt())
 
 
 def by_step(prediction: Tensor, data: osc.Trajectories, first: int, unit: float) -> list[float]:
@@ -81,12 +87,18 @@ def data_case(place: Place, dataset: str, tell: Callable[[str], None]) -> None:
         data = tested(place, dataset, name, unit)
         if data is None:
             continue
-        still = data.tensor()[:, s.frames - 1 : s.frames].expand(-1, s.steps, -1, -1, -1)
+        made = trivial(data, s.frames, s.steps)
+        target = data.tensor()[:, s.frames : s.frames + s.steps]
         size = float(data.tensor().square().mean().sqrt()) / unit
         # What stands still has no turbulent energy, and no spectrum of it.
-        found = {**errors(still, data, s.frames, unit), "ese": float("nan")}
-        rows.append({"test": name, "windows": len(data), "rms": size, **found, **trivial(data, s.frames, s.steps, unit)})
-        steps += [{"test": name, "step": h + 1, "rmse": e} for h, e in enumerate(by_step(still, data, s.frames, unit))]
+        found = {**errors(made["persistence"], data, s.frames, unit), "ese": float("nan")}
+        found |= {"divergence": divergence(data.tensor()[:, s.frames :]), "windows": len(data), "rms": size}
+        for word in [w for w in made if w != "persistence"]:
+            found |= {word: rmse(made[word], target) / unit, f"{word}_first": rmse(made[word][:, 0], target[:, 0]) / unit}
+        rows.append({"test": name, **found})
+        each = {word: by_step(forecast, data, s.frames, unit) for word, forecast in made.items()}
+        each["rmse"] = each.pop("persistence")
+        steps += [{"test": name, "step": h + 1, **{word: values[h] for word, values in each.items()}} for h in range(s.steps)]
         if name == "original":
             truth = data.tensor()[:, s.frames :]
             spectra = [{"shell": j, "energy": e / unit**2} for j, e in enumerate(spectrum(truth, data))]
@@ -132,6 +144,11 @@ def work(place: Place, run: Run, deadline: float, tell: Callable[[str], None]) -
             "measuring_seconds": time.process_time() - started,
         }
     ]  # fmt: skip
+    if run.windows:  # of these the page says only how errors fall
+        tables = {"complexity": [{k: row[k] for k in ("test", "rmse", "rmse_first")} for row in tables["tests"]]}
+        place.write_case(run.key, "run", run.label, tables, seconds)
+        tell(f"{title}, {run.windows} windows: {seconds:.0f} CPU s, RMSE {tables['complexity'][0]['rmse']:.3f}")
+        return
     place.write_case(run.key, "run", run.label, tables, seconds, pictures)
     tell(f"{title}: {seconds:.0f} CPU s, RMSE {tables['tests'][0]['rmse']:.3f}")
 
@@ -140,15 +157,23 @@ def _train(place: Place, run: Run) -> float:
     """CPU seconds; those of a training that was interrupted count from the interruption."""
     s, unit = place.settings, unit_of(place, run.dataset)
     training, epochs = place.sets(run.dataset, "train"), s.training["epochs"]
+    if run.windows:  # as many steps as with all: more passes
+        epochs = max(1, round(epochs * len(training) / run.windows))
+        training = training[fewer(len(training), run.windows, run.seed)]
     symmetry = run.variant.removeprefix("augmented ")
     if symmetry != run.variant and symmetry != "rotation":
         copies = s.training["copies"]
-        training, epochs = augmented(place, run.dataset, symmetry, copies, unit), max(1, epochs // copies)
+        training, epochs = augmented(place, run.dataset, symmetry, copies, unit, training), max(1, epochs // copies)
     validation = place.sets(run.dataset, "validation")
     config = train_config(s, run, (len(training), len(validation)), epochs)
     started = time.process_time()
     train_emulator(together(training, validation), config, place.run_folder(run), progress=None, tensorboard=False)
     return time.process_time() - started
+
+
+def fewer(total: int, count: int, seed: int) -> list[int]:
+    """`count` of the training windows; every seed draws others, and a larger number holds the smaller."""
+    return sorted(np.random.default_rng((seed, 17)).permutation(total)[:count].tolist())
 
 
 def _wide(place: Place, dataset: str, kept: Trained) -> torch.nn.Module | None:
@@ -158,7 +183,8 @@ def _wide(place: Place, dataset: str, kept: Trained) -> torch.nn.Module | None:
     grid, c = place.sets(dataset, "wide").grid, kept.layout.channels
     backbone = build(
         kept.config.model, kept.config.preset, channels_in=kept.config.frames * c, channels_out=c, layout=kept.layout, grid=grid,
-        resolution=(grid.shape[0], grid.shape[1]), residual=True, **dict[str, Any](kept.config.overrides),
+        resolution=(grid.shape[0], grid.shape[1]), residual=True,
+        differences=kept.config.differences, **dict[str, Any](kept.config.overrides),
     )  # fmt: skip
     backbone.load_state_dict(kept.model.backbone.state_dict())
     wide = copy.deepcopy(kept.model)
@@ -176,15 +202,22 @@ def _measure(place: Place, run: Run, kept: Trained) -> tuple[dict[str, Rows], xr
         states = torch.from_numpy(rollout(model, data, s.steps, start=s.frames - 1, keep_states=True)["prediction"].values)
         wild = ~(states.abs() < BOUND * unit)
         states = torch.where(wild, BOUND * unit * torch.ones_like(states), states)
-        rows.append(
-            {"test": name, **errors(states, data, s.frames, unit), "wild": float(wild.any(-1).any(-1).any(-1).any(-1).float().mean())}
-        )
+        blown = float(wild.any(-1).any(-1).any(-1).any(-1).float().mean())
+        rows.append({"test": name, **errors(states, data, s.frames, unit), "divergence": divergence(states), "wild": blown})
+        if run.windows:
+            continue
         steps += [{"test": name, "step": h + 1, "rmse": e} for h, e in enumerate(by_step(states, data, s.frames, unit))]
         if name == "original":
             spectra = [{"shell": j, "energy": e / unit**2} for j, e in enumerate(spectrum(states, data))]
         if run.seed == s.seeds[0] and name in ("original", *(t for own in OWN.values() for t in own)):
             seen = torch.stack([data.tensor()[0, s.frames + s.steps // 2 - 1], states[0, s.steps // 2 - 1]]) / unit
+            if name == "original":
+                chosen = [0, s.steps // 2 - 1, s.steps - 1]
+                kept_states = torch.stack([data.tensor()[0, s.frames :][chosen], states[0, chosen]]) / unit
+                pictures["norms"] = (("what", "step", "channel", "x", "y"), kept_states.numpy().astype(np.float32))
             pictures[name.replace(" ", "_").replace("/", "-")] = (("what", "channel", "x", "y"), seen.numpy().astype(np.float32))
+    if run.windows:
+        return {"tests": rows}, xr.Dataset()
     wide = _wide(place, run.dataset, kept)
     found = [{"symmetry": k, "error": g.error, "increment": g.increment} for k, g in gaps(place, run.dataset, model, wide, unit).items()]
     content = xr.Dataset(pictures, {"what": ["truth", "forecast"]}) if pictures else xr.Dataset()

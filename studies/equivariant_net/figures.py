@@ -7,16 +7,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from harness import Tables
-from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from more_figures import COLOUR, MARKER, band, complexity, divergences, norms, plain_axis, present, scales, trivial_lines
+from skill import known
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
 from tables import read_pictures
-
-# Okabe and Ito's palette; every series also has its own marker and line.
-COLOUR = {"plain": "#000000", "motion": "#0072B2", "magnitude": "#E69F00", "rotation": "#009E73", "scale": "#D55E00"}
-MARKER = {"plain": "x", "motion": "o", "magnitude": "s", "rotation": "^", "scale": "D"}
 
 
 def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
@@ -24,8 +20,13 @@ def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     made, found = [], read_pictures(results)
     for dataset in dict.fromkeys(str(d) for d in tables["tests"].get("dataset", [])):
-        for name, make in (("rmse", rmse), ("steps", steps), ("spectra", spectra), ("errors", equivariance), ("pictures", None)):
-            figure = make(tables, dataset) if make else pictures(found, dataset)
+        drawn = {
+            "rmse": rmse(tables, dataset), "steps": steps(tables, dataset), "spectra": spectra(tables, dataset),
+            "errors": equivariance(tables, dataset), "pictures": pictures(found, dataset), "scales": scales(tables, dataset),
+            "complexity": complexity(tables, dataset), "divergence": divergences(tables, dataset),
+            "norms": norms(found, dataset, tables.meta["settings"]["steps"]),
+        }  # fmt: skip
+        for name, figure in drawn.items():
             if figure is None:
                 continue
             key = f"{name}-{dataset}" if dataset != "rayleigh-benard" else name
@@ -35,24 +36,24 @@ def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
     return made
 
 
-def present(frame: pd.DataFrame, column: str, order: tuple[str, ...] | dict[str, str]) -> list[str]:
-    """The values of a column that occur, in the order of the page."""
-    return [v for v in order if v in set(frame[column])]
-
-
 def rmse(tables: Tables, dataset: str) -> plt.Figure:
-    """RMSE of every network on every test set (median over seeds); colour: over the plain network's. Last: persistence."""
+    """RMSE of every network on every test set (median over seeds); colour: over the plain network's. Last: what costs nothing."""
     frame, still = tables["tests"], tables["persistence"]
-    frame, still = frame[frame.dataset == dataset], still[still.dataset == dataset].set_index("test")["rmse"]
+    frame, still = frame[frame.dataset == dataset], still[still.dataset == dataset].set_index("test")
+    free = known(still.reset_index())
     backbones = present(frame, "backbone", BACKBONES)
     columns = present(frame, "test", TESTS)
     rows = {b: present(frame[frame.backbone == b], "variant", VARIANTS) for b in backbones}
-    height = 0.36 * max(len(r) for r in rows.values()) + 1.9
-    figure, axes = plt.subplots(1, len(backbones), figsize=(1.9 + 5.6 * len(backbones), height), squeeze=False)
-    for axis, backbone in zip(axes[0], backbones, strict=True):
+    lines = -(-len(backbones) // 2)
+    height = 0.34 * (max(len(r) for r in rows.values()) + len(free)) + 1.9
+    figure, axes = plt.subplots(lines, min(2, len(backbones)), figsize=(1.9 + 6.4 * min(2, len(backbones)), height * lines), squeeze=False)
+    for axis in axes.flat[len(backbones) :]:
+        axis.set_visible(False)
+    for axis, backbone in zip(axes.flat, backbones, strict=False):
         median = frame[frame.backbone == backbone].groupby(["variant", "test"])["rmse"].median()
-        values = np.array([[median.get((v, t), np.nan) for t in columns] for v in rows[backbone]] + [[still[t] for t in columns]])
-        names = [*rows[backbone], "persistence"]
+        own = [[median.get((v, t), np.nan) for t in columns] for v in rows[backbone]]
+        values = np.array(own + [[still.loc[t, c] for t in columns] for c in free])
+        names = [*rows[backbone], *free.values()]
         plain = np.array([median.get(("plain", t), np.nan) for t in columns])
         shade = np.log2(values / plain)
         axis.imshow(shade, cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
@@ -88,13 +89,12 @@ def steps(tables: Tables, dataset: str) -> plt.Figure:
                 (f"augmented {symmetry}", "augmented", "--", "#777777"),
                 (symmetry, "built in", "-", COLOUR[symmetry]),
             ):
-                _band(axis, block[block.variant == variant], "step", name, color=colour, ls=line)
-            base = still[still.test == test]
-            axis.plot(base.step, base.rmse, color="#BBBBBB", ls=":", label="persistence")
+                band(axis, block[block.variant == variant], "step", name, color=colour, ls=line)
+            trivial_lines(axis, still[still.test == test])
             axis.set_title(f"{BACKBONES[backbone]}, {test}", fontsize=9)
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.05 * max(block.rmse.max(), still[still.test == test].rmse.max()))
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-            _plain(axis)
+            plain_axis(axis)
             axis.legend(fontsize=6.5, frameon=False)
         row[0].set_ylabel("RMSE / unit")
     for axis in axes[-1]:
@@ -115,7 +115,7 @@ def spectra(tables: Tables, dataset: str) -> plt.Figure:
         for variant in [v for v in present(frame, "variant", VARIANTS) if v in COLOUR]:
             block = frame[(frame.backbone == backbone) & (frame.variant == variant)].copy()
             block["rmse"] = block.energy.values / truth.reindex(block.shell).values
-            _band(axis, block, "shell", SHORT[variant], color=COLOUR[variant], marker=MARKER[variant], ms=3)
+            band(axis, block, "shell", SHORT[variant], color=COLOUR[variant], marker=MARKER[variant], ms=3)
         axis.axhline(1, color="#777777", lw=0.8)
         axis.set(yscale="log", xlabel="waves per window", ylabel="E(k), forecast over truth", title=BACKBONES[backbone])
         axis.yaxis.set_major_locator(LogLocator(2))
@@ -123,7 +123,7 @@ def spectra(tables: Tables, dataset: str) -> plt.Figure:
         axis.yaxis.set_minor_locator(NullLocator())
         axis.legend(fontsize=7, frameon=False)
     for axis in axes[0]:
-        _plain(axis)
+        plain_axis(axis)
     figure.tight_layout()
     return figure
 
@@ -147,7 +147,7 @@ def equivariance(tables: Tables, dataset: str) -> plt.Figure:
         axis.set(yscale="log", title=BACKBONES[backbone], xticks=range(len(columns)))
         axis.set_xticklabels(columns, fontsize=8)
         axis.set_ylim(3e-8, 30)
-        _plain(axis)
+        plain_axis(axis)
         axis.legend(fontsize=7, frameon=False)
     axes[0, 0].set_ylabel("equivariance error / increment")
     figure.tight_layout()
@@ -191,18 +191,3 @@ def _seen(state: np.ndarray) -> np.ndarray:
     if len(state) == 1:
         return state[0]
     return np.gradient(state[1], axis=0) - np.gradient(state[0], axis=1)
-
-
-def _band(axis: Axes, block: pd.DataFrame, by: str, name: str, **style: object) -> None:
-    """Median over seeds and their range."""
-    if block.empty:
-        return
-    value = "rmse"
-    summary = block.groupby(by)[value].agg(["median", "min", "max"])
-    axis.plot(summary.index, summary["median"], label=name, lw=1.3, **style)
-    axis.fill_between(summary.index, summary["min"], summary["max"], color=str(style["color"]), alpha=0.15, lw=0)
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8)

@@ -45,13 +45,14 @@ def tested(place: Place, dataset: str, name: str, unit: float) -> osc.Trajectori
     return place.sets(dataset, name) if place.has(dataset, name) else None
 
 
-def augmented(place: Place, dataset: str, symmetry: str, copies: int, unit: float) -> osc.Trajectories:
-    """The training windows so many times, each copy moved by elements of its own; for scale, a third at each of the levels there are."""
-    data, seed = place.sets(dataset, "train"), place.settings.data[dataset]["seed"]
+def augmented(place: Place, dataset: str, symmetry: str, copies: int, unit: float, data: osc.Trajectories) -> osc.Trajectories:
+    """The windows `data` so many times, each copy moved by elements of its own; for scale, a third at each of the levels there are."""
+    seed = place.settings.data[dataset]["seed"]
     if symmetry != "scale":
         parts = [moved(data, symmetry, unit, seed + 1000 * (k + 1)).tensor() for k in range(copies)]
         return data.replace(values=torch.cat(parts))
-    levels = [place.sets(dataset, key).tensor() for key in ("train", "train half", "train double") if place.has(dataset, key)]
+    others = [place.sets(dataset, key).tensor()[: len(data)] for key in ("train half", "train double") if place.has(dataset, key)]
+    levels = [data.tensor(), *others]
     draw = np.random.default_rng((seed, 7))
     parts = []
     for _ in range(copies):

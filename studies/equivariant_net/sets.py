@@ -3,9 +3,11 @@
 A *level* is the same flow seen at one scale: $w'(x, t) = \\lambda^p w(\\lambda x, \\lambda^2 t)$ on the cells and in the time steps of the
 base level. From a run on cells half as wide and in steps a quarter as long as the base's, all three are exact: means over cells (as solvers
 store them) and every fourth or sixteenth snapshot; nothing is interpolated. lambda = 1/2 is the run itself, lambda = 2 its means over 4 x 4
-cells. p is 1 for a velocity, 0 for a temperature.
+cells, lambda = 3/2 those over 3 x 3 and every ninth snapshot. lambda = 2/3 takes a run on cells a third as wide in steps a ninth as long.
+p is 1 for a velocity, 0 for a temperature.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from study import Place
+from study import FACTORS, Place
 from torch import Tensor
 
 import orbitscope as osc
@@ -22,7 +24,8 @@ from orbitscope.symmetry import Boost
 
 Tell = Callable[[str], None]
 Windows = list[Tensor]
-SCALES = {"scale 1/2": 0.5, "original": 1.0, "scale 2": 2.0}
+SCALES = {"scale 1/2": 0.5, "original": 1.0, "scale 3/2": 1.5, "scale 2": 2.0}
+THIRD = 1 / 3  # the native level of runs that 2/3 is cut from
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,16 @@ class Flow:
     def of(cls, fine: Tensor, native: float, power: int, periodic: tuple[bool, bool]) -> "Flow":
         """From snapshots [time, channel, x, y] of the level `native` (1/2: half as wide cells as the base's)."""
         levels = {}
-        for scale in SCALES.values():
+        for scale in (*SCALES.values(), FACTORS["scale 2/3"]):
             ratio = round(scale / native)
-            if ratio >= 1 and ratio * native == scale and min(fine.shape[-2:]) >= 2 * ratio:
+            if ratio >= 1 and math.isclose(ratio * native, scale) and min(fine.shape[-2:]) >= 2 * ratio:
                 levels[scale] = float(scale**power) * F.avg_pool2d(fine[:: ratio**2], ratio)
         return cls(levels, periodic)
+
+    def wraps(self, scale: float) -> tuple[bool, bool]:
+        """Whether a level is periodic along each axis: not where its cells are no whole part of the box."""
+        sizes = [{round(n * s, 6) for n, s in ((self.levels[k].shape[2 + axis], k) for k in (scale, min(self.levels)))} for axis in (0, 1)]
+        return self.periodic[0] and len(sizes[0]) == 1, self.periodic[1] and len(sizes[1]) == 1
 
     def cut(self, scale: float, corner: tuple[int, int], start: int, length: int, points: int) -> Tensor:
         """[length, channel, points, points] from a corner (x, y) and a time."""
@@ -50,7 +58,7 @@ class Flow:
         for axis, begin in enumerate(corner):
             n = level.shape[2 + axis]
             index = torch.arange(begin, begin + points)
-            if not self.periodic[axis] and (begin < 0 or begin + points > n):
+            if not self.wraps(scale)[axis] and (begin < 0 or begin + points > n):
                 raise osc.OrbitscopeError(f"data: a window from {begin} of {points} cells does not fit {n} cells along axis {axis}.")
             level = level.index_select(2 + axis, index % n)
         return level
@@ -58,13 +66,9 @@ class Flow:
     def corners(self, scale: float, points: int, step: int | None = None) -> list[tuple[int, int]]:
         """Corners of windows side by side; with `step`, that far apart along x."""
         nx, ny = self.levels[scale].shape[-2:]
-        last = nx - (0 if self.periodic[0] else points - 1)
-        return [
-            (x, y)
-            for x in range(0, last, step or points)
-            if x + points <= nx or self.periodic[0]
-            for y in range(0, ny - points + 1, points)
-        ]
+        wraps = self.wraps(scale)[0]
+        last = nx - (0 if wraps else points - 1)
+        return [(x, y) for x in range(0, last, step or points) if x + points <= nx or wraps for y in range(0, ny - points + 1, points)]
 
 
 def make_sets(place: Place, name: str, tell: Tell) -> None:
@@ -114,6 +118,9 @@ def _simulated(place: Place, name: str, options: dict[str, Any]) -> dict[str, Wi
         if name == "rayleigh-benard":
             boosted = _boosted(flow, s.span, options, draw)
             _add(found, "boost", [boosted.cut(1.0, c, 0, s.span, points) for c in flow.corners(1.0, points)])
+    scale = FACTORS["scale 2/3"]
+    for flow in _flows(name, options, "test", 4 * (s.span - 1) + 1, third=True):
+        _add(found, "scale 2/3", [flow.cut(scale, c, 0, s.span, points) for c in flow.corners(scale, points)])
     for flow in _flows(name, options, "domain", 4 * s.span):
         _add(found, "domain", [flow.cut(1.0, c, 0, s.span, points) for c in flow.corners(1.0, points)])
     return {key: _some(windows, None if key.startswith(("train", "valid")) else s.windows) for key, windows in found.items()}
@@ -127,8 +134,8 @@ def _test(found: dict[str, Windows], flow: Flow, span: int, frames: int, points:
     for key, scale in SCALES.items():
         if scale != 1.0 and scale in flow.levels and len(flow.levels[scale]) >= span and min(flow.levels[scale].shape[-2:]) >= points:
             _add(found, key, [flow.cut(scale, c, 0, span, points) for c in flow.corners(scale, points, points // 2 if scale > 1 else None)])
-    if min(flow.levels[1.0].shape[-2:]) >= 2 * points:
-        history = 4 * (frames - 1) + 1
+    history = 4 * (frames - 1) + 1
+    if min(flow.levels[1.0].shape[-2:]) >= 2 * points and len(flow.levels[1.0]) >= history:
         _add(found, "wide", [flow.cut(1.0, c, 0, history, 2 * points) for c in flow.corners(1.0, 2 * points)])
 
 
@@ -164,31 +171,35 @@ def _shifts(options: dict[str, Any], run: int) -> int:
     return 1 + (5 + 7 * run) % (options["points"] // 2)
 
 
-def _flows(name: str, options: dict[str, Any], split: str, times: int) -> Iterator[Flow]:
-    """The runs of a split, `times` fine snapshots each; every run has a number of its own, so no two splits share one."""
+def _flows(name: str, options: dict[str, Any], split: str, times: int, *, third: bool = False) -> Iterator[Flow]:
+    """The runs of a split, `times` fine snapshots each; every run has a number of its own, so no two splits share one.
+
+    `third`: on cells a third as wide as the base's, in place of half.
+    """
+    native = THIRD if third else 0.5
     order = ("train", "validation", "test", "domain")
     first = sum(options["runs"].get(part, 0) for part in order[: order.index(split)])
     for index in range(first, first + options["runs"].get(split, 0)):
         law = options.get("domain", {}) if split == "domain" else {}
         if name == "heat":
             equation: Equation = osc.equation("heat", diffusivity=law.get("diffusivity", options["diffusivity"]))
-            yield Flow.of(_steps(equation, "heat.gauss", options, index, times), 0.5, 0, (True, True))
+            yield Flow.of(_steps(equation, "heat.gauss", options, index, times, native), native, 0, (True, True))
         else:
             equation = RayleighBenard(rayleigh=law.get("rayleigh", options["rayleigh"]), aspect=options["aspect"])
-            yield Flow.of(_steps(equation, name, options, index, times)[:, :2], 0.5, 1, (True, False))
+            yield Flow.of(_steps(equation, name, options, index, times, native)[:, :2], native, 1, (True, False))
 
 
-def _steps(equation: Equation, scenario: str, options: dict[str, Any], index: int, times: int) -> Tensor:
-    """Snapshots [time, channel, x, y] every quarter of a base step, after the spin-up, on cells half as wide as the base's."""
+def _steps(equation: Equation, scenario: str, options: dict[str, Any], index: int, times: int, native: float) -> Tensor:
+    """Snapshots [time, channel, x, y] of the level `native`, after the spin-up."""
     start = options["spin_up"]
     made = osc.simulate(
-        scenario, trajectories=index + 1, resolution=4 * options["points"], frames=2 if start else 1, t_end=start or 1.0,
+        scenario, trajectories=index + 1, resolution=round(2 * options["points"] / native), frames=2 if start else 1, t_end=start or 1.0,
         seed=options["seed"], indices=[index], equation=equation,
     )  # fmt: skip
     state = next(iter(made))[1][:, -1]
     found = [state[0]]
     for _ in range(times - 1):
-        state = equation.step(state, options["dt"] / 4)
+        state = equation.step(state, options["dt"] * native**2)
         found.append(state[0])
     return torch.stack(found)
 

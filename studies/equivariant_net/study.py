@@ -1,6 +1,6 @@
 """What the study consists of: its settings, its runs, and where each of their files lies."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from orbitscope.data import split_indices
 from orbitscope.emulators import models
 
 TITLES = {"rayleigh-benard": "Rayleigh-Benard", "heat": "Heat", "ocean": "Ocean currents"}
-BACKBONES = {"resnet": "ResNet", "unet": "U-Net"}
+BACKBONES = {"resnet": "ResNet", "unet": "U-Net", "vit": "ViT", "fno": "FNO"}
 SYMMETRIES = {"motion": "uniform motion", "magnitude": "magnitude", "rotation": "rotation", "scale": "scale"}
 #: Test sets that a symmetry is meant for.
 OWN = {"motion": ("motion",), "magnitude": ("magnitude",), "rotation": ("rotation",), "scale": ("scale 1/2", "scale 2")}
+#: The scale factor of a test set.
+FACTORS = {"scale 1/2": 1 / 2, "scale 2/3": 2 / 3, "original": 1.0, "scale 3/2": 3 / 2, "scale 2": 2.0}
 #: Test sets in the order of the page.
-TESTS = ("original", "translation", "rotation", "motion", "boost", "magnitude", "scale 1/2", "scale 2", "future", "domain")
+TESTS = ("original", "translation", "rotation", "motion", "boost", "magnitude", "scale 1/2", "scale 2/3", "scale 3/2", "scale 2")
+TESTS += ("future", "domain")
 VARIANTS = ("plain", *(f"augmented {s}" for s in SYMMETRIES), *SYMMETRIES)
 SHORT = {"plain": "plain"} | {f"augmented {s}": f"augmented, {w}" for s, w in SYMMETRIES.items()}
 SHORT |= {"motion": "Equ-UM", "magnitude": "Equ-Mag", "rotation": "Equ-Rot", "scale": "Equ-Scale"}
@@ -26,7 +29,11 @@ SHORT |= {"motion": "Equ-UM", "magnitude": "Equ-Mag", "rotation": "Equ-Rot", "sc
 
 @dataclass(frozen=True)
 class Settings:
-    """One TOML file. `data` by data set, `models` by backbone and kind; `files` are ocean files, which replace the simulations."""
+    """One TOML file. `data` by data set, `models` by backbone and kind; `files` are ocean files, which replace the simulations.
+
+    `differences`: the networks are given the state and its differences, and go on with the last increment. `limited`: backbone -> the only
+    variants that it is trained as. `complexity`: how many training windows (`sizes`), for which `backbones` and `seeds`.
+    """
 
     name: str
     seeds: list[int]
@@ -38,6 +45,9 @@ class Settings:
     training: dict[str, Any]
     variants: list[str] = field(default_factory=lambda: list(VARIANTS))
     files: list[str] = field(default_factory=list)
+    differences: bool = False
+    limited: dict[str, list[str]] = field(default_factory=dict)
+    complexity: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -52,16 +62,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Run:
-    """One training and everything measured on it."""
+    """One training and everything measured on it; `windows`: on so many training windows only, 0 for all."""
 
     dataset: str
     backbone: str
     variant: str
     seed: int
+    windows: int = 0
 
     @property
     def key(self) -> str:
-        return f"{self.dataset}_{self.backbone}_{self.variant.replace(' ', '-')}_{self.seed}"
+        few = f"-of-{self.windows}" * bool(self.windows)
+        return f"{self.dataset}_{self.backbone}_{self.variant.replace(' ', '-')}{few}_{self.seed}"
 
     @property
     def label(self) -> dict[str, Any]:
@@ -81,11 +93,20 @@ def runs(settings: Settings) -> list[Run]:
         for dataset in settings.datasets:
             chosen = settings.data[dataset].get("variants", settings.variants)
             for backbone, kinds in settings.models.items():
-                for variant in chosen:
+                for variant in [v for v in chosen if v in settings.limited.get(backbone, chosen)]:
                     run = Run(dataset, backbone, variant, seed)
                     if run.kind in kinds and kinds[run.kind]["model"] in known:
                         found.append(run)
-    return found
+    few = settings.complexity
+    for run in list(found) if few else []:
+        if (
+            run.seed in few["seeds"]
+            and run.backbone in few["backbones"]
+            and run.variant in few["variants"]
+            and run.dataset in few["datasets"]
+        ):
+            found += [replace(run, windows=count) for count in few["sizes"]]
+    return sorted(found, key=lambda run: settings.seeds.index(run.seed))
 
 
 class Place(Folder):
@@ -112,6 +133,8 @@ def train_config(settings: Settings, run: Run, windows: tuple[int, int], epochs:
     chosen = settings.models[run.backbone][run.kind]
     total = sum(windows)
     options = {k: v for k, v in settings.training.items() if k not in ("epochs", "copies", "augment")}
+    # Equ-Scale takes the differences of the frames itself: the same is seen by all.
+    options["differences"] = settings.differences and run.kind != "scale"
     if "learning_rate" in chosen:
         options["learning_rate"] = chosen["learning_rate"]
     return osc.TrainConfig(

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from harness import Tables, collect
 from judgement import side
-from study import OWN, Place, runs
+from study import OWN, SYMMETRIES, Place, runs
 
 from orbitscope._whole import write_whole
 
@@ -23,9 +23,11 @@ def collect_all(place: Place, results: Path) -> None:
         symmetry = path.parent.name.split("_")[2].removeprefix("augmented-")
         shown = [t.replace(" ", "_").replace("/", "-") for s, own in OWN.items() for t in own[-1:] if symmetry in (s, "plain")]
         for name, value in xr.load_dataset(path, engine="h5netcdf").data_vars.items():
-            if name not in shown:
-                continue
-            found[f"{path.parent.name}__{name}"] = (("what", f"channel_{value.shape[1]}", "x", "y"), value.values)
+            key = f"{path.parent.name}__{name}"
+            if name == "norms" and symmetry in ("plain", *SYMMETRIES) and "augmented" not in key:
+                found[key] = (("what", f"step_{value.shape[1]}", f"channel_{value.shape[2]}", "x", "y"), value.values)
+            elif name in shown:
+                found[key] = (("what", f"channel_{value.shape[1]}", "x", "y"), value.values)
     if found:
         coding = {k: {"zlib": True, "complevel": 9, "dtype": "float32"} for k in found}
         content = xr.Dataset(found).to_netcdf(engine="h5netcdf", encoding=coding)

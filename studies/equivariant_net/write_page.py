@@ -6,17 +6,19 @@ from typing import Any
 
 import figures
 import pandas as pd
-from figures import present
 from harness import Tables, table, took, versions
-from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED
+from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, UNDETERMINED
+from more_figures import present
+from page_parts import complexity_part, scales_part, skill_part, trivial_part
 from published import OCEAN, SOURCE
+from skill import known, without_skill
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
 from tables import Ratio, ratio, read_tables
+from words import listed, spread, told
 
 from orbitscope._whole import write_whole
 
 PAGE = "equivariant-net.md"
-WORD = {-1: "lower", 0: UNDETERMINED, 1: "higher"}
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -26,9 +28,11 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [_head(tables)]
     for dataset in dict.fromkeys(str(d) for d in tables["tests"].get("dataset", [])):
         own = [_answers(tables, dataset), _figure("rmse", dataset, drawn), _data(tables, dataset), _models(tables, dataset),
-               _errors(tables, dataset), _figure("steps", dataset, drawn), _figure("pictures", dataset, drawn), _symmetry(tables, dataset),
+               _errors(tables, dataset), _figure("steps", dataset, drawn), _figure("pictures", dataset, drawn),
+               _figure("norms", dataset, drawn), scales_part(tables, dataset), _figure("scales", dataset, drawn),
+               complexity_part(tables, dataset), _figure("complexity", dataset, drawn), _symmetry(tables, dataset),
                _figure("errors", dataset, drawn), _spectra(tables, dataset), _figure("spectra", dataset, drawn),
-               _published(tables, dataset)]  # fmt: skip
+               _figure("divergence", dataset, drawn), _published(tables, dataset)]  # fmt: skip
         parts += [_headed(part, dataset) for part in own]
     parts.append(_limits(tables))
     text = "\n\n".join(p for p in parts if p) + "\n"
@@ -49,11 +53,15 @@ def _figure(name: str, dataset: str, drawn: list[str]) -> str:
     key = f"{name}-{dataset}" if dataset != "rayleigh-benard" else name
     doc = {
         "rmse": "RMSE over all steps, in units of the training data, by network and test set: median over seeds. Colour: over the plain network's "
-        "(blue smaller, red larger; full colour at a factor of 4); last row: the last known state kept. Bold: a network on the set that its symmetry is for.",
+        "(blue smaller, red larger; full colour at a factor of 4); last rows: what costs nothing. Bold: a network on the set that its symmetry is for.",
         "steps": "RMSE by step: the plain network, the one trained on transformed data, the one with the symmetry built in, on that symmetry's "
         "set. Median and range over seeds.",
         "pictures": "One window half-way through the forecast (first seed): what came, and what three networks said. Same colours along a row.",
         "errors": "Equivariance error over the size of the predicted increment, per symmetry; median and range over seeds. Below the axis: rounding.",
+        "norms": "Speed of one window of the original set at the first, the middle and the last step (first seed): what came, and what networks with each symmetry said.",
+        "scales": "Above: RMSE over that of the best forecast that costs nothing, against the scale factor; below 1 is skill. Below: ESE (error of E(k) for a scalar). Median and range over seeds.",
+        "complexity": "RMSE against the number of training windows at equal numbers of steps, on the original set and on each symmetry's own. Median and range over seeds.",
+        "divergence": "Divergence of the forecasts of the original set (root mean square over that of all derivatives, all steps) over that of the truth; a mark per seed.",
         "spectra": "Energy spectrum of the original test set, and of the forecasts over that of the truth; median and range over seeds.",
     }[name]  # fmt: skip
     return f"![{doc}](equivariant-net-{key}.png)\n\n*{doc}*" if key in drawn else ""
@@ -76,7 +84,7 @@ Terms: [Concepts](../concepts.md); the layers: [Build a symmetry in](../how-to/b
 def _answers(t: Tables, dataset: str) -> str:
     """Three questions per symmetry and backbone, by rule."""
     tests = t["tests"][t["tests"].dataset == dataset]
-    idle = _without_skill(t, dataset)
+    idle = without_skill(t, dataset, list(SYMMETRIES))
     rows, said = [], {key: [] for key in ("helps", "hurts", "cost", "gain", "augment", "builtin")}
     for backbone in present(tests[tests.dataset == dataset], "backbone", BACKBONES):
         for symmetry, own in OWN.items():
@@ -87,7 +95,7 @@ def _answers(t: Tables, dataset: str) -> str:
                 if not help_.values and not learnt.values:
                     continue
                 net = f"{SHORT[symmetry]} {BACKBONES[backbone]}"
-                rows.append([BACKBONES[backbone], SHORT[symmetry], test, _told(help_), _told(cost), _told(learnt)])
+                rows.append([BACKBONES[backbone], SHORT[symmetry], test, told(help_), told(cost), told(learnt)])
                 if (backbone, symmetry) in idle:
                     continue
                 said["helps"] += [f"{net} on {test}"] * (help_.sign == -1)
@@ -98,13 +106,15 @@ def _answers(t: Tables, dataset: str) -> str:
                 said["builtin"] += [f"{net} on {test}"] * (learnt.sign == 1)
     seeds = len(set(tests.seed))
     few = f" With {seeds} seed{'s' * (seeds > 1)} here nothing can be called so." if seeds < FEWEST else ""
-    words = {key: _list(names) for key, names in said.items()}
+    words = {key: listed(names) for key, names in said.items()}
     judged = sum((b, s) not in idle for b, s in ((_code(r[0], BACKBONES), _code(r[1], SHORT)) for r in rows))
-    unfit = _list([f"{SHORT[s]} {BACKBONES[b]}" for b, s in sorted(idle)])
+    unfit = listed([f"{SHORT[s]} {BACKBONES[b]}" for b, s in sorted(idle)])
     return f"""## What was found
 
-Rule: an error is *lower* or *higher* than another where the 95 % interval over seeds of the logarithm of their ratio (Student's t, at least {FEWEST} seeds) lies on that side of 0; all else is *{UNDETERMINED}*, which does not say that they are equal.{few} A network *without skill* (median validation SMSE of one step above half of persistence's) is near persistence on every set and not judged: {unfit}.
-{_baseline(t)}
+Rule: an error is *lower* or *higher* than another where the 95 % interval over seeds of the logarithm of their ratio (Student's t, at least {FEWEST} seeds) lies on that side of 0; all else is *{UNDETERMINED}*, which does not say that they are equal.{few} Skill is against the best forecast that costs nothing: of the last state, the last increment repeated and a parabola through the last three states, the one with the least RMSE. A network *without skill* (mean square of its first step on the original set above half of that forecast's, median over seeds) is not judged: {unfit}.
+
+{skill_part(t, dataset)}
+
 Of {judged} pairs of a judged network and a test set of its symmetry:
 
 * **Building the symmetry in helps on its own set** (RMSE below the plain network's) in {len(said["helps"])}: {words["helps"]}. It hurts in {len(said["hurts"])}: {words["hurts"]}.
@@ -120,55 +130,8 @@ def _runs(options: dict[str, Any]) -> str:
     return ", ".join(f"{v} {k}" for k, v in options.get("runs", {}).items())
 
 
-def _without_skill(t: Tables, dataset: str) -> set[tuple[str, str]]:
-    """(backbone, symmetry) of the networks that say little more than that nothing moves."""
-    frame = t["runs"]
-    frame = frame[(frame.dataset == dataset) & frame.variant.isin(list(SYMMETRIES))]
-    share = (frame.validation / frame.persistence).groupby([frame.backbone, frame.variant]).median()
-    return {(str(b), str(v)) for (b, v), value in share.items() if not value <= SKILL}
-
-
-def _baseline(t: Tables) -> str:
-    """What persistence does not use."""
-    frames = t.meta["settings"]["frames"]
-    if frames < 2:
-        return ""
-    if _trivial(t["persistence"]):
-        return (
-            f"Persistence keeps the last state, but the networks see {frames}: the table of the test sets also has what repeating the last increment, and a parabola, give without any training. "
-            "Skill here means better than standing still; the better one of these is the harder test.\n"
-        )
-    return (
-        f"Persistence keeps the last state, but the networks see {frames}: repeating the last increment would cost nothing either, and these tables do not have that forecast. "
-        "So skill here means better than standing still, and no more.\n"
-    )
-
-
-def _trivial(still: pd.DataFrame) -> dict[str, str]:
-    """Columns of the forecasts without training that were measured, and what they are called."""
-    return {k: v for k, v in {"increment": "last increment", "parabola": "parabola"}.items() if k in still and still[k].notna().all()}
-
-
-def _trivial_table(still: pd.DataFrame) -> str:
-    names = {"rmse": "last state", **_trivial(still)}
-    if len(names) == 1:
-        return ""
-    columns = [(f"{name}_first" if first else name) for first in (True, False) for name in names]
-    rows = [[str(row["test"]), *(f"{row[c]:.4f}" for c in columns)] for _, row in still.iterrows()]
-    heads = [f"{word}, {what}" for what in ("first step", "all steps") for word in names.values()]
-    return f"\n\nRMSE of forecasts that cost nothing:\n\n{table(['test set', *heads], rows)}"
-
-
 def _code(word: str, words: dict[str, str]) -> str:
     return next(k for k, v in words.items() if v == word)
-
-
-def _told(r: Ratio) -> str:
-    return f"{r}, {WORD[r.sign]}" if len(r.values) >= 3 else str(r)
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names)) or "none"
 
 
 def _data(t: Tables, dataset: str) -> str:
@@ -187,10 +150,10 @@ def _data(t: Tables, dataset: str) -> str:
         "ocean": f"Ocean currents from {len(s['files'])} files, tiles of {o['points']} x {o['points']} cells; land is {o.get('land')}. Training is the first part of each file's time, then validation, then test, {o['gap']} days apart; `domain` is the last file.",
     }[dataset]  # fmt: skip
     still = t["persistence"][t["persistence"].dataset == dataset]
-    rows = [[r.test, str(r.windows), f"{r.rms:.2f}", f"{r.rmse:.3f}", f"{r.spectrum:.2f}", _number(r.ese)] for r in still.itertuples()]
+    rows = [[r.test, str(r.windows), f"{r.rms:.2f}", f"{r.rmse:.3f}", f"{r.spectrum:.2f}"] for r in still.itertuples()]
     lowest = audit[audit.element != "e"].p_value.min() if len(audit) > 1 else float("nan")
     found = (
-        f"`orbitscope.audit` on the training windows rejects the invariance of their distribution under {_list(list(broken.element))} (two-sample test, p < 0.01; least p {lowest:.2g})."
+        f"`orbitscope.audit` on the training windows rejects the invariance of their distribution under {listed(list(broken.element))} (two-sample test, p < 0.01; least p {lowest:.2g})."
         if len(broken)
         else f"`orbitscope.audit` on the training windows does not reject the invariance of their distribution under quarter turns (least p {lowest:.2g})."
     )
@@ -202,7 +165,11 @@ Test windows of {s["frames"]} known and {s["steps"]} forecast states:
 
 {_sets(t, dataset)}
 
-{table(["test set", "windows", "rms / unit", "RMSE of persistence", "E(k) error of persistence", "ESE of persistence"], rows)}{_trivial_table(still)}
+{table(["test set", "windows", "rms / unit", "RMSE of persistence", "E(k) error of persistence"], rows)}
+
+RMSE of forecasts that cost nothing:
+
+{trivial_part(still)}
 
 {_asymmetry(dataset, found)}"""
 
@@ -216,8 +183,8 @@ def _sets(t: Tables, dataset: str) -> str:
         "motion": "`motion`: w + c, |c_i| < 2 units: values only, as published.",
         "boost": "`boost`: the true Galilean boost along the periodic axis, w(x - ct, t) + c.",
         "magnitude": "`magnitude`: m w, 0 < m < 2.",
-        "scale 2": f"`scale 1/2`, `scale 2`: {power}w(λx, λ²t)"
-        + (", λ = 2 alone: means over 2 x 2 cells, every fourth day." if dataset == "ocean" else ". The solver's grid is twice as fine as the base level and its snapshots four times as dense, so all levels are exact means over cells at exact times: nothing is interpolated."),
+        "scale 2": f"`scale 1/2` ... `scale 2`: {power}w(λx, λ²t)"
+        + (", λ = 2 alone: means over 2 x 2 cells, every fourth day." if dataset == "ocean" else ". The solver's grid is twice as fine as the base level and its snapshots four times as dense, so all levels are exact means over cells at exact times: nothing is interpolated. `scale 2/3` comes from runs of the same starts on cells a third as wide as the base level's in steps a ninth as long."),
     }  # fmt: skip
     return "\n".join(f"* {text}" for key, text in words.items() if key in known)
 
@@ -244,15 +211,15 @@ def _models(t: Tables, dataset: str) -> str:
                     SHORT[variant],
                     f"`{m['model']}`",
                     f"{int(b.parameters.iloc[0]):,}",
-                    _spread(b.seconds, ".0f"),
-                    _spread(b.validation / b.persistence, ".3f"),
+                    spread(b.seconds, ".0f"),
+                    spread(b.validation / b.persistence, ".3f"),
                     str(len(b)),
                 ]
             )
     o = s["training"]
     return f"""## Networks
 
-{s["frames"]} states in, the next one out; one-step SMSE, AdamW, {o["epochs"]} passes, batches of {o["batch"]}, rate {o["learning_rate"]:g} annealed, best validation epoch. All beyond the edge of a window is its last cell repeated. *Plain* is the same code and shape with the trivial group; hidden widths are such that the parameters of a backbone are about as many.
+{s["frames"]} states in{" (as the last one and its differences)" if s.get("differences") else ""}, the next one out; one-step SMSE, AdamW, {o["epochs"]} passes, batches of {o["batch"]}, rate {o["learning_rate"]:g} annealed, best validation epoch. All beyond the edge of a window is its last cell repeated. *Plain* is the same code and shape with the trivial group; hidden widths are such that the parameters of a backbone are about as many.
 *Augmented*: the plain network on training data moved by random elements of the same kind (rotation: anew at every step; the others: {o["copies"]} moved copies, seen once each, so that all networks make the same number of steps). Cost is processor time of one thread.
 
 {table(["backbone", "network", "model", "parameters", "training, CPU s", "validation SMSE / persistence", "seeds"], rows)}"""
@@ -260,14 +227,15 @@ def _models(t: Tables, dataset: str) -> str:
 
 def _errors(t: Tables, dataset: str) -> str:
     tests, still = t["tests"], t["persistence"]
-    tests, still = tests[tests.dataset == dataset], still[still.dataset == dataset].set_index("test")["rmse"]
+    tests, still = tests[tests.dataset == dataset], still[still.dataset == dataset]
+    free, still = known(still), still.set_index("test")
     columns = present(tests, "test", TESTS)
     form = ".3f" if tests.rmse.median() < 0.1 else ".2f"
-    rows = [["", "persistence", *(format(still[c], form) for c in columns)]]
+    rows = [["", word, *(format(still.loc[c, name], form) for c in columns)] for name, word in free.items()]
     for backbone in present(tests, "backbone", BACKBONES):
         for variant in present(tests[tests.backbone == backbone], "variant", VARIANTS):
             block = tests[(tests.backbone == backbone) & (tests.variant == variant)]
-            rows.append([BACKBONES[backbone], SHORT[variant], *(_spread(block[block.test == c].rmse, form) for c in columns)])
+            rows.append([BACKBONES[backbone], SHORT[variant], *(spread(block[block.test == c].rmse, form) for c in columns)])
     wild = int((tests.wild > 0).sum())
     blown = "" if not wild else f" In {wild} of {len(tests)} forecasts some window left the bound of 1000 units and counts as that."
     steps = t.meta["settings"]["steps"]
@@ -285,7 +253,7 @@ def _boost(t: Tables, dataset: str) -> str:
     for backbone in BACKBONES:
         r = ratio(t["tests"], dataset, backbone, "boost", "motion", "plain")
         if r.values:
-            rows.append(f"{BACKBONES[backbone]}: {_told(r)}")
+            rows.append(f"{BACKBONES[backbone]}: {told(r)}")
     if not rows:
         return ""
     return (
@@ -301,7 +269,7 @@ def _symmetry(t: Tables, dataset: str) -> str:
     for backbone in present(frame, "backbone", BACKBONES):
         for variant in present(frame[frame.backbone == backbone], "variant", VARIANTS):
             block = frame[(frame.backbone == backbone) & (frame.variant == variant)]
-            rows.append([BACKBONES[backbone], SHORT[variant], *(_spread(block[block.symmetry == c].error, ".1e") for c in columns)])
+            rows.append([BACKBONES[backbone], SHORT[variant], *(spread(block[block.symmetry == c].error, ".1e") for c in columns)])
     exact = []
     for symmetry in ("motion", "magnitude", "rotation"):
         b = frame[(frame.variant == symmetry) & (frame.symmetry == symmetry)]
@@ -324,6 +292,14 @@ def _spectra(t: Tables, dataset: str) -> str:
     tests = tests[tests.dataset == dataset]
     rows = []
     sets = [c for c in ("original", "future", "domain") if c in set(tests.test)]
+    still = t["persistence"]
+    truth = still[(still.dataset == dataset) & (still.test == "original")].divergence.iloc[0]
+    moves = not pd.isna(truth)
+    flows = (
+        f" *Divergence*: root mean square of the divergence over that of all derivatives (central differences inside the window), original set; the truth, means over cells of the solver's, has {truth:.3f}."
+        if moves
+        else ""
+    )
     for backbone in present(tests, "backbone", BACKBONES):
         for variant in present(tests[tests.backbone == backbone], "variant", VARIANTS):
             block = tests[(tests.backbone == backbone) & (tests.variant == variant)]
@@ -331,15 +307,16 @@ def _spectra(t: Tables, dataset: str) -> str:
                 [
                     BACKBONES[backbone],
                     SHORT[variant],
-                    *(_spread(block[block.test == c].spectrum, ".2f") for c in sets),
-                    *(_spread(block[block.test == c].ese, ".2f") for c in sets),
+                    *(spread(block[block.test == c].spectrum, ".2f") for c in sets),
+                    *(spread(block[block.test == c].ese, ".2f") for c in sets),
+                    *([spread(block[block.test == "original"].divergence, ".3f")] if moves else []),
                 ]
             )
     return f"""## Spectra
 
-*E(k) error*: root mean square of log10 of the ratio of energy spectra (`orbitscope.emulators.spectrum_error`, Hann window): 0.3 is a factor of 2. *ESE* is the measure published with these networks (`orbitscope.emulators.ese`): the spectrum of the *image* of turbulent energy, which sees no mean flow and no sign; for velocities only.
+*E(k) error*: root mean square of log10 of the ratio of energy spectra (`orbitscope.emulators.spectrum_error`, Hann window): 0.3 is a factor of 2. *ESE* is the measure published with these networks (`orbitscope.emulators.ese`): the spectrum of the *image* of turbulent energy, which sees no mean flow and no sign; for velocities only.{flows}
 
-{table(["backbone", "network", *(f"E(k) error, {c}" for c in sets), *(f"ESE, {c}" for c in sets)], rows)}"""
+{table(["backbone", "network", *(f"E(k) error, {c}" for c in sets), *(f"ESE, {c}" for c in sets), *(["divergence"] if moves else [])], rows)}"""
 
 
 def _published(t: Tables, dataset: str) -> str:
@@ -348,8 +325,8 @@ def _published(t: Tables, dataset: str) -> str:
     rows = []
     if dataset == "heat":
         return ""
-    idle = _without_skill(t, dataset)
-    for backbone in BACKBONES:
+    idle = without_skill(t, dataset, list(SYMMETRIES))
+    for backbone in OCEAN:
         for symmetry in SYMMETRIES:
             for column, here in (("rmse", "rmse"), ("ese", "ese")):
                 cells = []
@@ -392,26 +369,4 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 Small networks, few steps of training, small windows; seeds vary the weights and the order of the data, not the data. Ranges over seeds are no intervals of confidence. Velocities alone do not determine the flow: the temperature that drives it is hidden, as in the paper.
-Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing}{_ladder(t)} `full.toml` holds sizes towards the paper's."""
-
-
-def _ladder(t: Tables) -> str:
-    kinds = [k["scale"] for k in t.meta["settings"]["models"].values() if "scale" in k]
-    options = [k["overrides"] for k in kinds if k["model"] in ("scale_resnet", "scale_unet")]
-    if not options or t["tests"][t["tests"].variant == "scale"].empty:
-        return ""
-    reach = max(o.get("finest", 0.3) * o.get("ratio", 2.0) ** (o.get("levels", 5) - 1) for o in options)
-    return f" The ladder of Equ-Scale ends at filters with a standard deviation of {reach:g} cells; whether a longer one, or more training, would help was not tested."
-
-
-def _spread(values: pd.Series, form: str) -> str:
-    known = values.dropna()
-    if known.empty:
-        return "–"
-    if len(known) == 1:
-        return format(known.iloc[0], form)
-    return f"{format(known.median(), form)} ({format(known.min(), form)}–{format(known.max(), form)})"
-
-
-def _number(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.2f}"
+Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing} `full.toml` holds sizes towards the paper's."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from orbitscope.emulators import models
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUDY = "equivariant_net"
 HERE = ROOT / "studies" / STUDY
-FIGURES = ("rmse", "steps", "spectra", "errors", "pictures")
+FIGURES = ("rmse", "steps", "spectra", "errors", "pictures", "scales", "complexity", "divergence", "norms")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,17 @@ def test_page_and_figures(study):
     for name in FIGURES:
         assert (folder / "docs" / f"equivariant-net-{name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"equivariant-net-{name}.png" in page
-    for heading in ("what was found", "data", "networks", "RMSE by network", "equivariance error", "spectra", "beside the published"):
+    for heading in (
+        "what was found",
+        "data",
+        "networks",
+        "RMSE by network",
+        "equivariance error",
+        "spectra",
+        "beside the published",
+        "scale factors",
+        "fewer training windows",
+    ):
         assert f"## Rayleigh-Benard: {heading}" in page
     assert "## Heat: what was found" in page and "## Limits" in page
     assert "nan" not in page and "CPU s" in said
@@ -90,13 +101,50 @@ def test_scales_are_exact(sets):
     t, x = torch.arange(17.0), torch.arange(16.0) + 0.5  # fine steps and cells: a quarter and a half of the base's
     fine = (3 * x[None, None, :, None] + 5 * t[:, None, None, None]).expand(17, 2, 16, 16)
     flow = sets.Flow.of(fine, 0.5, 1, (True, False))
-    for scale in (0.5, 1.0, 2.0):
+    for scale in (0.5, 1.0, 1.5, 2.0):
         level = flow.levels[scale]
         times, cells = torch.arange(len(level)).float(), torch.arange(level.shape[2]) + 0.5
         # w(x, t) = 3 (2 x) + 5 (4 t) in the units of the base level
         expected = scale * (6 * scale * cells[None, :] + 20 * scale**2 * times[:, None])
         assert torch.allclose(level[:, 0, :, 0], expected)
+    assert flow.wraps(0.5) == flow.wraps(2.0) == (True, False)
+    assert flow.wraps(1.5) == (False, False)  # 16 cells are no whole number of threes
+    thirds = sets.Flow.of(fine[:, :, :, :6].repeat(1, 1, 1, 2), sets.THIRD, 1, (True, True))
+    assert torch.allclose(thirds.levels[2 / 3], 2 / 3 * torch.nn.functional.avg_pool2d(fine[::4, :, :, :6].repeat(1, 1, 1, 2), 2))
     assert torch.equal(flow.cut(1.0, (6, 0), 0, 2, 4)[:, :, 2], flow.levels[1.0][:2, :, 0, :4])  # across the periodic end
+
+
+def test_what_costs_nothing_is_the_formula(modules):
+    """A parabola in time is what the parabola says, a line what the last increment says; and the best of them decides on skill."""
+    experiments, skill = modules("experiments"), modules("skill")
+    t = torch.arange(7.0)[None, :, None, None, None].expand(2, 7, 1, 4, 4)
+    layout, grid = osc.Layout.of("a"), osc.Grid.square(4)
+    for values, exact in ((3 + 2 * t, ("increment", "parabola")), (1 - t + t**2, ("parabola",))):
+        data = osc.Trajectories(values.contiguous(), layout, grid, 1.0)
+        found = experiments.trivial(data, 3, 4)
+        for name, forecast in found.items():
+            assert torch.allclose(forecast, values[:, 3:]) == (name in exact), name
+    still = pd.DataFrame({"test": ["original"], "rmse_first": [1.0], "increment_first": [0.4], "parabola_first": [0.5]})
+    still = still.assign(rmse=2.0, increment=3.0, parabola=4.0, dataset="heat")
+    assert skill.best(still, first=True)["original"] == 0.4 and skill.best(still)["original"] == 2.0
+    rows = [("plain", 0.2), ("plain", 0.2), ("rotation", 0.3), ("rotation", 0.39)]
+    tests = pd.DataFrame([{"dataset": "heat", "backbone": "unet", "variant": v, "seed": n % 2, "test": "original", "rmse_first": e}
+                          for n, (v, e) in enumerate(rows)])  # fmt: skip
+    tables = {"tests": tests, "persistence": still}
+    assert skill.without_skill(tables, "heat", ["plain", "rotation"]) == {("unet", "rotation")}
+
+
+def test_a_flow_without_divergence_has_none(modules):
+    x = torch.arange(8.0)
+    swirl = torch.stack([x[None, :].expand(8, 8), -x[:, None].expand(8, 8)])[None]
+    divergence = modules("experiments").divergence
+    assert divergence(swirl) == pytest.approx(0, abs=1e-6)
+    assert divergence(torch.stack([x[:, None].expand(8, 8), x[None, :].expand(8, 8)])[None]) == pytest.approx(1)
+
+
+def test_fewer_windows_are_nested_and_differ_by_seed(modules):
+    fewer = modules("experiments").fewer
+    assert set(fewer(40, 5, 1)) < set(fewer(40, 20, 1)) and fewer(40, 20, 1) != fewer(40, 20, 2)
 
 
 def test_the_split_of_train_gives_back_the_parts(modules):
@@ -154,7 +202,7 @@ def test_configs_build(name, modules):
             if chosen["model"] in models() and name != "full":
                 model = osc.build(
                     chosen["model"], channels_in=settings.frames * 2, channels_out=2, layout=layout, grid=grid, residual=True,
-                    resolution=points, **chosen["overrides"],
+                    resolution=points, differences=settings.differences and "scale" not in chosen["model"], **chosen["overrides"],
                 )  # fmt: skip
                 assert model(torch.randn(1, settings.frames * 2, points, points)).shape == (1, 2, points, points)
     assert json.dumps(settings.data)
