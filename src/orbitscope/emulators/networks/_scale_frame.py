@@ -148,8 +148,11 @@ class _ScaleFrame(nn.Module):
 
     def check_emulator(self, emulator: Emulator) -> None:
         """Take over how large an increment is; raise where the `emulator` does not pass the symmetry on."""
-        if not emulator.residual:
-            raise OrbitscopeError(f"Emulator: {self.name} predicts an increment; use residual=True.")
+        if not emulator.residual or emulator.differences:
+            raise OrbitscopeError(
+                f"Emulator: {self.name} predicts an increment, and takes the differences of the frames itself; use residual=True and "
+                "differences=False."
+            )
         for f, part, power in zip(self.fields, self.members, self.powers, strict=True):
             if power and bool((emulator.mean[part] != 0).any()):
                 raise OrbitscopeError(
