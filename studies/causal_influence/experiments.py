@@ -15,8 +15,6 @@ from orbitscope.emulators import kept_optimiser
 from orbitscope.probe import Adam, transfer_predictions
 
 Rows = list[dict[str, Any]]
-ALSO = {"adam": ("influence", "coherence", "excess"), "gauss_newton": ("influence", "cosine")}
-"""What is predicted in other metrics than the euclidean one."""
 FIRST = {("late", "sgd"), ("late", "kept"), ("early", "kept")}
 """The fine-tunings that come before the others of any seed."""
 
@@ -65,11 +63,8 @@ def predictions(place: Place, run: Run, phase: str, model: nn.Module) -> xr.Data
     """Every predictor [ket_element, bra_element], those of other metrics with their name behind; and the ket's own error."""
     train, test = data_of(place, run)
     probe = {"trajectories": place.settings.probe["trajectories"], "times": place.settings.probe["times"], "seed": run.seed}
-    found = transfer_predictions(model, train, test, GROUP, **probe)
-    metrics = {"adam": Adam.from_run(place.run_folder(run, phase)), "gauss_newton": "gauss_newton"}
-    for name, metric in metrics.items():
-        other = transfer_predictions(model, train, test, GROUP, metric=metric, predictors=ALSO[name], **probe)
-        found = found.assign({f"{n}_{name}": other[n] for n in ALSO[name]})
+    metrics = ("euclidean", Adam.from_run(place.run_folder(run, phase)), "gauss_newton")
+    found = transfer_predictions(model, train, test, GROUP, metric=metrics, **probe)
     ket_error = found["error"].isel(ket_element=0, drop=True).rename(bra_element="ket_element")
     return found.assign(ket_error=ket_error.broadcast_like(found["error"]).transpose("ket_element", "bra_element"))
 

@@ -87,7 +87,13 @@ def heat(t: Tables, s: pd.DataFrame) -> plt.Figure | None:
             text = "–" if not np.isfinite(grid[i, j]) else f"{grid[i, j]:.2f}"
             axis.text(j, i, text, ha="center", va="center", fontsize=7.5, color="white" if abs(grid[i, j]) > 0.7 else "black")
         axis.axhline(len(PREDICTORS) - len(BASELINES) - 0.5, color="black", lw=1)
-        axis.set_xticks(range(len(shown)), [w for w, _ in shown], rotation=40, ha="right", fontsize=8)
+        axis.set_xticks(
+            range(len(shown)),
+            [f"{w} ({len(part[part.predictor == 'influence'])})" for w, part in shown],
+            rotation=40,
+            ha="right",
+            fontsize=8,
+        )
         axis.set_yticks(range(len(PREDICTORS)), list(PREDICTORS.values()), fontsize=8.5)
         axis.set_title(f"rank correlation with what happened, {words}", fontsize=10)
     figure.tight_layout()

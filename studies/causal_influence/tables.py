@@ -19,9 +19,10 @@ LABEL = ["family", "network", "seed"]
 PREDICTORS = {
     "influence": "sum of influences, euclidean", "influence_adam": "sum of influences, Adam's metric",
     "influence_gauss_newton": "sum of influences, Gauss-Newton", "cosine": "cosine of the mean gradients",
+    "cosine_adam": "cosine, Adam's metric",
     "cosine_gauss_newton": "cosine, Gauss-Newton", "sign_ket": "sign of the ket", "coherence": "coherence, euclidean",
-    "coherence_adam": "coherence, Adam's metric", "excess": "excess, euclidean", "excess_adam": "excess, Adam's metric",
-    "error": "error at h (baseline)", "ket_error": "error at g (baseline)", "distance": "distance of the data (baseline)",
+    "excess": "excess, euclidean", "error": "error at h (baseline)", "ket_error": "error at g (baseline)",
+    "distance": "distance of the data (baseline)",
 }  # fmt: skip
 BASELINES = ("error", "ket_error", "distance")
 _APART = ~np.eye(len(ELEMENTS), dtype=bool)

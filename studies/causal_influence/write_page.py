@@ -54,7 +54,7 @@ def write_page(results: Path, docs: Path) -> Path:
 def _figure(name: str, drawn: list[str]) -> str:
     doc = {
         "matrices": "First seed, late: what happened (left two) beside what was predicted; copies under g downwards, loss at h across; blue = helped or help predicted, red = harmed; each panel on a scale of its own; lines: blocks. In the first panel the row of e is empty: it adds nothing new.",
-        "tests": "Mean over networks and seeds of the rank correlation of every predictor with every test. Left: all pairs. Right: the blocks taken out. Below the line: baselines without gradients.",
+        "tests": "Mean over networks and seeds of the rank correlation of every predictor with every test; behind each test how many of the runs it was measured on. Left: all pairs. Right: the blocks taken out. Below the line: baselines without gradients.",
         "horizon": "Fine-tuning at the late checkpoint, by the number of steps. Top: realised over predicted fall of the loss, SGD, middle half of all pairs of all seeds. Bottom: rank correlation, mean over seeds.",
         "retrained": "Training from scratch with copies added: rank correlation by predictor, mean over seeds and 95 % interval (Student). Top: predicted at the early checkpoint of the model without copies; bottom: at the late one. Below the line: baselines without gradients.",
     }[name]
@@ -102,7 +102,7 @@ def _summary(t: Tables, s: pd.DataFrame, lines: list[Statement]) -> str:
 def _expectations(lines: list[Statement]) -> str:
     rows = [[x.what, x.rule, x.judged.intervals or "–", x.word] for x in lines]
     return (
-        "## What was expected, and what came\n\nThe expectations are those of a prototype at 16 x 16 cells with three seeds.\n\n"
+        "## What was expected, and what came\n\nThe expectations are those of a prototype at 16 x 16 cells with three seeds; those on the error at g with its sign turned, on the order inside blocks by the sum and in retraining, and against the error at h in retraining were added when some of the runs were there, so that they are findings and no predictions.\n\n"
         + table(["expectation", "rule", "intervals over seeds", "word"], rows)
     )
 
@@ -164,7 +164,7 @@ def _horizon(t: Tables, found: list[Measured]) -> str:
             q = part.ratio.quantile([0.1, 0.25, 0.5, 0.75, 0.9])
             rows.append([phase, title(str(cell)), str(steps), *(f"{v:.2f}" for v in q), f"{(part.ratio < 0).mean():.0%}"])
     return (
-        "## The size, step by step\n\nRealised over predicted fall of the loss under plain SGD (rate x steps x sum of influences), quantiles over all pairs g ≠ h of all seeds.\n\n"
+        "## The size, step by step\n\nRealised over predicted fall of the loss under plain SGD (rate x steps x sum of influences), quantiles over all pairs g ≠ h of all seeds. The rate is such that one step takes away at most the stated part of *any* element's own loss; the prototype set it at the originals, so that elements on which the network fails overshot.\n\n"
         + table(["checkpoint", "network", "steps", "10 %", "25 %", "median", "75 %", "90 %", "wrong sign"], rows)
     )
 

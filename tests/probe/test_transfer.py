@@ -169,6 +169,11 @@ def test_predictions_are_those_of_dense_algebra(data, metric: str) -> None:
             )
             near = [min(float((x - z).norm()) for z in copies(data[0], g)[0]) for x in copies(data[1], h)[0]]
             assert float(one["distance"]) == pytest.approx(-sorted(near)[(len(near) - 1) // 2])
+    both = osc.probe.transfer_predictions(
+        model, data[0], data[1], "d4", metric=("euclidean", metric), predictors=["influence"], elements=list(NAMES), times=None
+    )
+    name = "influence" if metric == "euclidean" else f"influence_{metric}"
+    np.testing.assert_array_equal(both[name], found["influence"])
     with pytest.raises(osc.OrbitscopeError, match="'luck'"):
         osc.probe.transfer_predictions(model, *data, "d4", predictors=["luck"])  # type: ignore[list-item]
 

@@ -50,7 +50,13 @@ def test_page_figures_and_tables(study):
     assert "fewer than 3 runs" in page or "no skill" in page  # one seed supports no word
 
 
-def test_a_second_start_recomputes_nothing(study, run, undrawn):
+@pytest.fixture
+def unmade(modules, monkeypatch):
+    """Figures are not even made: their names are all that the page needs."""
+    monkeypatch.setattr(modules("figures"), "draw", lambda *_: list(FIGURES))
+
+
+def test_a_second_start_recomputes_nothing(study, run, unmade):
     folder, _ = study
     before = {p: p.stat().st_mtime_ns for p in (folder / "out").rglob("*") if p.is_file() and p.name != "study.json"}
     page = (folder / "docs" / "causal-influence.md").read_bytes()
@@ -58,6 +64,11 @@ def test_a_second_start_recomputes_nothing(study, run, undrawn):
     assert "retrained-" not in said and "simulated" not in said and ": base" not in said
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert (folder / "docs" / "causal-influence.md").read_bytes() == page
+
+
+def test_the_page_is_what_the_committed_results_say(run, unmade, tmp_path):
+    run(tmp_path, "--page-only", config="small.toml", results=HERE / "results" / "small")
+    assert (tmp_path / "docs" / "causal-influence.md").read_bytes() == (ROOT / "docs" / "studies" / "causal-influence.md").read_bytes()
 
 
 def test_one_step_of_descent_is_predicted_by_the_sum_of_influences(study):

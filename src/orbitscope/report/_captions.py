@@ -66,7 +66,7 @@ def time(group: Group) -> str:
         "Each cell is a median over trajectories: does a gradient step on the transition at the ket's time lower the loss of the "
         "transition at the bra's time, moved by g? Pairs from one trajectory beside pairs from different ones, which are the null."
     )
-    return f"{text} {_sentence(sign)} Red is positive, blue negative." if sign else f"{text} Red: the step helps. Blue: it harms."
+    return f"{text} {_sentence(sign)} Red is positive, blue negative." if sign else f"{text} Red: a small step helps. Blue: it harms."
 
 
 def pictures(group: Group) -> str:

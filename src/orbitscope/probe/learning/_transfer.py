@@ -35,7 +35,7 @@ def transfer_test(
     optimiser: torch.optim.Optimizer | Factory | None = None,
     steps: int | Sequence[int] = 32,
     batch: int = 16,
-    metric: str | Metric = "euclidean",
+    metric: str | Metric | Sequence[str | Metric] = "euclidean",
     elements: list[str] | None = None,
     trajectories: int | None = 16,
     times: int | None = 4,
@@ -62,7 +62,7 @@ def transfer_test(
       by its full rate in its first step, whatever the gradient: attribute `moments` says `kept` or `fresh`.
     * `steps`, `batch`: how many, and transitions in each. Several numbers of steps, say (1, 4, 16, 32): one training as long as the last,
       looked at after each of them, and a dimension `steps` in front.
-    * `metric`: of the influence and the coherence; see `transfer_predictions`.
+    * `metric`: of the influence and the coherence, or several; see `transfer_predictions`.
     * `blocks`: the block of every element; None: those of `coherence_blocks` on the held-out transitions.
     * `predictions`: a result of `transfer_predictions` for these elements, or any arrays [ket_element, bra_element] of your own, each of
       which is a predictor; `block` [bra_element] may stand beside them. None: all of `transfer_predictions`.

@@ -42,7 +42,7 @@ def transfer_predictions(
     held_out: Trajectories | Examples,
     group: Symmetry | Group | str,
     *,
-    metric: str | Metric = "euclidean",
+    metric: str | Metric | Sequence[str | Metric] = "euclidean",
     predictors: Sequence[Predictor] | None = None,
     elements: list[str] | None = None,
     trajectories: int | None = 16,
@@ -67,7 +67,8 @@ def transfer_predictions(
     * `data`, `held_out`: where the steps would be taken, where the losses would be measured.
     * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
     * `metric`: $\chi$, also of the coherence. `gauss_newton`: restricted to the span of the mean gradients $k_g$, $b_h$ (for the coherence:
-      to that of the copies at one time); `Adam.from_run(folder)`: the metric of the optimiser.
+      to that of the copies at one time); `Adam.from_run(folder)`: the metric of the optimiser. Of several, which share the gradients, the
+      first is meant by the plain names, and the influence and the cosine of the others bear their name: `influence_adam`.
     * `predictors`: names of those that are wanted; None: all.
     * `elements`: names of the elements to look at; None: all that `group.probes()` gives.
     * `trajectories`: how many of each of the two, drawn at random by `seed`; None: all.
@@ -79,6 +80,9 @@ def transfer_predictions(
     Raises `OrbitscopeError` for wrong arguments and what `influence` and `coherence_blocks` raise.
     """
     wanted = _wanted(predictors)
+    rules = [metric_of(m) for m in ((metric,) if isinstance(metric, str | Metric) else metric)]
+    if not rules:
+        raise OrbitscopeError("transfer_predictions: `metric` should name at least one metric.")
     subject = Subject.of(model, data)
     group, chosen, symmetry = resolve(data, group, elements, subject.frames)
     same_kind(data, held_out)
@@ -87,22 +91,34 @@ def transfer_predictions(
     names, found, block = [g.name for g in chosen], {}, None
     if not wanted.isdisjoint(("coherence", "excess")):
         shown = coherence_blocks(
-            model, held_out, group, metric=metric, elements=names, trajectories=trajectories, times=times, loss=loss, seed=seed, chunk=chunk
+            model,
+            held_out,
+            group,
+            metric=rules[0],
+            elements=names,
+            trajectories=trajectories,
+            times=times,
+            loss=loss,
+            seed=seed,
+            chunk=chunk,
         )
         found = {n: shown[n].transpose(*PAIR).values for n in ("coherence", "excess")}
         block = shown["block"].values
     if not wanted.isdisjoint(("influence", "cosine", "sign_ket")):
-        found |= _of_gradients(subject, train, test, chosen, symmetry, loss, metric, chunk)
+        found |= _of_gradients(subject, train, test, chosen, symmetry, loss, rules, chunk)
     if "error" in wanted:
         found["error"] = np.tile([mean_loss(subject.module, test, g, symmetry, loss, chunk) for g in chosen], (len(chosen), 1))
     if "distance" in wanted:
         found["distance"] = _distance(train, test, chosen, symmetry)
-    result = xr.Dataset(coords={d: names for d in PAIR}, attrs={"metric": metric_of(metric).name, "transitions": len(train.x)})
-    for name in (n for n in get_args(Predictor) if n in wanted):
-        result[name] = (PAIR, found[name], {"long_name": _WORDS[name], "units": _UNITS.get(name, "1")})
+    result = xr.Dataset(coords={d: names for d in PAIR}, attrs={"metric": rules[0].name, "transitions": len(train.x)})
+    for kind in (k for k in get_args(Predictor) if k in wanted):
+        for name in (n for n in found if n == kind or n.startswith(f"{kind}_")):
+            other = name[len(kind) + 1 :]
+            about = {"long_name": _WORDS[kind] + (f", metric {other}" if other else ""), "units": _UNITS.get(kind, "1")}
+            result[name] = (PAIR, found[name], about)
     if block is not None:
         result["block"] = ("bra_element", block, {"long_name": "block of elements that share learning", "units": "1"})
-    return stamp(result, "transfer predictions", group, data, subject, seed=seed, metric=metric_of(metric).name)
+    return stamp(result, "transfer predictions", group, data, subject, seed=seed, metric=", ".join(r.name for r in rules))
 
 
 def _wanted(predictors: Sequence[str] | None) -> set[str]:
@@ -145,7 +161,7 @@ def mean_loss(model: nn.Module, pairs: Transitions, g: Any, symmetry: Symmetry, 
 
 def _of_gradients(
     subject: Subject, train: Transitions, test: Transitions, chosen: tuple[Any, ...], symmetry: Symmetry, loss: Loss,
-    metric: str | Metric, chunk: int,
+    rules: list[Metric], chunk: int,
 ) -> dict[str, Array]:  # fmt: skip
     """[g, h]: products of the mean gradients in the metric, their cosines, and the products with the sign of the ket."""
 
@@ -158,11 +174,13 @@ def _of_gradients(
 
     kets, bras = (torch.stack([mean(pairs, g) for g in chosen]) for pairs in (train, test))
     both = torch.cat([kets, bras])  # together, because a metric may be restricted to the span of what it is given
-    stepped = metric_of(metric).lift(subject, train.x, chunk, "transfer_test")(both.to(subject.dtype)).double()
-    products, own = stepped[: len(kets)] @ bras.T, (stepped * both).sum(1).clamp_min(0).sqrt()
-    scale = own[: len(kets), None] * own[None, len(kets) :]
-    cosines = torch.where(scale > 0, products / scale, torch.nan)
-    found = {"influence": products, "cosine": cosines, "sign_ket": kets.sign() @ bras.T}
+    found = {"sign_ket": kets.sign() @ bras.T}
+    for k, rule in enumerate(rules):
+        stepped = rule.lift(subject, train.x, chunk, "transfer_test")(both.to(subject.dtype)).double()
+        products, own = stepped[: len(kets)] @ bras.T, (stepped * both).sum(1).clamp_min(0).sqrt()
+        scale = own[: len(kets), None] * own[None, len(kets) :]
+        name = f"_{rule.name}" if k else ""
+        found |= {f"influence{name}": products, f"cosine{name}": torch.where(scale > 0, products / scale, torch.nan)}
     return {name: values.cpu().numpy() for name, values in found.items()}
 
 

@@ -128,8 +128,8 @@ def _disagreement(learning: Sequence[str], found: Output) -> str:
         )
     if against:
         sentence += (
-            f" On {listed(against)} learning is shared though the output is broken. For using the model the output decides; the learning "
-            "says where further steps go, and matters if training goes on."
+            f" On {listed(against)} learning is shared though the output is broken. For using the model the output decides; shared says "
+            "that a step is specific to the state, not that more training or copies will help (`transfer_test` measures that)."
         )
     return sentence
 
