@@ -17,12 +17,13 @@ CELL: tuple[float, float] = (-1.0, 1.0)
 
 @dataclass(frozen=True)
 class Statement:
-    """One expectation, judged."""
+    """One expectation, judged network by network, and over all runs as if they were drawn from one population."""
 
     key: str
     what: str
     rule: str
     judged: Judged
+    together: Judged
 
     @property
     def word(self) -> str:
@@ -40,28 +41,30 @@ def statements(t: Tables, found: list[Measured], s: pd.DataFrame | None = None) 
     again, first = promised[promised.test == "retrained"], min(t.meta["settings"]["tune"]["steps"])
 
     def line(key: str, what: str, rule: str, frame: pd.DataFrame, *needs: Need) -> Statement:
-        return Statement(key, what, rule, judge_runs(frame, needs, able, by="cell", name=title))
+        pool = frame.assign(pool="all", seed=frame.cell + "/" + frame.seed.astype(str))[frame.cell.isin(able)]
+        together = judge_runs(pool, needs, {"all"}, by="pool")
+        return Statement(key, what, rule, judge_runs(frame, needs, able, by="cell", name=title), together)
 
     return [
         line("coarse", "Early, the sum of influences says which sets of copies will help which elements",
              f"retrained, sets of elements: rank correlation of the euclidean sum at least {COARSE:g}",
              early, _of("influence", "subsets", low=COARSE)),
-        line("coarse-distance", "It is no distance of the data in disguise", "the same correlation less that of the distance of the data: above 0",
+        line("coarse-distance", "Early, the sum of influences is no distance of the data in disguise", "the same correlation less that of the distance of the data: above 0",
              early, _less("influence", "distance", "subsets")),
         line("plain-late", "Late, the plain product fails for \"which copies help the original\"",
              "retrained, h = e over g: rank correlation of the euclidean sum at most 0", late, _of("influence", "to_e", high=0.0)),
-        line("sign-late", "Late, the sign of the ket holds there", "the same of the sign of the ket: above 0", late, _of("sign_ket", "to_e", low=0.0)),
+        line("sign-late", "Late, the sign of the ket holds for \"which copies help the original\"", "the same of the sign of the ket: above 0", late, _of("sign_ket", "to_e", low=0.0)),
         line("error-turned", "Copies of the elements that the network fails on harm the originals most, so that the error at g says it too, with its sign turned",
              f"retrained, h = e over g: rank correlation of the error at g at most -{COARSE:g}", late, _of("ket_error", "to_e", high=-COARSE)),
         line("sign-better", "Late, a normalised ket orders all that happens better than the plain product",
              "retrained, all pairs: correlation of the sign of the ket less that of the euclidean sum, and of the cosine less it: both above 0",
              late, _less("sign_ket", "influence", "all"), _less("cosine", "influence", "all")),
-        line("sign-tuned", "The same of fine-tuning with kept moments", f"late, {last} steps, all pairs: both differences above 0",
+        line("sign-tuned", "Late, a normalised ket orders fine-tuning with kept moments better than the plain product", f"late, {last} steps, all pairs: both differences above 0",
              kept, _less("sign_ket", "influence", "all"), _less("cosine", "influence", "all")),
-        line("excess-early", "Excess predicts worse than the coherence that it is made of: retraining, early",
+        line("excess-early", "Early, excess predicts retraining worse than the coherence that it is made of",
              "all pairs: correlation of the coherence less that of the excess: above 0", early, _less("coherence", "excess", "all")),
-        line("excess-late", "The same, late", "the same", late, _less("coherence", "excess", "all")),
-        line("excess-tuned", "The same, fine-tuning with kept moments, late", f"{last} steps, the same", kept, _less("coherence", "excess", "all")),
+        line("excess-late", "Late, excess predicts retraining worse than the coherence", "the same", late, _less("coherence", "excess", "all")),
+        line("excess-tuned", "Late, excess predicts fine-tuning with kept moments worse than the coherence", f"{last} steps, the same", kept, _less("coherence", "excess", "all")),
         line("size", "Size is usable for one small step",
              f"SGD, late, {first} step that takes away at most {t.meta['settings']['tune']['fall']:.0%} of any loss: median over pairs of realised over predicted between 1/{FACTOR:g} and {FACTOR:g}",
              size, Need("median ratio", _middle(first), 1 / FACTOR, FACTOR)),
@@ -70,14 +73,14 @@ def statements(t: Tables, found: list[Measured], s: pd.DataFrame | None = None) 
              size, Need("part", _near(last), high=0.5, possible=(0.0, 1.0))),
         line("order-longer", "Order outlives size", f"SGD, late, {last} steps, all pairs: rank correlation of the euclidean sum at least {COARSE:g}",
              sgd, _of("influence", "all", low=COARSE)),
-        line("beats-errors", "The sign of the ket says more than the errors alone",
+        line("beats-errors", "Late, the sign of the ket says more of fine-tuning with kept moments than the errors alone",
              f"kept moments, late, {last} steps, all pairs: its correlation less that of the error at h, and less that of the error at g: both above 0",
              kept, _less("sign_ket", "error", "all"), _less("sign_ket", "ket_error", "all")),
-        line("beats-errors-retrained", "The sum of influences says more than the error at h alone: retraining, early",
+        line("beats-errors-retrained", "Early, the sum of influences says more of retraining than the error at h alone",
              "all pairs: correlation of the euclidean sum less that of the error at h: above 0", early, _less("influence", "error", "all")),
-        line("inside-coherence", "Coherence gives no order inside blocks", f"kept moments, late, {last} steps, blocks taken out: correlation at most {ORDER:g}",
+        line("inside-coherence", "Inside blocks coherence gives no order of fine-tuning", f"kept moments, late, {last} steps, blocks taken out: correlation at most {ORDER:g}",
              kept, _of("coherence", "inside", high=ORDER)),
-        line("inside-sign", "The sign of the ket gives one", "the same of the sign of the ket: above 0", kept, _of("sign_ket", "inside", low=0.0)),
+        line("inside-sign", "Inside blocks the sign of the ket orders fine-tuning", "the same of the sign of the ket: above 0", kept, _of("sign_ket", "inside", low=0.0)),
         line("inside-sum", "Inside blocks the sum of influences orders fine-tuning better than the coherence",
              "the same: correlation of the euclidean sum less that of the coherence: above 0", kept, _less("influence", "coherence", "inside")),
         line("inside-retrained", "Nothing orders retraining inside blocks",
@@ -86,7 +89,7 @@ def statements(t: Tables, found: list[Measured], s: pd.DataFrame | None = None) 
         line("harm", "A positive influence is no promise of benefit",
              f"retrained, pairs g != h with a positive euclidean influence, late: at least {HARM:.0%} of them harmed",
              again[again.predictor == "influence"], Need("part harmed", _harmed, low=HARM, possible=(0.0, 1.0))),
-        line("harm-excess", "Neither is an excess above 0", f"the same of pairs with an excess above 0: at least {HARM:.0%} harmed",
+        line("harm-excess", "An excess above 0 is no promise of benefit", f"the same of pairs with an excess above 0: at least {HARM:.0%} harmed",
              again[again.predictor == "excess"], Need("part harmed", _harmed, low=HARM, possible=(0.0, 1.0))),
     ]  # fmt: skip
 

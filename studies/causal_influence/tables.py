@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from experiments import wanted
 from harness import Tables, collect
 from judgement import SKILL
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from study import ELEMENTS, FAMILIES, NETWORKS, OPTIMISERS, PHASES, Place, runs
+from study import ELEMENTS, FAMILIES, NETWORKS, OPTIMISERS, PHASES, Place, Run, runs
 
 from orbitscope._whole import write_whole
 
@@ -28,8 +29,17 @@ BASELINES = ("error", "ket_error", "distance")
 _APART = ~np.eye(len(ELEMENTS), dtype=bool)
 
 
+class Finished(Place):
+    """The same folder without the runs that were cut off before what matters most was there."""
+
+    def cases(self) -> list[dict[str, Any]]:
+        whole = {run for run in runs(self.settings) if all(self.case_file(run.key, n).exists() for n in wanted(self.settings, run, False))}
+        return [case for case in super().cases() if Run(**case["run"]) in whole]
+
+
 def collect_all(place: Place, results: Path) -> None:
-    """Results of all cases, and what each of them cost; a run counts as measured from its first case on."""
+    """Results of all runs that are there, and what each case cost."""
+    place = Finished(place.out, place.settings)
     collect(place, results, [one.label for one in runs(place.settings)], {})
     spent = [{**case["run"], "case": case["experiment"], "cpu_seconds": case["seconds"]} for case in place.cases()]
     text = pd.DataFrame(spent).to_csv(index=False, float_format="%.1f", lineterminator="\n")

@@ -1,5 +1,6 @@
 """studies/causal_influence: the tiny study from simulation to page; its correlations and rules on hand-made numbers."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_copies_stand_behind_the_originals_and_all_trainings_have_as_many_steps(
         for added in modules("study").subsets(settings, runs[-1]):
             assert modules("study").train_config(settings, runs[-1], len(added)).epochs * (1 + len(added)) == settings.epochs
     assert modules("study").train_config(place.settings, run, early=True).epochs == place.settings.early
+
+
+def test_a_run_that_was_cut_off_has_no_say(study, modules, tmp_path):
+    """Without one of its first cases nothing of it is collected."""
+    place = modules("study").Place(study[0] / "out", modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE))
+    finished = modules("tables").Finished(place.out, place.settings)
+    assert len(finished.cases()) == len(place.cases()) > 10
+    copied = modules("tables").Finished(tmp_path, place.settings)
+    shutil.copytree(place.out / "cases", tmp_path / "cases")
+    next((tmp_path / "cases").glob("*/retrained-s.json")).unlink()
+    assert copied.cases() == []
 
 
 def test_order_inside_blocks_is_apart_from_that_between_them(modules):
