@@ -186,7 +186,10 @@ def _wide(place: Place, dataset: str, kept: Trained) -> torch.nn.Module | None:
         resolution=(grid.shape[0], grid.shape[1]), residual=True,
         differences=kept.config.differences, **dict[str, Any](kept.config.overrides),
     )  # fmt: skip
-    backbone.load_state_dict(kept.model.backbone.state_dict())
+    weights = kept.model.backbone.state_dict()
+    if any(value.shape != weights[name].shape for name, value in backbone.state_dict().items()):
+        return None  # tied to one grid, as a ViT is by what it knows of places
+    backbone.load_state_dict(weights)
     wide = copy.deepcopy(kept.model)
     wide.backbone = backbone
     return wide.eval()

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from more_figures import COLOUR, MARKER, band, complexity, divergences, norms, plain_axis, present, scales, trivial_lines
 from skill import known
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
-from tables import read_pictures
+from tables import read_pictures, settings_of
 
 
 def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
@@ -24,7 +24,7 @@ def draw(tables: Tables, results: Path, folder: Path) -> list[str]:
             "rmse": rmse(tables, dataset), "steps": steps(tables, dataset), "spectra": spectra(tables, dataset),
             "errors": equivariance(tables, dataset), "pictures": pictures(found, dataset), "scales": scales(tables, dataset),
             "complexity": complexity(tables, dataset), "divergence": divergences(tables, dataset),
-            "norms": norms(found, dataset, tables.meta["settings"]["steps"]),
+            "norms": norms(found, dataset, settings_of(tables, dataset)["steps"]),
         }  # fmt: skip
         for name, figure in drawn.items():
             if figure is None:

@@ -6,7 +6,7 @@ from harness import Tables, table
 from more_figures import present
 from skill import best, known, shares
 from study import BACKBONES, FACTORS, OWN, SHORT, SYMMETRIES, VARIANTS
-from tables import ratio
+from tables import ratio, settings_of
 from words import spread, told
 
 
@@ -24,8 +24,8 @@ def skill_part(t: Tables, dataset: str) -> str:
                          spread((block.rmse / base[False]) ** 2, ".2f")])  # fmt: skip
     inputs = (
         "the last state and its two differences, each in units of its own size, and go on with the last increment"
-        if t.meta["settings"].get("differences")
-        else f"the last {t.meta['settings']['frames']} states"
+        if settings_of(t, dataset).get("differences")
+        else f"the last {settings_of(t, dataset)['frames']} states"
     )
     return f"""All networks are given {inputs}. The best forecast that costs nothing has an RMSE of {base[True]:.4f} in the first step on the original set, and of {base[False]:.3f} over all steps.
 

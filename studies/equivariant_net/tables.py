@@ -1,7 +1,8 @@
 """From the finished cases to tidy tables, and the numbers that the page draws its conclusions from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,15 @@ from study import OWN, SYMMETRIES, Place, runs
 
 from orbitscope._whole import write_whole
 
+PARTS = {"small": ("small-heat", "altimetry-ocean")}
 LABEL = ["dataset", "backbone", "variant", "seed"]
 
 
 def collect_all(place: Place, results: Path) -> None:
     """Write results/<table>.csv, pictures.nc and meta.json, each whole or not at all. Same cases, same bytes."""
-    collect(place, results, [r.label for r in runs(place.settings)], {})
+    # The names of the files, not where they lay.
+    settings = replace(place.settings, files=[Path(f).name for f in place.settings.files])
+    collect(Place(place.out, settings), results, [r.label for r in runs(place.settings)], {})
     found = {}
     for path in sorted((place.out / "cases").glob("*/run.nc")):
         symmetry = path.parent.name.split("_")[2].removeprefix("augmented-")
@@ -34,25 +38,38 @@ def collect_all(place: Place, results: Path) -> None:
         write_whole(results / "pictures.nc", lambda part: part.write_bytes(content))
 
 
+def parts_of(results: Path) -> list[Path]:
+    """The results folders that one page shows: of a study that was run in parts."""
+    return [results, *(p for name in PARTS.get(results.name, ()) if (p := results.with_name(name)).joinpath("meta.json").exists())]
+
+
 def read_tables(results: Path) -> Tables:
-    """The tables of a results folder, with those of the folder <name>-heat beside it, where there is one: a study run in two parts."""
-    tables, other = Tables(results, LABEL), results.with_name(results.name + "-heat")
-    if not (other / "meta.json").exists():
-        return tables
-    more = Tables(other, LABEL)
-    for name, frame in more.items():
-        tables[name] = pd.concat([tables[name], frame], ignore_index=True) if name in tables else frame
-    tables.meta["settings"]["data"] |= more.meta["settings"]["data"]
-    for key in ("planned_runs", "measured_runs"):
-        tables.meta[key] += more.meta[key]
-    tables.meta["parts"] = [more.meta]
+    """The tables of a results folder, with those of its other parts beside it, where there are any."""
+    first, *others = parts_of(results)
+    tables = Tables(first, LABEL)
+    for other in others:
+        more = Tables(other, LABEL)
+        for name, frame in more.items():
+            tables[name] = pd.concat([tables[name], frame], ignore_index=True) if name in tables else frame
+        for key in ("planned_runs", "measured_runs"):
+            tables.meta[key] += more.meta[key]
+        tables.meta.setdefault("parts", []).append(more.meta)
     return tables
+
+
+def settings_of(tables: Tables, dataset: str) -> dict[str, Any]:
+    """The settings that a data set was run with."""
+    for meta in (tables.meta, *tables.meta.get("parts", [])):
+        s = meta["settings"]
+        if dataset in (["ocean"] if s["files"] else s["data"]) and (dataset != "ocean" or s["files"]):
+            return s
+    return tables.meta["settings"]
 
 
 def read_pictures(results: Path) -> dict[tuple[str, str], np.ndarray]:
     """(run, test set) -> truth and forecast of one window, [2, channel, x, y], of both parts."""
     found = {}
-    for path in (results / "pictures.nc", results.with_name(results.name + "-heat") / "pictures.nc"):
+    for path in (folder / "pictures.nc" for folder in parts_of(results)):
         if path.exists():
             kept = xr.load_dataset(path, engine="h5netcdf")
             found |= {(str(name).split("__")[0], str(name).split("__")[1]): value.values for name, value in kept.data_vars.items()}

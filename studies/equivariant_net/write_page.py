@@ -2,18 +2,18 @@
 """docs/studies/equivariant-net.md from the tables of a study: no number in it is typed in by hand but the published ones, with source."""
 
 from pathlib import Path
-from typing import Any
 
 import figures
 import pandas as pd
 from harness import Tables, table, took, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, UNDETERMINED
 from more_figures import present
-from page_parts import complexity_part, scales_part, skill_part, trivial_part
+from page_data import data_part
+from page_parts import complexity_part, scales_part, skill_part
 from published import OCEAN, SOURCE
 from skill import known, without_skill
 from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
-from tables import Ratio, ratio, read_tables
+from tables import Ratio, ratio, read_tables, settings_of
 from words import listed, spread, told
 
 from orbitscope._whole import write_whole
@@ -27,7 +27,7 @@ def write_page(results: Path, docs: Path) -> Path:
     drawn = figures.draw(tables, results, docs)
     parts = [_head(tables)]
     for dataset in dict.fromkeys(str(d) for d in tables["tests"].get("dataset", [])):
-        own = [_answers(tables, dataset), _figure("rmse", dataset, drawn), _data(tables, dataset), _models(tables, dataset),
+        own = [_answers(tables, dataset), _figure("rmse", dataset, drawn), data_part(tables, dataset), _models(tables, dataset),
                _errors(tables, dataset), _figure("steps", dataset, drawn), _figure("pictures", dataset, drawn),
                _figure("norms", dataset, drawn), scales_part(tables, dataset), _figure("scales", dataset, drawn),
                complexity_part(tables, dataset), _figure("complexity", dataset, drawn), _symmetry(tables, dataset),
@@ -68,13 +68,15 @@ def _figure(name: str, dataset: str, drawn: list[str]) -> str:
 
 
 def _head(t: Tables) -> str:
-    s = t.meta["settings"]
     seeds = sorted(set(t["runs"].get("seed", [])))
-    command = f"studies/equivariant_net/run.py --config {s['name'].removesuffix('-ocean')}.toml" + (" --data FILE..." if s["files"] else "")
+    commands = [
+        f"`studies/equivariant_net/run.py --config {p['name'].removesuffix('-ocean')}.toml{' --data ' * bool(p['files'])}{' '.join(p['files'])}`"
+        for p in (m["settings"] for m in (t.meta, *t.meta.get("parts", [])))
+    ]
     return f"""# Study: symmetry built into networks that forecast flows
 
-Written by `{command}`; every number comes from its result files, every conclusion from a rule that stands beside it. The study repeats, in kind, Wang, Walters and Yu, *Incorporating
-Symmetry into Deep Dynamics Models for Improved Generalization* (ICLR 2021), with data that orbitscope simulates, splits that share no state, and test sets whose conventions are declared.
+Written by {" and ".join(commands)}; every number comes from its result files, every conclusion from a rule that stands beside it. The study repeats, in kind, Wang, Walters and Yu, *Incorporating
+Symmetry into Deep Dynamics Models for Improved Generalization* (ICLR 2021), with data that orbitscope simulates{" and real currents" if any(m["settings"]["files"] for m in t.meta.get("parts", [])) else ""}, splits that share no state, and test sets whose conventions are declared.
 Terms: [Concepts](../concepts.md); the layers: [Build a symmetry in](../how-to/build-in.md).
 
 * Asked: does a network with a symmetry built in forecast better where that symmetry is used, what does it cost elsewhere, and does training on transformed data do as well?
@@ -126,78 +128,12 @@ Of {judged} pairs of a judged network and a test set of its symmetry:
 Ratios of RMSE, seed by seed: median (least to largest)."""
 
 
-def _runs(options: dict[str, Any]) -> str:
-    return ", ".join(f"{v} {k}" for k, v in options.get("runs", {}).items())
-
-
 def _code(word: str, words: dict[str, str]) -> str:
     return next(k for k, v in words.items() if v == word)
 
 
-def _data(t: Tables, dataset: str) -> str:
-    s = t.meta["settings"]
-    o, sizes = s["data"][dataset], t["sizes"]
-    n = sizes[sizes.dataset == dataset].iloc[0]
-    audit = t["audit"][t["audit"].dataset == dataset]
-    broken = audit[(audit.element != "e") & (audit.p_value < 0.01)]
-    text = {
-        "rayleigh-benard": f"Rayleigh-Benard convection from `orbitscope.physics.RayleighBenard` at Ra = {o.get('rayleigh', 0):.0e}, Pr = 0.71, a layer {o.get('aspect', 0):g} times as long as high, "
-        f"{4 * o['points']} cells across it, {o.get('spin_up', 0):g} free-fall times of spin-up; the velocity alone is kept, as in the paper. The base level is its means over 2 x 2 cells "
-        f"every {o.get('dt', 0):g} free-fall times, cut into sub-regions of {o['points']} x {o['points']} cells (half the height of the layer). The published data were of Ra = 2.5e8 and not to be had any more. "
-        f"Training, validation, test and new domain are different runs ({_runs(o)}). `future`: the training runs, {o['gap']} states after the last that was trained on. `domain`: other runs at Ra = {o.get('domain', {}).get('rayleigh', 0):.0e}.",
-        "heat": f"The heat equation from 'heat.gauss', diffusivity {o.get('diffusivity', 0):g}, windows of {o['points']} x {o['points']} cells of a periodic box of {2 * o['points']}; the base level is its means over 2 x 2 of the solver's cells every {o.get('dt', 0):g}. "
-        f"Training, validation, test and new domain are different runs ({_runs(o)}). `future`: the training runs, {o['gap']} states after the last that was trained on. `domain`: diffusivity {o.get('domain', {}).get('diffusivity', 0):g}.",
-        "ocean": f"Ocean currents from {len(s['files'])} files, tiles of {o['points']} x {o['points']} cells; land is {o.get('land')}. Training is the first part of each file's time, then validation, then test, {o['gap']} days apart; `domain` is the last file.",
-    }[dataset]  # fmt: skip
-    still = t["persistence"][t["persistence"].dataset == dataset]
-    rows = [[r.test, str(r.windows), f"{r.rms:.2f}", f"{r.rmse:.3f}", f"{r.spectrum:.2f}"] for r in still.itertuples()]
-    lowest = audit[audit.element != "e"].p_value.min() if len(audit) > 1 else float("nan")
-    found = (
-        f"`orbitscope.audit` on the training windows rejects the invariance of their distribution under {listed(list(broken.element))} (two-sample test, p < 0.01; least p {lowest:.2g})."
-        if len(broken)
-        else f"`orbitscope.audit` on the training windows does not reject the invariance of their distribution under quarter turns (least p {lowest:.2g})."
-    )
-    return f"""## Data
-
-{text} {int(n.train)} training windows of {int(n.length)} states, {int(n.validation)} for validation; no window shares a state with one of another split. {"The standard deviation" if dataset == "heat" else "One scale for both components, no mean,"} of the training windows alone is the *unit* of all errors.
-
-Test windows of {s["frames"]} known and {s["steps"]} forecast states:
-
-{_sets(t, dataset)}
-
-{table(["test set", "windows", "rms / unit", "RMSE of persistence", "E(k) error of persistence"], rows)}
-
-RMSE of forecasts that cost nothing:
-
-{trivial_part(still)}
-
-{_asymmetry(dataset, found)}"""
-
-
-def _sets(t: Tables, dataset: str) -> str:
-    known = set(t["tests"][t["tests"].dataset == dataset].test)
-    power = "" if dataset == "heat" else "λ "
-    words = {
-        "translation": "`translation`: the same flow through windows moved along x.",
-        "rotation": "`rotation`: quarter turns of places and components, not the identity.",
-        "motion": "`motion`: w + c, |c_i| < 2 units: values only, as published.",
-        "boost": "`boost`: the true Galilean boost along the periodic axis, w(x - ct, t) + c.",
-        "magnitude": "`magnitude`: m w, 0 < m < 2.",
-        "scale 2": f"`scale 1/2` ... `scale 2`: {power}w(λx, λ²t)"
-        + (", λ = 2 alone: means over 2 x 2 cells, every fourth day." if dataset == "ocean" else ". The solver's grid is twice as fine as the base level and its snapshots four times as dense, so all levels are exact means over cells at exact times: nothing is interpolated. `scale 2/3` comes from runs of the same starts on cells a third as wide as the base level's in steps a ninth as long."),
-    }  # fmt: skip
-    return "\n".join(f"* {text}" for key, text in words.items() if key in known)
-
-
-def _asymmetry(dataset: str, found: str) -> str:
-    if dataset == "rayleigh-benard":
-        return f"""**What a sub-region is not.** Gravity, plates and a buoyancy that no network is shown make sub-regions no sample of a process that quarter turns leave alone, though the paper (and this study) builds rotation into networks for them. {found}
-Shifted values (`motion`) and turned windows are states that the physics does not produce there."""
-    return f"**Is the file as symmetric as the network?** {found}"
-
-
 def _models(t: Tables, dataset: str) -> str:
-    s, frame = t.meta["settings"], t["runs"]
+    s, frame = settings_of(t, dataset), t["runs"]
     frame = frame[frame.dataset == dataset]
     rows = []
     for backbone in present(frame, "backbone", BACKBONES):
@@ -238,7 +174,7 @@ def _errors(t: Tables, dataset: str) -> str:
             rows.append([BACKBONES[backbone], SHORT[variant], *(spread(block[block.test == c].rmse, form) for c in columns)])
     wild = int((tests.wild > 0).sum())
     blown = "" if not wild else f" In {wild} of {len(tests)} forecasts some window left the bound of 1000 units and counts as that."
-    steps = t.meta["settings"]["steps"]
+    steps = settings_of(t, dataset)["steps"]
     return f"""## RMSE by network and test set
 
 Root mean square over windows, {steps} autoregressive steps, components and cells, in units of the training data; median (range) over seeds.{blown}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 import orbitscope as osc
 from orbitscope.emulators import models
@@ -139,7 +140,7 @@ def test_a_flow_without_divergence_has_none(modules):
     swirl = torch.stack([x[None, :].expand(8, 8), -x[:, None].expand(8, 8)])[None]
     divergence = modules("experiments").divergence
     assert divergence(swirl) == pytest.approx(0, abs=1e-6)
-    assert divergence(torch.stack([x[:, None].expand(8, 8), x[None, :].expand(8, 8)])[None]) == pytest.approx(1)
+    assert divergence(torch.stack([x[:, None].expand(8, 8), x[None, :].expand(8, 8)])[None]) == pytest.approx(2**0.5)
 
 
 def test_fewer_windows_are_nested_and_differ_by_seed(modules):
@@ -184,6 +185,23 @@ def test_the_same_command_reads_ocean_files(tmp_path):
     assert "Ocean currents from 2 files" in page and "nan" not in page
     tests = (tmp_path / "results" / "tests.csv").read_text(encoding="utf-8")
     assert ",domain," in tests and ",rotation," in tests and ",boost," not in tests and "scale 1/2" not in tests
+
+
+def test_geostrophic_currents_of_a_known_sea_level(modules):
+    """A plane in latitude and longitude, against the formula; what touches land has no value."""
+    made = modules("geostrophic")
+    lat, lon = np.linspace(35.0, 36.0, 9), np.linspace(10.0, 11.0, 9)
+    eta = np.zeros((2, 9, 9)) + 0.02 * lat[None, :, None] + 0.05 * lon[None, None, :]
+    eta[:, 4, 4] = np.nan
+    level = xr.DataArray(eta, {"time": [0, 1], "latitude": lat, "longitude": lon})
+    found = made.currents(level)
+    f = 2 * 7.2921e-5 * np.sin(np.deg2rad(lat[2]))
+    metre = 180 / np.pi / 6.371e6  # degrees of latitude in one
+    assert found["uo"].values[0, 2, 3] == pytest.approx(-9.81 / f * 0.02 * metre, rel=1e-6)
+    assert found["vo"].values[1, 2, 3] == pytest.approx(9.81 / f * 0.05 * metre / np.cos(np.deg2rad(lat[2])), rel=1e-6)
+    unknown = np.isnan(found["uo"].values[0])
+    assert np.array_equal(unknown, np.isnan(found["vo"].values[0]))
+    assert {(4, 3), (4, 4), (4, 5), (3, 4), (5, 4)} == {(int(i), int(j)) for i, j in np.argwhere(unknown) if 0 < i < 8 and 0 < j < 8}
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "full"])
