@@ -249,11 +249,7 @@ def scale(data: Flows, plain: nn.Module) -> list[Row]:
     moved = osc.equation("navier-stokes", viscosity=zoom.parameters({"viscosity": LAW.parameters["viscosity"]})["viscosity"])
     expected = zoom.state(LAW.step(data.plane, DT))
     solver = float((moved.step(zoom.state(data.plane), DT / 4) - expected).norm() / expected.norm())
-    own: Any = noisy(emulator("scale_frame_resnet", residual=True))
-    with torch.no_grad():
-        answer = zoom.state(own(data.plane))
-        own.dt = 0.25
-        framed = float((own(zoom.state(data.plane)) - answer).norm() / answer.norm())
+    framed = max(_framed(name, zoom, data.plane) for name in ("scale_frame_resnet", "scale_frame_unet"))
     exact, bare = "layers: between the ends of the ladder; emulators: nowhere, the ends count", error(plain, rate, data.plane)
     return [
         Row("scale, ladder of 5", "`ScaleConv`", "`scale_resnet`", exact, inner, short, bare, solver),
@@ -261,7 +257,7 @@ def scale(data: Flows, plain: nn.Module) -> list[Row]:
         Row(
             "scale, in a length of the state",
             "",
-            "`scale_frame_resnet`",
+            "`scale_frame_resnet`, `scale_frame_unet`",
             "with its time step, where the cells resolve it",
             None,
             framed,
@@ -269,6 +265,15 @@ def scale(data: Flows, plain: nn.Module) -> list[Row]:
             solver,
         ),
     ]
+
+
+def _framed(name: str, zoom: Scaling, plane: Tensor) -> float:
+    """The error of a network in a length of the state, when its time step is moved too."""
+    own: Any = noisy(emulator(name, residual=True))
+    with torch.no_grad():
+        answer = zoom.state(own(plane))
+        own.dt = 0.25
+        return float((own(zoom.state(plane)) - answer).norm() / answer.norm())
 
 
 def around(data: Flows) -> list[Row]:

@@ -84,6 +84,9 @@ def steps(tables: Tables, dataset: str) -> plt.Figure:
     for row, backbone in zip(axes, backbones, strict=True):
         for axis, (symmetry, test) in zip(row, shown, strict=True):
             block = frame[(frame.backbone == backbone) & (frame.test == test)]
+            if not {symmetry, f"augmented {symmetry}"} & set(block.variant):
+                axis.set_visible(False)
+                continue
             for variant, name, line, colour in (
                 ("plain", "plain", "-", "#000000"),
                 (f"augmented {symmetry}", "augmented", "--", "#777777"),

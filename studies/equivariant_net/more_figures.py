@@ -77,7 +77,8 @@ def scales(tables: Tables, dataset: str) -> plt.Figure | None:
             axis.set_xticks(list(FACTORS.values()), ["1/2", "2/3", "1", "3/2", "2"])
             axis.set_xticks([], minor=True)
             plain_axis(axis)
-        numbers_on(column[0])
+        for axis in column:
+            numbers_on(axis)
     axes[0, 0].set_ylabel("RMSE / best trivial forecast")
     axes[1, 0].set_ylabel(second[1])
     axes[0, 0].legend(fontsize=7, frameon=False)

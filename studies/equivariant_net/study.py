@@ -106,7 +106,9 @@ def runs(settings: Settings) -> list[Run]:
             and run.dataset in few["datasets"]
         ):
             found += [replace(run, windows=count) for count in few["sizes"]]
-    return sorted(found, key=lambda run: settings.seeds.index(run.seed))
+    last = max((settings.seeds.index(seed) for seed in few.get("seeds", [])), default=0)
+    # Fewer windows come after the seeds that they are compared with, before further seeds.
+    return sorted(found, key=lambda run: last + 0.5 if run.windows else settings.seeds.index(run.seed))
 
 
 class Place(Folder):
