@@ -10,7 +10,7 @@ from harness import Tables, table, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED, interval
 from scipy import stats
 from statements import DEFAULT, Statement, default_metric, statements
-from study import ELEMENTS, NETWORKS, OPTIMISERS
+from study import ELEMENTS, NETWORKS, OPTIMISERS, PHASES
 from tables import BASELINES, LABEL, PREDICTORS, Measured, datamodel, measured, promises, ratios, scores, skilled, title
 
 from orbitscope._whole import write_whole
@@ -269,6 +269,19 @@ def _metric(t: Tables, s: pd.DataFrame) -> str:
     )
 
 
+def _partial(t: Tables) -> str:
+    """Which fine-tunings were not made on all runs."""
+    whole, counts = len(t["pairs"].groupby(LABEL)), []
+    for phase in PHASES:
+        for optimiser in t.meta["settings"]["tune"].get("optimisers", OPTIMISERS):
+            part = t["tuned"][(t["tuned"].phase == phase) & (t["tuned"].optimiser == optimiser)]
+            if (count := len(part.groupby(LABEL))) < whole:
+                counts.append(f"{phase} with {OPTIMISERS[optimiser]} on {count} of {whole} runs")
+    return "* Fine-tuning " + (
+        "was made on all runs." if not counts else "was cut short by the clock: " + "; ".join(counts) + ". No statement rests on these."
+    )
+
+
 def _limits(t: Tables) -> str:
     s, able = t.meta["settings"], skilled(t)
     idle = [title("/".join(c)) for c in s["cells"] if "/".join(c) not in able]
@@ -276,6 +289,7 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 {asked}
+{_partial(t)}
 * {"Networks without skill, which have no say: " + ", ".join(idle) + "." if idle else "Every network here has skill on the originals."} On the elements that its data never show no network has any.
 * One group (D4), whose elements fall into few blocks: there are few pairs inside a block, and the correlation inside blocks is the least certain number here.
 * Equal steps are not equal epochs: with copies in the training set each original is seen less often, which alone can harm the originals.
