@@ -40,6 +40,7 @@ def test_the_contract_commands_leave_their_files(folder):
     assert {p.name for p in folder.iterdir()} == {"ns.nc", "runs", "probe.nc", "report.html"}
     tree = osc.open_probe(folder / "probe.nc")
     assert set(tree.children) == {"D4", "Tx4", "audit", "training"}
+    assert osc.card(tree).to_dict()["data"]["part"] == "test: 2 of 8 trajectories"  # what the run was not trained on
     assert (folder / "report.html").stat().st_size > 10**6
 
 

@@ -1,8 +1,10 @@
 """One door to several processes: results in order and bit for bit, killed workers, messages, interrupts. Two workers for the file."""
 
+import copy
 import importlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -107,6 +109,23 @@ def test_a_probe_is_that_of_one_process(pool, tmp_path):
     for name in alone.groups:
         one, other = (tree[name].to_dataset().assign_attrs(created="") for tree in (alone, there))
         xr.testing.assert_identical(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning")  # torch's own, when an exported module is copied
+def test_an_exported_program_goes_to_the_workers(pool, tmp_path):
+    """As its archive and the tensors that it holds here, which may no longer be those of the file."""
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 3, 3, padding=1), torch.nn.SiLU(), torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 2, 1)
+    ).eval()
+    program = torch.export.export(model, (torch.zeros(3, 2, 4, 4),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, tmp_path / "net.pt2")
+    loaded = osc.load_model(tmp_path / "net.pt2")
+    with torch.no_grad():
+        next(loaded.parameters()).mul_(2)
+    data = osc.Trajectories(torch.randn(3, 3, 2, 4, 4), osc.Layout.of("velocity:vector"), osc.Grid.square(4), dt=0.1)
+    for instrument in (osc.equivariance, osc.influence):
+        xr.testing.assert_equal(instrument(loaded, data, "c4", executor=pool), instrument(loaded, data, "c4"))
+    assert torch.equal(next(copy.deepcopy(loaded).parameters()), next(pickle.loads(pickle.dumps(loaded)).parameters()))
 
 
 @pytest.mark.parametrize(("where", "words"), [(0, "at least 1"), ("tcp://a:1", "dask://host:port"), (2.5, "expected a concurrent.futures")])

@@ -32,6 +32,19 @@ def added(x: Tensor) -> Tensor:
     return x
 
 
+class Remembers(nn.Module):
+    """A recurrent network whose hidden state outlives the call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.hidden = nn.GRUCell(32, 32).double(), torch.zeros(1, 32, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1)
+        self.hidden = self.cell(flat, self.hidden[:1].expand(len(flat), -1)).detach()
+        return self.hidden.reshape(x.shape)
+
+
 BAD_MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "batch norm in training": (
         lambda: nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)).double(),
@@ -55,6 +68,9 @@ BAD_MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "wrong channels": (lambda: nn.Conv2d(3, 3, 1).double(), r"fails on a batch of shape \(2, 2, 4, 4\): RuntimeError.*channels"),
     "wrong grid": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(8, 8).double()), r"fails on a batch of shape \(2, 2, 4, 4\)"),
     "a function": (lambda: lambda x: x, r"`model` should be a torch\.nn\.Module, got function.*Wrap a function"),
+    "a cast to half precision": (lambda: Model(first=torch.Tensor.half), r"fails on a batch.*casts to a shorter format.*weight\.dtype"),
+    "a state kept between calls": (Remembers, r"two calls on one input differ.*keeps from one call to the next \(the hidden state"),
+    "complex numbers": (lambda: Model(torch.fft.fft2), r"real floating-point numbers, got torch\.complex128\. Take the real part"),
     "a state dictionary": (lambda: nn.Conv2d(2, 2, 1).state_dict(), r"should be a torch\.nn\.Module, got OrderedDict"),
 }
 

@@ -1,7 +1,10 @@
 """What is said of the learning, for hand-made numbers and for planted sharing."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import orbitscope as osc
@@ -101,3 +104,17 @@ def test_the_shared_subgroup_is_closed() -> None:
     """Elements that are shared one by one make no subgroup together unless their products are shared too."""
     words = dict.fromkeys(NAMES, "no more than chance") | {"r": "shared", "r2": "shared", "s": "shared"}
     assert set(shared_subgroup(D4, NAMES, [words[n] for n in NAMES])) in ({"e", "r2"}, {"e", "s"})
+
+
+def test_one_trajectory_has_no_null_and_says_so(random_data: Callable[..., osc.Trajectories]) -> None:
+    """Coherences are there; what compares them with others is NaN, with the reason wherever a word would stand."""
+    torch.manual_seed(0)
+    model, data = torch.nn.Conv2d(2, 2, 3, padding=1).double(), random_data(trajectories=1)
+    error, shared = osc.equivariance(model, data, "c4"), osc.influence(model, data, "c4")
+    assert np.isfinite(shared["response"]).all()
+    for name in ("excess", "excess_low", "excess_high", "p_holm"):
+        assert np.isnan(shared[name]).all(), name
+    assert "one trajectory has no other to compare with" in shared.attrs["test"]
+    said = osc.verdict(osc.cyclic(4), error, shared)
+    assert set(said["learning"].values[1:]) == {"undetermined"}
+    assert "one trajectory has no other to compare with; at least" in said.attrs["sentence_learning"]

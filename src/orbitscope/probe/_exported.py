@@ -10,6 +10,7 @@ import ast
 import io
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,11 +38,47 @@ _MEMBERS = re.compile(
     re.ASCII,
 )
 _TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"})
+_ARCHIVE = "orbitscope_archive"
 _EMPTIED = {"guards_code": [], "metadata": {}}
 
 
 class _Unsafe(Exception):
     """What in an archive is not plainly data."""
+
+
+class Exported(torch.fx.GraphModule):
+    """A loaded program, which goes to another process as its archive, looked through as here, and the tensors that it holds now.
+
+    Torch's own way of pickling a graph is its source, whose names another process does not have.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return _sent, (self.meta[_ARCHIVE], {name: value.detach() for name, value in tensors.items()}, self.__dict__.get("frames"))
+
+
+def _unpacked(archive: bytes) -> nn.Module:
+    """The module of an archive."""
+    module = torch.export.load(io.BytesIO(archive)).module()
+    if isinstance(module, torch.fx.GraphModule):
+        module.meta[_ARCHIVE] = archive
+        type(module).__bases__ = (Exported,)  # every graph has a class of its own, which a copy of it passes over for the first base
+    return module
+
+
+def _sent(archive: bytes, tensors: dict[str, torch.Tensor], frames: int | None) -> nn.Module:
+    """The program in another process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's, about its own format
+        module = _unpacked(archive)
+    for name, value in tensors.items():
+        path, _, last = name.rpartition(".")
+        owner = module.get_submodule(path)
+        held = getattr(owner, last)
+        setattr(owner, last, nn.Parameter(value, requires_grad=held.requires_grad) if isinstance(held, nn.Parameter) else value)
+    if frames is not None:
+        module.frames = frames  # pyright: ignore[reportArgumentType]
+    return module
 
 
 def load_exported(path: Path, *, trust: bool = False) -> nn.Module:
@@ -54,7 +91,7 @@ def load_exported(path: Path, *, trust: bool = False) -> nn.Module:
         raise OrbitscopeError(f"model: there is no file {path}.")
     try:
         stream = io.BytesIO(path.read_bytes()) if trust else safe_copy(path.read_bytes())
-        return torch.export.load(stream).module()
+        return _unpacked(stream.getvalue())
     except _Unsafe as error:
         raise OrbitscopeError(
             f"model: {path} is not plainly data: {error}. Loading it could run code that somebody put there. If you know where it comes "

@@ -3,6 +3,7 @@
 import copy
 import functools
 import math
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -159,7 +160,8 @@ def check_module(module: nn.Module, state: Tensor, answer: tuple[int, ...] | Non
         raise OrbitscopeError(
             f"model: two calls on one input differ by up to {gap:.3g}, so nothing can be measured to better than that. "
             "Switch off its randomness (dropout, sampling, non-deterministic kernels: torch.use_deterministic_algorithms), or take the "
-            "same draws each time: `orbitscope.adapt(model, randomness='seeded')`."
+            "same draws each time: `orbitscope.adapt(model, randomness='seeded')`. What the module keeps from one call to the next (the "
+            "hidden state of a recurrent network) starts anew in every forward, or goes into the input."
         )
     alone = _forward(module, state[:1], frames)
     gap, size = float((first[:1] - alone).abs().max()), float(first.abs().max())
@@ -181,6 +183,8 @@ def _forward(module: nn.Module, state: Tensor, frames: int) -> Any:
         if isinstance(module, torch.fx.GraphModule):
             hint += " If the model was exported for one batch size, export it with a dynamic batch dimension (torch.export.Dim)."
         words = str(error).strip().splitlines() or [""]
+        if re.search(r"\bhalf\b|float16", words[0], re.IGNORECASE):  # one operand in a format that was never given to the module
+            hint = _SHORT
         raise OrbitscopeError(
             f"model: it fails on a batch of shape {tuple(state.shape)}: {type(error).__name__}: {words[0]}{hint}"
         ) from error
@@ -200,6 +204,10 @@ def _ties(module: nn.Module, known: dict[str, Tensor]) -> tuple[tuple[str, str],
     return tuple(ties)
 
 
+_SHORT = (
+    " Its forward casts to a shorter format, but it is measured in float32 (float64 where its weights are): cast to the dtype of the "
+    "weights (`x.to(self.weight.dtype)`), or leave the cast to autocast."
+)
 _CALL = (
     " It is called with one tensor [N, channel, *grid], and nothing else: `orbitscope.adapt(model, kwargs=...)` gives it what else it "
     "needs."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import xarray as xr
 
 from ..._errors import OrbitscopeError
+from ..._expect import expect
 from ...symmetry import Group, Symmetry
 from ..data import BREAKS, CONTRADICTS
 from ._advice import advice_json, advise
@@ -56,6 +57,7 @@ def verdict(
     if not tolerance >= 1:
         raise OrbitscopeError(f"verdict: `tolerance` should be at least 1 (1 = as good as on the original), got {tolerance}.")
     group = group.group if isinstance(group, Symmetry) else group
+    expect(group, Group, "verdict: `group`", "the Group of the measurements, osc.parse_group('d4') for example, or their Symmetry")
     found = judge(group, equivariance, margin, tolerance)
     names = found.names
     learning = _per_element(names, influence, learning_words)
