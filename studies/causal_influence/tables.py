@@ -144,13 +144,13 @@ def inside(p: Array, values: Array, block: Array, skip: int = 0) -> float:
     `p`, `values` [ket, bra], kets from `skip` on. NaN where nothing is left, as with blocks of one element each.
     """
     apart = _APART[skip:]
-    cell = (block[skip:, None] * (int(block.max()) + 1) + block[None, :])[apart]
+    cell = np.unique((block[skip:, None] * (int(block.max()) + 1) + block[None, :])[apart], return_inverse=True)[1]
     ranks = []
     for one in (p[apart], values[apart]):
         if not np.isfinite(one).all():
             return float("nan")
-        r = pd.Series(rankdata(one))
-        ranks.append((r - r.groupby(cell).transform("mean")).to_numpy())
+        r = rankdata(one)
+        ranks.append(r - (np.bincount(cell, r) / np.bincount(cell))[cell])
     size = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
     return float(ranks[0] @ ranks[1]) / size if size > 1e-9 else float("nan")
 
