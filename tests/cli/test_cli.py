@@ -188,7 +188,7 @@ def test_quickstart_end_to_end_and_again(tmp_path, capsys, monkeypatch, left_out
 
 
 def test_a_simulation_killed_in_the_middle_goes_on_and_equals_the_whole(tmp_path):
-    args = ["simulate", "navier-stokes.gauss", "--trajectories", "200", "--resolution", "32", "--frames", "11", "--seed", "1"]
+    args = ["simulate", "navier-stokes.gauss", "--trajectories", "120", "--resolution", "32", "--frames", "11", "--seed", "1"]
     command = [sys.executable, "-m", "orbitscope", *args, "--out", str(tmp_path / "cut.nc")]
     part = tmp_path / "cut.nc.part"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

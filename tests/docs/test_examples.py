@@ -15,6 +15,9 @@ _RUNNABLE = [p for p in PAGES if p.name != "README.md" and any(b.language in ("p
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning")
 @pytest.mark.parametrize("page", _RUNNABLE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "orbitscope.report._page.field_pictures", lambda *_: []
+    )  # drawn in tests/report and tests/cli; a tenth of the time here
     python, _ = run(page, tmp_path, monkeypatch)
     shown = [b for b in blocks(page) if b.language == "python" and not b.title and not b.text.startswith(NOT_RUN)]
     assert python == len(shown)
