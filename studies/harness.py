@@ -166,6 +166,8 @@ def collect(
     found = place.cases()
     for case in found:
         for name, rows in case["tables"].items():
+            if not rows:  # a table without a column cannot be read
+                continue
             tables[name] += [{**case["run"], **row} for row in rows]
     for name, rows in tables.items():
         frame = (reshape or {}).get(name, lambda f: f)(pd.DataFrame(rows))

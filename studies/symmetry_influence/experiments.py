@@ -1,19 +1,28 @@
 """The experiments. Each takes a trained run and returns tidy tables (lists of rows) and perhaps a small dataset."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
-from study import MODELS, TITLES, V4, Place, Run, Settings, train_config
+from study import CLASSES, V4, Place, Run
 
 import orbitscope as osc
-from orbitscope.emulators import load_run, rollout
-from orbitscope.emulators import train as train_emulator
-from orbitscope.probe import Adam, GaussNewton, GaussNewtonFull, Kronecker, audit, influence, shift_curve, step_test
+from orbitscope.emulators import StateEmulator, load_run, rollout
+from orbitscope.probe import (
+    Adam,
+    GaussNewton,
+    GaussNewtonFull,
+    Kronecker,
+    influence,
+    shift_curve,
+    standardised_matrix,
+    step_test,
+)
 from orbitscope.probe import equivariance as equivariance_error
+from orbitscope.training import SMSE, StateSMSE
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
@@ -38,7 +47,16 @@ class Context:
         return load_run(folder, "last" if epoch is None else epoch, self.place.settings.device, trust=True).model
 
     def some(self, each: int | None = None) -> tuple[osc.Trajectories, list[str]]:
+        """Test trajectories, by default those that are few enough for every experiment."""
         return self.place.tested(self.data, self.test, each or self.probe["per_class"])
+
+    def many(self) -> tuple[osc.Trajectories, list[str]]:
+        """More of them, for the main result: several mini-batches of one trajectory of each class."""
+        return self.some(self.probe.get("d4_per_class", self.probe["per_class"]))
+
+    def loss(self, model: Any) -> StateSMSE | None:
+        """What the model was trained on, where that is not the default of the probe."""
+        return StateSMSE(model.units) if isinstance(model, StateEmulator) else None
 
 
 def error_rows(error: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -62,13 +80,16 @@ def coherence_rows(shared: xr.Dataset) -> dict[str, dict[str, float]]:
 
 
 def d4(c: Context) -> tuple[Tables, xr.Dataset]:
-    """a, h, i: error over D4; coherence in two metrics, with a sweep over the damping."""
-    model, (data, _) = c.model(), c.some()
+    """a, h, i: error over D4; coherence in two metrics, with a sweep over the damping; standardised influence by mini-batch."""
+    model, (data, _) = c.model(), c.many()
+    classes = len(CLASSES["euler" if c.run.dataset == "euler" else "navier-stokes"])
     error = error_rows(equivariance_error(model, data, "d4", trajectories=None, times=c.probe["times"]))
-    rows, sweep = [], []
+    rows, sweep, batches = [], [], []
     kept = xr.Dataset()
     for metric in c.probe.get("d4_metrics", ("gauss_newton", "euclidean")):
-        shared = influence(model, data, "d4", metric=metric, trajectories=None, times=c.probe["times"])
+        shared = influence(model, data, "d4", metric=metric, trajectories=None, times=c.probe["times"], loss=c.loss(model))
+        if len(data) >= 3:
+            batches += matrix_rows(standardised_matrix(shared, batch=max(1, min(classes, len(data) // 3))), metric)
         rows += [{"metric": metric, "element": g, **error[g], **r} for g, r in coherence_rows(shared).items()]
         if "response_by_damping" in shared:
             kept = shared[["coherence"]].astype("float32").drop_attrs()
@@ -81,7 +102,18 @@ def d4(c: Context) -> tuple[Tables, xr.Dataset]:
                     }
                     for g in shared["element"].values
                 ]  # fmt: skip
-    return {"d4": rows, "damping": sweep}, kept
+    return {"d4": rows, "damping": sweep, "matrix": batches}, kept
+
+
+def matrix_rows(found: xr.Dataset, metric: str) -> Rows:
+    """The standardised influence of every mini-batch on its copies, and what it would be if all elements shared alike."""
+    return [
+        {
+            "metric": metric, "element": str(g), "mini_batch": int(b), "standardised": float(found["standardised"].sel(element=g)[n]),
+            "uniform": float(found["uniform"][n]), "uniformity": float(found["uniformity"][n]),
+        }
+        for g in found["element"].values for n, b in enumerate(found["mini_batch"].values)
+    ]  # fmt: skip
 
 
 def translations(c: Context) -> tuple[Tables, None]:
@@ -104,7 +136,9 @@ def translations(c: Context) -> tuple[Tables, None]:
         periods.append({"axis": word, "period": int(curve["dominant_period"]), "explained": float(curve["dominant_explained"])})
         points, every, step = 2 * data.grid.shape[axis], c.probe["fractional_every"], c.probe.get("shift_step", 1)
         names = [str(k) for k in range(points) if k % (2 * step) == 0 or k % every == 1]
-        shared = influence(model, data, f"{word}{points}", elements=names, trajectories=None, times=1, sketch=c.probe["sketch"])
+        shared = influence(
+            model, data, f"{word}{points}", elements=names, trajectories=None, times=1, sketch=c.probe["sketch"], loss=c.loss(model)
+        )
         spread = shared["coherence_error"].median(("bra_time", "bra_trajectory", "ket_time", "ket_trajectory"))
         shared_rows += [
             {"axis": word, "shift": int(g) / 2, **r, "sketch_error": float(spread.sel(element=g))}
@@ -115,15 +149,15 @@ def translations(c: Context) -> tuple[Tables, None]:
 
 def epochs(c: Context) -> tuple[Tables, None]:
     """c: error and coherence over D4 after chosen epochs."""
-    data, _ = c.some()
+    (data, _), count = c.some(), c.probe.get("epoch_times", c.probe["times"])
     folder = c.place.run_folder(c.run)
     run = load_run(folder, "last", trust=True)
     validation = {int(h["epoch"]): float(h["validation"]) for h in run.history}
     rows = []
     for epoch in c.place.settings.epochs_at(run.config.epochs):
         model = c.model(epoch)
-        error = error_rows(equivariance_error(model, data, "d4", trajectories=None, times=c.probe["times"]))
-        shared = coherence_rows(influence(model, data, "d4", trajectories=None, times=c.probe["times"]))
+        error = error_rows(equivariance_error(model, data, "d4", trajectories=None, times=count))
+        shared = coherence_rows(influence(model, data, "d4", trajectories=None, times=count, loss=c.loss(model)))
         seen = validation.get(epoch, float("nan"))
         rows += [{"epoch": epoch, "validation": seen, "element": g, "in_v4": g in V4, **error[g], **r} for g, r in shared.items()]
     return {"epochs": rows}, None
@@ -132,7 +166,9 @@ def epochs(c: Context) -> tuple[Tables, None]:
 def times(c: Context) -> tuple[Tables, xr.Dataset]:
     """d: coherence by time lag within a trajectory, between classes at one time, and against the roll-out error."""
     model, (data, classes) = c.model(), c.some()
-    shared = influence(model, data, "d4", elements=c.probe["time_elements"], trajectories=None, times=c.probe["time_times"])
+    shared = influence(
+        model, data, "d4", elements=c.probe["time_elements"], trajectories=None, times=c.probe["time_times"], loss=c.loss(model)
+    )
     values = shared["coherence"].transpose("element", "bra_time", "bra_trajectory", "ket_time", "ket_trajectory")
     steps = [int(t) for t in shared["bra_time"].values]
     lags, between = [], []
@@ -170,7 +206,9 @@ def losses(c: Context) -> tuple[Tables, None]:
     names = ("mass", "momentum", "energy") if c.run.dataset == "euler" else ("momentum", "energy", "divergence")
     rows = []
     for name in names:
-        shared = influence(model, data, "d4", elements=c.probe["loss_elements"], trajectories=None, times=1, bra_loss=name)
+        shared = influence(
+            model, data, "d4", elements=c.probe["loss_elements"], trajectories=None, times=1, loss=c.loss(model), bra_loss=name
+        )
         rows += [{"bra_loss": name, "element": g, **r} for g, r in coherence_rows(shared).items()]
     return {"losses": rows}, None
 
@@ -191,7 +229,7 @@ def metrics(c: Context) -> tuple[Tables, None]:
     rows, truth = [], None
     for name, metric in made.items():
         started = time.perf_counter()
-        shared = influence(model, data, "d4", metric=metric, trajectories=None, times=1)
+        shared = influence(model, data, "d4", metric=metric, trajectories=None, times=1, loss=c.loss(model))
         seconds, values = time.perf_counter() - started, shared["coherence"].values
         truth = values if truth is None else truth
         distance = np.sqrt(np.nanmean((values - truth) ** 2, axis=(1, 2, 3, 4)))
@@ -208,9 +246,30 @@ def steps(c: Context) -> tuple[Tables, None]:
     made: dict[str, Any] = {"gauss_newton": "gauss_newton", "euclidean": "euclidean", "adam": Adam.from_run(c.place.run_folder(c.run))}
     rows = []
     for name, metric in made.items():
-        test = step_test(model, data, "d4", metric=metric, trajectories=None, times=1, kets=2, relative=c.probe["step_relative"])
+        test = step_test(
+            model, data, "d4", metric=metric, trajectories=None, times=1, kets=2, relative=c.probe["step_relative"], loss=c.loss(model)
+        )
         rows.append({"metric": name, "slope": float(test["slope"]), "correlation": float(test["correlation"])})
     return {"steps": rows}, None
+
+
+def skill(c: Context) -> tuple[Tables, None]:
+    """Errors of one step on all test transitions, class by class, beside those of what costs nothing; in units of the state."""
+    model, family = c.model(), "euler" if c.run.dataset == "euler" else "navier-stokes"
+    loss, rows = c.loss(model) or SMSE(), []
+    for k, law in enumerate(CLASSES[family]):
+        mine = [i for i in c.test if c.place.class_of(i) == k]
+        if not mine:
+            continue
+        states = c.data[np.array(mine)].tensor()
+        target = states[:, 3:].flatten(0, 1)
+        x, before, first = (states[:, t : t - 3 or None].flatten(0, 1)[: len(target)] for t in (2, 1, 0))
+        known = {"persistence": x, "increment": 2 * x - before, "parabola": 3 * x - 3 * before + first}
+        with torch.no_grad():
+            known["error"] = torch.cat([model(part) for part in x.split(64)])
+        found = {name: float(loss.each(forecast, target, x).double().mean()) for name, forecast in known.items()}
+        rows.append({"class": law, "transitions": len(target), **found})
+    return {"skill": rows}, None
 
 
 def history(c: Context) -> tuple[Tables, None]:
@@ -222,57 +281,3 @@ def history(c: Context) -> tuple[Tables, None]:
         "seconds": sum(h["seconds"] for h in run.history), "test_transitions": test["transitions"],
     }  # fmt: skip
     return {"history": [dict(h) for h in run.history], "runs": [summary]}, None
-
-
-EXPERIMENTS: dict[str, Callable[[Context], tuple[Tables, xr.Dataset | None]]] = {
-    "history": history, "d4": d4, "epochs": epochs, "steps": steps, "times": times, "losses": losses, "translations": translations,
-    "metrics": metrics,
-}  # fmt: skip
-
-
-def wanted(settings: Settings, run: Run) -> list[str]:
-    """The experiments of a run, in order."""
-    if run.model == "small":
-        return ["history", "metrics"]
-    skipped = {"metrics"} | ({"translations"} if "swapped" in run.dataset else set())
-    if run.schedule != settings.main_schedule:
-        skipped |= {"translations", "losses"}
-    return [name for name in EXPERIMENTS if name not in skipped]
-
-
-def work(place: Place, run: Run, deadline: float, tell: Callable[[str], None]) -> None:
-    """Train, then every experiment whose file is not there yet; none begins after `deadline` (Unix time)."""
-    todo = [name for name in wanted(place.settings, run) if not place.case_file(run.key, name).exists()]
-    title = f"{TITLES[run.dataset]}, {MODELS[run.model]}, {run.schedule}, seed {run.seed}"
-    if not todo or time.time() > deadline:
-        return
-    data, started = place.dataset(run.dataset), time.perf_counter()
-    train_emulator(data, train_config(place.settings, run), place.run_folder(run), progress=None, tensorboard=False)
-    tell(f"{title}: trained, {time.perf_counter() - started:.0f} s")
-    context = Context(place, run, data, load_run(place.run_folder(run), "last", trust=True).split["test"])
-    for name in todo:
-        if time.time() > deadline:
-            tell(f"{title}: {name} and what follows left out, the time is up")
-            return
-        started = time.perf_counter()
-        tables, dataset = EXPERIMENTS[name](context)
-        seconds = time.perf_counter() - started
-        place.write_case(run.key, name, run.label, tables, seconds, dataset)
-        tell(f"{title}: {name}, {seconds:.0f} s")
-
-
-def audit_case(place: Place, name: str, tell: Callable[[str], None]) -> None:
-    """What the file itself says about D4."""
-    path = place.case_file(f"audit_{name}", "audit")
-    if path.exists():
-        return
-    found = audit(place.dataset(name), "d4", samples=32)
-    rows = [
-        {
-            "dataset": name, "file": found.attrs["verdict"], "element": str(g), "residual": float(found["residual"].sel(element=g)),
-            "p_value": float(found["p_value"].sel(element=g)), "verdict": str(found["verdict"].sel(element=g).values),
-        }
-        for g in found["element"].values
-    ]  # fmt: skip
-    place.write_case(f"audit_{name}", "audit", {"dataset": name}, {"audit": rows}, 0.0)
-    tell(f"{TITLES[name]}: audit")

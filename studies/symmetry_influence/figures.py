@@ -26,6 +26,7 @@ def draw(tables: Tables, folder: Path) -> list[str]:
     for name, make, needs in (
         ("d4", d4, "d4"), ("shifts", shifts, "shift_error"), ("epochs", epochs, "epochs"), ("time", time, "lag"),
         ("losses", losses, "losses"), ("optimisation", optimisation, "history"), ("early", early, "epochs"),
+        ("matrix", matrix, "matrix"), ("basin", basin, "basin"),
     ):  # fmt: skip
         if not tables[needs].empty:
             figure = make(tables)
@@ -185,7 +186,7 @@ def optimisation(tables: Tables) -> plt.Figure:
                       label=f"{MODELS[str(model)]}, {SCHEDULES[str(schedule)]}")  # fmt: skip
         axis.set(yscale="log", title=TITLES[name], xlabel="epoch")
         axis.grid(axis="y", color="#e4e4e4", lw=0.6)
-    axes[0, 0].set_ylabel("validation SMSE (units of the field)")
+    axes[0, 0].set_ylabel("validation SMSE (units of the state)")
     return _finish(figure, axes)
 
 
@@ -205,6 +206,76 @@ def early(tables: Tables) -> plt.Figure:
     _plain(axes[0, 0])
     axes[0, 0].set_ylabel("relative error at the end")
     return _finish(figure, axes)
+
+
+def matrix(tables: Tables) -> plt.Figure:
+    """Standardised influence, element x mini-batch of all seeds; below, what each element would have if all shared alike."""
+    frame = tables["matrix"]
+    frame = frame[(frame.metric == "gauss_newton") & (frame.schedule == tables.meta["settings"]["main_schedule"])]
+    known = {key: block for key, block in frame.groupby(["dataset", "model"])}
+    cells = [(d, m) for d in DATASETS for m in MODELS if (d, m) in known]
+    figure, axes = plt.subplots(1, len(cells), figsize=(2.9 * len(cells) + 0.9, 3.9), sharey=True, squeeze=False, layout="constrained")
+    limit, image = float(frame.standardised.abs().quantile(0.98)), None
+    for axis, key in zip(axes[0], cells, strict=True):
+        block = known[key]
+        wide = block.pivot_table(index="element", columns=["seed", "mini_batch"], values="standardised").reindex(ELEMENTS)
+        uniform = block.pivot_table(columns=["seed", "mini_batch"], values="uniform").loc["uniform"]
+        image = axis.imshow(np.vstack([wide, uniform]), vmin=-limit, vmax=limit, cmap="RdBu_r", aspect="auto")
+        axis.axhline(7.5, color="black", lw=1.5)
+        seeds = wide.columns.get_level_values(0)
+        for edge in np.flatnonzero(np.diff(seeds)) + 0.5:
+            axis.axvline(edge, color="black", lw=0.8)
+        middle = [float(np.mean(np.flatnonzero(seeds == s))) for s in dict.fromkeys(seeds)]
+        axis.set_xticks(middle, [f"seed {s}" for s in dict.fromkeys(seeds)], fontsize=8)
+        axis.set_title(f"{TITLES[key[0]]},\n{MODELS[key[1]]}", fontsize=9)
+    axes[0, 0].set_yticks(range(9), [*ELEMENTS, "uniform"])
+    axes[0, 0].set_ylabel("element of D4")
+    figure.supxlabel("mini-batches", fontsize=9)
+    if image is not None:
+        figure.colorbar(image, ax=axes, label="standard deviations between\nunrelated mini-batches")
+    return figure
+
+
+def basin(tables: Tables) -> plt.Figure:
+    """Loss along each kind of line over that of its first end at e; a line per element, median over seeds."""
+    frame = tables["basin"]
+    titles = {"checkpoints": "first checkpoint to last", "seeds": "one seed to the next", "average": "model to its D4 average (answers)"}
+    known = {key: block for key, block in frame.groupby(["dataset", "model"])}
+    cells = [(d, m) for d in DATASETS for m in MODELS if (d, m) in known]
+    kinds = [k for k in titles if k in set(frame.kind)]
+    figure, axes = plt.subplots(
+        len(kinds), len(cells), figsize=(2.9 * len(cells) + 0.6, 2.3 * len(kinds) + 0.9), squeeze=False, sharex=True
+    )
+    for row, kind in zip(axes, kinds, strict=True):
+        for axis, key in zip(row, cells, strict=True):
+            part = known[key][known[key].kind == kind]
+            start = part[(part.element == "e") & (part.position == 0)].set_index("seed").loss
+            scaled = part.assign(loss=part.loss / part.seed.map(start))
+            for g in (g for g in ELEMENTS if g in set(part.element)):
+                by = _fine(scaled[scaled.element == g].groupby("position")["loss"].agg(["median", "min", "max"]), kind == "average")
+                colour = "#000000" if g == "e" else "#0072B2" if g in V4 else "#D55E00"
+                label = "e" if g == "e" else "V4 without e" if g in V4 else "D4 without V4"
+                axis.plot(by.index, by["median"], "-" if g in V4 else "--", color=colour, lw=1.2, label=label)
+                axis.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.06, lw=0)
+            if scaled.loss.max() > 5:
+                axis.set_yscale("log")
+            else:
+                axis.set_ylim(0, 1.05 * scaled.loss.max())
+            axis.grid(axis="y", color="#e4e4e4", lw=0.6)
+            if kind == kinds[0]:
+                axis.set_title(f"{TITLES[key[0]]},\n{MODELS[key[1]]}", fontsize=9)
+        row[0].set_ylabel(f"{titles[kind]}\nloss / first end at e", fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("position on the line", fontsize=9)
+    return _finish(figure, axes)
+
+
+def _fine(curve: pd.DataFrame, quadratic: bool) -> pd.DataFrame:
+    """The curve as it is; along a line of answers a squared error is a parabola, which three points say."""
+    if not quadratic:
+        return curve
+    where = np.linspace(0, 1, 21)
+    return pd.DataFrame({k: np.polyval(np.polyfit(curve.index, curve[k], 2), where) for k in curve}, index=where)
 
 
 def _present(frame: pd.DataFrame) -> list[str]:

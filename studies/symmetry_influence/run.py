@@ -14,8 +14,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from experiments import audit_case, work  # noqa: E402
+from basins import seeds_job  # noqa: E402
 from harness import Tell, arguments, compute, read_settings, say, where  # noqa: E402
+from jobs import audit_case, work  # noqa: E402
 from study import CLASSES, DATASETS, Place, Run, Settings, runs  # noqa: E402
 
 from orbitscope.cli._actions import simulate_to_file  # noqa: E402
@@ -28,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"study-{settings.name}", settings)
-        jobs = [("audit", name) for name in DATASETS] + [("run", run) for run in runs(settings)]
+        planned = runs(settings)
+        jobs = [("audit", name) for name in DATASETS]
+        for model in settings.models:  # what is judged first, and one network whole before the next
+            main_runs = [run for run in planned if run.schedule == settings.main_schedule and run.model == model]
+            jobs += [(kind, run) for kind in ("run", "seeds") for run in main_runs]
+        jobs += [("run", run) for run in planned if ("run", run) not in jobs]
         compute(place, do, jobs, where(options), options.minutes, lambda: simulate(place))
         from tables import collect_all
 
@@ -55,10 +61,12 @@ def simulate(place: Place) -> None:
 
 
 def do(place: Place, job: tuple[str, Any], deadline: float, tell: Tell) -> None:
-    """One audit, or one run with everything measured on it."""
+    """One audit, one run with everything measured on it, or one pair of runs."""
     kind, what = job
     if kind == "audit":
         audit_case(place, what, tell)
+    elif kind == "seeds":
+        seeds_job(place, what, tell)
     else:
         assert isinstance(what, Run)
         work(place, what, deadline, tell)

@@ -1,6 +1,7 @@
 """What the study consists of: its settings, its data, its runs, and where each of their files lies."""
 
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ V4 = ("e", "r2", "sr", "sr3")
 class Settings:
     """One TOML file. `checkpoints` are parts of the epochs, from 0 (untrained) to 1.
 
-    A model may have `schedules` of its own, and `extra` may hold `swapped_schedules`, where not every one is worth its time.
+    A model may have `schedules` of its own, and under `families` other options for one family of data; `extra` may hold
+    `swapped_schedules`, where not every one is worth its time. `units`: of states and loss (`TrainConfig.units`): the classes of a family
+    differ 60-fold in energy, and in one unit for all only the largest is learnt.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Settings:
     probe: dict[str, Any]
     batch: int = 32
     device: str = "cpu"
+    units: str = "state"
     extra: dict[str, Any] = field(default_factory=dict)
 
     def epochs_at(self, epochs: int) -> list[int]:
@@ -66,18 +70,17 @@ class Run:
 
 
 def runs(settings: Settings) -> list[Run]:
-    """All runs, seed by seed, so that a study that is cut short has fewer seeds and not fewer experiments."""
+    """All runs: the main rate of every seed, then the other rates, then the small models."""
     found = []
-    for n, seed in enumerate(settings.seeds):
-        for dataset in DATASETS:
-            for model in settings.swapped_models if dataset == SWAPPED else settings.models:
-                schedules = settings.models[model].get("schedules", settings.schedules)
-                if dataset == SWAPPED:
-                    schedules = [name for name in schedules if name in settings.extra.get("swapped_schedules", schedules)]
-                found += [Run(dataset, model, schedule, seed) for schedule in schedules]
-        if n == 0:
-            found += [Run(dataset, "small", settings.main_schedule, seed) for dataset in settings.small_model_data]
-    return found
+    for schedule in sorted(settings.schedules, key=lambda name: name != settings.main_schedule):
+        for seed in settings.seeds:
+            for dataset in DATASETS:
+                for model in settings.swapped_models if dataset == SWAPPED else settings.models:
+                    asked = settings.models[model].get("schedules", settings.schedules)
+                    if dataset == SWAPPED:
+                        asked = [name for name in asked if name in settings.extra.get("swapped_schedules", asked)]
+                    found += [Run(dataset, model, schedule, seed)] * (schedule in asked)
+    return [*found, *(Run(name, "small", settings.main_schedule, settings.seeds[0]) for name in settings.small_model_data)]
 
 
 class Place(Folder):
@@ -102,21 +105,24 @@ class Place(Folder):
         return whole.swap_components() if name == SWAPPED else whole
 
     def tested(self, data: osc.Trajectories, test: list[int], each: int) -> tuple[osc.Trajectories, list[str]]:
-        """`each` test trajectories of every class (fewer where the split has fewer), and the class of each."""
+        """`each` test trajectories of every class (fewer where the split has fewer), one of each class in turn, and the class of each."""
         family = "euler" if "density" in {f.name for f in data.layout.fields} else "navier-stokes"
-        picked, names = [], []
-        for k, law in enumerate(CLASSES[family]):
-            mine = [i for i in test if i // self.settings.data["per_class"] == k][:each]
-            picked += mine
-            names += [law] * len(mine)
-        return data[np.array(picked)], names
+        mine = [[i for i in test if self.class_of(i) == k][:each] for k in range(len(CLASSES[family]))]
+        picked = [i for turn in zip_longest(*mine) for i in turn if i is not None]
+        return data[np.array(picked)], [CLASSES[family][self.class_of(i)] for i in picked]
+
+    def class_of(self, trajectory: int) -> int:
+        """The class of initial conditions that a trajectory of `dataset` belongs to."""
+        return trajectory // self.settings.data["per_class"]
 
 
 def train_config(settings: Settings, run: Run) -> osc.TrainConfig:
-    """Same peak rate, same split, same batches for both schedules: only the rate differs."""
+    """Same peak rate, same split, same batches for both schedules: only the rate differs. A seed decides weights, order and split."""
     options = settings.small_model if run.model == "small" else settings.models[run.model]
+    family = "navier-stokes" if run.dataset == SWAPPED else run.dataset
+    options = options | options.get("families", {}).get(family, {})
     return osc.TrainConfig(
         model="unet" if run.model == "small" else run.model, preset=options.get("preset", "small"), overrides=options.get("overrides", {}),
         epochs=options["epochs"], learning_rate=options["learning_rate"], batch=settings.batch, schedule=run.schedule,  # pyright: ignore[reportArgumentType]
-        seeds=(run.seed,), split=SPLIT, keep="all", device=settings.device,  # pyright: ignore[reportArgumentType]
+        seeds=(run.seed,), split=SPLIT, split_seed=run.seed, units=settings.units, keep="all", device=settings.device,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip

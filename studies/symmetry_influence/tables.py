@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from harness import collect, spearman
-from study import Place, runs
+from harness import Tables, collect, spearman
+from study import MODELS, Place, runs
 
 from orbitscope._whole import write_whole
 
+SKILL = 0.2  # an error above this part of the best trivial forecast's is no skill
+TRIVIAL = ["persistence", "increment", "parabola"]
 LABEL = ["dataset", "model", "schedule", "seed"]
 
 
@@ -90,3 +92,39 @@ def metric_ranks(metrics: pd.DataFrame) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def skills(tables: Tables, dataset: str, schedule: str | None = None) -> pd.Series:
+    """Skill of every network, median over seeds: error of one step over that of the best trivial forecast, all test transitions.
+
+    Both in units of the state, means over classes. Trivial are persistence and, though they see more states than the networks, the last
+    increment repeated and a parabola.
+    """
+    frame = tables["skill"]
+    if frame.empty:
+        return pd.Series(dtype=float)
+    chosen = frame.schedule == (schedule or tables.meta["settings"]["main_schedule"])
+    means = frame[(frame.dataset == dataset) & chosen].groupby(["model", "seed"])[["error", *TRIVIAL]].mean()
+    return (means.error / means[TRIVIAL].min(axis=1)).groupby("model").median()
+
+
+def skilled(tables: Tables, dataset: str) -> set[str]:
+    """The networks with skill; all others have no say."""
+    return {str(model) for model, value in skills(tables, dataset).items() if value <= SKILL}
+
+
+def told_skill(tables: Tables, dataset: str) -> str:
+    """The skill of every network in words."""
+    found = skills(tables, dataset).drop("small", errors="ignore")
+    return ", ".join(f"{MODELS[str(m)]} {number(v)}" for m, v in found.items()) or "–"
+
+
+def spread(values: pd.Series | np.ndarray) -> str:
+    """Least to largest, three digits."""
+    v = np.asarray(values, float)
+    v = v[np.isfinite(v)]
+    return f"{number(v.min())} to {number(v.max())}" if v.size else "–"
+
+
+def number(value: float) -> str:
+    return "–" if not np.isfinite(value) else f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from comparison import NS, Line, compare, number
 from harness import Tables, table, took, versions
-from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED
+from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, UNDETERMINED
+from landscape import basin_section, matrix_section, training_section
 from study import CLASSES, DATASETS, MODELS, SCHEDULES, SPLIT, SWAPPED, TITLES
-from tables import LABEL, early_and_late, equal_error, metric_ranks, spearman
+from tables import LABEL, SKILL, early_and_late, equal_error, metric_ranks, spearman
 
 from orbitscope._whole import write_whole
 
@@ -22,7 +23,8 @@ def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
     tables = Tables(results, [*LABEL, "element"])
     drawn = figures.draw(tables, docs)
-    parts = [_head(tables), _summary(tables), _figure("d4", drawn), _files(tables), _comparison(tables), _training(tables, drawn),
+    parts = [_head(tables), _summary(tables), _figure("d4", drawn), _files(tables), _comparison(tables), training_section(tables, lambda name: _figure(name, drawn)),
+             matrix_section(tables, lambda name: _figure(name, drawn)), basin_section(tables, lambda name: _figure(name, drawn)),
              _shifts(tables, drawn), _times(drawn), _losses(tables, drawn), _first_question(tables), _second_question(tables, drawn),
              _metrics(tables), _steps(tables), _limits(tables)]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
@@ -40,6 +42,9 @@ def _figure(name: str, drawn: list[str]) -> str:
         "trajectories at one time, by class of initial condition, all models and schedules.",
         "losses": "Coherence of the data loss at x with a conservation loss at gx: positive = a step on the data loss also lowers the other.",
         "optimisation": "Validation error by epoch, one line per seed.",
+        "matrix": "Standardised influence of mini-batches on their copies: a row per element of D4, a column per mini-batch, seed by seed. The last row is uniform sharing: "
+        "the mean over the elements off the identity.",
+        "basin": "Loss along the lines over the loss of the first end at e, logarithmic: median and range over seeds, a line per element.",
         "early": "Excess coherence early in training against the relative error at its end: a point per run and element off the identity.",
     }[name]  # fmt: skip
     return f"![{doc}](symmetry-influence-{name}.png)\n\n*{doc}*" if name in drawn else ""
@@ -50,7 +55,7 @@ def _head(t: Tables) -> str:
     seeds = sorted(set(t["runs"].seed)) if len(t["runs"]) else []
     rows = t["runs"][t["runs"].model != "small"] if len(t["runs"]) else t["runs"]
     nets = "; ".join(
-        f"{MODELS[str(m)]}, {int(b.parameters.min()):,} to {int(b.parameters.max()):,} parameters, {int(b.epochs.max())} epochs"
+        f"{MODELS[str(m)]}, {int(b.parameters.min()):,} to {int(b.parameters.max()):,} parameters, {' to '.join(map(str, sorted({int(b.epochs.min()), int(b.epochs.max())})))} epochs"
         for m, b in rows.groupby("model")
     )
     split = ", ".join(f"{100 * f:.0f} %" for f in SPLIT)
@@ -63,8 +68,8 @@ arXiv 2601.20172, and of its companion on time, arXiv 2509.00024, with data that
 
 * Data: {s["data"]["resolution"]} x {s["data"]["resolution"]} cells, {s["data"]["per_class"]} trajectories of {s["data"]["frames"]} states per
   class of initial conditions, all classes of a family in one training ({laws}). Split by trajectory into train, validation, test: {split}.
-* Networks: {nets}. Seeds: {", ".join(map(str, seeds))}. Rates: {", ".join(SCHEDULES[k] for k in s["schedules"])}, with the same peak.
-* Probed: the last weights, on test transitions ({s["probe"]["per_class"]} trajectories of each class, {s["probe"]["times"]} times; D4).
+* Networks: {nets}. Seeds: {", ".join(map(str, seeds))}. Rates: {", ".join(SCHEDULES[k] for k in s["schedules"] if k in set(rows.schedule))}, with the same peak.
+* Probed: the last weights, on test transitions ({s["probe"]["per_class"]} trajectories of each class, {s["probe"].get("d4_per_class", s["probe"]["per_class"])} for the comparison over D4, {s["probe"]["times"]} times).
 * {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs, {t.meta["date"]}, {took(t.meta)}; {versions(t.meta)}."""
 
 
@@ -80,7 +85,7 @@ def _summary(t: Tables) -> str:
         + (f" ({len(idle)} because no network of theirs has skill)" if idle else "")
         + ". The Navier-Stokes ones count twice, once for each reading of the components.",
         "",
-        f"Every rule asks for one number per run. *Agrees*: for each network the 95 % interval over its runs (Student's t) lies where the statement puts it. *Contradicts*: for one of them the interval lies elsewhere (corrected for the number of parts). *Undetermined*: an interval reaches across. *Not judged*: fewer than {FEWEST} runs, or networks without skill (median error on the probed transitions above {SKILL:g} of persistence's), which are left out.",
+        f"Every rule asks for one number per run. *Agrees*: for each network the 95 % interval over its runs (Student's t) lies where the statement puts it. *Contradicts*: for one of them the interval lies elsewhere (corrected for the number of parts). *Undetermined*: an interval reaches across. *Not judged*: fewer than {FEWEST} runs, or networks without skill, which are left out. *Skill* is the error of one step, in units of the state, on all test transitions, over that of the best trivial forecast (persistence, the last increment repeated, a parabola; the last two see more states than the networks): it has to be at most {SKILL:g}, median over seeds.",
     ]
     for word, title in ((AGREES, "Agree"), (CONTRADICTS, "Contradict"), (UNDETERMINED, "Undetermined"), (NOT_JUDGED, "Not judged")):
         text += ["", f"**{title}:** {'; '.join(said[word]) or 'none'}."]
@@ -125,29 +130,13 @@ def _files(t: Tables) -> str:
 
 
 def _comparison(t: Tables) -> str:
-    rows = [[x.what, x.published, x.rule, x.here, x.judged.intervals or "–", x.word] for x in compare(t)]
+    rows = [[x.what, x.published, x.rule, x.here, x.skill, x.judged.intervals or "–", x.word] for x in compare(t)]
     main = SCHEDULES[t.meta["settings"]["main_schedule"]]
     return (
         f"## Side by side\n\nHere: {main}, Gauss-Newton metric at damping 1e-6, medians over seeds, from least to largest over models and "
         "elements (or shifts); then what the rule takes from each run, as its interval over the runs of a network.\n\n"
-        + table(["experiment", "published", "agrees in kind if", "here", "95 % interval over runs", "word"], rows)
+        + table(["experiment", "published", "agrees in kind if", "here", "skill", "95 % interval over runs", "word"], rows)
     )
-
-
-def _training(t: Tables, drawn: list[str]) -> str:
-    frame = t["runs"]
-    if frame.empty:
-        return ""
-    rows = []
-    for (name, model, schedule), b in frame.groupby(["dataset", "model", "schedule"], sort=False):
-        ratio = b.persistence_smse / b.test_smse
-        rows.append(
-            [TITLES[str(name)], MODELS[str(model)], SCHEDULES[str(schedule)], str(len(b)), f"{b.test_smse.median():.2e}",
-             f"{b.persistence_smse.median():.2e}", f"{ratio.median():.1f}"]
-        )  # fmt: skip
-    head = ["data", "model", "rate", "seeds", "test SMSE", "persistence", "times better"]
-    parts = ["## Training", table(head, rows), _figure("optimisation", drawn), _figure("epochs", drawn)]
-    return "\n\n".join(p for p in parts if p)
 
 
 def _shifts(t: Tables, drawn: list[str]) -> str:
@@ -325,7 +314,7 @@ def _steps(t: Tables) -> str:
 def _limits(t: Tables) -> str:
     s = t.meta["settings"]
     count = len(set(t["runs"].seed)) if len(t["runs"]) else 0
-    presets = ", ".join(f"{MODELS[m]} {o.get('preset', 'small')}" for m, o in s["models"].items())
+    presets = ", ".join(f"{MODELS[m]} {o.get('preset', 'small')}{', narrowed' * bool(o.get('overrides'))}" for m, o in s["models"].items())
     published = {"resolution": 128, "per_class": 6500, "seeds": 3}
     return f"""## Limits
 
@@ -334,7 +323,8 @@ def _limits(t: Tables) -> str:
   Presets of the networks: {presets} (`paper` has the published sizes).
 * Data of our own solvers and our reading of the published initial conditions, not the published files.
 * The null of a coherence needs other trajectories: {3 * s["probe"]["per_class"]} are few, and its interval is wide.
+* Times are by the clock, with whatever else the machine did meanwhile.
 * Elements of one run are not independent; intervals over runs are the ones to read.
-* "Agrees in kind" is a rule with a threshold. Its intervals over {count} seeds are wide, and hold for other seeds on the same data: the split is the same for all.
+* "Agrees in kind" is a rule with a threshold. Its intervals over {count} seeds are wide, and hold for other seeds, weights and split, on data of the same simulation.
 
 Settings: `{json.dumps(s["models"])}`. Tables and coherences: `studies/symmetry_influence/results/{s["name"]}/`."""

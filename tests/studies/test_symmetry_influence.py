@@ -11,9 +11,9 @@ from orbitscope import OrbitscopeError
 STUDY = "symmetry_influence"
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = ROOT / "studies" / STUDY
-FIGURES = ("d4", "shifts", "epochs", "time", "losses", "optimisation", "early")
-TABLES = ("audit", "classes", "d4", "damping", "epochs", "history", "lag", "losses", "metrics", "rollout", "runs", "shift_coherence",
-          "shift_error", "shift_period", "steps")  # fmt: skip
+FIGURES = ("d4", "shifts", "epochs", "time", "losses", "optimisation", "early", "matrix", "basin")
+TABLES = ("audit", "basin", "classes", "d4", "damping", "epochs", "history", "lag", "losses", "matrix", "metrics", "rollout", "runs",
+          "shift_coherence", "shift_error", "shift_period", "skill", "steps")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,18 @@ def test_page_figures_and_tables(study):
         assert f"symmetry-influence-{name}.png" in page
     assert {p.stem for p in (folder / "results").glob("*.csv")} == set(TABLES)
     assert {p.name for p in (folder / "results").glob("*.nc")} == {"coherence_d4.nc", "coherence_times.nc"}
-    for heading in ("Side by side", "Where we agree", "Question 1", "Question 2", "Step test", "Limits", "Metrics against"):
+    for heading in (
+        "Side by side",
+        "Where we agree",
+        "Question 1",
+        "Question 2",
+        "Step test",
+        "Limits",
+        "Metrics against",
+        "Training and skill",
+        "mini-batch on its own copies",
+        "Basins",
+    ):
         assert heading in page
     assert "file contradicts its declared convention" in page
     assert "nan" not in page and "{" not in page.replace("{e, r2, sr, sr3}", "").split("Settings:")[0]
