@@ -249,6 +249,9 @@ def basin(tables: Tables) -> plt.Figure:
     for row, kind in zip(axes, kinds, strict=True):
         for axis, key in zip(row, cells, strict=True):
             part = known[key][known[key].kind == kind]
+            if part.empty:  # not measured for this network
+                axis.set_visible(False)
+                continue
             start = part[(part.element == "e") & (part.position == 0)].set_index("seed").loss
             scaled = part.assign(loss=part.loss / part.seed.map(start))
             for g in (g for g in ELEMENTS if g in set(part.element)):

@@ -98,7 +98,8 @@ def study_tables(modules: Any, rng: np.random.Generator, skill: float, **say: An
                 more = {"persistence_smse": 9.0, "parameters": say.get("parameters", 9) if model == "vit" else 10, "seconds": 1.0}
                 put("runs", test_smse=1.0 * size * (1 + 0.01 * seed), **more)
                 for a in "AB":
-                    put("skill", **{"class": a}, error=skill, persistence=1.0, increment=say.get("increment", 1.0), parabola=2.0)
+                    errors: dict[str, Any] = {"class": a, "error": skill, "persistence": 1.0, "increment": say.get("increment", 1.0)}
+                    put("skill", **errors, parabola=2.0)
                 for lag in (0, 3, 9):
                     put("lag", element="e", lag=lag, coherence=1 - said["fall"] * lag / 9 + 0.01 * seed)
                 for a in ("A", "B"):
