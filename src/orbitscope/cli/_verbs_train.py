@@ -65,7 +65,7 @@ class Train:
     units: Literal["data", "state"] = "data"
     """What states and the loss are measured in; state: the size of each field of the state itself, for data of very different sizes."""
     differences: bool = False
-    """Of several frames the model sees the last state and its differences, and goes on with the last increment."""
+    """Show the model the last state and its differences in place of several frames, and go on with the last increment."""
     keep: Literal["best", "all"] = "best"
     """Weights to keep; all: also those after every epoch."""
     logger: tuple[Literal["csv", "tensorboard"], ...] = ("tensorboard",)
