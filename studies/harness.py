@@ -118,16 +118,19 @@ def compute(place: Folder, work: Work, jobs: Sequence[Any], where: Where, minute
     def hear(text: str) -> None:
         say(f"[{(time.time() - started) / 60:5.1f} min, {done}/{len(jobs)}] {text}")
 
+    clock = _Clock(place, started, _workers(place_for))
+
     def finished(number: int, _: int) -> None:
         nonlocal done
         done = number
+        clock.tick()  # now, as a start that is killed says nothing at its end
 
     if place_for == 1:  # this process: another one would only import everything again
         torch.set_num_threads(1)
         place_for = None
     for _ in run_parts(place_for, jobs, _work, _made, (place, work, deadline), finished=finished, hear=hear):
         pass
-    _add_time(place, time.time() - started, _workers(place_for))
+    clock.tick()
 
 
 def _workers(where: Where) -> int | str:
@@ -145,14 +148,29 @@ def _work(made: tuple[Folder, Work, float], job: Any) -> None:
         work(place, job, deadline, tell)
 
 
-def _add_time(place: Folder, seconds: float, workers: int | str) -> None:
-    """Wall time over all starts; a start that found everything done adds nothing."""
-    path = place.out / "timing.json"
-    cases = len(list((place.out / "cases").glob("*/*.json")))
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seconds": 0.0, "cases": 0, "starts": 0}
-    if cases > kept["cases"]:
-        new = {"seconds": kept["seconds"] + seconds, "cases": cases, "starts": kept["starts"] + 1, "workers": workers, "machine": machine()}
-        write_whole(path, lambda part: part.write_text(json.dumps(new, indent=1), encoding="utf-8"))
+class _Clock:
+    """Wall time over all starts, in timing.json; a start that finds everything done adds nothing."""
+
+    def __init__(self, place: Folder, started: float, workers: int | str) -> None:
+        self.place, self.started, self.workers, self.path = place, started, workers, place.out / "timing.json"
+        self.before = {"seconds": 0.0, "starts": 0}
+        if self.path.exists():
+            self.before = json.loads(self.path.read_text(encoding="utf-8"))
+        self.cases = self._cases()
+
+    def _cases(self) -> int:
+        return len(list((self.place.out / "cases").glob("*/*.json")))
+
+    def tick(self) -> None:
+        """Write the time up to now, if this start has added a case since the last time."""
+        cases = self._cases()
+        if cases <= self.cases:
+            return
+        self.cases = cases
+        new = {"cases": cases, "starts": self.before["starts"] + 1, "workers": self.workers, "machine": machine()}
+        if "seconds" in self.before:  # else the time of an earlier start was lost, and a sum without it would be wrong
+            new["seconds"] = self.before["seconds"] + time.time() - self.started
+        write_whole(self.path, lambda part: part.write_text(json.dumps(new, indent=1), encoding="utf-8"))
 
 
 def collect(
@@ -214,6 +232,8 @@ def took(meta: dict[str, Any]) -> str:
         return "–"
     count = timing["workers"]
     processes = f"the workers of {count}" if isinstance(count, str) else f"{count} process{'es' if count > 1 else ''}"
+    if "seconds" not in timing:
+        return f"on {timing['machine']}, time by the clock not known, as starts were killed"
     return f"{timing['seconds'] / 60:.0f} minutes by the clock on {processes} of one thread ({timing['machine']})"
 
 

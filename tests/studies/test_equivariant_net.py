@@ -1,5 +1,6 @@
 """studies/equivariant_net: the tiny study from simulation to page, its splits, its scales, and the same command on an ocean file."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -225,3 +226,33 @@ def test_configs_build(name, modules):
                 )  # fmt: skip
                 assert model(torch.randn(1, settings.frames * 2, points, points)).shape == (1, 2, points, points)
     assert json.dumps(settings.data)
+
+
+def test_the_time_of_a_start_that_is_killed_is_kept(modules, tmp_path):
+    """It is written after every case; the next start adds its own, and one that finds everything done adds nothing."""
+    harness, settings = modules("harness"), dataclasses.make_dataclass("Settings", [("name", str)])("x")
+    place, killed = harness.Folder(tmp_path, settings), [True]
+
+    def work(place, job, deadline, tell):
+        if job == 2 and killed:
+            raise KeyboardInterrupt(killed.pop())
+        if not place.case_file(str(job), "run").exists():
+            place.write_case(str(job), "run", {}, {}, 0.0)
+
+    def start():
+        harness.compute(place, work, [1, 2], 1, None, lambda: None)
+
+    def timing():
+        return json.loads((tmp_path / "timing.json").read_text(encoding="utf-8"))
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    first = timing()
+    assert first["cases"] == 1 and first["seconds"] > 0
+    start()
+    second = timing()
+    assert (second["cases"], second["starts"]) == (2, 2) and second["seconds"] > first["seconds"]
+    start()
+    assert timing() == second
+    del second["seconds"]  # lost: a sum without it would be wrong
+    assert "not known" in harness.took({"timing": second})

@@ -75,9 +75,10 @@ class Ends(nn.Module):
         super().__init__()
         one = [c for f in layout.fields if f.name in moved for c in range(layout.channels)[layout.slice(f.name)]]
         others = [c for c in range(layout.channels) if c not in one]
-        every = [(f, c) for part in (one, others) for f in range(frames) for c in part]
-        still = lambda f, c: c not in one or (moving is not None and f >= moving)  # noqa: E731
-        into = [f * layout.channels + c for f, c in sorted(every, key=lambda at: still(*at))]
+        moving = frames if moving is None else moving
+        places = [(f, c) for f in range(moving) for c in one]
+        places += [(f, c) for f in range(moving, frames) for c in one] + [(f, c) for f in range(frames) for c in others]
+        into = [f * layout.channels + c for f, c in places]
         self.register_buffer("into", torch.tensor(into), persistent=False)
         self.register_buffer("back", torch.tensor([*one, *others]).argsort(), persistent=False)
 
