@@ -27,6 +27,7 @@ from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_
 from ._moving_action import BoostAction, ScalingAction
 from ._octahedral import OCTAHEDRAL_IRREPS, OctahedralIrrep, octahedral_irrep
 from ._parse import parse_group
+from ._patch import Patch
 from ._permutation import Permutation
 from ._planar import PlanarIrrep
 from ._presented import WordGroup, braid, free, presented_cyclic, presented_symmetric
@@ -74,6 +75,7 @@ __all__ = [
     "OctahedralIrrep",
     "PairSymmetry",
     "PartsAction",
+    "Patch",
     "Permutation",
     "PermutationRepresentation",
     "PlanarIrrep",

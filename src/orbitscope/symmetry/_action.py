@@ -105,16 +105,20 @@ class Action(ABC, Generic[E]):
         By central differences of sixth order in float64, exact to $10^{-12}$ of the state for flows of unit speed.
         """
         wide = mapped(lambda t: t.double() if t.is_floating_point() else t, state)
-        total = None
-        for k, weight in enumerate(_CENTRAL, 1):
-            ahead, behind = self(flow(k * _STEP), wide), self(flow(-k * _STEP), wide)
-            term = mapped(lambda a, b, w=weight: (a - b) * (w / _STEP), ahead, behind)
-            total = term if total is None else mapped(torch.add, total, term)
-        return mapped(lambda a, like: a.to(like.dtype), total, state)
+        return mapped(lambda a, like: a.to(like.dtype), differentiated(lambda t: self(flow(t), wide)), state)
 
     def describe(self) -> dict[str, Any]:
         """Plain data for the attributes of a result."""
         return {"action": type(self).__name__, "channels": list(self.channels)}
+
+
+def differentiated(path: Callable[[float], State]) -> State:
+    """The derivative at 0 of a `path` of states, by central differences of sixth order with a step of 0.01."""
+    total = None
+    for k, weight in enumerate(_CENTRAL, 1):
+        term = mapped(lambda a, b, w=weight: (a - b) * (w / _STEP), path(k * _STEP), path(-k * _STEP))
+        total = term if total is None else mapped(torch.add, total, term)
+    return total
 
 
 class PartsAction(Action[E]):

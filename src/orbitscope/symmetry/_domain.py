@@ -4,7 +4,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._errors import OrbitscopeError
@@ -27,6 +29,21 @@ class Domain(ABC):
     def require(self, element: Any) -> None:
         """Raise `OrbitscopeError` unless `element` maps the places onto places; by default every element does."""
         return
+
+    def exact(self, element: Any) -> bool:
+        """Whether `element` maps places onto places, so that no value is interpolated; by default every element does."""
+        return True
+
+    def mask(self, element: Any) -> Tensor:
+        """Where values moved by `element` are defined by the originals alone; bool, a single True for everywhere, as by default."""
+        return torch.ones((), dtype=torch.bool)
+
+    def drift(self, rate: NDArray[np.float64], offset: NDArray[np.float64], values: Tensor) -> Tensor | None:
+        """The derivative of `move` where it has a closed form; None, the default, where `Action.tangent` is to take differences.
+
+        * `rate`, `offset`: of the matrix and of the offset of the elements, [n, n] and [n]. `values`: of the state.
+        """
+        return None
 
     def check(self, state: Tensor, channels: int, what: str) -> None:
         """Raise `OrbitscopeError` unless `state` [N, ...] has these axes and so many `channels`; `what` begins the message."""
@@ -124,6 +141,20 @@ class Charts(Domain):
 
     def require(self, element: Any) -> None:
         self.domain.require(element)
+
+    def exact(self, element: Any) -> bool:
+        return self.domain.exact(element)
+
+    def mask(self, element: Any) -> Tensor:
+        return self.domain.mask(element)
+
+    def drift(self, rate: NDArray[np.float64], offset: NDArray[np.float64], values: Tensor) -> Tensor | None:
+        return self.domain.drift(rate, offset, values)
+
+    def check(self, state: Tensor, channels: int, what: str) -> None:
+        if state.ndim < self.axes + 3:
+            raise OrbitscopeError(f"{what}: expected [N, chart, ...] with {self.axes} axes of each chart, got shape {tuple(state.shape)}.")
+        self.domain.check(state, channels, what)
 
 
 def _permuted(images: Any, values: Tensor) -> Tensor:

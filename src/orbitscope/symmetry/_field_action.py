@@ -1,15 +1,18 @@
 """Fields of a layout on any domain: mix the channels, move the places."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._errors import OrbitscopeError
-from ._action import Action
+from ._action import Action, differentiated
 from ._domain import Domain
 from ._layout import Layout
+from ._linear import linear_part
 from ._states import State, parts
 
 
@@ -45,6 +48,21 @@ class FieldAction(Action[Any]):
         self.domain.require(element)
         self.layout.matrix(element)  # raises where a field does not know the element
 
+    def is_exact(self, element: Any) -> bool:
+        return self.domain.exact(element)
+
+    def mask(self, element: Any) -> Tensor:
+        return self.domain.mask(element)
+
+    def tangent(self, flow: Callable[[float], Any], state: State) -> State:
+        (values,) = parts(state)
+        self.domain.check(values, self.layout.channels, "FieldAction: `state`")
+        rate, offset = _velocity(flow)
+        drift = self.domain.drift(rate, offset, values.double()) if len(rate) else None
+        if drift is None:
+            return super().tangent(flow, state)
+        return (differentiated(lambda t: self._mixed(flow(t), values.double())) + drift).to(values.dtype)
+
     def blocks(self, state: State) -> tuple[Tensor, ...]:
         (values,) = parts(state)
         moved = values.movedim(self.domain.channel, 1)
@@ -59,3 +77,12 @@ class FieldAction(Action[Any]):
         if offset is not None:
             moved = moved + torch.as_tensor(offset, dtype=state.dtype, device=state.device)
         return moved.movedim(-1, self.domain.channel)
+
+
+def _velocity(flow: Callable[[float], Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The rates of matrix and offset along a flow at 0; empty for elements without a matrix."""
+    if not hasattr(flow(0.0), "matrix"):
+        return np.zeros((0, 0)), np.zeros(0)
+    matrix = differentiated(lambda t: torch.as_tensor(linear_part(flow(t))))
+    offset = differentiated(lambda t: torch.tensor(np.asarray(getattr(flow(t), "offset", np.zeros(len(matrix))))))
+    return matrix.numpy(), offset.numpy()

@@ -3,7 +3,9 @@
 import itertools
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -48,6 +50,53 @@ def sample(state: Tensor, points: Tensor, periodic: tuple[bool, ...], order: int
         total = term if total is None else total + term
     assert total is not None
     return total
+
+
+def sample_inside(values: Tensor, points: Tensor, ndim: int, order: int) -> Tensor:
+    r"""Values at fractional indices [..., channel, *out], by Lagrange interpolation of odd degree `order` from inside the array.
+
+    Near an edge the (order + 1)^ndim neighbours are those next to it, so that the error stays of order spacing^(order + 1) up to the
+    edge; an index outside takes the value of the nearest point of the edge. Linear in `values`, differentiable both ways and in `points`.
+
+    * `values`: [*lead, channel, *shape] with at least order + 1 points on every axis.
+    * `points`: [ndim, *out] for all, or [*lead, ndim, *out] for each example its own; out has `ndim` axes.
+    """
+    lead = points.ndim - 1 - ndim
+    shape, out, half = values.shape[-ndim:], points.shape[lead + 1 :], order // 2
+    flat, places, weights = values.flatten(-ndim), [], []
+    for i, n in enumerate(shape):
+        at = points.select(lead, i).clamp(0, n - 1)
+        base = torch.floor(at.detach()).clamp(half, n - 2 - half)
+        places.append(base.long() - half)
+        weights.append([w.to(values) for w in _lagrange(at - base, order)])
+    total = None
+    for corner in itertools.product(range(order + 1), repeat=ndim):
+        index, weight = places[0] + corner[0], weights[0][corner[0]]
+        for i in range(1, ndim):
+            index = index * shape[i] + places[i] + corner[i]
+            weight = weight * weights[i][corner[i]]
+        term = _gathered(flat, index.flatten(-ndim).to(values.device)) * weight.flatten(-ndim).unsqueeze(-2)
+        total = term if total is None else total + term
+    assert total is not None
+    return total.unflatten(-1, out)
+
+
+def derivative_weights(points: int, stencil: int) -> NDArray[np.float64]:
+    """The first derivative at every point of a line of unit spacing from `stencil` near points, [points, points]; one-sided at ends."""
+    out, stencil = np.zeros((points, points)), min(stencil, points)
+    for i in range(points):
+        start = min(max(i - stencil // 2, 0), points - stencil)
+        offsets = np.arange(start, start + stencil) - i
+        powers = offsets[None, :] ** np.arange(stencil)[:, None]  # exact for polynomials below this degree
+        out[i, start : start + stencil] = np.linalg.solve(powers.astype(float), np.eye(stencil)[1])
+    return out
+
+
+def _gathered(flat: Tensor, index: Tensor) -> Tensor:
+    """flat [*lead, channel, P] at index [out] or [*lead, out]."""
+    if index.ndim == 1:
+        return flat[..., index]
+    return flat.gather(-1, index.unsqueeze(-2).expand(*flat.shape[:-1], -1))
 
 
 def _lagrange(t: Tensor, order: int) -> list[Tensor]:
