@@ -23,6 +23,7 @@ from orbitscope.symmetry import (
     Several,
     Velocity,
     Word,
+    affine,
     boosts,
     braid,
     euclidean,
@@ -34,6 +35,7 @@ from orbitscope.symmetry import (
     presented_symmetric,
     sampled,
     scalings,
+    special_linear,
     special_orthogonal,
     symmetric,
     times,
@@ -42,7 +44,8 @@ from orbitscope.symmetry import (
 _SHEARS = LieGroup("shears", [[[0, 1, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 0, 0], [0, 0, 0]]], Affine, homogeneous=True)
 #: One group or more for each kind of element.
 GROUPS: list[Group[Any]] = [
-    octahedral(), parse_group("d4*tx2*ty2"), orthogonal(3), euclidean(2), euclidean(3), general_linear(3), lorentz(), _SHEARS, symmetric(5),
+    octahedral(), parse_group("d4*tx2*ty2"), orthogonal(3), euclidean(2), euclidean(3), general_linear(3),
+    special_linear(2), affine(2), lorentz(), _SHEARS, symmetric(5),
     free(2), braid(3), braid(4), presented_symmetric(4), presented_cyclic(5), boosts(3), boosts(1), scalings(copies=3),
     times(euclidean(3), symmetric(3)), times(braid(3), scalings(), special_orthogonal(2)), times(symmetric(2), parse_group("d4")),
     sampled(special_orthogonal(3), 12), LieGroup.from_algebra("learnt", special_orthogonal(3).algebra + 0.01 * np.diag([1, 2, 5])),

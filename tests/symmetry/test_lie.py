@@ -15,18 +15,21 @@ from orbitscope.symmetry import (
     LieGroup,
     Linear,
     Rigid,
+    affine,
     euclidean,
     general_linear,
     lorentz,
     orthogonal,
     special_euclidean,
+    special_linear,
     special_orthogonal,
 )
 from orbitscope.symmetry._matrix_log import matrix_exp, matrix_log
 
 GROUPS = [
     special_orthogonal(2), special_orthogonal(3), special_orthogonal(5), orthogonal(2), orthogonal(3), special_euclidean(2),
-    special_euclidean(3), euclidean(3, scale=2.5), general_linear(2), general_linear(3, scale=0.3), lorentz(), lorentz(kind="SO"),
+    special_euclidean(3), euclidean(3, scale=2.5), general_linear(2), general_linear(3, scale=0.3),
+    special_linear(3), affine(2), lorentz(), lorentz(kind="SO"),
     lorentz(2, 2, kind="SO+"), lorentz(1, 2, scale=0.5),
 ]  # fmt: skip
 by_name = pytest.mark.parametrize("group", GROUPS, ids=lambda g: g.name)

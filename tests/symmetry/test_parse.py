@@ -14,6 +14,7 @@ from orbitscope.symmetry import (
     Group,
     LieGroup,
     WordGroup,
+    affine,
     boosts,
     braid,
     euclidean,
@@ -30,6 +31,7 @@ from orbitscope.symmetry import (
     sampled,
     scalings,
     special_euclidean,
+    special_linear,
     special_orthogonal,
     symmetric,
     times,
@@ -44,7 +46,8 @@ finite = st.one_of(
 )  # fmt: skip
 infinite = st.one_of(
     st.builds(special_orthogonal, small), st.builds(orthogonal, small), st.builds(special_euclidean, small, scale=scale),
-    st.builds(euclidean, small, scale=scale), st.builds(general_linear, small, scale=scale), st.builds(special_euclidean, small),
+    st.builds(euclidean, small, scale=scale), st.builds(general_linear, small, scale=scale), st.builds(special_linear, small, scale=scale),
+    st.builds(affine, small, scale=scale), st.builds(special_euclidean, small),
     st.builds(lorentz, st.integers(1, 2), st.integers(1, 3), kind=st.sampled_from(["O", "SO", "SO+"]), scale=scale), st.builds(lorentz),
     st.builds(boosts, small, st.lists(scale, min_size=1, max_size=3)), st.builds(scalings), st.builds(boosts),
     st.builds(scalings, st.floats(1.1, 9), st.floats(1, 9), st.integers(1, 4)),
@@ -76,6 +79,7 @@ def test_the_printed_name_parses_back(group: Group[Any]) -> None:
         ("so3", special_orthogonal(3)), ("SO( 3 )", special_orthogonal(3)), ("so(2,r)", special_orthogonal(2)), ("so2", rotations(16)),
         ("o3", orthogonal(3)), ("o(3)", orthogonal(3)), ("o2", rotations_reflections(16)), ("O(2)", rotations_reflections(16)),
         ("se2", special_euclidean(2)), ("se3@2", special_euclidean(3, scale=2)), ("e3", euclidean(3)), ("gl2", general_linear(2)),
+        ("sl2", special_linear(2)), ("Aff(3)", affine(3)),
         ("lorentz", lorentz()), ("so(1,3)", lorentz(kind="SO")), ("so+(1,3)", lorentz(kind="SO+")), ("lorentz@0.5", lorentz(scale=0.5)),
         ("s5", symmetric(5)), ("b3", braid(3)), ("f2", free(2)), ("<S4>", presented_symmetric(4)), ("< C5 >", presented_cyclic(5)),
         ("SO(3)/24", sampled(special_orthogonal(3), 24)), ("b3/9", sampled(braid(3), 9)), ("boosts2", boosts(2)),

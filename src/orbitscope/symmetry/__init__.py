@@ -21,7 +21,16 @@ from ._layout import Field, Layout
 from ._learnt import FromMatrices, Learnt
 from ._letters import Words
 from ._lie import LieGroup
-from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special_euclidean, special_orthogonal
+from ._lie_groups import (
+    affine,
+    euclidean,
+    general_linear,
+    lorentz,
+    orthogonal,
+    special_euclidean,
+    special_linear,
+    special_orthogonal,
+)
 from ._linear import block_diagonal
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._moving_action import BoostAction, ScalingAction
@@ -105,6 +114,7 @@ __all__ = [
     "Word",
     "WordGroup",
     "Words",
+    "affine",
     "averaged_over",
     "block_diagonal",
     "boosts",
@@ -140,6 +150,7 @@ __all__ = [
     "sampled",
     "scalings",
     "special_euclidean",
+    "special_linear",
     "special_orthogonal",
     "symmetric",
     "taken",

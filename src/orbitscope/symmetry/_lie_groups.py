@@ -1,4 +1,4 @@
-"""The continuous groups that come with the library: rotations, rigid motions, invertible matrices, Lorentz transformations."""
+"""The continuous groups that come with the library: rotations, rigid and affine motions, invertible matrices, Lorentz transformations."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import OrbitscopeError
-from ._affine import Linear, Rigid
+from ._affine import Affine, Linear, Rigid
 from ._lie import LieGroup
 
 Array = NDArray[np.float64]
@@ -64,6 +64,40 @@ class GeneralLinear(LieGroup[Linear]):
 
     def __contains__(self, element: object) -> bool:
         return type(element) is Linear and element.ndim == self.ndim
+
+
+class SpecialLinear(LieGroup[Linear]):
+    r"""SL(n): the matrices of determinant 1; see `special_linear`."""
+
+    def __init__(self, n: int, scale: float) -> None:
+        _positive("special_linear", n)
+        off = [(i, j) for i in range(n) for j in range(n) if i != j]
+        basis = np.zeros((n * n - 1, n, n))
+        for k, (i, j) in enumerate(off):
+            basis[k, i, j] = 1.0
+        for k in range(n - 1):
+            basis[len(off) + k, k, k], basis[len(off) + k, k + 1, k + 1] = 1.0, -1.0
+        super().__init__(_scaled(f"SL({n})", scale), basis, Linear, scale=scale)
+
+    def __contains__(self, element: object) -> bool:
+        if type(element) is not Linear or element.ndim != self.ndim:
+            return False
+        return bool(abs(np.linalg.det(element.matrix) - 1.0) <= _MEMBER * np.abs(element.matrix).max() ** self.ndim)
+
+
+class GeneralAffine(LieGroup[Affine]):
+    r"""Aff(n): the invertible affine maps of $\mathbb R^n$; see `affine`."""
+
+    def __init__(self, n: int, scale: float) -> None:
+        _positive("affine", n)
+        basis = np.zeros((n * n + n, n + 1, n + 1))
+        basis[: n * n, :n, :n] = np.eye(n * n).reshape(-1, n, n)
+        basis[n * n + np.arange(n), np.arange(n), n] = 1.0
+        components = (Affine(np.eye(n), name="e"), Affine(_flips(n, 0), name="s"))
+        super().__init__(_scaled(f"Aff({n})", scale), basis, Affine, components=components, scale=scale, homogeneous=True)
+
+    def __contains__(self, element: object) -> bool:
+        return type(element) is Affine and element.ndim == self.ndim
 
 
 class Lorentz(LieGroup[Linear]):
@@ -159,6 +193,32 @@ def general_linear(n: int, *, scale: float = 0.5) -> GeneralLinear:
     return GeneralLinear(n, scale)
 
 
+def special_linear(n: int, *, scale: float = 0.5) -> SpecialLinear:
+    """SL(n), the matrices of determinant 1; elements `Linear`.
+
+    * `n`: the dimension, at least 2. `scale`: samples are $e^X$ with coefficients uniform in [-scale, scale] over a basis of matrices with
+      a single entry 1 off the diagonal, and differences of neighbours on it.
+
+    >>> special_linear(2), special_linear(3).size
+    (SL(2), 8)
+    """
+    return SpecialLinear(n, scale)
+
+
+def affine(n: int, *, scale: float = 0.5) -> GeneralAffine:
+    r"""Aff(n), the maps $p \mapsto A p + b$ with invertible A; elements `Affine`.
+
+    * `n`: the dimension, at least 2. `scale`: samples are $e^X$ with entries of X uniform in [-scale, scale], those of the translation in
+      the unit of the points; every second sample reflects.
+
+    The algebra holds homogeneous matrices [n + 1, n + 1], those of GL(n) row by row first and then the translations.
+
+    >>> affine(2), affine(2).algebra.shape
+    (Aff(2), (6, 3, 3))
+    """
+    return GeneralAffine(n, scale)
+
+
 def lorentz(time: int = 1, space: int = 3, *, kind: LorentzKind = "O", scale: float = 1.0) -> Lorentz:
     r"""O(p, q), the matrices with $\Lambda^\top \eta \Lambda = \eta$, $\eta = \mathrm{diag}(1, .., -1, ..)$; elements `Linear`.
 
@@ -206,7 +266,7 @@ def _flips(n: int, *axes: int) -> Array:
 
 def _scaled(name: str, scale: float) -> str:
     """The name with its range, where that is not the default."""
-    default = 0.5 if name.startswith("GL") else 1.0
+    default = 0.5 if name.startswith(("GL", "SL", "Aff")) else 1.0
     return name if scale == default else f"{name}@{float(scale)!r}"
 
 

@@ -10,19 +10,30 @@ from ._direct_product import sampled, times
 from ._frames import boosts, scalings
 from ._group import Group
 from ._groups import cyclic, dihedral, octahedral, product, rotations, rotations_reflections, symmetric, translations
-from ._lie_groups import euclidean, general_linear, lorentz, orthogonal, special_euclidean, special_orthogonal
+from ._lie_groups import (
+    affine,
+    euclidean,
+    general_linear,
+    lorentz,
+    orthogonal,
+    special_euclidean,
+    special_linear,
+    special_orthogonal,
+)
 from ._limits import SIZE, readable
 from ._presented import braid, free, parse_presentation
 
 _PLAIN: dict[str, Callable[[int], Group[Any]]] = {
     "so": special_orthogonal, "o": orthogonal, "s": symmetric, "b": braid, "f": free,
 }  # fmt: skip
-_RANGED: dict[str, Callable[..., Group[Any]]] = {"se": special_euclidean, "e": euclidean, "gl": general_linear}
+_RANGED: dict[str, Callable[..., Group[Any]]] = {
+    "se": special_euclidean, "e": euclidean, "gl": general_linear, "sl": special_linear, "aff": affine,
+}  # fmt: skip
 _LORENTZ: Callable[..., Group[Any]] = lorentz
 _SAID = (
     "Say c4, d4, so2, o2, so2/32, tx, ty, tx16 or a product such as d4*tx8*ty8; in three dimensions oh, o, tz too. Without a box: so3, o3, "
-    "se3, e3, gl3, lorentz, so+(1,3), boosts2, scalings, s5, b3, f2, <a, b | a b = b a>; with a count of samples, so3/24; and products of "
-    "independent parts, se3 x se3."
+    "se3, e3, gl3, sl2, aff2, lorentz, so+(1,3), boosts2, scalings, s5, b3, f2, <a, b | a b = b a>; with a count of samples, so3/24; and "
+    "products of independent parts, se3 x se3."
 )
 
 
@@ -30,8 +41,8 @@ def parse_group(words: str, *, points: int | Sequence[int] = 32, ndim: int | Non
     """A group from words: c4, d4, so2, o2, so2/32, tx, ty (`points` shifts), tx16, and products such as d4*tx8*ty8.
 
     * `words`: in three dimensions (`ndim`, or three `points`) also oh, o, tz. Groups that are not motions of a box: so3, o3 (any size from
-      3; those of the plane are "SO(2,R)" and "O(2,R)", as so2 and o2 are sampled rotations of a grid), se2, se3, e3, gl2, lorentz,
-      "O(1,3)", "SO(1,3)", "SO+(1,3)", boosts2, scalings, s5 (permutations), b3 (braids), f2 (free), presentations such as
+      3; those of the plane are "SO(2,R)" and "O(2,R)", as so2 and o2 are sampled rotations of a grid), se2, se3, e3, gl2, sl2, aff2,
+      lorentz, "O(1,3)", "SO(1,3)", "SO+(1,3)", boosts2, scalings, s5 (permutations), b3 (braids), f2 (free), presentations such as
       "<a, b | a^2, a b = b a>", "<S4>" and "<C5>" (symmetric and cyclic groups in words). "so3/24" is a sample of 24, "se3@2" draws from
       a range of 2, and "se3 x se3" has independent parts.
     * `points`: how many shifts tx, ty, tz have, one number or one per axis. `ndim`: dimensions of the box, for isometries alone.
