@@ -11,7 +11,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "probe", "report", "report.plot", "cli")
+ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", "report", "report.plot", "cli")
 _WIDE = 100  # a longer signature has a line per argument
 
 

@@ -1,5 +1,6 @@
 from . import cli as cli
 from . import data as data
+from . import discover as discover
 from . import emulators as emulators
 from . import nn as nn
 from . import physics as physics
@@ -11,6 +12,7 @@ from ._errors import OrbitscopeError
 from ._executor import executor
 from ._version import __version__
 from .data import Examples, Normalisation, Trajectories, Writer, load, save
+from .discover import Discovery, discover_symmetry, load_discovery
 from .emulators import Emulator, Run, TrainConfig, adapt, build, load_run, load_runs, register, rollout, smse, train
 from .nn import symmetrize
 from .physics import Equation, equation, scenarios, simulate
@@ -62,6 +64,7 @@ from .symmetry import (
 
 __all__ = [
     "Card",
+    "Discovery",
     "Emulator",
     "Equation",
     "Euclidean",
@@ -97,12 +100,14 @@ __all__ = [
     "compare",
     "cyclic",
     "dihedral",
+    "discover_symmetry",
     "equation",
     "equivariance",
     "examine",
     "executor",
     "influence",
     "load",
+    "load_discovery",
     "load_model",
     "load_run",
     "load_runs",

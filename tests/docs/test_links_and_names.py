@@ -12,7 +12,7 @@ from blocks import PAGES, ROOT
 import orbitscope as osc
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_ROOMS = ("symmetry", "physics", "data", "nn", "emulators", "probe", "report", "cli")
+_ROOMS = ("symmetry", "physics", "data", "nn", "emulators", "discover", "probe", "report", "cli")
 
 
 def _prose(page):

@@ -1,0 +1,216 @@
+"""How many directions hold: breaking against what unrelated examples give, with the predictors' own noise and a bootstrap."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._problem import Array
+from ._rates import Rates
+
+Word = Literal["exact", "approximate", "undetermined", "broken", "unseen"]
+
+# What a direction is called from.
+HOLDS = 0.05  # of the square that unrelated examples give: a fifth in size
+BLIND = 0.25  # predictors that disagree by so much cannot tell
+SHARED = 0.7  # correlation of the predictors' rates above which what is left is in the data and not in the predictors
+GAP = 3.0  # neighbours in the spectrum whose ratio is larger belong to different levels
+UNSEEN = 1e-8  # mean square motion of the data, over that of the direction that moves them most
+_RIDGE = 1e-4  # of the mean eigenvalue of the scale: a direction that could not change any answer by more than this holds
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """Quadratic forms on the algebra, per example and chart, [N, C, m, m]: what directions of it cost.
+
+    * `signal`: the breaking that two predictors agree on; `noise`: half the square of their difference; `scale`: by unrelated examples.
+    * `null`: as `scale`, with other strangers.
+    """
+
+    signal: Array
+    noise: Array
+    scale: Array
+    null: Array
+
+    @classmethod
+    def of(cls, rates: Rates) -> "Forms":
+        """Of the breaking `rates`."""
+        v, count = rates.own, len(rates.own)
+        mean = _gram(v.mean(0), v.mean(0))
+        within = sum((_gram(one, one) for one in v), np.zeros_like(mean)) / count
+        # Over P predictors: the mean over pairs of different ones, and what is left.
+        signal = within if count == 1 else (count * mean - within) / (count - 1)
+        scale = sum((_gram(one, one) for one in rates.unrelated), np.zeros_like(mean)) / count
+        null = sum((_gram(one, one) for one in rates.again), np.zeros_like(mean)) / count
+        return cls(signal, within - signal, scale, null)
+
+    def within(self, span: Array) -> "Forms":
+        """The forms on some directions: the columns of `span` [m, k]."""
+        return Forms(*(span.T @ f @ span for f in (self.signal, self.noise, self.scale, self.null)))
+
+    def mean(self, rows: NDArray[np.int64] | None = None) -> tuple[Array, Array, Array]:
+        """Signal, noise and scale as mean over examples (of `rows`) and charts, [m, m]."""
+        chosen = (f if rows is None else f[rows] for f in (self.signal, self.noise, self.scale))
+        signal, noise, scale = (f.mean((0, 1)) for f in chosen)
+        return signal, noise, scale
+
+
+def _gram(a: Array, b: Array) -> Array:
+    return np.einsum("nctk,nctl->nckl", a, b, optimize=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    r"""What held-out examples say about directions, ordered from the most symmetric.
+
+    * `directions`: coefficients [m, k] in the orthonormal basis of the algebra, column by column.
+    * `breaking` [k]: $b_i = S_i / D_i$, the squared breaking that the predictors agree on over that with unrelated examples: 0 for a
+      symmetry, about 1 for a direction that means nothing. `low`, `high` [k]: its interval from the bootstrap over units.
+    * `noise` [k]: what the predictors disagree on, in the same unit. `correlation` [k]: of their rates, S / (S + noise).
+    * `words` [k]: exact, approximate, undetermined, broken, unseen. `levels`: how many directions lie before each gap of the spectrum.
+    * `null`: the 1 % quantile of the smallest breaking among as many directions where examples are unrelated.
+    * `spread` [bootstraps]: largest angle in degrees of the accepted span in resampled examples to the accepted span.
+    * `by_chart` [C, k]: the breaking of each direction in each chart. `settings`: the limits behind the words.
+    """
+
+    directions: Array
+    breaking: Array
+    low: Array
+    high: Array
+    noise: Array
+    correlation: Array
+    words: tuple[Word, ...]
+    levels: tuple[int, ...]
+    null: float
+    spread: Array
+    by_chart: Array
+    settings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many directions hold."""
+        return next((k for k, w in enumerate(self.words) if w not in ("exact", "approximate")), len(self.words))
+
+
+def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | None = None, *, seed: int = 0, draws: int = 200) -> Evidence:
+    """The evidence on directions, from what they cost on held-out examples.
+
+    * `forms`: what directions cost. `moved`: how far they move the data, [m, m] (see `Rates`).
+    * `unit` [N]: what is independent of what, for the bootstrap. `draws`: how many resamples; `seed`: which.
+    * `span` [m, k]: directions as columns; by default the whole algebra.
+    """
+    m = forms.signal.shape[-1]
+    span = np.eye(m) if span is None else np.linalg.qr(span)[0]
+    local, seen = forms.within(span), span.T @ moved @ span
+    if (still := np.linalg.eigvalsh(seen) < UNSEEN * max(np.linalg.eigvalsh(moved)[-1], 1e-300)).any():
+        return _with_unseen(forms, moved, unit, span, seen, int(still.sum()), seed, draws)
+    columns = solve(*local.mean())
+    values, noise = _values(local, columns)
+    rng = np.random.default_rng([seed, 0xB007])
+    boots = [solve_values(local, rows) for rows in _resampled(unit, rng, draws)]
+    drawn = np.array([b[0] for b in boots])
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0) if draws else (values, values)
+    # Ordered values are biased by their ordering; an interval that does not hold the estimate says nothing.
+    low, high = np.minimum(low, values), np.maximum(high, values)
+    null = float(np.quantile([_smallest_null(local, rows) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
+    correlation = values / np.maximum(values + noise, 1e-300)
+    words = _words(values, low, high, noise, correlation)
+    count = next((k for k, w in enumerate(words) if w not in ("exact", "approximate")), len(words))
+    spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
+    return Evidence(
+        directions=_normalised(span @ columns), breaking=values, low=low, high=high, noise=noise, correlation=correlation, words=words,
+        levels=_levels(values, noise, correlation), null=null, spread=spread, by_chart=_by_chart(local, columns),
+        settings={"holds": HOLDS, "blind": BLIND, "shared": SHARED, "gap": GAP, "draws": float(draws)},
+    )  # fmt: skip
+
+
+def solve(signal: Array, noise: Array, scale: Array) -> Array:
+    """Directions [k, k] in columns with $S a = b D a$, smallest b first, scaled to $a^T D a = 1$.
+
+    The noise is in the form that is solved, so that a direction is not chosen for a chance negative product of two predictors.
+    """
+    ridge = _RIDGE * np.trace(scale) / len(scale)
+    root = np.linalg.cholesky(scale + max(ridge, 1e-300) * np.eye(len(scale)))
+    inverse = np.linalg.inv(root)
+    return inverse.T @ np.linalg.eigh(inverse @ (signal + noise) @ inverse.T)[1]
+
+
+def solve_values(forms: Forms, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The breaking of every direction in a resample, and the directions."""
+    signal, noise, scale = forms.mean(rows)
+    columns = solve(signal, noise, scale)
+    return np.einsum("ik,ij,jk->k", columns, signal, columns), columns
+
+
+def _values(forms: Forms, columns: Array) -> tuple[Array, Array]:
+    signal, noise, _ = forms.mean()
+    return tuple(np.einsum("ik,ij,jk->k", columns, f, columns) for f in (signal, noise))  # type: ignore[return-value]
+
+
+def _by_chart(forms: Forms, columns: Array) -> Array:
+    """The breaking in each chart, in units of that chart's own scale."""
+    signal, scale = forms.signal.mean(0), forms.scale.mean(0)
+    above = np.einsum("ik,cij,jk->ck", columns, signal, columns)
+    ridge = _RIDGE * np.trace(scale, axis1=1, axis2=2)[:, None] / scale.shape[-1] * np.sum(columns**2, 0)
+    return above / np.maximum(np.einsum("ik,cij,jk->ck", columns, scale, columns) + ridge, 1e-300)
+
+
+def _smallest_null(forms: Forms, rows: NDArray[np.int64]) -> float:
+    scale = forms.scale[rows].mean((0, 1))
+    columns = solve(forms.null[rows].mean((0, 1)), np.zeros_like(scale), scale)
+    return float(np.einsum("i,ij,j->", columns[:, 0], forms.null[rows].mean((0, 1)), columns[:, 0]))
+
+
+def _words(values: Array, low: Array, high: Array, noise: Array, correlation: Array) -> tuple[Word, ...]:
+    """A word for every direction; from the first that does not hold on, none does."""
+    open_still = True
+    found: list[Word] = []
+    for b, below, above, n, r in zip(values, low, high, noise, correlation, strict=True):
+        holds = open_still and above <= HOLDS and n <= BLIND
+        open_still = holds
+        if holds:
+            found.append("approximate" if r > SHARED and b > 1e-6 else "exact")
+        else:
+            found.append("broken" if below > HOLDS and r > 0.5 else "undetermined")
+    return tuple(found)
+
+
+def _levels(values: Array, noise: Array, correlation: Array) -> tuple[int, ...]:
+    """Numbers of directions before the gaps: where what follows is larger by `GAP`, and known to be broken more than its noise says."""
+    total = np.maximum(values, 0) + noise
+    return tuple(k for k in range(1, len(total)) if total[k] >= GAP * max(total[k - 1], 1e-12) and correlation[k] > SHARED)
+
+
+def _resampled(unit: NDArray[np.int64], rng: np.random.Generator, draws: int) -> list[NDArray[np.int64]]:
+    """Row numbers of bootstraps over whole units."""
+    names, at = np.unique(unit, return_inverse=True)
+    if len(names) == len(unit):
+        return [rng.integers(len(unit), size=len(unit)) for _ in range(draws)]
+    members = [np.flatnonzero(at == k) for k in range(len(names))]
+    return [np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))]) for _ in range(draws)]
+
+
+def _largest_angle(a: Array, b: Array) -> float:
+    """Largest principal angle between two spans, in degrees."""
+    cosines = np.linalg.svd(np.linalg.qr(a)[0].T @ np.linalg.qr(b)[0], compute_uv=False)
+    return float(np.degrees(np.arccos(np.clip(cosines.min(), -1, 1))))
+
+
+def _normalised(columns: Array) -> Array:
+    return columns / np.linalg.norm(columns, axis=0)
+
+
+def _with_unseen(
+    forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array, seen: Array, still: int, seed: int, draws: int
+) -> Evidence:
+    """The evidence on the directions that move data; those that do not come last and are called unseen."""
+    vectors = np.linalg.eigh(seen)[1]
+    rest = weigh(forms, moved, unit, span @ vectors[:, still:], seed=seed, draws=draws)
+    nothing, wide = np.full(still, np.nan), lambda a: np.concatenate([a, np.full((*a.shape[:-1], still), np.nan)], -1)  # noqa: E731
+    return Evidence(
+        directions=np.concatenate([rest.directions, span @ vectors[:, :still]], 1), breaking=np.append(rest.breaking, nothing),
+        low=np.append(rest.low, nothing), high=np.append(rest.high, nothing), noise=np.append(rest.noise, nothing),
+        correlation=np.append(rest.correlation, nothing), words=(*rest.words, *("unseen" for _ in range(still))),
+        levels=rest.levels, null=rest.null, spread=rest.spread, by_chart=wide(rest.by_chart), settings=rest.settings,
+    )  # fmt: skip
