@@ -5,15 +5,18 @@ export MPLBACKEND := Agg
 # Where the environment forbids to keep bytecode, every one of some hundred processes of the tests would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: quickstart test test-bits test-long test-types test-versions test-well test-guests lint style types docs site benchmarks clean
+.PHONY: quickstart test suite test-bits test-long test-types test-versions test-well test-guests lint style types docs site benchmarks clean
 
 quickstart: .venv/installed
 	$(BIN)/orbitscope quickstart --out quickstart
 
 # One thread per worker: two busy threads on small tensors collapse when anything else wants a core.
-# What needs one core each goes side by side before them.
+# The types need one core for as long as a tenth of the tests, so they are checked beside them, and no core waits.
 test: .venv/installed-dev
-	$(MAKE) -j2 --output-sync=target style types site
+	$(MAKE) style site
+	$(MAKE) -j2 types suite
+
+suite: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # What is compared in its last digits (docs/design-decisions.md, "Which bits are promised where"): the tests of moved copies and of built-in
@@ -63,8 +66,9 @@ style: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# In one process: every further one reads and infers torch, numpy and our own modules again, which takes a third of the time of the whole.
 types: .venv/installed-dev
-	$(BIN)/pyright --threads 2
+	$(BIN)/pyright
 
 docs: .venv/installed-dev site
 
