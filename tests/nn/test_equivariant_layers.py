@@ -53,9 +53,10 @@ def move(features: onn.Features, g: osc.Isometry, x: Tensor) -> Tensor:
 
 
 def defect(layer: nn.Module, into: onn.Features, out: onn.Features, x: Tensor, elements: list[osc.Isometry]) -> float:
+    """The worst of the elements. All moved inputs are one batch: a layer makes its kernel anew in every call, most of the work here."""
     with torch.no_grad():
-        plain = layer(x)
-        return max(float((layer(move(into, g, x)) - move(out, g, plain)).norm() / plain.norm()) for g in elements)
+        plain, *moved = layer(torch.cat([x, *(move(into, g, x) for g in elements)])).split(len(x))
+        return max(float((y - move(out, g, plain)).norm() / plain.norm()) for g, y in zip(elements, moved, strict=True))
 
 
 def noisy(layer: nn.Module) -> nn.Module:

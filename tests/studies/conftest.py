@@ -50,6 +50,21 @@ def script(modules: Callable[[str], ModuleType]) -> Callable[..., str]:
     return run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sketched() -> Iterator[None]:
+    """Figures are laid out and painted whole, once and with few pixels: `savefig` goes through the figure twice, at the size of a page."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    def paint(figure: Figure, path: Path, **_: object) -> None:
+        figure.set_dpi(40)
+        FigureCanvasAgg(figure).print_png(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", paint)
+        yield
+
+
 @pytest.fixture
 def undrawn(modules: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are not painted: what they show was drawn before, or is not what is asked. Which there are is found out as ever."""

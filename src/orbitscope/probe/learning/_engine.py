@@ -1,7 +1,6 @@
 """From gradients to responses, element by element; every metric names the engine that fits it."""
 
 import copy
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -75,8 +74,7 @@ class Task:
         """
         some = torch.linspace(0, len(self.pairs.x) - 1, min(sample, len(self.pairs.x))).round().long().to(self.pairs.x.device)
         x, y = self._targets(self.ket_loss, self.pairs.x[some], self.pairs.y[some])
-        rows = (example_gradients(self.subject, self.ket_loss, *one, 1)[0][0].abs() for one in zip(x.split(1), y.split(1), strict=True))
-        row = functools.reduce(torch.maximum, rows)
+        row = example_gradients(self.subject, self.ket_loss, x, y, min(sample, self.plan.chunk))[0].abs().amax(0)
         found = [name for name, part in unflatten(row, self.subject.parameters).items() if not bool(part.any())]
         if len(found) == len(self.subject.parameters):
             raise LearningError(
