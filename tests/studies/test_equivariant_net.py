@@ -172,7 +172,7 @@ def ocean(path, seed):
 
 
 def test_the_same_command_reads_ocean_files(modules, tmp_path, monkeypatch):
-    """Two files: the second is the new domain. What needs a finer grid than the file has is left out. As a command, in a folder of its own."""
+    """Two files: the second is the new domain. What needs a finer grid than the file has is left out. As a command, in its own folder."""
     for n, name in enumerate(("atlantic.nc", "pacific.nc")):
         ocean(tmp_path / name, n)
     config = (HERE / "tiny.toml").read_text(encoding="utf-8").split("[models.unet")[0]
