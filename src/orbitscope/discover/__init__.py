@@ -1,5 +1,6 @@
 """Discovery of symmetry that nobody declared: generators of a group from data or from a model, with their uncertainty."""
 
+from ._atlas import Atlas, Commutator
 from ._discovery import Discovery, load_discovery
 from ._evidence import Evidence, Forms, weigh
 from ._finite import finite_check
@@ -12,6 +13,8 @@ from ._rates import Rates, rates
 from ._verb import discover_symmetry
 
 __all__ = [
+    "Atlas",
+    "Commutator",
     "Directions",
     "Discovery",
     "Evidence",

@@ -23,8 +23,9 @@ class Rates:
     r"""Breaking rates $v_i = J_f(x)\, X_i x - X_i f(x)$ along the orthonormal directions $X_i$ of the algebra.
 
     * `own`: by predictor, [P, N, C, T, m]: N examples, C charts, T numbers of an answer in units of its field's root mean square.
-    * `unrelated`: the same with the derivative taken at the input of another example, and with a random sign for every point of a set: the
-      size of the two sides where they have nothing to do with each other. `again`: with yet another example and other signs.
+    * `unrelated`: the same with the derivative taken at the input of another example, the moved answer of a third, and a random sign for
+      every point of a set: the size of the two sides where they have nothing to do with each other. `again`: with the two exchanged and
+      other signs. (A linear map has one derivative everywhere, so that another input alone would change nothing.)
     * `moved`: mean square over the numbers of x of the motion $X_i x$, as a form [m, m]: which directions move any data at all.
     """
 
@@ -44,14 +45,17 @@ def rates(problem: Problem, tell: Tell = silent) -> Rates:
     total = 3 * len(problem.predictors) * len(basis)
     for number in range(len(problem.predictors)):
         answers = problem.answer(number, x)
-        unit = _unit(problem, answers)
+        unit = answer_unit(problem, answers)
         back = [_tangent(problem.hypothesis.output, problem, b, answers) for b in basis]
-        for k, (what, at) in enumerate((("own", None), ("unrelated", others[0]), ("again", others[1]))):
+        pairs = (("own", None, None), ("unrelated", *others), ("again", *others[::-1]))
+        for k, (what, at, of) in enumerate(pairs):
             columns = []
             for i, (ahead, behind) in enumerate(zip(into, back, strict=True)):
                 tell(i + len(basis) * (k + 3 * number), total, "derivatives")
-                there, along = (x, ahead) if at is None else (taken(x, at), _scrambled(ahead, problem.seed, k))
-                columns.append(_column(problem, number, there, along, behind, unit))
+                sides = (x, ahead, behind)
+                if at is not None and of is not None:
+                    sides = (taken(x, at), _scrambled(ahead, problem.seed, k), taken(behind, of))
+                columns.append(_column(problem, number, *sides, unit))
             found[what].append(torch.stack(columns, -1).numpy())
     moved = np.array([[_mean_product(a, b) for b in into] for a in into])
     return Rates(np.stack(found["own"]), np.stack(found["unrelated"]), np.stack(found["again"]), moved)
@@ -120,7 +124,7 @@ def _difference(f: Callable[..., State], x: State, along: State) -> tuple[State,
     return answer, mapped(lambda a, b: (a - b) / (2 * step), ahead, behind)
 
 
-def _unit(problem: Problem, answers: State) -> Unit:
+def answer_unit(problem: Problem, answers: State) -> Unit:
     """(gap, answer) to numbers [N, C, T] whose squares are the loss's own distance: Fisher's metric of classes, else field by field."""
     action, charts = problem.hypothesis.output, problem.charts or 1
     if is_classes(problem):

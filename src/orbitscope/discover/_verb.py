@@ -13,6 +13,7 @@ from .._version import __version__
 from ..data import Examples
 from ..symmetry import Action, LieGroup, Symmetry, mapped, parts
 from ..training import FitConfig
+from ._atlas import Atlas
 from ._discovery import Discovery
 from ._evidence import Forms, weigh
 from ._finite import finite_check
@@ -40,7 +41,8 @@ def discover_symmetry(
 
     * `data`: `Examples` or (x, y). With a trained `model` they are what it is examined on, all of them unseen.
     * `hypothesis`: the group within which to look ("gl2", "aff2", "lorentz", a `LieGroup`), or a `Symmetry` that also says how it acts.
-    * `method`: "gradient", or a `Method` with its own settings. `output`: how the group moves answers (see `discover.hypothesis`).
+    * `method`: "gradient", "atlas" (one generator), or a `Method` with its own settings.
+    * `output`: how the group moves answers (see `discover.hypothesis`).
     * `model`: a trained module, examined as it is; or a callable that makes an untrained one, of which two are trained on parts of the data
       that do not overlap; by default a `ProductNet`. It has to work in float64.
     * `charts`: the number of charts, along axis 1 of x and y. `config`: of the training.
@@ -87,7 +89,7 @@ def as_method(method: str | Method) -> Method:
     """The method of that name with its default settings; a `Method` is returned as it is."""
     if isinstance(method, Method):
         return method
-    known = {m.name: m for m in (Gradient,)}
+    known = {m.name: m for m in (Gradient, Atlas)}
     if method not in known:
         raise OrbitscopeError(f"method: should be one of {', '.join(known)} or a Method, got {method!r}.")
     return known[method]()
