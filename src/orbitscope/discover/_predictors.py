@@ -19,7 +19,7 @@ from ._problem import Tell, silent
 
 _HIDDEN = 128
 _PRODUCTS = 64
-_STEPS = 3000
+_STEPS = 2000
 _EPOCHS = 20
 _WATCHED = 0.85
 _SKILL = 0.1  # part of the variance, or of the entropy, that a predictor must explain before its derivatives mean anything
@@ -125,14 +125,15 @@ class Repeated:
     """Examples (`x`, `y`) as `fit` takes them, each `times` times in an epoch."""
 
     def __init__(self, x: State, y: State, times: int = 1) -> None:
-        self.x, self.y, self.times = x, y, times
+        # Not called x and y: whoever has these is read whole by `fit`, without its length.
+        self.pair, self.times = (x, y), times
 
     def __len__(self) -> int:
-        return length(self.x) * self.times
+        return length(self.pair[0]) * self.times
 
     def __getitem__(self, index: Tensor) -> tuple[State, State]:
-        at = index % length(self.x)
-        return taken(self.x, at), taken(self.y, at)
+        at = index % length(self.pair[0])
+        return taken(self.pair[0], at), taken(self.pair[1], at)
 
 
 class _Unscaled(nn.Module):
@@ -211,7 +212,7 @@ def _default(examples: Examples, output: Action[Any]) -> Callable[[], nn.Module]
 
 
 def _config(count: int) -> tuple[FitConfig, int]:
-    """Some 3,000 steps in twenty epochs, whatever the number of examples, and how often each is seen in an epoch: an epoch costs a save."""
+    """Some 2,000 steps in twenty epochs, whatever the number of examples, and how often each is seen in an epoch: an epoch costs a save."""
     batch = min(256, max(16, count // 8))
     once = max(1, math.ceil(_WATCHED * count / batch))
     times = max(1, round(_STEPS / _EPOCHS / once))
