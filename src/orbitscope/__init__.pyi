@@ -11,7 +11,7 @@ from . import training as training
 from ._errors import OrbitscopeError
 from ._executor import executor
 from ._version import __version__
-from .data import Examples, Normalisation, Trajectories, Writer, load, save
+from .data import Examples, Normalisation, Trajectories, Writer, load, load_examples, save, save_examples
 from .discover import Discovery, discover_symmetry, load_discovery
 from .emulators import Emulator, Run, TrainConfig, adapt, build, load_run, load_runs, register, rollout, smse, train
 from .nn import symmetrize
@@ -108,6 +108,7 @@ __all__ = [
     "influence",
     "load",
     "load_discovery",
+    "load_examples",
     "load_model",
     "load_run",
     "load_runs",
@@ -123,6 +124,7 @@ __all__ = [
     "rotations",
     "rotations_reflections",
     "save",
+    "save_examples",
     "save_probe",
     "scenarios",
     "simulate",

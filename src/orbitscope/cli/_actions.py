@@ -15,11 +15,13 @@ from .._errors import OrbitscopeError, reading
 from .._executor import Where
 from .._json import json_text
 from ..data import KEPT, Shard, Trajectories, Writer, folder_files, holds, is_pattern, kept
+from ..discover import holds_discovery
 from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
-from ._early import check_groups, check_law, check_out
+from ._discover import describe_discovery
+from ._early import check_law, check_out, read_groups
 from ._guests import adapted
 from ._output import about_probe, about_run, record
 from ._progress import stages
@@ -123,7 +125,7 @@ def probe_to_file(
     cluster: str | None = None,
 ) -> int:
     """Probe a model (each seed of a run) on a file, print the verdict, write the result."""
-    check_groups(groups)
+    groups = read_groups(groups)
     check_law(law)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     found = _models(model, weights, frames, out, place, trust)  # what can be refused is refused before the data are read
@@ -190,6 +192,8 @@ def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) ->
         return "\n".join(f"{run.path}: {run}\n  layout {run.layout}; grid {run.grid}; dt {run.dt:g}" for run in runs)
     if not path.exists() and not is_pattern(path):
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
+    if holds_discovery(path):
+        return describe_discovery(path)
     if not path.is_file() or not h5py.is_hdf5(path) or kind_of(path) != KIND:  # what a file is, before any of its values are read
         return _describe_data(path)
     with reading(path, "info"):

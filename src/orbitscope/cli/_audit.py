@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ..data import Normalisation, Trajectories
 from ..emulators import SIDECAR, load_runs, smse
 from ..probe import KIND, audit, command, commuting, correct, leakage, resolve, save_probe, screen
 from ..probe.data import law_of
-from ._early import check_groups, check_law, check_out
+from ._early import check_law, check_out, read_groups
 from ._output import record, several
 from ._progress import Stages, stages
 from ._words import load_words
@@ -60,7 +60,7 @@ def audit_files(
     `splits`: files of the other parts, or the folder of a run, whose split of this file is checked. `fix`: write a corrected copy.
     Several files have a result each, named after `out` and the file.
     """
-    check_groups(asked.groups)
+    asked = replace(asked, groups=read_groups(asked.groups))
     check_law(asked.law)
     outs = _outs(paths, out)
     for one in outs:

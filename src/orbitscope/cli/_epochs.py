@@ -16,7 +16,7 @@ from .._whole import write_whole
 from ..emulators import load_runs
 from ..probe import by_epoch, write_results
 from ._actions import tested_on
-from ._early import check_groups, check_out
+from ._early import check_out, read_groups
 from ._output import record
 from ._progress import stages
 from ._words import load_words
@@ -42,7 +42,7 @@ def epochs_to_file(
     trust: bool = False,
 ) -> int:
     """Measure every kept checkpoint, write one NetCDF file, draw the curves if wanted, print the last epoch."""
-    check_groups([group])
+    (group,) = read_groups([group], "one")
     check_out(force, out=out, picture=picture)
     tested = tested_on(load_runs(run, "last", trust=trust)[0], load_words(data, options))
     with stages() as bars:

@@ -16,7 +16,7 @@ from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..emulators import kept_optimiser, load_run
 from ..probe import transfer_test, write_results
-from ._early import check_groups, check_out
+from ._early import check_out, read_groups
 from ._output import record
 from ._progress import stages
 from ._words import load_words
@@ -40,7 +40,7 @@ def transfer_to_file(
     trust: bool = False,
 ) -> int:
     """Fine-tune copies of the last weights on the training split, with the run's own optimiser; write, draw and print what happened."""
-    check_groups([group])
+    (group,) = read_groups([group], "one")
     check_out(force, out=out, picture=picture)
     last, whole = load_run(run, "last", trust=trust), load_words(data, options)
     trained, tested = last.part(whole, "train"), last.part(whole)

@@ -78,22 +78,22 @@ class Train:
 
     def run(self) -> int:
         from .. import TrainConfig, load_runs, train
-        from ._early import check_groups, check_model
+        from ._early import check_model, read_groups
         from ._output import about_run, record
         from ._words import load_words, parse_words
 
         check_model(self.model, self.preset)
-        check_groups([words for words in (self.group, self.augment) if words is not None])
         overrides = parse_words(self.override, "--override")
         if self.group is not None:
             if overrides.get("group", self.group) != self.group:
                 raise OrbitscopeError(f"--group {self.group} and --override group={overrides['group']} contradict each other. Give one.")
-            overrides["group"] = self.group
+            (overrides["group"],) = read_groups([self.group], "kernels")
+        (augment,) = (None,) if self.augment is None else read_groups([self.augment], "augment")
         config = TrainConfig(
             model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
             batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
             seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
-            augment=self.augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
+            augment=augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
             differences=self.differences,
         )  # fmt: skip
         out = train(load_words(self.data, self.load), config, self.out, force=self.force, tensorboard=False, logger=self.logger)

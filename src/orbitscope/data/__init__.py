@@ -2,6 +2,7 @@
 
 from ._check import FileCheck, check, holds
 from ._examples import Examples
+from ._examples_files import load_examples, save_examples
 from ._hdf5 import open_hdf5
 from ._lazy import LazyArray, Source
 from ._load import load
@@ -40,6 +41,7 @@ __all__ = [
     "is_pattern",
     "kept",
     "load",
+    "load_examples",
     "open_hdf5",
     "option",
     "read_batches",
@@ -47,6 +49,7 @@ __all__ = [
     "register_reader",
     "repair_file",
     "save",
+    "save_examples",
     "save_well",
     "split_indices",
     "split_windows",

@@ -12,9 +12,11 @@ from .._errors import OrbitscopeError, reading
 from .._html import table_html
 from .._version import __version__
 from .._whole import write_whole
-from ..symmetry import Affine, LieGroup, Linear, Rigid
+from ..data import open_hdf5
+from ..symmetry import Affine, Grid, LieGroup, Linear, Rigid
 from ._evidence import Evidence
 from ._identify import Identification, identify, principal_cosines
+from ._on_grid import OnGrid, on_grid
 from ._problem import Array
 
 _KINDS = {"Linear": Linear, "Rigid": Rigid, "Affine": Affine}
@@ -87,6 +89,17 @@ class Discovery:
         name = self.identification(count).name
         return LieGroup(f"found {name}", basis, kind, homogeneous=self.homogeneous, components=components, scale=scale)
 
+    def on_grid(self, grid: Grid | None = None, count: int | None = None) -> OnGrid:
+        """The part of the group that acts on fields on a grid and on kernels: the rotations, reflections and shifts among its elements.
+
+        * `grid`: the grid, whose shape and boundaries count too; None: of any, square and periodic. Its centre is the origin of the
+          coordinates of the examples. `count`: how many directions are taken; by default those that hold.
+
+        An isometry belongs to the group where it can be reached to three times the `angle` of the span, and to 2 degrees at least. Raises
+        `OrbitscopeError` where nothing was found, nothing acts, or the group moves another number of coordinates.
+        """
+        return on_grid(self, grid, count)
+
     def _some(self, count: int | None) -> Array:
         some = self.basis[: self.count if count is None else count]
         if not len(some):
@@ -158,6 +171,21 @@ class Discovery:
             for k, (w, b, n) in enumerate(zip(e.words, e.breaking, e.noise, strict=True))
         ]
         return table_html(self.sentence(), rows[:12])
+
+
+def holds_discovery(path: str | Path) -> bool:
+    """Whether the file `path` was written by `Discovery.save`; its values are not read."""
+    if not Path(path).is_file():
+        return False
+    try:
+        with open_hdf5(Path(path)) as file:
+            return _text(file.attrs.get("what")) == _WHAT
+    except OrbitscopeError:
+        return False
+
+
+def _text(value: Any) -> Any:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def load_discovery(path: str | Path) -> Discovery:

@@ -27,14 +27,20 @@ def hypothesis(words: str | LieGroup[Any] | Symmetry, examples: Examples, output
     """
     if isinstance(words, Symmetry):
         return words
+    group = search_space(words)
+    into = _acting(examples.x, group, "x", group.homogeneous)
+    return Symmetry(group, into, output if isinstance(output, Action) else _output(output, examples, group))
+
+
+def search_space(words: str | LieGroup[Any]) -> LieGroup[Any]:
+    """The group of `words` ("gl2", "aff2", ...), or itself; raises `OrbitscopeError` for one without an algebra."""
     group = parse_group(words) if isinstance(words, str) else words
     if not isinstance(group, LieGroup):
         raise OrbitscopeError(
             f"hypothesis: should be words such as 'gl2', 'aff2', 'so3' or 'lorentz', a LieGroup or a Symmetry, got {shown(words)}, "
             "which has no algebra to search."
         )
-    into = _acting(examples.x, group, "x", group.homogeneous)
-    return Symmetry(group, into, output if isinstance(output, Action) else _output(output, examples, group))
+    return group
 
 
 def _output(word: str, examples: Examples, group: LieGroup[Any]) -> Action[Any]:

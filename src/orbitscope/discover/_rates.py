@@ -57,6 +57,7 @@ def rates(problem: Problem, tell: Tell = silent) -> Rates:
                     sides = (taken(x, at), _scrambled(ahead, problem.seed, k), taken(behind, of))
                 columns.append(_column(problem, number, *sides, unit))
             found[what].append(torch.stack(columns, -1).numpy())
+    tell(total, total, "derivatives")
     moved = np.array([[_mean_product(a, b) for b in into] for a in into])
     return Rates(np.stack(found["own"]), np.stack(found["unrelated"]), np.stack(found["again"]), moved)
 

@@ -80,13 +80,14 @@ def discover_symmetry(
         about={
             "seed": seed, "examples": len(examples), "held": len(problem.examples), "predictors": len(problem.predictors),
             "model": None if model is None else type(model).__name__, "method": repr(chosen), "symmetry": repr(symmetry), "charts": charts,
+            "output": output if isinstance(output, str) and not isinstance(hypothesis, Symmetry) else None,
             "versions": {"orbitscope": __version__, "torch": torch.__version__, "numpy": np.__version__},
         },
     )  # fmt: skip
 
 
 def as_method(method: str | Method) -> Method:
-    """The method of that name with its default settings; a `Method` is returned as it is."""
+    """The method called `method`, with its default settings; a `Method` is returned as it is."""
     if isinstance(method, Method):
         return method
     known = {m.name: m for m in (Gradient, Atlas)}

@@ -11,6 +11,7 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from .._expect import expect_number
 from ..data import Examples, Trajectories
+from ..discover import group_from, is_file, symmetry_from
 from ..symmetry import GridAction, Group, Isometry, Symmetry
 from ._packing import packed_pairs, packed_symmetry
 from ._subject import Subject, check_module
@@ -152,7 +153,7 @@ def resolve(
     Of an infinite group the elements are its `probes`.
 
     * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
-    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `group`: a `Symmetry`, a `Group`, its name ("d4", "tx8"), or a file of `orbitscope discover` ("found.nc"), whose group is taken.
     * `elements`: names; None: all that `group.probes()` gives.
     * `frames`: the actions also move stacks of so many states along channels.
 
@@ -160,6 +161,8 @@ def resolve(
     """
     if elements is not None and not elements:
         raise OrbitscopeError("`elements` is empty; name some, or leave it out for all.")
+    if isinstance(group, str) and is_file(group):
+        group = symmetry_from(group, data) if isinstance(data, Examples) else group_from(group, data.grid)
     if isinstance(group, Symmetry):
         symmetry = packed_symmetry(group, data) if isinstance(data, Examples) else group
     elif isinstance(data, Examples):

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..._errors import OrbitscopeError
 from ...data import Examples, Trajectories
+from ...discover import is_file, symmetry_from
 from ...physics import Equation
 from ...symmetry import GridAction, Group, Isometry, Symmetry
 from .._provenance import stamp
@@ -68,7 +69,7 @@ def audit(
     from x to y as `law`, and the test of the distribution of x, by units; they declare no convention, so the rest is left out.
 
     * `data`: `Trajectories`; `Examples` of any map where `group` is a `Symmetry`.
-    * `group`: a `Symmetry`, a `Group`, or its name ("d4", "tx8").
+    * `group`: a `Symmetry`, a `Group`, its name ("d4", "tx8"), or a file of `orbitscope discover` ("found.nc"), whose group is taken.
     * `law`: the equation, as an object or in words ("navier-stokes:viscosity=2e-3"); None: the one that the file's provenance names, if
       any.
     * `samples`: how many trajectories at most the solver and the two-sample test see. `alpha`: level of the test, between 0 and 1.
@@ -143,6 +144,8 @@ def audit(
 def _declared_for(data: Examples, group: Symmetry | Group | str) -> Symmetry:
     if isinstance(group, Symmetry):
         return group
+    if isinstance(group, str) and is_file(group):
+        return symmetry_from(group, data)
     raise OrbitscopeError(
         f"group: examples do not say how an element moves them. Give a Symmetry(group, input, output) in place of {group!r}."
     )
