@@ -17,7 +17,7 @@ from torch import nn
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Examples, load, load_examples
-from ..discover import Discovery, as_method, discover_symmetry, load_discovery, search_space
+from ..discover import Atlas, Discovery, Method, as_method, discover_symmetry, load_discovery, search_space
 from ..probe import load_model
 from ..training import FitConfig
 from ._early import check_out
@@ -35,6 +35,7 @@ class Asked:
 
     hypothesis: str
     method: str
+    generators: int | None
     output: str
     model: str | None
     weights: Path | None
@@ -45,6 +46,14 @@ class Asked:
     learning_rate: float | None
     seed: int
     trust: bool
+
+    def way(self) -> Method:
+        """The method with its settings."""
+        if self.generators is None:
+            return as_method(self.method)
+        if self.method != Atlas.name:
+            raise OrbitscopeError(f"generators: they are of the method {Atlas.name}; {self.method} is told no number. Leave them out.")
+        return Atlas(generators=self.generators)
 
     def config(self) -> FitConfig | None:
         """Of the training, where any of it was asked for."""
@@ -72,7 +81,7 @@ def discover_to_file(path: Path, asked: Asked, out: Path, *, force: bool) -> int
     folder = None if isinstance(model, nn.Module) else _training_folder(out, asked.depends(path), force)
     with stages() as bars:
         found = discover_symmetry(
-            examples, asked.hypothesis, asked.method, output=asked.output, model=model, charts=asked.charts, config=asked.config(),
+            examples, asked.hypothesis, asked.way(), output=asked.output, model=model, charts=asked.charts, config=asked.config(),
             out=folder, seed=asked.seed, tell=lambda done, total, words: bars(words, done, total),
         )  # fmt: skip
     about = {"data_path": str(path), "model_path": asked.model, "data_name": examples.name}
@@ -136,7 +145,7 @@ def about_discovery(found: Discovery) -> dict[str, Any]:
 
 def _check(asked: Asked) -> None:
     search_space(asked.hypothesis)
-    as_method(asked.method)
+    asked.way()
     if asked.model is not None and asked.predictor is not None:
         raise OrbitscopeError("predictor: a trained --model is examined as it is, so none is trained. Give one of the two.")
     if asked.weights is not None and asked.model is None:

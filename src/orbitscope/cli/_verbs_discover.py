@@ -26,7 +26,9 @@ class Discover:
     out: Path
     """NetCDF file for what is found. It stands for the group where a verb asks for one: --group found.nc."""
     method: str = "gradient"
-    """Way to look. gradient: the null space of the infinitesimal conditions."""
+    """Way to look. gradient: the null space of the infinitesimal conditions; atlas: a basis learnt by moving examples far (slow)."""
+    generators: int | None = None
+    """Number of generators that atlas learns; None: 1. gradient needs none: it orders all directions."""
     answers: Annotated[Literal["invariant", "vector", "point"], tyro.conf.arg(name="output")] = "invariant"
     """What a motion of x does to y. invariant: nothing (class numbers too); vector: y moves as x does, without shifts; point: with them."""
     model: str | None = None
@@ -54,7 +56,7 @@ class Discover:
         from ._discover import Asked, discover_to_file
 
         asked = Asked(
-            self.hypothesis, self.method, self.answers, self.model, self.weights, self.predictor, self.charts, self.epochs, self.batch,
-            self.learning_rate, self.seed, self.trust,
+            self.hypothesis, self.method, self.generators, self.answers, self.model, self.weights, self.predictor, self.charts,
+            self.epochs, self.batch, self.learning_rate, self.seed, self.trust,
         )  # fmt: skip
         return discover_to_file(self.data, asked, self.out, force=self.force)
