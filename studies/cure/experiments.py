@@ -8,9 +8,10 @@ import numpy as np
 import torch
 import xarray as xr
 from models import GROUP, known, wrapped
-from study import AFTER, NETWORKS, TREATMENTS, Place, Run, Settings, train_config
+from study import AFTER, NETWORKS, TREATMENTS, Place, Run, Settings, penalties, train_config
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from trivial import TRIVIAL, trivial_forecasts
 
 import orbitscope as osc
 from orbitscope.probe import audit
@@ -37,6 +38,20 @@ def moved_errors(model: nn.Module, data: osc.Trajectories) -> dict[str, float]:
     return {g.name: error(model, action(g, x), action(g, y)) / still for g in osc.parse_group(GROUP)}
 
 
+def trivial_errors(data: osc.Trajectories) -> dict[str, float]:
+    """Mean SMSE of one step of what costs nothing, over all transitions, in parts of persistence's.
+
+    At the first ones, which have too few states before them, each says what the one before it in the list says.
+    """
+    values, total = data.tensor(), dict.fromkeys(TRIVIAL, 0.0)
+    for t in range(values.shape[1] - 1):
+        said = trivial_forecasts(values[:, max(0, t - 2) : t + 1], 1)
+        errors = {name: float(osc.smse(forecast[:, 0], values[:, t + 1])) for name, forecast in said.items()}
+        last = list(errors.values())[-1]
+        total = {name: value + errors.get(name, last) for name, value in total.items()}
+    return {name: value / total["persistence"] for name, value in total.items()}
+
+
 def coherence_rows(shared: xr.Dataset) -> dict[str, dict[str, float]]:
     """Response, null and excess, by element."""
     names = ("response", "null", "excess", "excess_low", "excess_high")
@@ -59,7 +74,7 @@ def measured(place: Place, model: nn.Module, trajectories: int) -> tuple[Rows, d
         }
         for g, value in errors.items()
     ]  # fmt: skip
-    return rows, {"skill": words.attrs["skill"], "learnt_subgroup": words.attrs["learnt_subgroup"]}
+    return rows, {"learnt_subgroup": words.attrs["learnt_subgroup"]}
 
 
 def cost(model: nn.Module, data: osc.Trajectories, batch: int = 32) -> dict[str, float]:
@@ -107,35 +122,48 @@ class Watch:
 
 
 def train_case(place: Place, run: Run) -> None:
-    """Train from the beginning, whatever is there: the processor time of half a training is no use."""
-    config, started = train_config(place.settings, run), time.process_time()
-    watch = Watch(place, run, config.epochs)
+    """Train from the beginning, whatever is there: the processor time of half a training is no use.
+
+    Of several weights of the penalty the one is kept whose error on the validation set, mean of as it is and moved, is least at the end.
+    """
+    tried = [_trained(place, run, alpha) for alpha in penalties(place.settings, run)]
+    best = min(tried, key=lambda one: one["choice"])
+    choices = [{k: one["summary"][k] for k in ("alpha", "cpu_seconds")} | {"validation": one["choice"]} for one in tried if len(tried) > 1]
+    tables = {"curve": best["curve"], "early": best["early"], "runs": [best["summary"]], "alphas": choices}
+    place.write_case(run.key, "training", run.label, tables, sum(one["summary"]["cpu_seconds"] for one in tried))
+
+
+def _trained(place: Place, run: Run, alpha: float | None) -> dict[str, Any]:
+    """One training, watched: its curves, what it cost, and the error that a choice goes by."""
+    config, started = train_config(place.settings, run, alpha), time.process_time()
+    watch, folder = Watch(place, run, config.epochs), place.run_folder(run, alpha)
     setup = time.process_time() - started
     data = place.training_data(run.seed, run.treatment)
-    osc.train(data, config, place.run_folder(run), force=True, progress=None, tensorboard=False, on_epoch=watch)
+    osc.train(data, config, folder, force=True, progress=None, tensorboard=False, on_epoch=watch)
     seconds = time.process_time() - started - watch.spent - setup
-    found = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True)
+    found = osc.load_run(folder, "last", place.settings.device, trust=True)
     still = float(osc.smse(*transitions(data)))
     by_epoch = {h["epoch"]: h["train"] / still for h in found.history}
     curve = [{**point, "train": by_epoch.get(point["epoch"], float("nan"))} for point in watch.curve]
     model = found.model
     summary = {
-        "cpu_seconds": seconds, "steps": curve[-1]["step"], "trajectories": data.trajectories, **cost(model, watch.data),
+        "alpha": alpha, "cpu_seconds": seconds, "steps": curve[-1]["step"], "trajectories": data.trajectories, **cost(model, watch.data),
         **{k: v for k, v in found.history[-1].items() if k == "relaxation"},
     }  # fmt: skip
-    place.write_case(run.key, "training", run.label, {"curve": curve, "early": watch.early, "runs": [summary]}, seconds)
+    last = (error(model, watch.x, watch.y) + error(model, *watch.moved)) / (2 * watch.persistence)
+    return {"curve": curve, "early": watch.early, "summary": summary, "choice": last}
 
 
 def probe_case(place: Place, run: Run) -> None:
     """What the training came to."""
-    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True).model, time.process_time()
+    model, started = osc.load_run(place.trained(run), "last", place.settings.device, trust=True).model, time.process_time()
     rows, words = measured(place, model, place.settings.probe["trajectories"])
     place.write_case(run.key, "probe", run.label, {"elements": rows, "words": [words]}, time.process_time() - started)
 
 
 def after_case(place: Place, run: Run) -> None:
     """The failing model itself, averaged: no training. Rows name their own treatment. Coherence 1 by construction: few trajectories do."""
-    model, started = osc.load_run(place.run_folder(run), "last", place.settings.device, trust=True).model, time.process_time()
+    model, started = osc.load_run(place.trained(run), "last", place.settings.device, trust=True).model, time.process_time()
     data, elements, words, runs = osc.load(place.data_file("validation")), [], [], []
     for treatment in AFTER:
         label = {"treatment": treatment}
@@ -172,7 +200,7 @@ def work(place: Place, run: Run, deadline: float, tell: Callable[[str], None]) -
 
 
 def audit_case(place: Place, tell: Callable[[str], None]) -> None:
-    """What the file of the first seed says about every element."""
+    """What the file of the first seed says about every element, and what forecasts that cost nothing make of the test set."""
     if place.case_file("audit", "audit").exists():
         return
     data = osc.load(place.data_file("train", place.settings.seeds[0]))
@@ -184,5 +212,6 @@ def audit_case(place: Place, tell: Callable[[str], None]) -> None:
         }
         for g in found["element"].values
     ]  # fmt: skip
-    place.write_case("audit", "audit", {}, {"audit": rows}, 0.0)
+    nothing = trivial_errors(osc.load(place.data_file("test")))
+    place.write_case("audit", "audit", {}, {"audit": rows, "trivial": [nothing]}, 0.0)
     tell(f"audit: {found.attrs['verdict']}, {np.unique(found['verdict'].values).tolist()}")

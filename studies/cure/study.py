@@ -1,5 +1,6 @@
 """What the study consists of: its settings, its treatments, its runs, and where each of their files lies."""
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ TREATMENTS = {
     "framed": Treatment("frame averaging in training", "put it into orbitscope.nn.FrameAveraged with one frame", strict=True),
     "averaging": Treatment("group averaging in training", "put it into orbitscope.symmetrize", strict=True),
     "strict": Treatment("strict: equivariant_unet", "take an equivariant_unet", strict=True),
-    "relaxed": Treatment("relaxed, with penalty: relaxed_unet", "take a relaxed_unet with a penalty"),
+    "relaxed": Treatment("relaxed, penalty by validation: relaxed_unet", "take a relaxed_unet with a penalty chosen by validation"),
     "free": Treatment("relaxed, no penalty: relaxed_unet", "take a relaxed_unet without penalty"),
     "averaged": Treatment("group averaging afterwards", "average it over the group (orbitscope.symmetrize)", strict=True, trained=False),
     "framed_after": Treatment(
@@ -49,15 +50,15 @@ class Settings:
     """One TOML file. Trajectories: `train` of them in a training, `more` in that of the control, the first `train` among them.
 
     `models[network]` has epochs (of the smaller set; the control makes the same number of steps), learning_rate, overrides, treatments,
-    `reach`: the validation error, in parts of persistence's, whose first reaching measures the speed. `alpha`: weight of the penalty on
-    leaving the symmetry. `unseen`: what a training is watched on.
+    `reach`: the validation error, in parts of persistence's, whose first reaching measures the speed. `alphas`: weights of the penalty
+    on leaving the symmetry, of which validation chooses one. `unseen`: what a training is watched on.
     """
 
     name: str
     data: dict[str, Any]
     models: dict[str, dict[str, Any]]
     strict: dict[str, Any]
-    alpha: float
+    alphas: list[float]
     seeds: list[int]
     probe: dict[str, Any]
     batch: int = 32
@@ -103,8 +104,13 @@ class Place(Folder):
     def data_file(self, part: str, seed: int | None = None) -> Path:
         return self.out / "data" / (f"{part}.nc" if seed is None else f"{part}-{seed}.nc")
 
-    def run_folder(self, run: Run) -> Path:
-        return self.out / "runs" / run.key
+    def run_folder(self, run: Run, alpha: float | None = None) -> Path:
+        return self.out / "runs" / (run.key if alpha is None else f"{run.key}_{alpha:g}")
+
+    def trained(self, run: Run) -> Path:
+        """The folder of a finished training; of several, of that which validation chose."""
+        case = json.loads(self.case_file(run.key, "training").read_text(encoding="utf-8"))
+        return self.run_folder(run, case["tables"]["runs"][0]["alpha"])
 
     def training_data(self, seed: int, treatment: str) -> osc.Trajectories:
         """Drawn anew with every seed; the smaller set is the beginning of the larger one."""
@@ -112,18 +118,22 @@ class Place(Folder):
         return whole if treatment == "more" else whole[np.arange(self.settings.data["train"])]
 
 
-def train_config(settings: Settings, run: Run) -> osc.TrainConfig:
+def penalties(settings: Settings, run: Run) -> list[float | None]:
+    """The weights of the penalty that a treatment tries; None where there is none to weigh."""
+    return list(settings.alphas) if run.treatment == "relaxed" else [0.0 if run.treatment == "free" else None]
+
+
+def train_config(settings: Settings, run: Run, alpha: float | None = None) -> osc.TrainConfig:
     """Same number of steps, same batch size, same constant rate for all treatments of a network."""
     options, each = settings.models[run.network], settings.steps_per_epoch(run.treatment)
-    model, overrides, relaxation = run.network, dict(options.get("overrides", {})), None
+    model, overrides = run.network, dict(options.get("overrides", {}))
     if run.treatment in FRAMED:
         model = f"{run.treatment}_{run.network}"
     elif run.treatment in ("strict", "relaxed", "free"):
         model = "equivariant_unet" if run.treatment == "strict" else "relaxed_unet"
         overrides = {**settings.strict, "group": GROUP}
-        relaxation = {"relaxed": settings.alpha, "free": 0.0}.get(run.treatment)
     return osc.TrainConfig(
         model=model, preset=options.get("preset", "small"), overrides=overrides, epochs=max(1, settings.steps(run.network) // each),
         learning_rate=options["learning_rate"], batch=settings.batch, schedule="constant", seeds=(run.seed,), split=(1.0, 0.0, 0.0),
-        augment=GROUP if run.treatment == "augmented" else None, relaxation=relaxation, device=settings.device,  # pyright: ignore[reportArgumentType]
+        augment=GROUP if run.treatment == "augmented" else None, relaxation=alpha, device=settings.device,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from harness import Tables, collect, spearman
+from judgement import SKILL
 from study import TREATMENTS, Place, runs
+from trivial import TRIVIAL
 
 LABEL = ["network", "treatment", "seed"]
 TOLERANCE = 1.25  # of the verdict: a relative error up to it holds
@@ -43,6 +45,7 @@ def outcomes(t: Tables) -> pd.DataFrame:
 
     `original`, `moved`: error on the test set as it is, and its mean over the missing elements, in parts of persistence's;
     `relative_error`, `commutator`: medians over transitions, of these elements the mean; `response`, `null`, `excess`: means over them;
+    `skill`: `original` over the error of the best forecast that costs nothing;
     `uniformity`: 1 minus the range of the response over all elements but the identity; `reach_*`: steps to the level of the settings,
     infinite where never reached; `moved_lower` and the `*_ratio`s: against the plain network of the same seed.
     """
@@ -57,6 +60,7 @@ def outcomes(t: Tables) -> pd.DataFrame:
         rows.append(row)
     found = pd.DataFrame(rows).merge(t["words"], on=LABEL).merge(t["runs"], on=LABEL).merge(_early(t, absent), on=LABEL, how="left")
     found = found.merge(_speeds(t), on=LABEL, how="left")
+    found["skill"] = found.original / float(t["trivial"][list(TRIVIAL)].min(axis=1).iloc[0])
     plain = found[found.treatment == "plain"].set_index(["network", "seed"])
     own = [plain.loc[(n, s)] if (n, s) in plain.index else None for n, s in zip(found.network, found.seed, strict=True)]
     known = pd.Series([o is not None for o in own], index=found.index)
@@ -66,6 +70,11 @@ def outcomes(t: Tables) -> pd.DataFrame:
         found[f"{name}_ratio"] = found[name] / own[name]
     order = {name: k for k, name in enumerate(TREATMENTS)}
     return found.sort_values(["network", "treatment", "seed"], key=lambda c: c.map(order) if c.name == "treatment" else c, kind="stable")
+
+
+def skilled(found: pd.DataFrame) -> pd.DataFrame:
+    """The networks whose skill, median over seeds, is at most one half: the others have no say."""
+    return found[found.groupby(["network", "treatment"]).skill.transform("median") <= SKILL]
 
 
 def uniformity(block: pd.DataFrame) -> float:

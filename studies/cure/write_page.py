@@ -7,10 +7,12 @@ import figures
 import numpy as np
 import pandas as pd
 from harness import Tables, table, took, versions
-from judgement import NOT_JUDGED, SKILL, UNDETERMINED, side
+from judgement import SKILL, UNDETERMINED, factor, side
+from page_trade_off import trade_off_part, verdict_on_trade_off
 from quoted import quoted
 from study import NETWORKS, TREATMENTS
-from tables import COUPLINGS, LABEL, OUTCOMES, TOLERANCE, correlations, missing, outcomes, span
+from tables import LABEL, TOLERANCE, correlations, missing, outcomes, skilled, span
+from trivial import TRIVIAL
 
 from orbitscope._whole import write_whole
 from orbitscope.probe.verdicts._cures import TOLERANCE as LIMIT
@@ -26,7 +28,7 @@ def write_page(results: Path, docs: Path) -> Path:
     drawn, found = figures.draw(t, docs), outcomes(t)
     parts = [
         _head(t, found), _summary(t, found), _figure("errors", drawn), _file(t), _failing(t, found), _cures(t, found), _figure("elements", drawn),
-        _learning(t, found), _speed(t, found), _figure("speed", drawn), _trade_off(found), _figure("trade-off", drawn), _report(t), _limits(t),
+        _learning(t, found), _speed(t, found), _figure("speed", drawn), trade_off_part(found), _figure("trade-off", drawn), _report(t), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -59,8 +61,24 @@ do next" comes from here. Terms: [Concepts](../concepts.md).
 
 * Data: `{d["scenario"]}`, {d["resolution"]} x {d["resolution"]} cells, {d["frames"]} states each. {d["train"]} trajectories to train on, drawn anew for every seed ({d["more"]} for the control with more data, the same number of steps); {d["validation"]} to validate and {d["test"]} to test on, the same for all.
 * Networks: {nets}. Batches of {s["batch"]} transitions, constant rate, AdamW, last weights; all treatments of a network make the same number of steps. Seeds: {", ".join(str(x) for x in sorted(set(plain.seed)))}.
+* {_penalty(t)}
+* Skill: {_skill_rule(t)}
 * Errors are SMSE on the test set in parts of the error of persistence ("nothing changes"); *moved*: on (gx, gy), mean over the missing elements. Numbers in tables: median (range) over seeds.
 * {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned trainings, {t.meta["date"]}, {took(t.meta)}; processor time of the trainings {found.cpu_seconds.sum() / 60:.0f} minutes; {versions(t.meta)}."""
+
+
+def _penalty(t: Tables) -> str:
+    """Which weights of the penalty were tried, and which was taken."""
+    tried, alphas = t["alphas"], t.meta["settings"]["alphas"]
+    best = tried.loc[tried.groupby(LABEL).validation.idxmin()] if len(tried) else tried
+    taken = ", ".join(f"{a:g} in {n}" for a, n in best.alpha.value_counts().sort_index().items()) if len(best) else "–"
+    again = f", so that the choice costs {len(alphas)} trainings where the tables show one" if len(alphas) > 1 else ""
+    return f"Weight of the penalty (relaxed, penalty by validation): of {', '.join(f'{a:g}' for a in alphas)} the one with the least error on the validation set, mean of as it is and moved by {t.meta['settings']['unseen']}, seed by seed{again}; taken: {taken}. No test data take part."
+
+
+def _skill_rule(t: Tables) -> str:
+    base = ", ".join(f"{name} {float(t['trivial'][key].iloc[0]):.3g}" for key, name in TRIVIAL.items())
+    return f"error on the original over that of the best forecast that costs nothing, at most {SKILL:g} (median over seeds). In parts of persistence's error: {base}; the last two see states that the networks are not given, and say at the first transitions, where there are too few, what the one before them says."
 
 
 def _summary(t: Tables, found: pd.DataFrame) -> str:
@@ -74,8 +92,11 @@ def _summary(t: Tables, found: pd.DataFrame) -> str:
         return "\n".join(text)
     plain = found[found.treatment == "plain"]
     skills = ", ".join(f"{NETWORKS[n]} {span(b.skill, 2)}" for n, b in plain.groupby("network"))
+    unfit = found[~found.index.isin(skilled(found).index)]
+    names = dict.fromkeys(f"{NETWORKS[str(n)]}, {TREATMENTS[str(k)].title}" for n, k in zip(unfit.network, unfit.treatment, strict=True))
+    without = f"; without it, and not judged below: {'; '.join(names)}" if names else "; all treatments have it"
     text.append(
-        f"**The failure.** The physics has {words}, the networks have not: relative error {_each(plain, 'relative_error')} there, with skill on the original ({skills}; below {SKILL:g} counts as skill)."
+        f"**The failure.** The physics has {words}, the networks have not: relative error {_each(plain, 'relative_error')} there, with this skill on the original: {skills} (at most {SKILL:g} counts as skill{without})."
     )
     cures = Cures.from_dict(quoted(t))
     rules = {
@@ -88,13 +109,21 @@ def _summary(t: Tables, found: pd.DataFrame) -> str:
         text.append(f"**The best cure {kind}**: {effect}. (Rule: {rule}.)")
     control = found[found.treatment == "more"]
     if len(control):
-        helps = control.moved_lower.min() > LIMIT
+        words = [
+            f"{NETWORKS[str(n)]} {b.moved_lower.median():.3g} ({factor(b.moved_lower.to_numpy())}), {_control(b.moved_lower)}"
+            for n, b in control.groupby("network")
+        ]
         text.append(
-            f"**The control.** {t.meta['settings']['data']['more'] / t.meta['settings']['data']['train']:g} times as much data of the same kind changes the error on the original by a factor {_each(control, 'original_ratio')} and lowers the moved error by a factor {_each(control, 'moved_lower')}: "
-            + ("it helps in every run." if helps else f"it is no cure (rule: lower by more than {LIMIT:g} in every run).")
+            f"**The control.** {t.meta['settings']['data']['more'] / t.meta['settings']['data']['train']:g} times as much data of the same kind changes the error on the original by a factor {_each(control, 'original_ratio')} and lowers the moved error by a factor {'; '.join(words)} "
+            f"(rule: *a cure* where the 95 % interval over seeds, Student's t on the logarithm, lies above {LIMIT:g}, *no cure* where it lies below; else {UNDETERMINED})."
         )
-    text.append(_verdict_on_trade_off(correlations(_skilled(found))))
+    text.append(verdict_on_trade_off(correlations(skilled(found))))
     return "\n\n".join(text)
+
+
+def _control(lower: pd.Series) -> str:
+    """The factor against the limit, by the interval over seeds."""
+    return {1: "a cure", -1: "no cure", 0: UNDETERMINED}[side(lower.to_numpy() / LIMIT)]
 
 
 def _each(frame: pd.DataFrame, column: str) -> str:
@@ -231,100 +260,6 @@ def _reached(values: pd.Series) -> str:
     never = int(np.isinf(values).sum())
     text = span(values)
     return text if not never else f"never in {never} of {len(values)}" + (f", else {text}" if never < len(values) else "")
-
-
-def _trade_off(found: pd.DataFrame) -> str:
-    frame = correlations(_skilled(found))
-    rows = [
-        [
-            str(r.models),
-            COUPLINGS[str(r.coupling)],
-            OUTCOMES[str(r.outcome)],
-            *(
-                (f"{r.rank:.2f}", f"{r.low:.2f} to {r.high:.2f}")
-                if np.isfinite(r.low)
-                else ("–" if not np.isfinite(r.rank) else f"{r.rank:.2f}", "–")
-            ),
-            _found(r),
-        ]
-        for r in frame.itertuples()
-    ]
-    return (
-        "## The trade-off\n\nAmarel et al., arXiv 2601.20172: coupling that is uniform over the orbit generalises, free coupling optimises faster. Rank correlation over trained networks with skill (error on the original at most half of persistence's) and seeds, ranks within each network; the 95 % interval resamples treatments (all seeds of one together), the independent units. *Shown* if the interval lies on the stated side of 0: negative for the error, positive for the steps. The intervals are not corrected for their number. A network that is symmetric by construction has coherence 1 and the same error everywhere by construction too, so the second half of the table, without them, is the one that could surprise.\n\n"
-        + table(["networks", "coupling", "outcome", "rank correlation", "95 % interval", "the statement"], rows)
-        + "\n\n"
-        + _pairs(found)
-    )
-
-
-def _skilled(found: pd.DataFrame) -> pd.DataFrame:
-    return found[found.original <= SKILL]
-
-
-def _found(row: object) -> str:
-    """Shown, opposite, not shown."""
-    low, high = row.low, row.high  # pyright: ignore[reportAttributeAccessIssue]
-    if not np.isfinite(low):
-        return "not judged"
-    wanted = -1 if row.outcome == "moved" else 1  # pyright: ignore[reportAttributeAccessIssue]
-    if wanted * low > 0 and wanted * high > 0:
-        return "shown"
-    return "opposite" if wanted * low < 0 and wanted * high < 0 else "not shown"
-
-
-def _verdict_on_trade_off(frame: pd.DataFrame) -> str:
-    """Counts over all measures of coupling, so that none is picked."""
-    words = []
-    for outcome, statement in (
-        ("moved", "*Uniform coupling generalises* (lower error on the moved set)"),
-        ("reach_validation", "*Free coupling optimises faster* (fewer steps to a stated validation error)"),
-        ("reach_train", "the same with the training loss"),
-    ):
-        scopes = []
-        for models, scope in (
-            ("all", "over all trained networks"),
-            ("not symmetric by construction", "without those that are symmetric by construction"),
-        ):
-            rows = list(frame[(frame.models == models) & (frame.outcome == outcome)].itertuples())
-            found = [_found(r) for r in rows]
-            counts = [
-                f"{found.count(word)} {words_}"
-                for word, words_ in (
-                    ("shown", "show it"),
-                    ("opposite", "show the opposite"),
-                    ("not shown", "show neither"),
-                    ("not judged", "cannot be judged"),
-                )
-                if word in found
-            ]
-            scopes.append(f"{scope} {', '.join(counts)}")
-        words.append(f"{statement}: of {len(COUPLINGS)} measures of coupling, {'; '.join(scopes)}.")
-    return "**The published trade-off.** " + " ".join(w[0].upper() + w[1:] for w in words)
-
-
-def _pairs(found: pd.DataFrame) -> str:
-    """Directly: each coupled treatment against the plain network of the same seed."""
-    rows = []
-    for net in [n for n in NETWORKS if n in set(found.network)]:
-        for name in ("augmented", "framed", "averaging", "strict", "relaxed", "free"):
-            b = found[(found.network == net) & (found.treatment == name)]
-            if b.empty:
-                continue
-            plain = found[(found.network == net) & (found.treatment == "plain")].set_index("seed").reach_validation
-            own, other = b.reach_validation.to_numpy(), plain.loc[b.seed].to_numpy()
-            known = np.isfinite(own) & np.isfinite(other)
-            ratio = pd.Series(own[known] / other[known], dtype=float)
-            speed = {-1: "faster", 1: "slower", 0: UNDETERMINED}[side(ratio.to_numpy()) if known.all() else 0]
-            speed = "not reached" if np.isinf(own).all() else speed
-            error = {-1: "higher", 1: "lower", 0: UNDETERMINED}[side(b.moved_lower.to_numpy())]
-            if not b.original.median() <= SKILL:
-                error = speed = f"{NOT_JUDGED} (no skill)"
-            rows.append([NETWORKS[net], TREATMENTS[name].title, error, span(b.moved_lower), speed, span(ratio, 2)])
-    head = ["network", "treatment", "moved error than plain", "times lower", "to the stated error than plain", "steps, ratio"]
-    return (
-        "Directly, against the plain network of the same seed (a word where the 95 % interval over seeds of the logarithm of the ratio excludes 0, Student's t, and the network has skill on the original: median error at most half of persistence's):\n\n"
-        + table(head, rows)
-    )
 
 
 def _report(t: Tables) -> str:

@@ -11,6 +11,7 @@ import xarray as xr
 from moves import augmented, gaps, tested
 from study import BACKBONES, OWN, SHORT, TESTS, TITLES, Place, Run, together, train_config
 from torch import Tensor
+from trivial import trivial_forecasts
 
 import orbitscope as osc
 from orbitscope.emulators import Run as Trained
@@ -40,19 +41,6 @@ def errors(prediction: Tensor, data: osc.Trajectories, first: int, unit: float) 
         "spectrum": spectrum_error(prediction, target, data.grid, window),
         "ese": ese(prediction, target) if several else float("nan"),
     }
-
-
-def trivial(data: osc.Trajectories, frames: int, steps: int) -> dict[str, Tensor]:
-    """What costs nothing, [N, step, C, X, Y] each: the last state, the last increment again, a parabola through the last three."""
-    known, target = data.tensor()[:, :frames].unbind(1), data.tensor()[:, frames : frames + steps]
-    ahead = torch.arange(1, steps + 1, dtype=target.dtype)[:, None, None, None]
-    made = {"persistence": known[-1][:, None].expand_as(target)}
-    if frames > 1:
-        made["increment"] = known[-1][:, None] + ahead * (known[-1] - known[-2])[:, None]
-    if frames > 2:
-        bend = known[-1] - 2 * known[-2] + known[-3]
-        made["parabola"] = made["increment"] + ahead * (ahead + 1) / 2 * bend[:, None]
-    return made
 
 
 def divergence(states: Tensor) -> float:
@@ -87,7 +75,7 @@ def data_case(place: Place, dataset: str, tell: Callable[[str], None]) -> None:
         data = tested(place, dataset, name, unit)
         if data is None:
             continue
-        made = trivial(data, s.frames, s.steps)
+        made = trivial_forecasts(data.tensor()[:, : s.frames], s.steps)
         target = data.tensor()[:, s.frames : s.frames + s.steps]
         size = float(data.tensor().square().mean().sqrt()) / unit
         # What stands still has no turbulent energy, and no spectrum of it.

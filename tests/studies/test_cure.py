@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import spearmanr
+
+import orbitscope as osc
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUDY = "cure"
 HERE = ROOT / "studies" / STUDY
 FIGURES = ("errors", "elements", "speed", "trade-off")
-TABLES = {"audit", "curve", "early", "elements", "runs", "words"}
+TABLES = {"alphas", "audit", "curve", "early", "elements", "runs", "trivial", "words"}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,31 @@ def test_what_commutes_by_construction_says_so(study):
     assert strict.commutator.max() < 1e-5
     plain = frame[(frame.treatment == "plain") & (frame.element == "r")]
     assert plain.commutator.min() > 1e-3
+
+
+def test_validation_chooses_the_penalty(study, modules):
+    """The weights measured are those of the alpha with the least validation error, and the table of choices says so."""
+    folder, harness, cure = study[0], modules("harness"), modules("study")
+    place = cure.Place(folder / "out", harness.read_settings(cure.Settings, Path("tiny.toml"), HERE))
+    tried = pd.read_csv(folder / "results" / "alphas.csv")
+    best = tried.alpha[tried.validation.idxmin()]
+    assert sorted(tried.alpha) == sorted(place.settings.alphas) and (tried.treatment == "relaxed").all()
+    run = next(r for r in cure.runs(place.settings) if r.treatment == "relaxed")
+    assert place.trained(run) == place.run_folder(run, best)
+    runs = pd.read_csv(folder / "results" / "runs.csv").set_index("treatment")
+    assert runs.alpha["relaxed"] == best and runs.alpha.drop("relaxed").isna().all()
+
+
+def test_skill_is_against_the_best_forecast_that_costs_nothing(modules):
+    """By hand on four states, the first of which have none before them; and a network is judged by its median over seeds."""
+    values = torch.randn(2, 4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    found = modules("experiments").trivial_errors(osc.Trajectories(values, osc.Layout.of("a"), osc.Grid.square(4), 1.0))
+    a, b, c, _ = values.unbind(1)
+    said = {"persistence": [a, b, c], "increment": [a, 2 * b - a, 2 * c - b], "parabola": [a, 2 * b - a, 3 * c - 3 * b + a]}
+    means = {name: np.mean([float(osc.smse(f, values[:, t + 1])) for t, f in enumerate(each)]) for name, each in said.items()}
+    assert found == pytest.approx({name: mean / means["persistence"] for name, mean in means.items()}, rel=1e-5)
+    frame = pd.DataFrame({"network": "unet", "treatment": ["plain"] * 3 + ["more"] * 3, "skill": [0.1, 0.2, 0.9, 0.4, 0.6, 0.6]})
+    assert set(modules("tables").skilled(frame).treatment) == {"plain"}
 
 
 def test_a_second_start_recomputes_nothing(study, run, undrawn):
