@@ -54,11 +54,16 @@ def test_carried_states_are_those_of_the_action(action: FieldAction, group: LieG
     state, basis = normal(*shape), group.algebra
     coefficients = 0.4 * normal(len(state), group.size, seed=1)
     moved = carry(action, group, basis)(coefficients, state)
-    mask = inside(action, basis)(coefficients)
+    mask = inside(action, group, basis)(coefficients)
     for k, a in enumerate(coefficients.numpy()):
         g = group.exp(a)
         assert torch.allclose(moved[k], action(g, state[k : k + 1])[0], atol=1e-10)
         assert mask is None or torch.equal(mask[k, 0], action.mask(g))
+    c = group.components[-1] @ group.exp(0.2 * np.ones(group.size))  # and after an element of another component
+    again, there = carry(action, group, basis, c)(coefficients, state), inside(action, group, basis, c)(coefficients)
+    for k, a in enumerate(coefficients.numpy()):
+        assert torch.allclose(again[k], action(group.exp(a) @ c, state[k : k + 1])[0], atol=1e-10)
+        assert there is None or torch.equal(there[k, 0], action.mask(group.exp(a) @ c))
     assert torch.autograd.gradcheck(lambda a: carry(action, group, basis)(a, state).sum(), coefficients.requires_grad_(), atol=1e-5)
 
 
@@ -146,8 +151,10 @@ class Ring(torch.nn.Module):
 
 def test_the_verb_takes_it() -> None:
     x = normal(300, 2)
-    found = discover_symmetry((x, Ring()(x).detach()), "gl2", Atlas(steps=120), model=Ring())
+    found = discover_symmetry((x, Ring()(x).detach()), "gl2", Atlas(steps=120), model=Ring(), candidates=4)
     assert found.method == "atlas" and found.count == 1 and found.identification().name == "so(2)"
+    assert len(found.components) == 1 and np.linalg.det(found.components[0]) < 0 and "form a group" in found.about["components"]
+    assert len(found.group().components) == 2
 
 
 def test_mistakes_are_named() -> None:

@@ -1,8 +1,11 @@
 """A basis of the algebra learnt by moving examples far: one predictor per chart, sampled group elements (AtlasD)."""
 
+import copy
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ from .._seed import derive, permutation
 from ..symmetry import State, length, mapped, parts, taken
 from ._carried import carry, inside
 from ._problem import Directions, Method, Problem, Tell, silent
-from ._rates import answer_unit
+from ._rates import answer_unit, is_classes
 
 _PARTS = 256  # examples at a time where nothing is learnt
 
@@ -144,13 +147,37 @@ class Commutator:
         basis = problem.basis()
         self.input = carry(problem.hypothesis.input, problem.group, basis)
         self.output = carry(problem.hypothesis.output, problem.group, basis)
-        self.inside = inside(problem.hypothesis.output, basis)
+        self.inside = inside(problem.hypothesis.output, problem.group, basis)
         self.answers = [_in_parts(lambda s, p=p: problem.answer(p, s), self.x) for p in range(len(problem.predictors))]
         self.units = [answer_unit(problem, a) for a in self.answers]
         self.scale = [
             float(unit(mapped(lambda t: t.roll(1, 0) - t, a), a).square().sum((1, 2)).mean())
             for a, unit in zip(self.answers, self.units, strict=True)
         ]
+
+    def at(self, start: Any) -> "Commutator":
+        """The same with elements $e^X c$, c the element `start` of any component."""
+        made, problem, basis = copy.copy(self), self.problem, self.problem.basis()
+        made.input = carry(problem.hypothesis.input, problem.group, basis, start)
+        made.output = carry(problem.hypothesis.output, problem.group, basis, start)
+        made.inside = inside(problem.hypothesis.output, problem.group, basis, start)
+        return made
+
+    def error(self) -> float:
+        """The mean squared error of the predictors on held-out examples, in the same unit.
+
+        Of classes half of what two predictors differ by (0 for a single one): a class has no distance to logits.
+        """
+        truth = self.problem.examples.y
+        if is_classes(self.problem):
+            pairs = [(a, b, 0.5) for a, b in itertools.pairwise(self.answers)]
+        else:
+            pairs = [(a, mapped(lambda t: t.double(), truth), 1.0) for a in self.answers]
+        found = [
+            share * float(unit(mapped(torch.sub, a, b), a).square().sum((1, 2)).mean()) / max(scale, 1e-300)
+            for (a, b, share), unit, scale in zip(pairs, self.units, self.scale, strict=False)
+        ]
+        return float(np.mean(found)) if found else 0.0
 
     def __call__(self, number: int, rows: Tensor, coefficients: Tensor) -> Tensor:
         """The mean over the examples `rows` and charts for predictor `number` and the elements `coefficients` [rows, ..., m]."""

@@ -14,6 +14,7 @@ from ..data import Examples
 from ..symmetry import Action, LieGroup, Symmetry, mapped, parts
 from ..training import FitConfig
 from ._atlas import Atlas
+from ._cosets import components
 from ._discovery import Discovery
 from ._evidence import Forms, weigh
 from ._finite import finite_check
@@ -32,6 +33,7 @@ def discover_symmetry(
     output: str | Action[Any] = "invariant",
     model: nn.Module | Callable[[], nn.Module] | None = None,
     charts: int | None = None,
+    candidates: int = 0,
     config: FitConfig | None = None,
     out: str | Path | None = None,
     seed: int = 0,
@@ -46,6 +48,7 @@ def discover_symmetry(
     * `model`: a trained module, examined as it is; or a callable that makes an untrained one, of which two are trained on parts of the data
       that do not overlap; by default a `ProductNet`. It has to work in float64.
     * `charts`: the number of charts, along axis 1 of x and y. `config`: of the training.
+    * `candidates`: from how many random elements further components of the group are looked for (see `components`; 24 do); 0: not at all.
     * `out`: a folder for the training runs, in which an interrupted call goes on. `seed`: of the split, the training and the bootstrap.
     * `tell`: `tell(done, total, words)` hears of the progress.
 
@@ -53,7 +56,7 @@ def discover_symmetry(
     that does not fit the data.
 
     A direction holds where the breaking that two predictors agree on is at most 1/20, in squares, of what unrelated examples give, and its
-    interval too. Symmetries that the hypothesis does not hold, and those of other connected components, are not seen by "gradient".
+    interval too. Symmetries that the hypothesis does not hold are not seen, and those of other connected components with `candidates` only.
 
     >>> x = torch.randn(1500, 2, generator=torch.Generator().manual_seed(0))
     >>> quick = FitConfig(epochs=40, batch=32, learning_rate=3e-3)
@@ -72,15 +75,17 @@ def discover_symmetry(
     span = None if isinstance(chosen, Gradient) else _coefficients(problem, chosen.search(problem, tell).basis)
     evidence = weigh(forms, found.moved, problem.examples.unit, span, seed=seed)
     basis = np.einsum("ik,iab->kab", evidence.directions, problem.basis())
-    group = problem.group
-    size = basis.shape[1]
+    group, size = problem.group, basis.shape[1]
+    others = components(problem, basis[: evidence.count], candidates=candidates, tell=tell) if candidates else None
     return Discovery(
         hypothesis=group.name, method=chosen.name, kind=group.kind.__name__, homogeneous=group.homogeneous, basis=basis, evidence=evidence,
-        components=np.zeros((0, size, size)), predictor_error=errors, finite=finite_check(problem, basis[: evidence.count]),
+        components=np.zeros((0, size, size)) if others is None else others.matrices, predictor_error=errors,
+        finite=finite_check(problem, basis[: evidence.count]),
         about={
             "seed": seed, "examples": len(examples), "held": len(problem.examples), "predictors": len(problem.predictors),
             "model": None if model is None else type(model).__name__, "method": repr(chosen), "symmetry": repr(symmetry), "charts": charts,
             "output": output if isinstance(output, str) and not isinstance(hypothesis, Symmetry) else None,
+            "components": "not looked for" if others is None else others.sentence(),
             "versions": {"orbitscope": __version__, "torch": torch.__version__, "numpy": np.__version__},
         },
     )  # fmt: skip
