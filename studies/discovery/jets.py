@@ -28,6 +28,7 @@ from toy_jets import toy  # noqa: E402
 from orbitscope import Examples, OrbitscopeError  # noqa: E402
 from orbitscope._seed import permutation  # noqa: E402
 from orbitscope.discover import (  # noqa: E402
+    Atlas,
     Discovery,
     Problem,
     ProductNet,
@@ -44,7 +45,10 @@ TARGETS = ("label", "girth", "shuffled")
 
 @dataclass(frozen=True)
 class Settings:
-    """One TOML file: `jets` in each of the independent `pools`; `source`: pythia or toy; `config`: of `FitConfig`, {}: the library's."""
+    """One TOML file: `jets` in each of the independent `pools`; `source`: pythia or toy; `config`: of `FitConfig`, {}: the library's.
+
+    `atlas`: of the slower method, `orbitscope.discover.Atlas`, which is tried beside on the taggers of the label in `atlas_pools`.
+    """
 
     name: str
     jets: int
@@ -52,6 +56,8 @@ class Settings:
     source: str = "pythia"
     pt: tuple[float, float] = (5.5, 10.0)
     config: dict[str, Any] = field(default_factory=dict)
+    atlas: dict[str, Any] = field(default_factory=dict)
+    atlas_pools: list[int] = field(default_factory=list)
 
 
 class Place(Folder):
@@ -126,6 +132,11 @@ def measure(place: Place, number: int, target: str, jets: Jets) -> None:
         e = found.evidence
         by_form["library"] = Spectrum(found.basis, e.breaking, e.correlation)
         found.save(runs / "found.nc")
+    problem, before = Problem(hypothesis("gl4", held), held, tuple(nets), None, number), time.process_time()
+    if target == "label" and number in settings.atlas_pools:
+        learnt = Atlas(**settings.atlas).search(problem)
+        by_form["atlas"] = Spectrum(learnt.basis, learnt.scores, np.full(len(learnt.scores), np.nan))
+    slower = time.process_time() - before
     with torch.no_grad():
         logits = [net(x).numpy() for net in nets]
     truth = held.y.numpy()  # type: ignore[union-attr]
@@ -134,14 +145,14 @@ def measure(place: Place, number: int, target: str, jets: Jets) -> None:
         "levels": "" if found is None else " ".join(map(str, found.evidence.levels)),
         **_names(found, by_form), "skill": float("nan") if found is None else max(found.predictor_error),
         **{f"area_{k + 1}": area(one[:, 1] - one[:, 0], truth) for k, one in enumerate(logits)},
-        "held": len(x), "cpu_seconds": time.process_time() - cpu,
+        "held": len(x), "cpu_seconds": time.process_time() - cpu - slower, "atlas_seconds": slower,
     }  # fmt: skip
     tables = {
         "answers": [answer],
         "scores": [{"form": name, **scores(s)} for name, s in by_form.items()],
         "spectrum": [row for name, s in by_form.items() for row in _spectrum(name, s, found)],
         "along": [{"generator": k, "value": value} for k, value in along(form(*v)).items()],
-        "finite": _finite(nets, held, found, number),
+        "finite": _finite(problem, found),
         "data": _data(jets, y) if target == "girth" else [],
     }
     place.write_case(f"pool-{number}", target, {"pool": number, "target": target}, tables, time.time() - started)
@@ -175,9 +186,8 @@ def _spectrum(name: str, s: Spectrum, found: Discovery | None) -> list[dict[str,
     return rows
 
 
-def _finite(nets: Sequence[torch.nn.Module], held: Examples, found: Discovery | None, seed: int) -> list[dict[str, Any]]:
+def _finite(problem: Problem, found: Discovery | None) -> list[dict[str, Any]]:
     """Finite motions along what was found, the true so(1,3), dilation, and all of gl(4)."""
-    problem = Problem(hypothesis("gl4", held), held, tuple(nets), None, seed)
     algebras = {"so(1,3)": SO13, "dilation": DILATION} | ({} if found is None or not found.count else {"found": found.algebra})
     rows = []
     for name, algebra in algebras.items():

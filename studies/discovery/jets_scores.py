@@ -81,7 +81,7 @@ def scores(s: Spectrum) -> dict[str, float]:
     `six` needs no seventh generator; `six_in_seven` is the score that is published. Where the form's value is negative within its noise
     its size is taken.
     """
-    size, six = np.abs(s.values), s.basis[:6]
+    size, six, whole = np.abs(s.values), s.basis[:6], len(s.values) > 7
     return {
         "six": float(principal_cosines(six, SO13).min()),
         "six_in_seven": float(principal_cosines(s.basis[:7], SO13).min()),
@@ -89,7 +89,7 @@ def scores(s: Spectrum) -> dict[str, float]:
         "dilation": float(np.abs((s.basis[6] * DILATION[0]).sum()) / np.linalg.norm(s.basis[6])),
         "width_three": float(principal_cosines(s.basis[:3], WIDTH).min()),
         "metric": metric_cosine(six),
-        **{f"l{k}/l{k + 1}": float(size[k - 1] / size[k]) for k in (3, 6, 7)},
+        **{f"l{k}/l{k + 1}": float(size[k - 1] / size[k]) if whole else float("nan") for k in (3, 6, 7)},
     }
 
 

@@ -25,7 +25,7 @@ class Mass(torch.nn.Module):
 
 
 class Width(torch.nn.Module):
-    """A tagger that looks at the width in the detector's frame, and at the mass shell: without that E and pz may scale apart from px, py."""
+    """A tagger that looks at the width in the detector's frame, and at the mass shell: else E and pz may scale apart from px, py."""
 
     def forward(self, x):
         whole = x.sum(1, keepdim=True)
@@ -130,8 +130,9 @@ def test_the_pipeline_once(modules, tmp_path, capsys):
     """Toy decays, two epochs: tables with all rows; a second start finds everything done; shuffled labels are no skill."""
     config = tmp_path / "toy.toml"
     config.write_text(
-        'name = "toy"\nsource = "toy"\njets = 500\npools = [0]\npt = [1.0, 4.0]\n'
+        'name = "toy"\nsource = "toy"\njets = 500\npools = [0]\npt = [1.0, 4.0]\natlas_pools = [0]\n'
         "config = { epochs = 2, batch = 64, learning_rate = 3e-3 }\n"
+        "atlas = { generators = 7, steps = 2, batch = 8, starts = 1 }\n"
     )
     call = ["--config", config, "--out", tmp_path / "out", "--results", tmp_path / "results", "--workers", 1]
     assert modules("jets").main([str(a) for a in call]) == 0
@@ -141,7 +142,8 @@ def test_the_pipeline_once(modules, tmp_path, capsys):
     assert list(answers.index) == ["girth", "label", "shuffled"] and "no skill" in answers.sentence["shuffled"]
     assert answers.found["shuffled"] == "nothing"
     spectrum = tables["spectrum"]
-    for _, block in spectrum[spectrum.form != "library"].groupby(["target", "form"]):
+    assert "atlas" in set(spectrum.form)
+    for _, block in spectrum[spectrum.form.isin(["crossed", "mean"])].groupby(["target", "form"]):
         assert len(block) == 16 and block.value.is_monotonic_increasing
     assert set(tables["finite"].motion) >= {"so(1,3)", "dilation", "gl(4)"}
     capsys.readouterr()
