@@ -45,10 +45,18 @@ class Case:
     run: Path = Path()
     probe: Path = Path()
 
+    @property
+    def made(self) -> bool:
+        """Whether all its files are there."""
+        if self.scenario:
+            return self.data.exists() and (self.swapped is None or self.swapped.exists())
+        return (self.probe if self.model else self.audit).exists()
+
 
 def run_all(cases: Sequence[Case], progress: Progress, workers: int) -> None:
-    """Work through the cases in order, `workers` at a time. The first failure, or Ctrl-C, ends all."""
-    for _ in run_parts(workers, cases, _work, _nothing, name=lambda case: case.title, hear=progress):
+    """Work through the cases that are not made, in order, `workers` at a time. The first failure, or Ctrl-C, ends all."""
+    left = [case for case in cases if not case.made]  # none: no process is started, which would import torch and find nothing to do
+    for _ in run_parts(workers, left, _work, _nothing, name=lambda case: case.title, hear=progress):
         pass
 
 

@@ -153,7 +153,7 @@ def advance_all(
     step if those cells were marked before.
     """
     left = torch.full((state.shape[0],), float(dt), dtype=torch.float64, device=state.device)
-    status = torch.full_like(left, OK, dtype=torch.int64)
+    status: Tensor = torch.full_like(left, OK, dtype=torch.int64)
     steps = torch.zeros_like(status)
     prim = primitives(state, gamma)
     rate = crossings(prim, gamma)
@@ -164,7 +164,7 @@ def advance_all(
         if not pending.any():
             return state, dt - left, status, steps
         count = torch.ceil(left * rate.double() / cfl).clamp_min(1.0)
-        keep = None
+        keep: Tensor | None = None
         start, begin = state, prim
         for _ in range(REPAIRS + 1):
             h = torch.where(pending, left / count, 0.0)

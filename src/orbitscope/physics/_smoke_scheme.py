@@ -211,7 +211,8 @@ def stable_step(y: Plume, d: Drive, cfl: float, longest: float) -> list[float]:
 def integrate(y: Plume, d: Drive, dt: float, cfl: float, longest: float, t: Table, offset: int) -> Plume:
     """Evolve every trajectory by `dt` in equal-as-possible steps of its own; those that arrive leave the batch."""
     done = [torch.empty_like(a) for a in y]
-    active, left = list(range(len(y.s))), [dt] * len(y.s)
+    active: list[int] = list(range(len(y.s)))  # types are told where the loop below would be inferred round and round
+    left: list[float] = [dt] * len(y.s)
     y = Plume(y.s, *project(y.u, y.v, t))
     while active:
         limits = stable_step(y, d, cfl, longest)
