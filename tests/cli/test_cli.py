@@ -142,7 +142,7 @@ def test_several_seeds_give_several_probes(folder, tmp_path, monkeypatch):
         main(["train", data, "--model", "resnet", "--override", "width=4", "depth=1", "--epochs", "1", "--seed", "3", "4", "--out", "r"])
         == 0
     )
-    assert main(["probe", "r", data, "--trajectories", "2", "--times", "1", "--metric", "euclidean", "--out", "p.nc"]) == 0
+    assert main(["probe", "r", data, "--group", "c2", "--trajectories", "2", "--times", "1", "--metric", "euclidean", "--out", "p.nc"]) == 0
     assert {p.name for p in tmp_path.iterdir()} == {"r", "p.seed-3.nc", "p.seed-4.nc"}
     assert main(["report", "p.seed-3.nc", "p.seed-4.nc", "--out", "r.html"]) == 0
 

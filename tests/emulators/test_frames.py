@@ -15,6 +15,7 @@ from orbitscope.emulators.training._task import Unrolled
 from orbitscope.emulators.training._transitions import Transitions, difference_scales
 
 LONG = TINY.replace(frames=2, rollout=3)
+MOVED = LONG.replace(augment="d4*tx*ty")
 
 
 def long(**more):
@@ -65,22 +66,32 @@ def test_the_emulator_of_several_frames_by_hand(residual):
     torch.testing.assert_close(smse(steps, y, "none"), (each[0] + each[1]) / 2)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of several frames and steps on moved copies, without a stop."""
+    folder = tmp_path_factory.mktemp("frames") / "whole"
+    quiet(long(), MOVED, folder)
+    return folder
+
+
 @pytest.mark.parametrize("stop", [(1, None), (2, 3)])
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, stop):
-    data, config = long(), LONG.replace(augment="d4*tx*ty")
-    quiet(data, config, tmp_path / "whole")
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(whole, tmp_path, stop):
+    data = long()
     with pytest.raises(Stop):
-        quiet(data, config, tmp_path / "cut", progress=stopper(*stop))
-    quiet(data, config, tmp_path / "cut")
+        quiet(data, MOVED, tmp_path / "cut", progress=stopper(*stop))
+    quiet(data, MOVED, tmp_path / "cut")
     for name in ("model.safetensors", "last.safetensors"):
-        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert without_seconds(tmp_path / "cut") == without_seconds(tmp_path / "whole")
-    run = load_run(tmp_path / "whole")
-    assert run.model.frames == 2 and run.model.state_dict().keys() == weights(tmp_path / "whole").keys()
+        assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes()
+    assert without_seconds(tmp_path / "cut") == without_seconds(whole)
+
+
+def test_windows_from_the_file_train_the_same_weights(whole, tmp_path):
+    run = load_run(whole)
+    assert run.model.frames == 2 and run.model.state_dict().keys() == weights(whole).keys()
     lazy = tmp_path / "toy.nc"
-    save(data, lazy)
-    quiet(load(lazy), config.replace(in_memory_gib=0.0, augment=None), tmp_path / "lazy")
-    quiet(load(lazy), config.replace(augment=None), tmp_path / "memory")
+    save(long(), lazy)
+    quiet(load(lazy), LONG.replace(in_memory_gib=0.0), tmp_path / "lazy")
+    quiet(load(lazy), LONG, tmp_path / "memory")
     assert same(weights(tmp_path / "lazy"), weights(tmp_path / "memory"))
 
 

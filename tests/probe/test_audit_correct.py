@@ -38,8 +38,8 @@ FAULTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("suffix", [".nc", ".h5"])
-@pytest.mark.parametrize("fault", FAULTS)
+# The other format with one fault of the components and one of the axes: how a file is written does not know what is mended.
+@pytest.mark.parametrize(("fault", "suffix"), [*((fault, ".nc") for fault in FAULTS), ("swapped", ".h5"), ("transposed", ".h5")])
 @pytest.mark.parametrize("name", ["navier-stokes.gauss", "euler.riemann"])
 def test_the_corrected_file_passes_the_audit(simulated: Make, tmp_path: Path, name: str, fault: str, suffix: str) -> None:
     """Read lazily from one file, written to another; the history says what, why and with which scores."""
