@@ -32,9 +32,10 @@ def move(features: onn.Features, g: osc.Isometry, x: Tensor) -> Tensor:
 
 
 def defect(layer: nn.Module, into: onn.Features, out: onn.Features, x: Tensor) -> float:
+    """The worst of the elements; all moved inputs are one batch, for a layer makes its kernel anew in every call."""
     with torch.no_grad():
-        plain = layer(x)
-        return max(float((layer(move(into, g, x)) - move(out, g, plain)).norm() / plain.norm()) for g in into.group)
+        plain, *moved = layer(torch.cat([x, *(move(into, g, x) for g in into.group)])).split(len(x))
+        return max(float((y - move(out, g, plain)).norm() / plain.norm()) for g, y in zip(into.group, moved, strict=True))
 
 
 def count(layer: onn.EquivariantConv) -> int:

@@ -39,7 +39,7 @@ class Quickstart:
     """Folder for data, runs, probes and report.html."""
     resolution: int = 24
     """Points per axis."""
-    trajectories: int = 112
+    trajectories: int = 160
     """Trajectories per data set."""
     epochs: int = 3
     """Training epochs of the UNet; the ViT, whose epochs cost a third, gets three times as many."""
