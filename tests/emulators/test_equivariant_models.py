@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -84,7 +85,8 @@ def test_a_plain_model_is_no_such_thing() -> None:
 
 @pytest.mark.parametrize("name", TINY)
 def test_models_run_under_torch_func_pickle_copy_and_export(name: str) -> None:
-    model, x = tiny(name, **({"kernels": (3, 3)} if name == "equivariant_unet" else {})), states()  # two levels are as good as three here
+    fewer: dict[str, Any] = {"kernels": (3, 3)} if name == "equivariant_unet" else {}  # two levels are as good as three here
+    model, x = tiny(name, **fewer), states()
     parameters = {k: v.detach() for k, v in model.named_parameters()}
 
     def loss(p, one):
