@@ -1,10 +1,11 @@
 """Discovery of symmetry that nobody declared: generators of a group from data or from a model, with their uncertainty."""
 
+from ._adversarial import Adversarial
 from ._atlas import Atlas, Commutator
 from ._cosets import Components, components
 from ._discovery import Discovery, holds_discovery, load_discovery
 from ._door import group_from, is_file, naming, symmetry_from
-from ._evidence import Evidence, Forms, weigh
+from ._evidence import HOLDS, Evidence, Forms, weigh
 from ._finite import finite_check
 from ._gradient import Gradient
 from ._hypothesis import hypothesis, search_space
@@ -17,6 +18,8 @@ from ._rates import Rates, rates
 from ._verb import as_method, discover_symmetry
 
 __all__ = [
+    "HOLDS",
+    "Adversarial",
     "Atlas",
     "Commutator",
     "Components",

@@ -13,6 +13,7 @@ from .._version import __version__
 from ..data import Examples
 from ..symmetry import Action, LieGroup, Symmetry, mapped, parts
 from ..training import FitConfig
+from ._adversarial import Adversarial
 from ._atlas import Atlas
 from ._cosets import components
 from ._discovery import Discovery
@@ -43,7 +44,7 @@ def discover_symmetry(
 
     * `data`: `Examples` or (x, y). With a trained `model` they are what it is examined on, all of them unseen.
     * `hypothesis`: the group within which to look ("gl2", "aff2", "lorentz", a `LieGroup`), or a `Symmetry` that also says how it acts.
-    * `method`: "gradient", "atlas" (one generator), or a `Method` with its own settings.
+    * `method`: "gradient", "atlas" or "adversarial" (one generator each), or a `Method` with its own settings.
     * `output`: how the group moves answers (see `discover.hypothesis`).
     * `model`: a trained module, examined as it is; or a callable that makes an untrained one, of which two are trained on parts of the data
       that do not overlap; by default a `ProductNet`. It has to work in float64.
@@ -95,7 +96,7 @@ def as_method(method: str | Method) -> Method:
     """The method called `method`, with its default settings; a `Method` is returned as it is."""
     if isinstance(method, Method):
         return method
-    known = {m.name: m for m in (Gradient, Atlas)}
+    known = {m.name: m for m in (Gradient, Atlas, Adversarial)}
     if method not in known:
         raise OrbitscopeError(f"method: should be one of {', '.join(known)} or a Method, got {method!r}.")
     return known[method]()
