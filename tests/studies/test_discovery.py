@@ -22,8 +22,8 @@ def test_page_figure_and_table(study):
     frame = pd.read_csv(folder / "results" / "suite.csv")
     assert set(frame["method"]) == {"gradient", "atlas", "adversarial"} and set(frame["case"]) == {"circle", "nothing, plane"}
     assert "circle 0, seed 0: 1 of 1, so(2)" in said and "so(2) (1)" in page and "None" not in page and "nan" not in page
-    circle = frame[(frame["case"] == "circle") & (frame["method"] == "gradient") & (frame["planted"] == 0)].iloc[0]
-    assert (int(circle["found"]), float(circle["cosine"]) > 0.99) == (1, True)
+    circle = frame.query("case == 'circle' and method == 'gradient' and planted == 0")
+    assert circle["found"].tolist() == [1] and circle["cosine"].min() > 0.99
     assert (frame[frame["case"] == "nothing, plane"]["found"] == 0).all()
 
 
