@@ -6,7 +6,19 @@ import torch
 from known import CASES  # pyright: ignore[reportMissingImports]  # a module of the study
 
 from orbitscope import Examples, FieldAction, Layout, OrbitscopeError, Symmetry, Values
-from orbitscope.discover import Directions, Forms, Gradient, Method, Problem, discover_symmetry, hypothesis, load_discovery, rates, weigh
+from orbitscope.discover import (
+    Directions,
+    Forms,
+    Gradient,
+    Method,
+    Problem,
+    Rates,
+    discover_symmetry,
+    hypothesis,
+    load_discovery,
+    rates,
+    weigh,
+)
 from orbitscope.symmetry import dihedral, general_linear, special_orthogonal
 from orbitscope.training import FitConfig
 
@@ -55,6 +67,23 @@ def test_forms_are_means_over_pairs_of_predictors():
             assert np.abs(forms.signal[n, c] - crossed).max() < 1e-12
             within = sum(own[p, n, c].T @ own[p, n, c] for p in range(3)) / 3
             assert np.abs(forms.noise[n, c] - (within - crossed)).max() < 1e-12
+
+
+def test_what_holds_only_roughly_stands_beyond_a_gap():
+    """Two directions within the noise, one of a small breaking that both predictors see: the two are the symmetry."""
+    rng = np.random.default_rng(0)
+
+    def evidence(inner: float):
+        sizes = np.sqrt([inner, inner, 1e-3, 1.0])
+        own = sizes * rng.standard_normal((1, 400, 1, 1, 4)) + 3e-3 * rng.standard_normal((2, 400, 1, 1, 4))
+        others = rng.standard_normal((2, 2, 400, 1, 1, 4))
+        return weigh(Forms.of(Rates(own, others[0], others[1], np.eye(4))), np.eye(4), np.arange(400))
+
+    gap = evidence(0.0)
+    assert gap.words == ("exact", "exact", "approximate", "broken") and gap.levels[0] == 2
+    assert gap.count == 2 and gap.rough == 3
+    wide = evidence(1e-4)  # known to be broken, all of them: then the small ones hold together
+    assert wide.words[:3] == ("approximate",) * 3 and wide.count == wide.rough == 3
 
 
 def test_two_predictors_with_noise_of_their_own_do_not_hide_the_symmetry():

@@ -132,3 +132,17 @@ def test_names_do_not_depend_on_the_basis():
         if homogeneous:
             noise[:, -1] = 0
         assert identify(noisy + noise, homogeneous=homogeneous).name == case.identified, case.name
+
+
+def test_commuting_generators_are_named_by_what_they_do():
+    """A boost, a turn and scaling together; two stretches that are no boosts stay nameless."""
+    boost, turn = np.zeros((4, 4)), np.zeros((4, 4))
+    boost[0, 3] = boost[3, 0] = turn[2, 1] = 1.0
+    turn[1, 2] = -1.0
+    t = np.eye(4) + 0.25 * np.random.default_rng(0).standard_normal((4, 4))
+    for some, name in (
+        ((boost, turn, np.eye(4)), "so(1,1) + so(2) + scaling"), ((boost, turn), "so(1,1) + so(2)"),
+        ((boost, np.eye(4)), "so(1,1) + scaling"),
+        ((np.diag([1.0, -1, 0, 0]), np.diag([0.0, 1, -1, 0])), "abelian(2)"),
+    ):  # fmt: skip
+        assert identify(t @ np.array(some) @ np.linalg.inv(t)).name == name

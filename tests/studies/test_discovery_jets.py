@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from orbitscope.discover import discover_symmetry, identify
+from orbitscope.discover import discover_symmetry
 
 STUDY = "discovery"
 
@@ -106,15 +106,17 @@ def test_crossed_taggers_cancel_their_own_noise(modules, jets):
 
 
 def test_the_library_names_both(modules, jets):
-    """`discover_symmetry` on the exact taggers: so(1,3), and no so(1,3) for a width."""
-    jets = jets.take(slice(0, 300))
+    """`discover_symmetry` on the exact taggers: so(1,3) and its scaling beyond a gap; for a width three directions, and no so(1,3)."""
+    jets, scores = jets.take(slice(0, 300)), modules("jets_scores")
     x, y = torch.from_numpy(jets.subjets), torch.from_numpy(jets.label)
     wide = torch.from_numpy((jets.girth > np.median(jets.girth)).astype(np.int64))
     mass = discover_symmetry((x, y), "gl4", model=Mass())
-    assert identify(mass.basis[:6]).name == "so(1,3)" and mass.cosines(modules("jets_scores").SO13, 6).min() > 1 - 1e-6
+    assert mass.count == 6 and mass.identification().name == "so(1,3)" and mass.cosines(scores.SO13).min() > 1 - 1e-6
+    assert mass.evidence.rough == 7 and "hold 7, so(1,3) + scaling, beyond a gap" in mass.sentence()
     width = discover_symmetry((x, wide), "gl4", model=Width())
-    assert width.cosines(modules("jets_scores").WIDTH, 3).min() > 1 - 1e-6
-    assert identify(width.basis[:6]).name != "so(1,3)"
+    assert width.count == 3 and width.identification().name == "so(1,1) + so(2) + scaling"
+    assert width.cosines(scores.WIDTH).min() > 1 - 1e-6
+    assert width.cosines(scores.SO13, 7).min() > 0.98  # the trap: all of so(1,3) is among what holds roughly
 
 
 def test_areas_under_curves(modules):

@@ -134,7 +134,19 @@ class Discovery:
         tail = f" and {len(self.components)} further component{'s' if len(self.components) != 1 else ''}" if len(self.components) else ""
         return (
             f"{self.count} generator{plural} of {self.hypothesis}{tail}: {name}{spread}; {how}, at most {size:.1%} of what an unrelated "
-            "motion changes."
+            f"motion changes.{self._rough()}"
+        )
+
+    def _rough(self) -> str:
+        """What holds beyond the gap, which is no symmetry of the answers."""
+        rough = self.evidence.rough
+        if rough == self.count:
+            return ""
+        size = np.sqrt(max(float(self.evidence.breaking[self.count : rough].max()), 0.0))
+        name = identify(self.basis[:rough], homogeneous=self.homogeneous).name
+        return (
+            f" Up to {size:.1%} hold {rough}, {name}, beyond a gap: the answers do change along the others, little beside what other "
+            "motions do."
         )
 
     def to_dataset(self) -> xr.Dataset:

@@ -89,8 +89,16 @@ class Evidence:
 
     @property
     def count(self) -> int:
-        """How many directions hold."""
-        return next((k for k, w in enumerate(self.words) if w not in ("exact", "approximate")), len(self.words))
+        """How many directions hold: the inner ones, all within the noise, where a gap parts them from others that hold only roughly.
+
+        An algebra that keeps what all data obey (a cone on which all momenta lie) holds roughly for whatever answer.
+        """
+        return _inner(self.words, self.levels)
+
+    @property
+    def rough(self) -> int:
+        """How many directions hold at least roughly: `count`, and those beyond a gap that are small against unrelated examples still."""
+        return _holding(self.words)
 
 
 def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | None = None, *, seed: int = 0, draws: int = 200) -> Evidence:
@@ -115,12 +123,12 @@ def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | Non
     low, high = np.minimum(low, values), np.maximum(high, values)
     null = float(np.quantile([_smallest_null(local, rows) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
     correlation = values / np.maximum(values + noise, 1e-300)
-    words = _words(values, low, high, noise, correlation)
-    count = next((k for k, w in enumerate(words) if w not in ("exact", "approximate")), len(words))
+    words, levels = _words(values, low, high, noise, correlation), _levels(values, noise, correlation)
+    count = _inner(words, levels)
     spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
     return Evidence(
         directions=_normalised(span @ columns), breaking=values, low=low, high=high, noise=noise, correlation=correlation, words=words,
-        levels=_levels(values, noise, correlation), null=null, spread=spread, by_chart=_by_chart(local, columns),
+        levels=levels, null=null, spread=spread, by_chart=_by_chart(local, columns),
         settings={"holds": HOLDS, "blind": BLIND, "shared": SHARED, "gap": GAP, "draws": float(draws)},
     )  # fmt: skip
 
@@ -180,6 +188,16 @@ def _levels(values: Array, noise: Array, correlation: Array) -> tuple[int, ...]:
     """Numbers of directions before the gaps: where what follows is larger by `GAP`, and known to be broken more than its noise says."""
     total = np.maximum(values, 0) + noise
     return tuple(k for k in range(1, len(total)) if total[k] >= GAP * max(total[k - 1], 1e-12) and correlation[k] > SHARED)
+
+
+def _holding(words: tuple[Word, ...]) -> int:
+    return next((k for k, w in enumerate(words) if w not in ("exact", "approximate")), len(words))
+
+
+def _inner(words: tuple[Word, ...], levels: tuple[int, ...]) -> int:
+    """Of what holds, the exact directions before a gap, where there are any."""
+    holding = _holding(words)
+    return next((k for k in levels if k < holding and all(w == "exact" for w in words[:k])), holding)
 
 
 def _resampled(unit: NDArray[np.int64], rng: np.random.Generator, draws: int) -> list[NDArray[np.int64]]:

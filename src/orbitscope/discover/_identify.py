@@ -105,18 +105,26 @@ def _single(x: Array, homogeneous: bool, loose: float) -> str:
 
 
 def _abelian(algebra: Array, homogeneous: bool, loose: float) -> str:
-    """Commuting generators: how many turn and how many do something else."""
+    """Commuting generators: how many turn a plane, how many stretch one against itself, and whether one scales all."""
     k = len(algebra)
     if homogeneous and np.linalg.norm(algebra[:, :-1, :-1]) < loose * np.linalg.norm(algebra):
         return f"translations({k})"
-    planes = 0
+    scaled = _has(algebra, np.eye(algebra.shape[1]), loose)
+    planes = boosts = 0
     for mix in np.random.default_rng(0).standard_normal((8, k)):  # one mixture may happen to turn a plane by little
         values = np.linalg.eigvals(np.tensordot(mix, algebra, 1))
-        planes = max(planes, int((values.imag > loose * max(np.abs(values).max(), 1e-12)).sum()))
-    scaled = _has(algebra, np.eye(algebra.shape[1]), loose)
-    if planes >= 1 and planes + scaled == k:
-        return " + ".join(["so(2)"] * planes + ["scaling"] * scaled)
+        small = loose * max(np.abs(values).max(), 1e-12)
+        planes = max(planes, int((values.imag > small).sum()))
+        boosts = max(boosts, _opposite(values[np.abs(values.imag) <= small].real - scaled * values.real.mean(), small))
+    if planes + boosts >= 1 and planes + boosts + scaled == k:
+        return " + ".join(["so(1,1)"] * boosts + ["so(2)"] * planes + ["scaling"] * scaled)
     return f"abelian({k})"
+
+
+def _opposite(values: Array, small: float) -> int:
+    """How many pairs v, -v real numbers make; 0 where some have no partner."""
+    up, down = np.sort(values[values > small]), np.sort(-values[values < -small])
+    return len(up) if len(up) == len(down) and bool((np.abs(up - down) < small).all()) else 0
 
 
 def _has(algebra: Array, x: Array, loose: float) -> bool:
