@@ -20,7 +20,7 @@ from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
-from ._discover import describe_discovery
+from ._discover import describe_discovery, discovery_page
 from ._early import check_law, check_out, read_groups
 from ._guests import adapted
 from ._output import about_probe, about_run, record
@@ -168,11 +168,13 @@ def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) ->
     return load_run(path, "last", device, trust=trust).model, replace(config, metric=metric)
 
 
-def report_to_file(probes: Sequence[Path], out: Path, *, title: str, force: bool) -> int:
+def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
     """Write the page and print where it is."""
     check_out(force, out=out)
+    if any(holds_discovery(p) for p in probes):
+        return discovery_page(probes, out, title=title, force=force)
     trees = [open_probe(p) for p in probes]
-    write_report(trees, out, title=title, force=force, command=command())
+    write_report(trees, out, title=title or "Symmetry report", force=force, command=command())
     record(file=out, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probes, trees, strict=True)])
     Console().print(summary_table(trees))
     print(out)

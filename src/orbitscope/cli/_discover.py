@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Examples, load, load_examples
 from ..discover import Atlas, Discovery, Method, as_method, discover_symmetry, load_discovery, search_space
-from ..probe import load_model
+from ..probe import command, load_model
+from ..report import write_discovery
 from ..training import FitConfig
 from ._early import check_out
 from ._output import record
@@ -130,6 +131,19 @@ def describe_discovery(path: Path) -> str:
     lines.append(f"examples: {about.get('examples')}, {about.get('held')} held out; data: {about.get('data_path', 'not recorded')}")
     error = ", ".join(f"{e:.1%}" for e in found.predictor_error)
     return "\n".join([*lines, f"error of each predictor, over that of the best constant: {error}"])
+
+
+def discovery_page(paths: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
+    """Write the page on a discovery and print where it is."""
+    if len(paths) > 1:
+        raise OrbitscopeError("probes: a discovered symmetry has a page of its own. Give its file alone, and the probes in another call.")
+    found = load_discovery(paths[0])
+    options = {} if title is None else {"title": title}
+    write_discovery(paths[0], out, force=force, command=command(), **options)
+    record(file=out, **about_discovery(found))
+    say_discovery(Console(), found)
+    print(out)
+    return 0
 
 
 def about_discovery(found: Discovery) -> dict[str, Any]:

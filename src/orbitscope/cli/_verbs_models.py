@@ -253,17 +253,17 @@ class Transfer:
 
 @dataclass
 class Report:
-    """One HTML page, without any network, from one or more probes.
+    """One HTML page, without any network, from one or more probes, or from one discovered symmetry.
 
     Example: orbitscope report probe.nc --out report.html
     """
 
     probes: Positional[tuple[Path, ...]]
-    """Files of `orbitscope probe`."""
+    """Files of `orbitscope probe`; or one file of `orbitscope discover`."""
     out: Path = Path("report.html")
     """File to write."""
-    title: str = "Symmetry report"
-    """Headline of the page."""
+    title: str | None = None
+    """Headline of the page; None: what it is a report on."""
     force: bool = False
     """Replace an existing file."""
 

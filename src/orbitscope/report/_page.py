@@ -83,7 +83,7 @@ class CaseView:
 
 def build(cases: Sequence[Case], progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Everything that the template needs, except the title, the introduction and the command."""
-    rows, numbers = rows_of(cases), _Counter()
+    rows, numbers = rows_of(cases), Counter()
     views: list[CaseView] = []
     for i, case in enumerate(cases):
         twin = next((v for v, other in zip(views, cases, strict=False) if _same_audit(case, other)), None)
@@ -97,13 +97,15 @@ def build(cases: Sequence[Case], progress: Callable[[int, int], None] | None = N
         "todo": todo(rows),
         "figures": numbers.value,
         "strips": any(len(r.elements) > CHIPS for r in rows),
-        "versions": _versions(),
+        "versions": versions(),
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "subtitle": f"{count(len(cases), 'case')}, {count(sum(len(c.groups) for c in cases), 'group table')}",
     }
 
 
-class _Counter:
+class Counter:
+    """Numbers the figures of a page."""
+
     def __init__(self) -> None:
         self.value = 0
         self.said: set[str] = set()
@@ -120,7 +122,7 @@ class _Counter:
         return FigureView(self.value, title, caption, plot, pictures or [], main, again)
 
 
-def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twin: CaseView | None) -> CaseView:
+def _case(case: Case, index: int, rows: list[VerdictRow], numbers: Counter, twin: CaseView | None) -> CaseView:
     anchor = f"case-{index + 1}"
     shifts = [g for g in case.groups if g.translations]
     sections = [_group(case, g, anchor, rows, numbers) for g in case.groups if not g.translations]
@@ -143,7 +145,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: _Counter, twi
     )
 
 
-def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
+def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], numbers: Counter) -> SectionView:
     figures = []
     if plot := output_figure(group):
         figures.append(numbers("In the output", captions.output([group]), plot, main=True))
@@ -164,7 +166,7 @@ def _group(case: Case, group: Group, anchor: str, rows: list[VerdictRow], number
     return SectionView(f"{anchor}-{_slug(group.key)}", f"Group {group.title}", mine, figures, tables, captions.missing(group))
 
 
-def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: _Counter) -> SectionView:
+def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow], numbers: Counter) -> SectionView:
     figures = []
     if plot := output_curves(case, groups):
         figures.append(numbers("In the output, over the shift", captions.output(groups), plot, main=True))
@@ -180,7 +182,7 @@ def _shifts(case: Case, groups: list[Group], anchor: str, rows: list[VerdictRow]
     return SectionView(f"{anchor}-shifts", f"Translations: {names}", mine, figures, tables, captions.missing(groups[0]))
 
 
-def _trust(group: Group, numbers: _Counter) -> list[FigureView]:
+def _trust(group: Group, numbers: Counter) -> list[FigureView]:
     """Whether the influence is to be believed, where that was measured."""
     figures = []
     if plot := step_figure(group):
@@ -190,12 +192,12 @@ def _trust(group: Group, numbers: _Counter) -> list[FigureView]:
     return figures
 
 
-def _pictures(case: Case, group: Group, numbers: _Counter) -> list[FigureView]:
+def _pictures(case: Case, group: Group, numbers: Counter) -> list[FigureView]:
     pictures = field_pictures(case, group)
     return [numbers(f"One state, moved by elements of {group.title}", captions.pictures(group), pictures=pictures)] if pictures else []
 
 
-def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
+def _audit(case: Case, anchor: str, numbers: Counter) -> SectionView:
     figures, shifts = [], [g for g in case.groups if g.translations]
     if plot := convention_figure(case):
         figures.append(numbers("Which convention the file keeps", captions.convention(case), plot, main=True))
@@ -211,14 +213,14 @@ def _audit(case: Case, anchor: str, numbers: _Counter) -> SectionView:
     )
 
 
-def _relaxed(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
+def _relaxed(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
     plot = relaxed_figure(case)
     if plot is None:
         return None
     return SectionView(f"{anchor}-relaxed", "What the relaxed layers broke", [], [numbers("Kernels", relaxed_caption(case), plot)], [])
 
 
-def _training(case: Case, anchor: str, numbers: _Counter) -> SectionView | None:
+def _training(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
     if case.training is None:
         return None
     plot = training_figure(case)
@@ -257,6 +259,7 @@ def _slug(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in name).strip("-").lower() or "group"
 
 
-def _versions() -> str:
+def versions() -> str:
+    """The programs that made the page."""
     names = ("orbitscope", "xarray", "numpy", "plotly", "matplotlib")
     return ", ".join(f"{n} {version(n)}" for n in names) + f", Python {platform.python_version()}"

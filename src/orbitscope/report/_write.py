@@ -12,13 +12,16 @@ from plotly.offline import get_plotlyjs
 
 from .._errors import OrbitscopeError
 from .._whole import write_whole
+from ..discover import Discovery, load_discovery
 from ._case import read_cases
+from ._discovery_page import discovery_view
 from ._page import build
 from ._plot import DARK
 from ._text import code, element_list
 from ._verdict import NOT_MEASURED
 
 TITLE = "Which symmetries did the model learn?"
+DISCOVERED = "Which symmetry is there that nobody declared?"
 
 
 def write_report(
@@ -43,18 +46,42 @@ def write_report(
     dimensionless except the fields, whose units stand at their colour bars; positive influence means that a step on the ket lowers the
     loss of the bra. Raises OrbitscopeError when no case is given, one is not a probe result, or `out` exists or cannot be written.
     """
+    out = _free(out, force)
+    return _written(out, _render("report.html.j2", build(read_cases(cases), progress), title=title, intro=intro, command=command))
+
+
+def write_discovery(
+    found: Discovery | Path | str, out: Path | str, *, title: str = DISCOVERED, force: bool = False, command: str = ""
+) -> Path:
+    """Write one HTML file on a discovered symmetry: in words, then spectrum, generators, names, finite motions and charts.
+
+    - `found`: a `Discovery`, or the file that holds one. `out`: the file to write; its folder is made.
+    - `title`: the headline. `force`: whether an existing file is replaced. `command`: the command line that made the page.
+
+    Returns `out`, about 5 MB (the plotting library inside). Raises OrbitscopeError for a file that holds no discovery, and when `out`
+    exists or cannot be written.
+    """
+    out = _free(out, force)
+    source = "" if isinstance(found, Discovery) else str(found)
+    found = found if isinstance(found, Discovery) else load_discovery(found)
+    return _written(out, _render("discovery.html.j2", discovery_view(found, source), title=title, command=command))
+
+
+def _free(out: Path | str, force: bool) -> Path:
     out = Path(out)
     if out.is_dir():
         raise OrbitscopeError(f"out: {out} is a folder. Give the name of a file, for instance {out / 'report.html'}.")
     if out.exists() and not force:
         raise OrbitscopeError(f"out: {out} exists. Choose another name, or replace it with force=True (--force).")
-    page = build(read_cases(cases), progress)
-    text = _render(page, title=title, intro=intro, command=command)
+    return out
+
+
+def _written(out: Path, text: str) -> Path:
     write_whole(out, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
     return out
 
 
-def _render(page: dict, **texts: str) -> str:
+def _render(template: str, page: dict, **texts: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("orbitscope.report"),
         autoescape=True,
@@ -69,7 +96,7 @@ def _render(page: dict, **texts: str) -> str:
     environment.filters["code"] = code
     environment.filters["paragraphs"] = lambda text: [p.strip() for p in str(text).split("\n\n") if p.strip()]
     environment.filters["safe_json"] = Markup
-    return environment.get_template("report.html.j2").render(**page, **texts)
+    return environment.get_template(template).render(**page, **texts)
 
 
 def _packaged(name: str) -> Markup:
