@@ -192,6 +192,16 @@ def test_mistakes_are_named(call, words):
         call()
 
 
+def test_a_model_that_is_examined_stays_as_it_is():
+    x = X.repeat(2, 1)
+    first = torch.nn.Linear(2, 1)
+    first.weight.data[:] = torch.tensor([[1.0, 0.0]])
+    model = torch.nn.Sequential(first, torch.nn.Dropout(0.5))
+    result = discover_symmetry((x, x[:, :1] + first.bias.detach()), "gl2", model=model)
+    assert model.training and first.weight.dtype == torch.float32
+    assert "within rounding" in result.sentence() and result.count == 2  # what leaves the first coordinate alone
+
+
 def test_gradient_alone_gives_its_directions():
     asked = problem("hyperbola")
     found = Gradient().search(asked)

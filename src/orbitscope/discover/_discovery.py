@@ -124,18 +124,14 @@ class Discovery:
         plural = "s" if self.count != 1 else ""
         name = self.identification().name if self.count else "no continuous part"
         exact = self.evidence.words[: self.count].count("exact")
-        how = (
-            "all within the predictors' noise"
-            if exact == self.count
-            else f"{exact} within the predictors' noise, the others a little broken"
-        )
-        size = np.sqrt(max(float(self.evidence.breaking[: self.count].max(initial=0.0)), 0.0))
+        floor = "the predictors' noise" if len(self.predictor_error) > 1 else "rounding"
+        how = f"all within {floor}" if exact == self.count else f"{exact} within {floor}, the others a little broken"
+        size = np.sqrt(max(float(self.evidence.high[: self.count].max(initial=0.0)), 0.0))
         spread = "" if self.angle != self.angle else f", known to {self.angle:.1f} degrees"
         tail = f" and {len(self.components)} further component{'s' if len(self.components) != 1 else ''}" if len(self.components) else ""
-        return (
-            f"{self.count} generator{plural} of {self.hypothesis}{tail}: {name}{spread}; {how}, at most {size:.1%} of what an unrelated "
-            f"motion changes.{self._rough()}"
-        )
+        much = "less than 0.1 %" if size < 1e-3 else f"at most {100 * size:.1f} %"
+        much = f"{much} of what an unrelated motion changes"
+        return f"{self.count} generator{plural} of {self.hypothesis}{tail}: {name}{spread}; {how}, {much}.{self._rough()}"
 
     def _rough(self) -> str:
         """What holds beyond the gap, which is no symmetry of the answers."""

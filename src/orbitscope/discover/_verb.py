@@ -1,5 +1,6 @@
 """The verb: from examples or a model to a discovered symmetry."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _problem(
     if not isinstance(model, nn.Module):
         made = trained(examples, symmetry.output, model, config=config, out=out, seed=seed, tell=tell)
         return Problem(symmetry, _wide(made.held), made.predictors, charts, seed), made.error
-    double = model.double().eval()
+    double = copy.deepcopy(model).double().eval()  # the caller's stays as it is
     error, spread = skill(double, examples, is_class(symmetry.output, examples.y), seed)
     if error + spread > 0.95:
         raise OrbitscopeError(
