@@ -8,9 +8,10 @@ import torch
 import xarray as xr
 from breaking import departure, elements, probe_states, set_rows
 from harness import Tell
-from plumes import Plumes, Task, forecasts, initial, plumes, training
+from plumes import Plumes, Windows, forecasts, initial, plumes, training
 from study import DATA, MODELS, DataSet, Place, Run, train_config
 from torch import Tensor
+from trivial import trivial_forecasts
 
 import orbitscope as osc
 from orbitscope.emulators import load_run, rollout
@@ -41,13 +42,11 @@ def work(place: Place, run: Run, tell: Tell) -> None:
     seconds = time.process_time() - started
     trained = load_run(folder, "last", place.settings.device, trust=True)
     model, steps = trained.model, forecasts(found, place.settings)
-    tables: dict[str, Rows] = {"runs": [_summary(trained, model, seconds)], "errors": [], "sides": []}
-    for name, (data, tasks) in steps.items():
-        rows, sides = _errors(model, data, tasks)
-        tables["errors"] += [{"part": name, **row} for row in rows]
-        tables["sides"] += [{"part": name, **row} for row in sides]
+    tables: dict[str, Rows] = {"runs": [_summary(trained, model, seconds)], "errors": []}
+    for name, windows in steps.items():
+        tables["errors"] += [{"part": name, **row} for row in _errors(model, windows)]
     tables["departure"] = _departure(model, found, run.data, place.settings.probe["times"])
-    if any(isinstance(layer, RelaxedConv) for layer in model.modules()):
+    if run.alpha is not None and any(isinstance(layer, RelaxedConv) for layer in model.modules()):
         tables |= _relaxation(model, steps["domain"])
     shown = _picture(model, steps["domain"]) if run.seed == place.settings.seeds[0] else None
     place.write_case(run.key, "run", run.label, tables, seconds, shown)
@@ -62,21 +61,17 @@ def _summary(trained: osc.Run, model: torch.nn.Module, seconds: float) -> dict[s
     }  # fmt: skip
 
 
-def _errors(model: torch.nn.Module, data: osc.Trajectories, tasks: list[Task]) -> tuple[Rows, Rows]:
-    """RMSE, with its root, by horizon and field; that of persistence; and by side over the whole forecast."""
-    predicted = torch.from_numpy(rollout(model, data, keep_states=True)["prediction"].values)
-    truth = data.tensor()
-    rows, sides = [], []
-    fields = {"smoke": slice(0, 1), "velocity": slice(1, 3)}
-    for field, part in fields.items():
-        gap = (predicted - truth[:, 1:])[:, :, part].double().square()
-        still = (truth[:, :1] - truth[:, 1:])[:, :, part].double().square()
-        for h in range(gap.shape[1]):
-            rows.append({"field": field, "horizon": h + 1, "rmse": _root(gap[:, h]), "persistence": _root(still[:, h])})
-        for side in sorted({t.side for t in tasks}):
-            own = torch.tensor([t.side == side for t in tasks])
-            sides.append({"field": field, "side": side, "rmse": _root(gap[own]), "persistence": _root(still[own])})
-    return rows, sides
+def _errors(model: torch.nn.Module, windows: Windows) -> Rows:
+    """RMSE, with its root, by horizon and field, beside that of each forecast that costs nothing."""
+    truth = windows.data.tensor()
+    said = {"rmse": torch.from_numpy(rollout(model, windows.data, keep_states=True)["prediction"].values)}
+    said |= trivial_forecasts(torch.cat([windows.past, truth[:, :1]], 1), truth.shape[1] - 1)
+    rows = []
+    for field, part in {"smoke": slice(0, 1), "velocity": slice(1, 3)}.items():
+        squares = {name: (states - truth[:, 1:])[:, :, part].double().square() for name, states in said.items()}
+        for h in range(truth.shape[1] - 1):
+            rows.append({"field": field, "horizon": h + 1, **{name: _root(gap[:, h]) for name, gap in squares.items()}})
+    return rows
 
 
 def _root(squares: Tensor) -> float:
@@ -93,20 +88,20 @@ def _departure(model: torch.nn.Module, found: Plumes, data: str, times: int) -> 
     return [{"element": g, "departure": v} for g, v in by.items()]
 
 
-def _relaxation(model: torch.nn.Module, domain: tuple[osc.Trajectories, list[Task]]) -> dict[str, Rows]:
+def _relaxation(model: torch.nn.Module, domain: Windows) -> dict[str, Rows]:
     """What the weights say was broken, by layer and element; and the error with the relaxation taken out again."""
     table, rows = relaxation(model), []
     for layer in table["layer"].values:
         for g in table["element"].values:
             at = table.sel(layer=layer, element=g)
             rows.append({"layer": str(layer), "element": str(g), "broken": float(at["broken"]), "share": float(at["share"])})
-    tight = [row for row in _errors(strict(model), *domain)[0] if row["field"] == "velocity"]
+    tight = [row for row in _errors(strict(model), domain) if row["field"] == "velocity"]
     return {"relaxation": rows, "tightened": [{"part": "domain", **row} for row in tight]}
 
 
-def _picture(model: torch.nn.Module, domain: tuple[osc.Trajectories, list[Task]]) -> xr.Dataset:
+def _picture(model: torch.nn.Module, domain: Windows) -> xr.Dataset:
     """Truth and forecast of the last horizon for one unseen task per side: smoke."""
-    data, tasks = domain
+    data, tasks, _ = domain
     chosen = [next(n for n, t in enumerate(tasks) if t.side == side) for side in sorted({t.side for t in tasks})]
     # The second window: there the plume has grown.
     chosen = [n + len(tasks) // 2 if len(tasks) > 1 else n for n in chosen]

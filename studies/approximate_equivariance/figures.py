@@ -18,12 +18,13 @@ from tables import SET, by_element, learnt, own, true_breaking, whole_errors
 COLOUR = {
     "plain": "#000000",
     "strict": "#0072B2",
+    "single": "#56B4E9",
     "group": "#D55E00",
     "steerable": "#009E73",
     "translation": "#D55E00",
     "residual": "#CC79A7",
 }
-MARKER = {"plain": "x", "strict": "s", "group": "o", "steerable": "^", "translation": "o", "residual": "D"}
+MARKER = {"plain": "x", "strict": "s", "single": "P", "group": "o", "steerable": "^", "translation": "o", "residual": "D"}
 STEM = "approximate-equivariance"
 
 
@@ -51,7 +52,7 @@ def _save(figure: plt.Figure, folder: Path, name: str) -> str:
 
 
 def error(t: Tables) -> plt.Figure | None:
-    """Error over that of persistence against the law's departure, on the sets of rounds and on smoke-R."""
+    """Error over that of the best trivial forecast against the law's departure, on the sets of rounds and on smoke-R."""
     frame = whole_errors(own(t, "errors")).merge(true_breaking(t)[[*SET, "law"]], on=SET)
     frame = frame[(frame.field == "velocity") & frame.data.isin(["ramp", "rotation"])]
     if frame.empty:
@@ -59,14 +60,14 @@ def error(t: Tables) -> plt.Figure | None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharex=True)
     for axis, part, title in zip(axes, ("domain", "future"), ("unseen rounds", "later times of the training rounds"), strict=True):
         for model, block in _by_model(frame[(frame.part == part) & (frame.data == "ramp")]):
-            by = block.assign(value=block.rmse / block.persistence).groupby("level").agg({"law": "mean", "value": ["median", "min", "max"]})
+            by = block.assign(value=block.rmse / block.trivial).groupby("level").agg({"law": "mean", "value": ["median", "min", "max"]})
             _line(axis, by["law"]["mean"], by["value"], model)
         for model, block in _by_model(frame[(frame.part == part) & (frame.data == "rotation")]):
-            value = (block.rmse / block.persistence).median()
+            value = (block.rmse / block.trivial).median()
             axis.plot(block.law.mean(), value, MARKER[model], color=COLOUR[model], mfc="none" if model != "plain" else None, ms=9)
         axis.set(title=title, xlabel="departure of the law under quarter turns")
         axis.grid(color="#e4e4e4", lw=0.6)
-    axes[0].set_ylabel("RMSE of the velocity over that of persistence")
+    axes[0].set_ylabel("RMSE of the velocity over that of the best trivial forecast")
     return _finish(figure, axes)
 
 
@@ -78,7 +79,7 @@ def _line(axis: Axes, x: pd.Series, value: pd.DataFrame, model: str) -> None:
 def learning(t: Tables) -> plt.Figure | None:
     """What the networks and their kernels broke against what the law breaks, a point per training."""
     frame = learnt(t)
-    frame = frame[frame.data.isin(["ramp", "rotation"]) & (frame.model != "strict")] if not frame.empty else frame
+    frame = frame[frame.data.isin(["ramp", "rotation"]) & ~frame.model.isin(["strict", "single"])] if not frame.empty else frame
     if frame.empty:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4))

@@ -1,10 +1,10 @@
-"""Networks of the study that orbitscope.emulators has no name for: without translations, and with scale built in."""
+"""Networks of the study that orbitscope.emulators has no name for: relaxed but held, without translations, with scale built in."""
 
 import torch
 from torch import Tensor, nn
 
 from orbitscope.emulators import EquivariantResNet
-from orbitscope.nn import EquivariantConv, ScaleConv, ScaleLift, ScaleProject
+from orbitscope.nn import EquivariantConv, RelaxedSteerableConv, ScaleConv, ScaleLift, ScaleProject, relax
 from orbitscope.symmetry import Grid, Layout
 
 
@@ -69,6 +69,17 @@ def mirrored(state: Tensor) -> Tensor:
     along_y = state.new_tensor([1.0, 1.0, -1.0]).reshape(1, 3, 1, 1)
     wide = torch.cat([state, along_x * state.flip(2)], 2)
     return torch.cat([wide, along_y * wide.flip(3)], 3)
+
+
+def held_resnet(
+    channels_in: int, channels_out: int, layout: Layout, grid: Grid, group: str = "c4", width: int = 8, depth: int = 2, kernel: int = 3
+) -> nn.Module:
+    """`relaxed_resnet` whose weights of cells stay 1: strict, with as many kernels a layer, and the start, of a relaxed network."""
+    made = relax(EquivariantResNet(channels_in, channels_out, layout, grid, group, width, depth, kernel), "steerable", keep=False)
+    for layer in made.modules():
+        if isinstance(layer, RelaxedSteerableConv):
+            layer.shares.requires_grad_(False)
+    return made
 
 
 def place_resnet(

@@ -5,10 +5,11 @@ stored is smoke, velocity, inflow and buoyancy; what a network sees is smoke and
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from study import DataSet, Place, Settings
+from study import PAST, DataSet, Place, Settings
 from torch import Tensor
 
 import orbitscope as osc
@@ -34,10 +35,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Plumes:
-    """The trajectories of a set with all six channels, from the first stored time on, and their tasks."""
+    """The trajectories of a set with all six channels, from the first time of the window on, their tasks, and the states before it."""
 
     whole: osc.Trajectories
     tasks: list[Task]
+    past: Tensor
 
     def where(self, *parts: str) -> list[int]:
         return [n for n, task in enumerate(self.tasks) if task.part in parts]
@@ -47,6 +49,14 @@ class Plumes:
         return self.whole[np.array(self.where(*parts))].select(SEEN)
 
 
+class Windows(NamedTuple):
+    """What is forecast: trajectories from the first known state on, their tasks, and the states before it, [n, PAST, channel, x, y]."""
+
+    data: osc.Trajectories
+    tasks: list[Task]
+    past: Tensor
+
+
 def plumes(place: Place, one: DataSet) -> Plumes:
     """A set from its file, simulated first where there is none."""
     path = place.data_file(one)
@@ -54,7 +64,9 @@ def plumes(place: Place, one: DataSet) -> Plumes:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         osc.save(_simulate(place.settings, one, states, law), path, force=True)
-    return Plumes(osc.load(path).load(), tasks)
+    stored = osc.load(path).load()
+    values = stored.tensor()
+    return Plumes(stored.replace(values=values[:, PAST:]), tasks, values[:, :PAST])
 
 
 def initial(settings: Settings, one: DataSet) -> tuple[Tensor, list[Task], osc.Equation]:
@@ -115,8 +127,8 @@ def _strength(state: Tensor) -> float:
 def _simulate(settings: Settings, one: DataSet, states: Tensor, law: osc.Equation) -> osc.Trajectories:
     window, dt, frames = settings.window, settings.time_step(one.data), []
     with torch.no_grad():
-        state = law.step(states, window["first"] * dt) if window["first"] else states
-        for n in range(window["train"] + window["rollout"] + 1):
+        state = law.step(states, (window["first"] - PAST) * dt)
+        for n in range(PAST + window["train"] + window["rollout"] + 1):
             state = law.step(state, dt) if n else state
             frames.append(state)
     return osc.Trajectories(torch.stack(frames, 1), law.layout, law.grid(settings.resolution), dt, {"equation": law.name})
@@ -128,7 +140,7 @@ def training(plumes: Plumes, settings: Settings) -> osc.Trajectories:
     return seen.replace(values=seen.tensor()[:, : settings.window["train"] + 1])
 
 
-def forecasts(plumes: Plumes, settings: Settings) -> dict[str, tuple[osc.Trajectories, list[Task]]]:
+def forecasts(plumes: Plumes, settings: Settings) -> dict[str, Windows]:
     """What is forecast, by name: `validation` and `domain` are unseen tasks in the window of the training, `future` is what comes after it
     in the training tasks. A forecast starts at its first state; no state after that was trained on.
     """
@@ -140,6 +152,9 @@ def forecasts(plumes: Plumes, settings: Settings) -> dict[str, tuple[osc.Traject
         ("domain", "domain", range(0, span - steps + 1, steps)),
     ):
         seen, numbers = plumes.seen(part), plumes.where(part)
-        values = torch.cat([seen.tensor()[:, s : s + steps + 1] for s in starts])
-        found[name] = (seen.replace(values=values), [plumes.tasks[n] for _ in starts for n in numbers])
+        values = seen.tensor()
+        longer = torch.cat([plumes.past[numbers][:, :, : values.shape[2]], values], 1)
+        windows = torch.cat([longer[:, s : s + PAST + steps + 1] for s in starts])
+        tasks = [plumes.tasks[n] for _ in starts for n in numbers]
+        found[name] = Windows(seen.replace(values=windows[:, PAST:].contiguous()), tasks, windows[:, :PAST])
     return found

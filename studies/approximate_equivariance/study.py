@@ -1,6 +1,7 @@
 """What the study consists of: its settings, its runs, and where each of their files lies."""
 
 import hashlib
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ DATA = {
 MODELS = {
     "plain": "plain",
     "strict": "strict",
+    "single": "strict, one kernel a layer",
     "group": "relaxed by element",
     "steerable": "relaxed by cell",
     "translation": "relaxed by place",
     "residual": "residual pathway",
 }
 RELAXED = ("group", "steerable", "translation", "residual")
+PAST = 2  # states before the first one of the window, stored for the forecasts that cost nothing
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Settings:
 
     `dt`: time between stored states, {rounds, rotation, translation, scale}. `window`: `first` stored time (in units of dt), `train`
     transitions per trajectory, `rollout` steps of a forecast. `models` are those of the rotation sets; `others` those of the translation
-    and scale sets, as {data: {model: options}}. `plan`: blocks {data, levels, models, alphas, group}, where `alphas` are tried beside the
-    model's own one. `train.epochs_<data>` is for one data set.
+    and scale sets, as {data: {model: options}}; `alphas` of a relaxed one are the weights of the penalty between which validation chooses.
+    `plan`: blocks {data, levels, models, alphas, group, seeds, last}, where `alphas` are measured beside those and never chosen, `seeds`
+    are in place of those of the study, and `last` ones are for the end. `train.epochs_<data>` is for one data set.
     """
 
     name: str
@@ -58,7 +62,7 @@ class Settings:
         return self.dt.get(data, self.dt["rounds"])
 
     def options(self, data: str, model: str) -> dict[str, Any]:
-        """Name of the emulator, its options, and alpha (None: nothing to relax)."""
+        """Name of the emulator, its options, and alphas (none: nothing to relax)."""
         return self.others.get(data, self.models)[model]
 
 
@@ -101,16 +105,17 @@ class Run:
 
 
 def runs(settings: Settings) -> list[Run]:
-    """All runs, seed by seed, so that a study that is cut short has fewer seeds and not fewer experiments."""
+    """All runs, seed by seed, so that a study that is cut short has fewer seeds and not fewer experiments; then those that come last."""
     found: list[Run] = []
-    for seed in settings.seeds:
-        for block in settings.plan:
+    seeds = sorted({*settings.seeds, *(seed for block in settings.plan for seed in block.get("seeds", []))})
+    for last, seed in itertools.product((False, True), seeds):
+        for block in (b for b in settings.plan if b.get("last", False) is last and seed in b.get("seeds", settings.seeds)):
             for level in block["levels"]:
                 for model in block["models"]:
                     options = settings.options(block["data"], model)
                     group = block.get("group", options.get("group", ""))
-                    own = options.get("alpha")
-                    for alpha in [own] if own is None else list(dict.fromkeys([own, *block.get("alphas", [])])):
+                    candidates = options.get("alphas")
+                    for alpha in [None] if candidates is None else list(dict.fromkeys([*candidates, *block.get("alphas", [])])):
                         found.append(Run(block["data"], float(level), model, alpha, group, seed))
     return list(dict.fromkeys(found))
 

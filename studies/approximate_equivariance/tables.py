@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import harness
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from harness import Tables, collect
 from judgement import SKILL, side
 from study import RELAXED, Place, runs
+from trivial import TRIVIAL
 
 from orbitscope._whole import write_whole
 
@@ -27,13 +29,15 @@ def collect_all(place: Place, results: Path) -> None:
 
 
 def _pictures(place: Place, results: Path) -> None:
-    """Truth and forecasts of all models on the most broken set of rounds, first seed."""
+    """Truth and forecasts of all models on the most broken set of rounds, first seed, each at the alpha that validation chose."""
     top = max((r.level for r in runs(place.settings) if r.data == "ramp"), default=0.0)
+    best = chosen(Tables(results, [*KEY, "element"]))
+    wanted = {(str(r.data), r.level, r.seed, str(r.model)): r.alpha for r in best.itertuples()}
     found = {}
     for run in runs(place.settings):
         path = place.case_file(run.key, "run").with_suffix(".nc")
-        own = place.settings.options(run.data, run.model).get("alpha")
-        if run.data == "ramp" and run.level == top and run.alpha == own and path.exists():
+        own = wanted.get((run.data, run.level, run.seed, run.model))
+        if run.data == "ramp" and run.level == top and path.exists() and (run.alpha is None or run.alpha == own):
             found[run.model] = xr.load_dataset(path, engine="h5netcdf")
     if found:
         whole = xr.concat(list(found.values()), dim=pd.Index(list(found), name="model"))
@@ -43,28 +47,40 @@ def _pictures(place: Place, results: Path) -> None:
         write_whole(results / "pictures.nc", lambda part: part.write_bytes(content))
 
 
-def own(t: Tables, name: str) -> pd.DataFrame:
-    """The rows of a table at each model's own alpha (the others belong to the question about alpha)."""
-    frame, settings = t[name], t.meta["settings"]
+def chosen(t: Tables) -> pd.DataFrame:
+    """One row of KEY per set, model and group: the alpha, of those that may be chosen, with the least validation error of the velocity."""
+    frame, settings = t["errors"], t.meta["settings"]
     if frame.empty:
-        return frame
-    wanted = [settings["others"].get(d, settings["models"])[m].get("alpha") for d, m in zip(frame.data, frame.model, strict=True)]
-    keep = [w is None or (pd.notna(a) and np.isclose(a, w)) for a, w in zip(frame.alpha, wanted, strict=True)]
-    return frame[keep]
+        return pd.DataFrame(columns=KEY)
+    frame = frame[(frame.part == "validation") & (frame.field == "velocity")]
+    found = frame.assign(square=frame.rmse**2).groupby(KEY, as_index=False, dropna=False).square.mean()
+    may = [settings["others"].get(d, settings["models"])[m].get("alphas") for d, m in zip(found.data, found.model, strict=True)]
+    found = found[[w is None or bool(np.isclose(a, w).any()) for a, w in zip(found.alpha, may, strict=True)]]
+    best = found.groupby([k for k in KEY if k != "alpha"], dropna=False).square.idxmin()
+    return found.loc[sorted(best), KEY].reset_index(drop=True)
+
+
+def own(t: Tables, name: str) -> pd.DataFrame:
+    """The rows of a table at the alpha that validation chose (the others belong to the question about alpha)."""
+    frame = t[name]
+    return frame if frame.empty else frame.merge(chosen(t), on=KEY)
 
 
 def whole_errors(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per run, part and field: RMSE over all steps of the forecast (the root of the mean square), of the first and of the last step."""
+    """Per run, part and field: RMSE over all steps of the forecast (the root of the mean square), of the first and of the last step.
+
+    `trivial`: over all steps, of the best of the forecasts that cost nothing; these are columns too.
+    """
     if frame.empty:
         return frame
-    squares = frame.assign(total=frame.rmse**2, still=frame.persistence**2)
-    keys = [*KEY, "part", "field"]
-    found = squares.groupby(keys, as_index=False, dropna=False)[["total", "still"]].mean()
-    found["rmse"], found["persistence"] = found.total**0.5, found.still**0.5
+    names, keys = ["rmse", *TRIVIAL], [*KEY, "part", "field"]
+    found = frame.assign(**{n: frame[n] ** 2 for n in names}).groupby(keys, as_index=False, dropna=False)[names].mean()
+    found[names] = found[names] ** 0.5
+    found["trivial"] = found[list(TRIVIAL)].min(axis=1)
     for name, horizon in (("first", frame.horizon.min()), ("last", frame.horizon.max())):
         one = frame[frame.horizon == horizon][[*keys, "rmse"]].rename(columns={"rmse": name})
         found = found.merge(one, on=keys)
-    return found.drop(columns=["total", "still"])
+    return found
 
 
 def true_breaking(t: Tables) -> pd.DataFrame:
@@ -78,7 +94,7 @@ def true_breaking(t: Tables) -> pd.DataFrame:
 
 
 def learnt(t: Tables) -> pd.DataFrame:
-    """Per run at its own alpha: departure of the network under the turns, change of its kernels, departure of the law."""
+    """Per run at its chosen alpha: departure of the network under the turns, change of its kernels, departure of the law."""
     gone, weights, truth = own(t, "departure"), own(t, "relaxation"), true_breaking(t)
     if gone.empty:
         return gone
@@ -137,6 +153,21 @@ def compared(errors: pd.DataFrame, a: str, b: str) -> tuple[str, float]:
 
 
 def has_skill(errors: pd.DataFrame, model: str) -> bool:
-    """Whether the median over seeds of the squared error is at most half of persistence's; rows of one set and part."""
+    """Whether the median over seeds of the squared error is at most half of the best trivial forecast's; rows of one set and part."""
     own = errors[errors.model == model]
-    return bool(((own.rmse / own.persistence) ** 2).median() <= SKILL)
+    return bool(((own.rmse / own.trivial) ** 2).median() <= SKILL)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Three digits, or a dash."""
+    return "–" if value is None or not np.isfinite(value) else f"{float(value):.{digits}g}"
+
+
+def interval(low: float, high: float) -> str:
+    return f"{number(low)} to {number(high)}"
+
+
+def errors(t: Tables) -> pd.DataFrame:
+    """Velocity errors of whole forecasts at the alpha that validation chose."""
+    frame = whole_errors(own(t, "errors"))
+    return frame[frame.field == "velocity"] if not frame.empty else frame

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 STUDIES = Path(__file__).resolve().parent.parent.parent / "studies"
-NAMES = ("judgement", "harness", "study", "tables", "comparison", "findings")
+NAMES = ("judgement", "harness", "study", "tables", "comparison", "findings", "wins")
 
 
 def modules_of(study: str) -> Iterator[Callable[[str], ModuleType]]:
@@ -186,7 +186,7 @@ def test_a_better_network_needs_skill_and_an_interval() -> None:
 
         def errors(own: list[float], persistence: float) -> pd.DataFrame:
             rows = [("a", seed, v) for seed, v in enumerate(own)] + [("b", seed, 1.0) for seed in range(3)]
-            return pd.DataFrame(rows, columns=["model", "seed", "rmse"]).assign(persistence=persistence)
+            return pd.DataFrame(rows, columns=["model", "seed", "rmse"]).assign(trivial=persistence)
 
         assert compared(errors([0.80, 0.81, 0.82], 9.0), "a", "b")[0] == "a"
         assert compared(errors([0.60, 0.80, 0.99], 9.0), "a", "b")[0] == ""
@@ -196,6 +196,7 @@ def test_a_better_network_needs_skill_and_an_interval() -> None:
         kept, words = tables["errors"], []
         for cell, element, persistence, seeds in ((3.0, 9.0, 50.0, 3), (3.0, 1.0, 50.0, 3), (3.0, 1.0, 1.0, 3), (3.0, 9.0, 50.0, 2)):
             rmse = kept.model.map({"steerable": cell, "group": element}).fillna(1.0)
-            tables["errors"] = kept.assign(rmse=rmse, persistence=persistence)[kept.seed < seeds]
+            nothing = dict.fromkeys(("persistence", "increment", "parabola"), persistence)
+            tables["errors"] = kept.assign(rmse=rmse, **nothing)[kept.seed < seeds]
             words.append(load("findings")._published(tables).answer)
         assert words == ["agrees.", "contradicts.", "not judged.", "not judged."]
