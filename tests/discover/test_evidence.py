@@ -73,15 +73,17 @@ def test_what_holds_only_roughly_stands_beyond_a_gap():
     """Two directions within the noise, one of a small breaking that both predictors see: the two are the symmetry."""
     rng = np.random.default_rng(0)
 
-    def evidence(inner: float):
+    def evidence(inner: float, noise: float = 3e-3):
         sizes = np.sqrt([inner, inner, 1e-3, 1.0])
-        own = sizes * rng.standard_normal((1, 400, 1, 1, 4)) + 3e-3 * rng.standard_normal((2, 400, 1, 1, 4))
+        own = sizes * rng.standard_normal((1, 400, 1, 1, 4)) + noise * rng.standard_normal((2, 400, 1, 1, 4))
         others = rng.standard_normal((2, 2, 400, 1, 1, 4))
         return weigh(Forms.of(Rates(own, others[0], others[1], np.eye(4))), np.eye(4), np.arange(400))
 
     gap = evidence(0.0)
     assert gap.words == ("exact", "exact", "approximate", "broken") and gap.levels[0] == 2
     assert gap.count == 2 and gap.rough == 3
+    blurred = evidence(0.0, 0.02)  # noise as large as the gap, and the same to both: what the predictors agree on tells
+    assert blurred.count == 2 and blurred.rough == 3
     wide = evidence(1e-4)  # known to be broken, all of them: then the small ones hold together
     assert wide.words[:3] == ("approximate",) * 3 and wide.count == wide.rough == 3
 

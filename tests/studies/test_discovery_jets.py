@@ -148,6 +148,10 @@ def test_the_pipeline_once(modules, tmp_path, capsys):
     for _, block in spectrum[spectrum.form.isin(["crossed", "mean"])].groupby(["target", "form"]):
         assert len(block) == 16 and block.value.is_monotonic_increasing
     assert set(tables["finite"].motion) >= {"so(1,3)", "dilation", "gl(4)"}
+    page = modules("jets_page").section(tmp_path / "results", tmp_path / "results")
+    assert "## Jets of top quarks" in page and "**missed**" in page and "refused, the taggers have no skill" in page
+    assert " nan" not in page and page.count("### The quick configuration") == 1
+    assert modules("jets_page").draw(tmp_path / "results", tmp_path).read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
     assert modules("jets").main([str(a) for a in call]) == 0
     assert "pool 0" not in capsys.readouterr().out

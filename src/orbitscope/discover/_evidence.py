@@ -123,7 +123,7 @@ def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | Non
     low, high = np.minimum(low, values), np.maximum(high, values)
     null = float(np.quantile([_smallest_null(local, rows) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
     correlation = values / np.maximum(values + noise, 1e-300)
-    words, levels = _words(values, low, high, noise, correlation), _levels(values, noise, correlation)
+    words, levels = _words(values, low, high, noise, correlation), _levels(values, low, high, noise, correlation)
     count = _inner(words, levels)
     spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
     return Evidence(
@@ -184,10 +184,14 @@ def _words(values: Array, low: Array, high: Array, noise: Array, correlation: Ar
     return tuple(found)
 
 
-def _levels(values: Array, noise: Array, correlation: Array) -> tuple[int, ...]:
-    """Numbers of directions before the gaps: where what follows is larger by `GAP`, and known to be broken more than its noise says."""
-    total = np.maximum(values, 0) + noise
-    return tuple(k for k in range(1, len(total)) if total[k] >= GAP * max(total[k - 1], 1e-12) and correlation[k] > SHARED)
+def _levels(values: Array, low: Array, high: Array, noise: Array, correlation: Array) -> tuple[int, ...]:
+    """Numbers of directions before the gaps: where what follows is larger by `GAP`, and known to be broken more than its noise says.
+
+    Larger with the noise in both, or, as noise of the predictors hides what they agree on, by the intervals of what they agree on.
+    """
+    total, least = np.maximum(values, 0) + noise, np.maximum(high, 1e-12)
+    apart = [total[k] >= GAP * max(total[k - 1], 1e-12) or low[k] >= GAP * least[:k].max() for k in range(1, len(total))]
+    return tuple(k for k, gap in enumerate(apart, 1) if gap and correlation[k] > SHARED)
 
 
 def _holding(words: tuple[Word, ...]) -> int:
