@@ -67,7 +67,7 @@ def error(t: Tables) -> plt.Figure | None:
             axis.plot(block.law.mean(), value, MARKER[model], color=COLOUR[model], mfc="none" if model != "plain" else None, ms=9)
         axis.set(title=title, xlabel="departure of the law under quarter turns")
         axis.grid(color="#e4e4e4", lw=0.6)
-    axes[0].set_ylabel("RMSE of the velocity over that of the best trivial forecast")
+    axes[0].set_ylabel("RMSE (velocity) / best trivial forecast")
     return _finish(figure, axes)
 
 
