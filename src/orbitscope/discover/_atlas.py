@@ -19,6 +19,7 @@ from ._carried import carry, inside
 from ._problem import Directions, Method, Problem, Tell, silent
 from ._rates import answer_unit, is_classes
 
+_NEAR, _FIRST = 0.3, 0.3  # of the reach, for the first look; norm of the coefficients at the start
 _PARTS = 256  # examples at a time where nothing is learnt
 
 
@@ -39,7 +40,7 @@ class Atlas(Method):
       nothing, in the units of the algebra.
     * `sparse`: compare the absolute values of entries in $r_1$, which favours generators with entries in different places.
     * `reach`: $\sigma$ at the end; it grows from a tenth of that over the first half of the steps, so that far elements trap no start.
-    * `starts`: from how many random starts a fifth of the steps is made; the one with the smallest loss goes on.
+    * `starts`: how many random directions are looked at near the identity; the one with the smallest loss is where learning begins.
 
     It sees further than derivatives do: directions that the data cannot tell apart to first order differ at finite size. It needs
     predictors that are right where moved examples lie, and takes many times as long as `gradient`. It fails where k is larger than the
@@ -58,7 +59,7 @@ class Atlas(Method):
     largest: float = 1.0
     sparse: bool = False
     reach: float = 1.0
-    starts: int = 4
+    starts: int = 32
 
     name = "atlas"
 
@@ -79,19 +80,17 @@ class Atlas(Method):
                 f"Atlas: `generators` = {self.generators} are more than the {problem.size} of {problem.group.name}. Take fewer."
             )
         commutator = Commutator(problem)
-        short, done = max(1, self.steps // 5), 0
-        total = self.steps + (self.starts * short if self.starts > 1 else 0)
         words = f"learning {self.generators} generator{'s' if self.generators > 1 else ''}"
+        total = self.steps + self.starts
+        rows = _batches(length(commutator.x), self.batch, 1, derive(problem.seed, "atlas rows", 1))[0]
         tried = []
         for start in range(self.starts):
-            first = 0.1 * torch.randn(self.generators, problem.size, generator=_generator(problem, start), dtype=torch.float64)
-            if self.starts > 1:
-                tried.append(self._learn(commutator, first, short, start + 1, lambda k, d=done: tell(d + k, total, words)))
-                done += short
-            else:
-                tried.append((first, 0.0))
-        first = min(tried, key=lambda pair: pair[1])[0]
-        weights, _ = self._learn(commutator, first, self.steps, 0, lambda k: tell(done + k, total, words))
+            first = torch.randn(self.generators, problem.size, generator=_generator(problem, start), dtype=torch.float64)
+            first = first / first.norm(dim=1, keepdim=True)
+            tried.append((first, self._near(commutator, first, rows) if self.starts > 1 else 0.0))
+            tell(start + 1, total, "looking for a start")
+        first = _FIRST * min(tried, key=lambda pair: pair[1])[0]
+        weights = self._learn(commutator, first, lambda k: tell(self.starts + k, total, words))
         return self._directions(commutator, weights)
 
     def _directions(self, commutator: "Commutator", weights: Tensor) -> Directions:
@@ -103,17 +102,22 @@ class Atlas(Method):
         order = np.argsort(scores, kind="stable")
         return Directions(np.tensordot(weights.numpy()[order], problem.basis(), 1), scores[order])
 
-    def _learn(
-        self, commutator: "Commutator", first: Tensor, steps: int, index: int, tell: Callable[[int], object]
-    ) -> tuple[Tensor, float]:
-        """Coefficients [k, m] after `steps` from `first`, and the mean loss at the end; `index`: of the random numbers."""
-        problem, k = commutator.problem, self.generators
-        generator, weights = _generator(problem, 1000 + index), first.clone().requires_grad_()
-        matrices, last = torch.as_tensor(problem.basis()), []
+    def _near(self, commutator: "Commutator", weights: Tensor, rows: Tensor) -> float:
+        """The loss of coefficients [k, m] for elements near the identity."""
+        lead = () if commutator.problem.charts is None else (commutator.problem.charts,)
+        eta = torch.randn(len(rows), *lead, len(weights), generator=_generator(commutator.problem, 999), dtype=torch.float64)
+        with torch.no_grad():
+            return float(commutator(0, rows, _NEAR * self.reach * eta @ weights))
+
+    def _learn(self, commutator: "Commutator", first: Tensor, tell: Callable[[int], object]) -> Tensor:
+        """Coefficients [k, m] learnt from `first` on."""
+        problem, k, steps = commutator.problem, self.generators, self.steps
+        generator, weights = _generator(problem, 1000), first.clone().requires_grad_()
+        matrices = torch.as_tensor(problem.basis())
         optimiser = torch.optim.Adam([weights], lr=self.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 0.01 * self.learning_rate)
         lead = () if problem.charts is None else (problem.charts,)
-        for step, rows in enumerate(_batches(length(commutator.x), self.batch, steps, derive(problem.seed, "atlas rows", index))):
+        for step, rows in enumerate(_batches(length(commutator.x), self.batch, steps, derive(problem.seed, "atlas rows"))):
             eta = torch.randn(len(rows), *lead, k, generator=generator, dtype=torch.float64)
             eta = eta * (self.reach * min(1.0, 0.1 + 1.8 * step / steps))
             loss = commutator(step % len(problem.predictors), rows, eta @ weights)
@@ -122,9 +126,8 @@ class Atlas(Method):
             total.backward(inputs=[weights])
             optimiser.step()
             schedule.step()
-            last.append(float(total.detach()))
             tell(step + 1)
-        return weights.detach(), float(np.mean(last[-max(1, steps // 5) :]))
+        return weights.detach()
 
     def _regular(self, basis: Tensor) -> Tensor:
         """The regularisers of a basis [k, N, N]."""
