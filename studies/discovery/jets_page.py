@@ -114,7 +114,8 @@ def _bars(t: Tables, column: int) -> str:
         met = worst > limit if more else worst < limit
         every = ", ".join(f"{v:.5f}" if more else f"{v:.3f}" for v in found)
         rows.append([TARGETS[target], COLUMNS[name], f"{'>' if more else '<'} {limit:g}", every, "met" if met else "**missed**"])
-    return table(["Target", "Measured: smallest cosine, or ratio of squares", "Bar, for every pool", "Found", ""], rows)
+    words = "Judged on the crossed form under the Frobenius norm, fixed before these jets were made:\n\n"
+    return words + table(["Target", "Measured: smallest cosine, or ratio of squares", "Bar, for every pool", "Found", ""], rows)
 
 
 def _answers(t: Tables) -> str:
@@ -135,17 +136,17 @@ def _scores(t: Tables) -> str:
         for form, title in FORMS.items():
             block = t["scores"][(t["scores"].target == target) & (t["scores"].form == form)]
             if len(block):
-                rows.append([words, title, *(_range(block[c]) for c in COLUMNS)])
+                rows.append([words, title, *(_range(block[c], 3 if "/" in c else 5) for c in COLUMNS)])
     return "Smallest principal cosines and ratios of neighbours in the spectrum, median (range) over pools:\n\n" + table(
         ["Target", "Form", *COLUMNS.values()], rows
     )
 
 
-def _range(values: pd.Series) -> str:
+def _range(values: pd.Series, digits: int) -> str:
     known = values.dropna()
     if not len(known):
         return "–"
-    digits = 5 if known.median() > 0.9 else 3
+    digits = digits if known.median() > 0.9 else 3
     middle = f"{known.median():.{digits}f}"
     return middle if len(known) == 1 else f"{middle} ({known.min():.{digits}f} to {known.max():.{digits}f})"
 
@@ -156,8 +157,8 @@ def _trap(t: Tables) -> str:
     girth, label = (s[(s.target == k) & (s.form == "crossed")] for k in ("girth", "label"))
     if not len(girth):
         return ""
-    return f"""**The published score certifies collimation.** It asks whether so(1,3) lies within seven directions. The label passes it at {_range(label.six_in_seven)}; a width in the detector's frame, which no boost across the beam leaves alone, passes it too, at {_range(girth.six_in_seven)}.
-Jets are narrow, and whatever depends on their opening angles changes much more along the nine directions that leave the light cone than along the seven that keep it. What tells the two apart is the gap within the seven: the label's lowest six are so(1,3) (l6/l7 {_range(label["l6/l7"])}), the width's lowest three are the boost and the turn along the beam and dilation (l3/l4 {_range(girth["l3/l4"])})."""
+    return f"""**The published score certifies collimation.** It asks whether so(1,3) lies within seven directions. The label passes it at {_range(label.six_in_seven, 5)}; a width in the detector's frame, which no boost across the beam leaves alone, passes it too, at {_range(girth.six_in_seven, 5)}.
+Jets are narrow, and whatever depends on their opening angles changes much more along the nine directions that leave the light cone than along the seven that keep it. What tells the two apart is the gap within the seven: the label's lowest six are so(1,3) (l6/l7 {_range(label["l6/l7"], 3)}), the width's lowest three are the boost and the turn along the beam and dilation (l3/l4 {_range(girth["l3/l4"], 3)})."""
 
 
 def _along(t: Tables) -> str:
