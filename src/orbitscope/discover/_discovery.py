@@ -141,8 +141,8 @@ class Discovery:
         size = np.sqrt(max(float(self.evidence.breaking[self.count : rough].max()), 0.0))
         name = identify(self.basis[:rough], homogeneous=self.homogeneous).name
         return (
-            f" Up to {100 * size:.1f} % hold {rough}, {name}, beyond a gap: the answers do change along the others, little beside what other "
-            "motions do."
+            f" Up to {100 * size:.1f} % hold {rough}, {name}, beyond a gap: the answers do change along the others, little beside what "
+            "other motions do."
         )
 
     def to_dataset(self) -> xr.Dataset:
