@@ -101,7 +101,7 @@ def test_a_trained_model_is_examined_and_a_predictor_trained(folder, capsys):
         (["--hypothesis", "q8"], "cannot read 'q8'"),
         (["--hypothesis", "d4"], "has no algebra"),
         (["--hypothesis", "gl2", "--method", "magic"], "method: should be one of"),
-        (["--hypothesis", "gl2", "--generators", "2"], "generators: they are of the method atlas"),
+        (["--hypothesis", "gl2", "--generators", "2"], "is told no number of generators"),
         (["--hypothesis", "gl2", "--method", "atlas", "--generators", "0"], "`generators` should be at least 1"),
         (["--hypothesis", "gl2", "--output", "sideways"], "sideways"),
         (["--hypothesis", "gl2", "--model", "no.such:net"], "no.such"),

@@ -20,6 +20,7 @@ _SMALL = {
     "simulate": {"--trajectories": "8", "--resolution": "16", "--frames": "4"},
     "train": {"--epochs": "1"},
     "transfer": {"--steps": "2"},
+    "discover": {"--epochs": "30"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }
 # Narrow networks too, where the page names no width: what the commands do is asked here, not what the network learns.

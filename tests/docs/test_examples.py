@@ -58,6 +58,7 @@ def test_pages_followed_in_one_folder_do_not_meet() -> None:
         ("policy", {"epochs": 50}),
         ("cloud", {"clouds": 8}),
         ("classifier", {"shapes": 16, "epochs": 10}),
+        ("discover", {"count": 1000, "epochs": 25}),
     ],
 )
 def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
@@ -76,6 +77,7 @@ def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
         "policy": ["output:", "learning:", "next:"],
         "cloud": ["Coordinates commutator", "exact up to rounding"],
         "classifier": ["classifier.html", "squared error"],
+        "discover": ["so(2)", "angle to the generator that was hidden", "built: error"],
     }[name]
     assert all(words in said for words in expected), said
 
@@ -84,6 +86,7 @@ def test_every_example_is_tested():
     assert sorted(os.path.splitext(p)[0] for p in os.listdir(ROOT / "examples") if p.endswith(".py")) == [
         "classifier",
         "cloud",
+        "discover",
         "own_data",
         "own_group",
         "own_model",

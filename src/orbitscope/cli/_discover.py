@@ -17,7 +17,7 @@ from torch import nn
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..data import Examples, load, load_examples
-from ..discover import Atlas, Discovery, Method, as_method, discover_symmetry, load_discovery, search_space
+from ..discover import Discovery, Method, as_method, discover_symmetry, load_discovery, search_space
 from ..probe import command, load_model
 from ..report import write_discovery
 from ..training import FitConfig
@@ -42,6 +42,7 @@ class Asked:
     weights: Path | None
     predictor: str | None
     charts: int | None
+    candidates: int
     epochs: int | None
     batch: int | None
     learning_rate: float | None
@@ -50,11 +51,12 @@ class Asked:
 
     def way(self) -> Method:
         """The method with its settings."""
+        method = as_method(self.method)
         if self.generators is None:
-            return as_method(self.method)
-        if self.method != Atlas.name:
-            raise OrbitscopeError(f"generators: they are of the method {Atlas.name}; {self.method} is told no number. Leave them out.")
-        return Atlas(generators=self.generators)
+            return method
+        if not any(f.name == "generators" for f in dataclasses.fields(method)):  # pyright: ignore[reportArgumentType]
+            raise OrbitscopeError(f"generators: the method {self.method} is told no number of generators. Leave --generators out.")
+        return dataclasses.replace(method, generators=self.generators)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     def config(self) -> FitConfig | None:
         """Of the training, where any of it was asked for."""
@@ -83,7 +85,7 @@ def discover_to_file(path: Path, asked: Asked, out: Path, *, force: bool) -> int
     with stages() as bars:
         found = discover_symmetry(
             examples, asked.hypothesis, asked.way(), output=asked.output, model=model, charts=asked.charts, config=asked.config(),
-            out=folder, seed=asked.seed, tell=lambda done, total, words: bars(words, done, total),
+            out=folder, seed=asked.seed, candidates=asked.candidates, tell=lambda done, total, words: bars(words, done, total),
         )  # fmt: skip
     about = {"data_path": str(path), "model_path": asked.model, "data_name": examples.name}
     found = dataclasses.replace(found, about={**found.about, **{k: v for k, v in about.items() if v is not None}})
@@ -120,6 +122,8 @@ def say_discovery(console: Console, found: Discovery) -> None:
             console.print(f"generator {k + 1}, {found.evidence.words[k]}:", highlight=False)
             for row in x:
                 console.print("  " + " ".join(f"{_tidy(v):7.3f}" for v in row), highlight=False)
+    if found.about.get("components") and len(found.components):
+        console.print(str(found.about["components"]), highlight=False, soft_wrap=True, markup=False)
 
 
 def describe_discovery(path: Path) -> str:
@@ -166,6 +170,8 @@ def _check(asked: Asked) -> None:
         raise OrbitscopeError('weights: they go with --model "package.module:callable". Give the model.')
     if asked.model is not None and asked.config() is not None:
         raise OrbitscopeError("model: a trained model is examined as it is; leave out --epochs, --batch and --learning-rate.")
+    if asked.candidates < 0:
+        raise OrbitscopeError(f"candidates: should be a number of starts, 0 for none, got {asked.candidates}.")
     for name, value in (("charts", asked.charts), ("epochs", asked.epochs), ("batch", asked.batch)):
         if value is not None and value < 1:
             raise OrbitscopeError(f"{name}: should be at least 1, got {value}.")

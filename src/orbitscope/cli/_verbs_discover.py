@@ -26,9 +26,10 @@ class Discover:
     out: Path
     """NetCDF file for what is found. It stands for the group where a verb asks for one: --group found.nc."""
     method: str = "gradient"
-    """Way to look. gradient: the null space of the infinitesimal conditions; atlas: a basis learnt by moving examples far (slow)."""
+    """Way to look. gradient: the null space of the infinitesimal conditions; atlas: a basis learnt by moving examples far (slow);
+    adversarial: a baseline from the literature."""
     generators: int | None = None
-    """Number of generators that atlas learns; None: 1. gradient needs none: it orders all directions."""
+    """Number of generators that atlas or adversarial learn; None: 1. gradient needs none: it orders all directions."""
     answers: Annotated[Literal["invariant", "vector", "point"], tyro.conf.arg(name="output")] = "invariant"
     """What a motion of x does to y. invariant: nothing (class numbers too); vector: y moves as x does, without shifts; point: with them."""
     model: str | None = None
@@ -39,6 +40,8 @@ class Discover:
     """"package.module:callable" that makes an untrained predictor; None: one for vectors and point sets."""
     charts: int | None = None
     """Number of charts, along axis 1 of x and y; None: no charts."""
+    candidates: int = 0
+    """Random starts from which further components (reflections, finite groups) are looked for; 24 do. 0: none is looked for."""
     epochs: int | None = None
     """Passes over the training examples of each predictor; None: some 3,000 steps in all."""
     batch: int | None = None
@@ -57,6 +60,6 @@ class Discover:
 
         asked = Asked(
             self.hypothesis, self.method, self.generators, self.answers, self.model, self.weights, self.predictor, self.charts,
-            self.epochs, self.batch, self.learning_rate, self.seed, self.trust,
+            self.candidates, self.epochs, self.batch, self.learning_rate, self.seed, self.trust,
         )  # fmt: skip
         return discover_to_file(self.data, asked, self.out, force=self.force)
