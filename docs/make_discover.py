@@ -17,6 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from scipy.linalg import expm
 
 import orbitscope as osc
@@ -54,7 +55,7 @@ def table(rows: list[dict[str, float]]) -> str:
     return "\n".join([*lines, "", f"Made by `python docs/make_discover.py`; {made}."])
 
 
-def picture(found: osc.Discovery, row: dict[str, float], hidden: np.ndarray) -> plt.Figure:
+def picture(found: osc.Discovery, row: dict[str, float], hidden: np.ndarray) -> Figure:
     """The generator beside the hidden one, the spectrum, the errors."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11.5, 3.7), layout="constrained")
     places = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 2), -1).reshape(-1, 2)
