@@ -1,9 +1,9 @@
-"""Has the network for scale skill, does it commute, and what does it cost? The table of docs/how-to/build-in.md, every number measured.
+"""Have the networks for scale skill, do they commute, what do they cost? The table of docs/how-to/build-in.md, every number measured.
 
     python benchmarks/scale.py [--seeds 3] [--steps 640] [--runs 4]
 
 Data: the convection of studies/equivariant_net, config small.toml, with fewer runs, made by its `sets.py`: 16 x 16 cells, three frames in.
-`scale_frame_resnet` and a plain ResNet of the study see the same batches. Measured per seed:
+`scale_frame_resnet` and `scale_frame_unet` see the same batches as the plain ResNet and U-Net of the study. Measured per seed and backbone:
 
 * one step: mean squared error over that of persistence, and the root mean square over ten steps in units of the data, on windows of
   other runs; beside them the best forecast without training (last state, last increment again, parabola through the three);
@@ -42,13 +42,13 @@ sys.path[:0] = [str(STUDY), str(STUDY.parent)]
 from harness import read_settings  # noqa: E402
 from sets import _flows, make_sets  # noqa: E402
 from study import Place, Settings  # noqa: E402
+from trivial import TRIVIAL, trivial_forecasts  # noqa: E402
 
 BEGIN, END = "<!-- scale:begin -->", "<!-- scale:end -->"
 NAME, FRAMES, HORIZON = "rayleigh-benard", 3, 10
-MODELS: dict[str, dict[str, Any]] = {
-    "plain": {"model": "equivariant_resnet", "group": "c1", "width": 16, "depth": 2, "kernel": 3},
-    "scale": {"model": "scale_frame_resnet", "width": 16, "depth": 2},
-}
+BACKBONES = {"resnet": "ResNet", "unet": "U-Net"}
+KINDS = ("plain", "scale")
+GAPS = {"1/2 to 1": (1, 2), "1 to 2": (2, 4), "1/2 to 2": (1, 4)}  # cells of the finest level that each end takes the mean of
 
 
 def settings(runs: int) -> Settings:
@@ -58,12 +58,13 @@ def settings(runs: int) -> Settings:
     return replace(found, data={NAME: options}, seeds=[0])
 
 
-def emulator(kind: str, grid: osc.Grid, unit: Tensor, increment: Tensor, seed: int) -> Emulator:
-    """An untrained one."""
-    options = dict(MODELS[kind])
+def emulator(s: Settings, net: str, kind: str, grid: osc.Grid, unit: Tensor, increment: Tensor, seed: int) -> Emulator:
+    """An untrained one, of the size it has in the study."""
+    options = s.models[net][kind]
     torch.manual_seed(seed)
     layout = osc.Layout.of("velocity:vector")
-    backbone = build(options.pop("model"), channels_in=2 * FRAMES, channels_out=2, layout=layout, grid=grid, residual=True, **options)
+    about = {"channels_in": 2 * FRAMES, "channels_out": 2, "layout": layout, "grid": grid, "residual": True, **options["overrides"]}
+    backbone = build(options["model"], **about)
     return Emulator(backbone, torch.zeros(2), unit.expand(2), increment.expand(2), residual=True, frames=FRAMES)
 
 
@@ -90,18 +91,6 @@ def forecast(model: nn.Module, values: Tensor) -> Tensor:
     for _ in range(HORIZON):
         states.append(model(torch.cat(states[-FRAMES:], 1)))
     return torch.stack(states[FRAMES:], 1)
-
-
-def trivial(values: Tensor) -> dict[str, Tensor]:
-    """Forecasts that cost nothing."""
-    a, b, c = values[:, :FRAMES].unbind(1)
-    steps = torch.arange(1, HORIZON + 1, dtype=values.dtype)[:, None, None, None]
-    last, line = c[:, None].expand(-1, HORIZON, -1, -1, -1), (c - b)[:, None] * steps
-    return {
-        "last state": last,
-        "last increment": c[:, None] + line,
-        "parabola": c[:, None] + line + (c - 2 * b + a)[:, None] * steps * (steps + 1) / 2,
-    }
 
 
 def rms(values: Tensor) -> float:
@@ -163,29 +152,40 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     flows = _flows(NAME, s.data[NAME], "test", length)
     fine = torch.stack([flow.cut(0.5, (x, 0), 0, length, 4 * points) for flow in flows for x in (0, 128)])
     unit, increment = values["train"].square().mean().sqrt(), values["train"].diff(dim=1).square().mean().sqrt()
-    rows: list[dict[str, Any]] = []
-    for seed in range(options.seeds):
-        row: dict[str, Any] = {"seed": seed}
-        made = {kind: emulator(kind, sets["train"].grid, unit, increment, seed) for kind in MODELS}
-        for kind, model in made.items():
-            fit(model, values["train"], increment, options.steps, seed)
-            for name in ("original", "scale 1/2"):
-                row[f"{kind} {name}"] = errors(forecast(model, values[name]), values[name], float(unit))
-        again = lambda n: emulator("scale", osc.Grid.square(n, extent=float(n), boundary="open"), unit, increment, 0)  # noqa: E731
-        for word, first, second in (("1/2 to 1", 1, 2), ("1 to 2", 2, 4), ("1/2 to 2", 1, 4)):
-            row[f"gap {word}"] = gap(made["scale"], again, fine, first, second, True)
-            row[f"gap at one dt {word}"] = gap(made["scale"], again, fine, first, second, False)
-        row["cost"] = cost([made["plain"], made["scale"]], values["train"][:8, :FRAMES].flatten(1, 2))
-        rows.append(row)
-        print(json.dumps(row), flush=True)
-    parameters = {kind: sum(p.numel() for p in emulator(kind, sets["train"].grid, unit, increment, 0).parameters()) for kind in MODELS}
+    about = (sets["train"].grid, unit, increment)
+    rows = [
+        {"seed": seed, "backbone": net, **_row(s, net, seed, values, fine, about, options.steps)}
+        for net in BACKBONES for seed in range(options.seeds)
+    ]  # fmt: skip
+    parameters = {
+        f"{net} {kind}": sum(p.numel() for p in emulator(s, net, kind, *about, 0).parameters()) for net in BACKBONES for kind in KINDS
+    }
     without = {
-        name: {k: errors(v, values[name], float(unit)) for k, v in trivial(values[name]).items()} for name in ("original", "scale 1/2")
+        name: {k: errors(v, values[name], float(unit)) for k, v in trivial_forecasts(values[name][:, :FRAMES], HORIZON).items()}
+        for name in ("original", "scale 1/2")
     }
     return {
         "machine": machine(), "torch": torch.__version__, "date": datetime.date.today().isoformat(), "steps": options.steps, "rows": rows,
         "parameters": parameters, "trivial": without, "windows": {name: len(data) for name, data in sets.items()},
     }  # fmt: skip
+
+
+def _row(s: Settings, net: str, seed: int, values: dict[str, Tensor], fine: Tensor, about: Any, steps: int) -> dict[str, Any]:
+    """One seed of one backbone, plain and for scale."""
+    row: dict[str, Any] = {}
+    grid, unit, increment = about
+    made = {kind: emulator(s, net, kind, grid, unit, increment, seed) for kind in KINDS}
+    for kind, model in made.items():
+        fit(model, values["train"], increment, steps, seed)
+        for name in ("original", "scale 1/2"):
+            row[f"{kind} {name}"] = errors(forecast(model, values[name]), values[name], float(unit))
+    again = lambda n: emulator(s, net, "scale", osc.Grid.square(n, extent=float(n), boundary="open"), unit, increment, 0)  # noqa: E731
+    for word, (first, second) in GAPS.items():
+        row[f"gap {word}"] = gap(made["scale"], again, fine, first, second, True)
+        row[f"gap at one dt {word}"] = gap(made["scale"], again, fine, first, second, False)
+    row["cost"] = cost([made["plain"], made["scale"]], values["train"][:8, :FRAMES].flatten(1, 2))
+    print(net, seed, json.dumps(row), flush=True)
+    return row
 
 
 def spread(values: Sequence[float]) -> str:
@@ -195,36 +195,40 @@ def spread(values: Sequence[float]) -> str:
 
 def table(d: dict[str, Any]) -> str:
     """What stands between the markers."""
-    rows, lines = (
-        d["rows"],
-        ["| forecast | one step, squared error over persistence's | ten steps | ten steps at λ = 1/2 |", "|---|---:|---:|---:|"],
-    )
-    for word in d["trivial"]["original"]:
-        here, half = d["trivial"]["original"][word], d["trivial"]["scale 1/2"][word]
+    lines = ["| forecast | one step, squared error over persistence's | ten steps | ten steps at λ = 1/2 |", "|---|---:|---:|---:|"]
+    for key, word in TRIVIAL.items():
+        here, half = d["trivial"]["original"][key], d["trivial"]["scale 1/2"][key]
         lines.append(f"| {word} | {here['step']:.2g} | {here['ten']:.2g} | {half['ten']:.2g} |")
-    for kind, word in (("plain", "plain ResNet"), ("scale", "`scale_frame_resnet`")):
-        found = [[r[f"{kind} {name}"][k] for r in rows] for name, k in (("original", "step"), ("original", "ten"), ("scale 1/2", "ten"))]
-        lines.append(f"| {word}, {d['parameters'][kind]} parameters | {' | '.join(spread(v) for v in found)} |")
-    worst = max(r[f"gap {w}"] for r in rows for w in ("1/2 to 1", "1 to 2", "1/2 to 2"))
-    bars = [
-        ("one step at most 0.1", all(r["scale original"]["step"] <= 0.1 for r in rows)),
-        (
-            "ten steps no worse than the plain network",
-            statistics.median(r["scale original"]["ten"] / r["plain original"]["ten"] for r in rows) <= 1,
-        ),
-        ("equivariance error at most 0.1", worst <= 0.1),
-        ("cost at most 3", all(r["cost"] <= 3 for r in rows)),
-    ]
-    said = "; ".join(f"{word}: {'met' if met else 'missed'}" for word, met in bars)
-    machine_said = f"torch {d['torch']}, {d['machine']}, {d['date']}"
-    costs = spread([r["cost"] for r in rows])
-    gaps = ", ".join(f"{w}: {spread([r[f'gap {w}'] for r in rows])}" for w in ("1/2 to 1", "1 to 2", "1/2 to 2"))
+    said = []
+    for net, title in BACKBONES.items():
+        rows = [r for r in d["rows"] if r["backbone"] == net]
+        for kind, word in (("plain", f"plain {title}"), ("scale", f"`scale_frame_{net}`")):
+            found = [[r[f"{kind} original"][k] for r in rows] for k in ("step", "ten")] + [[r[f"{kind} scale 1/2"]["ten"] for r in rows]]
+            lines.append(f"| {word}, {d['parameters'][f'{net} {kind}']} parameters | {' | '.join(spread(v) for v in found)} |")
+        said.append(_said(net, rows))
     return f"""{chr(10).join(lines)}
 
-Ten steps: root mean square in units of the data. Equivariance error over the increment, with the time step moved too, from λ to λ: {gaps}.
-A training step costs {costs} times the plain network's. Bars: {said}.
-{len(rows)} seeds, median (range); {d["steps"]} steps of training on {d["windows"]["train"]} windows of 16 x 16 cells
-(`benchmarks/scale.py`, {machine_said})."""
+Ten steps: root mean square in units of the data. The equivariance error is over the increment, with the time step moved too, from λ to λ.
+
+{chr(10).join(said)}
+
+{len({r["seed"] for r in d["rows"]})} seeds, median (range); {d["steps"]} training steps, {d["windows"]["train"]} windows of 16 x 16 cells
+(`benchmarks/scale.py`, torch {d["torch"]}, {d["machine"]}, {d["date"]})."""
+
+
+def _said(net: str, rows: list[dict[str, Any]]) -> str:
+    """What a backbone's rows say of the bars."""
+    ten = [r["scale original"]["ten"] / r["plain original"]["ten"] for r in rows]
+    bars = {
+        "one step at most 0.1": all(r["scale original"]["step"] <= 0.1 for r in rows),
+        "ten steps no worse than the plain network": statistics.median(ten) <= 1,
+        "equivariance error at most 0.1": all(r[f"gap {w}"] <= 0.1 for r in rows for w in GAPS),
+        "cost at most 3": all(r["cost"] <= 3 for r in rows),
+    }
+    gaps = ", ".join(f"{w}: {spread([r[f'gap {w}'] for r in rows])}" for w in GAPS)
+    words = "; ".join(f"{word}: {'met' if met else 'missed'}" for word, met in bars.items())
+    return f"""* `scale_frame_{net}`: equivariance error {gaps}.
+  A training step costs {spread([r["cost"] for r in rows])} times the plain network's. Bars: {words}."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
