@@ -124,6 +124,12 @@ def test_boundaries_and_unequal_axes_count():
         discovery().on_grid()
 
 
+def test_a_finite_group_says_where_it_is():
+    quarters = discovery([], [turn(90), turn(180), turn(270)])
+    with pytest.raises(OrbitscopeError, match="elements are in `components`; `on_grid\\(\\)` takes those"):
+        quarters.group()
+
+
 def test_lattice_part_for_augmentation():
     assert discovery([J]).on_grid().lattice().words == ("c4",) and discovery([J], [SWAP]).on_grid().lattice().words == ("d4",)
     sixths = discovery([], [turn(60 * k) for k in range(1, 6)])

@@ -103,7 +103,8 @@ class Discovery:
     def _some(self, count: int | None) -> Array:
         some = self.basis[: self.count if count is None else count]
         if not len(some):
-            raise OrbitscopeError(f"discovery: {self.sentence()} There is no group to take.")
+            finite = " Its elements are in `components`; `on_grid()` takes those that act on a grid." if len(self.components) else ""
+            raise OrbitscopeError(f"discovery: {self.sentence()} There is no group to take that has generators.{finite}")
         return some
 
     def sentence(self) -> str:
