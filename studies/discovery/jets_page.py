@@ -127,7 +127,8 @@ def _answers(t: Tables) -> str:
     ):
         said = a.sentence if a["found"] != "nothing" or "no skill" not in a.sentence else "refused, the taggers have no skill"
         lines.append(f"* {TARGETS[a.target]}, pool {a.pool}: {said}")
-    return 'What the library answers (`discover_symmetry(jets, "gl4")`):\n\n' + "\n".join(lines)
+    rule = "\n\nThe rule by which the library tells a gap among what holds was settled with these spectra in view; the bars do not depend on it."
+    return 'What the library answers (`discover_symmetry(jets, "gl4")`):\n\n' + "\n".join(lines) + rule
 
 
 def _scores(t: Tables) -> str:

@@ -187,10 +187,13 @@ def _words(values: Array, low: Array, high: Array, noise: Array, correlation: Ar
 def _levels(values: Array, low: Array, high: Array, noise: Array, correlation: Array) -> tuple[int, ...]:
     """Numbers of directions before the gaps: where what follows is larger by `GAP`, and known to be broken more than its noise says.
 
-    Larger with the noise in both, or, as noise of the predictors hides what they agree on, by the intervals of what they agree on.
+    Larger with the noise in both, or, as noise of the predictors hides what they agree on, in what they agree on, intervals apart.
     """
-    total, least = np.maximum(values, 0) + noise, np.maximum(high, 1e-12)
-    apart = [total[k] >= GAP * max(total[k - 1], 1e-12) or low[k] >= GAP * least[:k].max() for k in range(1, len(total))]
+    total, agreed = np.maximum(values, 0) + noise, np.maximum(values, 1e-12)
+    apart = [
+        total[k] >= GAP * max(total[k - 1], 1e-12) or (values[k] >= GAP * agreed[:k].max() and low[k] > high[:k].max())
+        for k in range(1, len(total))
+    ]
     return tuple(k for k, gap in enumerate(apart, 1) if gap and correlation[k] > SHARED)
 
 
