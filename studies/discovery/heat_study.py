@@ -1,28 +1,31 @@
-"""Heat with an obstacle: generators by `gradient` and `atlas`, components, a chart on the obstacle. Writes results/heat.*.
+"""Heat with an obstacle: generators by `gradient` and `atlas`, components, a map of where the turn holds. Writes results/heat/.
 
-    python studies/discovery/heat_study.py [case ...]     # a minute or two of one core for each case; finished cases are kept
+    python studies/discovery/heat_study.py     # about ten minutes of one core; finished cases are kept
 
 Predictors are the best linear maps from an input patch to an output patch, chart by chart, by ridge regression on two halves of the data
 that do not overlap: heat is linear, and they have no start and no schedule.
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from heat import CHARTS, MEDIA, charts, initial, solve
+from heat import CHARTS, MAP, MEDIA, charts, initial, solve
 from torch import Tensor
 from torch.nn import functional
 
+from orbitscope._whole import write_whole
 from orbitscope.data import Examples
 from orbitscope.discover import Atlas, Evidence, Forms, Problem, components, principal_cosines, rates, weigh
+from orbitscope.probe import machine
 from orbitscope.symmetry import Charts, FieldAction, Layout, Symmetry, general_linear
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "heat"
+SEEDS = (0, 1, 2)
+MAP_RADII = (14, 6)
 TRAIN, HELD, RIDGE = 80, 40, 1e-4
 OBSTACLE = (30, 60)  # a chart whose output patch reaches over the edge of the block
 #: case -> medium, waves in an initial state (1: as published), radii, charts
@@ -91,12 +94,18 @@ def free(problem: Problem, centres: list[tuple[int, int]]) -> Problem:
     return Problem(problem.hypothesis, examples, tuple(models), charts=len(kept), seed=problem.seed)
 
 
-def measured(case: str) -> dict[str, Any]:
-    """One case: what each method finds, how long it takes, and the components."""
+def measured(case: str, seed: int) -> dict[str, Any]:
+    """One case: what each method finds, how long it takes, and the components beside what `gradient` found."""
     medium, waves, radii, centres = CASES[case]
     clock = time.process_time()
-    everywhere, error = problem(medium, waves, radii, centres)
-    row: dict[str, Any] = {"error": error, "train_seconds": time.process_time() - clock, "truth": MEDIA[medium].generator.tolist()}
+    everywhere, error = problem(medium, waves, radii, centres, seed)
+    row: dict[str, Any] = {
+        "case": case,
+        "seed": seed,
+        "error": error,
+        "train_seconds": time.process_time() - clock,
+        "truth": MEDIA[medium].generator.tolist(),
+    }
     some, truth = free(everywhere, centres), MEDIA[medium].generator
     clock = time.process_time()
     found = rates(everywhere if OBSTACLE in centres else some)
@@ -120,10 +129,10 @@ def measured(case: str) -> dict[str, Any]:
         "seconds": time.process_time() - clock,
     }  # fmt: skip
     clock = time.process_time()
-    algebra = directions.basis if case != "wind" else np.zeros((0, 2, 2))
-    others = components(some, algebra, candidates=6, steps=40)
+    others = components(some, np.array(row["gradient"]["algebra"]).reshape(-1, 2, 2), candidates=6, steps=40)
     row["components"] = {
-        "matrices": others.matrices.tolist(), "sentence": others.sentence(), "limit": others.limit, "random": others.random,
+        "matrices": others.matrices.tolist(), "sentence": others.sentence(), "closed": others.closed,
+        "wrong": wrong(others.matrices, medium), "limit": others.limit, "random": others.random,
         "error": others.error, "seconds": time.process_time() - clock,
     }  # fmt: skip
     return row
@@ -133,51 +142,56 @@ def _gradient(evidence: Evidence, some: Problem, truth: np.ndarray, seconds: flo
     basis = np.einsum("ik,iab->kab", evidence.directions, some.basis())
     return {
         "breaking": evidence.breaking.tolist(), "words": list(evidence.words), "count": evidence.count, "generator": basis[0].tolist(),
-        "angle": angle(basis[0], truth), "seconds": seconds,
+        "algebra": basis[: evidence.count].tolist(), "angle": angle(basis[0], truth), "seconds": seconds,
     }  # fmt: skip
 
 
-def table(rows: dict[str, Any]) -> str:
-    """The rows as a page."""
-    lines = [
-        "# Heat with an obstacle",
-        "",
-        "Written by `studies/discovery/heat_study.py`. Angles are in degrees to the turn that the medium allows, of the first direction of",
-        "`gradient` and of the one generator of `atlas`; seconds are of one processor, without the simulation and the training.",
-        "",
-        "| case | predictor's error | gradient: holds | angle | s | atlas: score | angle | s | components |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for case, r in rows.items():
-        g, a = r["gradient"], r["atlas"]
-        error = ", ".join(f"{e:.0%}" for e in r["error"])
-        lines.append(
-            f"| {case} | {error} | {g['count']} ({', '.join(g['words'])}) | {g['angle']:.2f} | {g['seconds']:.0f} | {a['score']:.3f} "
-            f"| {a['angle']:.2f} | {a['seconds']:.0f} | {r['components']['sentence']} |"
-        )
-    if "directions" in rows and "by_chart" in rows["directions"]:
-        lines += [
-            "",
-            "Breaking of the turn by chart (0 for a symmetry, 1 for a motion that means nothing); the last chart lies on the obstacle:",
-            "",
-        ]
-        lines += [f"- centre {c}: {b:.3f}" for c, b in rows["directions"]["by_chart"].items()]
-    return "\n".join(lines) + "\n"
+def wrong(found: np.ndarray, medium: str) -> int:
+    """How many of the components found are none: in coordinates that make the conductivity a number they should be reflections.
+
+    Of the wind's medium every component is wrong. A rotation would be of the identity's component.
+    """
+    if medium == "wind":
+        return len(found)
+    root = np.linalg.cholesky(MEDIA[medium].conductivity)
+    plain = [np.linalg.inv(root) @ m @ root for m in found]
+    return sum(1 for m in plain if np.abs(m @ m.T - np.eye(2)).max() > 0.2 or np.linalg.det(m) > 0)
 
 
-def main(cases: list[str]) -> None:
-    """Measure what is not there yet and write both files."""
+def the_map(seed: int = 0) -> list[dict[str, Any]]:
+    """The breaking of the turn on charts over the whole plate, obstacle and its edge included."""
+    asked, error = problem("isotropic", 3, MAP_RADII, MAP, seed)
+    found, truth = rates(asked), MEDIA["isotropic"].generator
+    turn = (asked.basis().reshape(4, -1) @ truth.reshape(-1, 1)) / np.linalg.norm(truth)
+    breaking = weigh(Forms.of(found), found.moved, asked.examples.unit, turn, draws=10).by_chart[:, 0]
+    return [{"u": u, "v": v, "breaking": float(b), "error": e} for (u, v), b, e in zip(MAP, breaking, error, strict=True)]
+
+
+def main() -> None:
+    """Measure what is not there yet; each case is written when it is whole."""
     torch.set_num_threads(1)
-    RESULTS.mkdir(exist_ok=True)
     file = RESULTS / "heat.json"
-    rows = json.loads(file.read_text()) if file.exists() else {}
-    for case in cases or list(CASES):
-        if case not in rows:
-            rows[case] = measured(case)
-            file.write_text(json.dumps(rows, indent=1) + "\n")
-            (RESULTS / "heat.md").write_text(table({c: rows[c] for c in CASES if c in rows}))
-            print(case, json.dumps({k: rows[case][k] for k in ("gradient", "atlas", "components")}), flush=True)
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine(), "rows": [], "map": []}
+    there = {(r["case"], r["seed"]) for r in kept["rows"]}
+    for seed, case in [(seed, case) for seed in SEEDS for case in CASES if (case, seed) not in there]:
+        kept["rows"].append(measured(case, seed))
+        _write(file, kept)
+        row = kept["rows"][-1]
+        print(
+            case,
+            seed,
+            f"gradient {row['gradient']['angle']:.2f}, atlas {row['atlas']['angle']:.2f}:",
+            row["components"]["sentence"],
+            flush=True,
+        )
+    if not kept["map"]:
+        kept["map"] = the_map()
+        _write(file, kept)
+
+
+def _write(file: Path, kept: dict[str, Any]) -> None:
+    write_whole(file, lambda part: part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

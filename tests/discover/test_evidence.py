@@ -118,6 +118,17 @@ def test_a_wrong_direction_of_a_method_is_caught_by_the_evidence():
     assert result.count == 1 and len(result.basis) == 2 and result.evidence.words == ("exact", "broken")
 
 
+def test_a_direction_on_which_no_answer_depends_holds_by_itself_too():
+    """f(x) = x_1^3 in the plane: what changes x_2 alone is a symmetry, in the whole algebra and in a span of it alone."""
+    x = BY_NAME["circle"].inputs(200, 0)
+    made = Examples(x, x[:, :1] ** 3)
+    asked = Problem(hypothesis("gl2", made), made, (lambda z: z[:, :1] ** 3,))
+    found = rates(asked)
+    forms = Forms.of(found)
+    below = asked.basis().reshape(4, -1) @ np.array([[0, 0, 1, 0], [0, 0, 0, 1.0]]).T
+    assert weigh(forms, found.moved, made.unit).count == weigh(forms, found.moved, made.unit, below).count == 2
+
+
 def test_units_are_resampled_whole():
     case = BY_NAME["circle"]
     x = case.inputs(60, 0).repeat_interleave(20, 0)

@@ -113,41 +113,46 @@ def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | Non
     local, seen = forms.within(span), span.T @ moved @ span
     if (still := np.linalg.eigvalsh(seen) < UNSEEN * max(np.linalg.eigvalsh(moved)[-1], 1e-300)).any():
         return _with_unseen(forms, moved, unit, span, seen, int(still.sum()), seed, draws)
-    columns = solve(*local.mean())
+    ridge = _ridge(forms.mean()[2])  # of the whole algebra: a span may hold nothing but directions that no answer depends on
+    columns = solve(*local.mean(), ridge)
     values, noise = _values(local, columns)
     rng = np.random.default_rng([seed, 0xB007])
-    boots = [solve_values(local, rows) for rows in _resampled(unit, rng, draws)]
+    boots = [solve_values(local, rows, ridge) for rows in _resampled(unit, rng, draws)]
     drawn = np.array([b[0] for b in boots])
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0) if draws else (values, values)
     # Ordered values are biased by their ordering; an interval that does not hold the estimate says nothing.
     low, high = np.minimum(low, values), np.maximum(high, values)
-    null = float(np.quantile([_smallest_null(local, rows) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
+    null = float(np.quantile([_smallest_null(local, rows, ridge) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
     correlation = values / np.maximum(values + noise, 1e-300)
     words, levels = _words(values, low, high, noise, correlation), _levels(values, low, high, noise, correlation)
     count = _inner(words, levels)
     spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
     return Evidence(
         directions=_normalised(span @ columns), breaking=values, low=low, high=high, noise=noise, correlation=correlation, words=words,
-        levels=levels, null=null, spread=spread, by_chart=_by_chart(local, columns),
+        levels=levels, null=null, spread=spread, by_chart=_by_chart(local, columns, ridge),
         settings={"holds": HOLDS, "blind": BLIND, "shared": SHARED, "gap": GAP, "draws": float(draws)},
     )  # fmt: skip
 
 
-def solve(signal: Array, noise: Array, scale: Array) -> Array:
-    """Directions [k, k] in columns with $S a = b D a$, smallest b first, scaled to $a^T D a = 1$.
+def solve(signal: Array, noise: Array, scale: Array, ridge: float | None = None) -> Array:
+    """Directions [k, k] in columns with $S a = b (D + r) a$, smallest b first, scaled to $a^T (D + r) a = 1$.
 
-    The noise is in the form that is solved, so that a direction is not chosen for a chance negative product of two predictors.
+    The noise is in the form that is solved, so that a direction is not chosen for a chance negative product of two predictors. The small
+    `ridge` r is that of `scale` where none is given.
     """
-    ridge = _RIDGE * np.trace(scale) / len(scale)
-    root = np.linalg.cholesky(scale + max(ridge, 1e-300) * np.eye(len(scale)))
+    root = np.linalg.cholesky(scale + max(_ridge(scale) if ridge is None else ridge, 1e-300) * np.eye(len(scale)))
     inverse = np.linalg.inv(root)
     return inverse.T @ np.linalg.eigh(inverse @ (signal + noise) @ inverse.T)[1]
 
 
-def solve_values(forms: Forms, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+def _ridge(scale: Array) -> float:
+    return float(_RIDGE * np.trace(scale) / len(scale))
+
+
+def solve_values(forms: Forms, rows: NDArray[np.int64], ridge: float) -> tuple[Array, Array]:
     """The breaking of every direction in a resample, and the directions."""
     signal, noise, scale = forms.mean(rows)
-    columns = solve(signal, noise, scale)
+    columns = solve(signal, noise, scale, ridge)
     return np.einsum("ik,ij,jk->k", columns, signal, columns), columns
 
 
@@ -156,18 +161,18 @@ def _values(forms: Forms, columns: Array) -> tuple[Array, Array]:
     return tuple(np.einsum("ik,ij,jk->k", columns, f, columns) for f in (signal, noise))  # type: ignore[return-value]
 
 
-def _by_chart(forms: Forms, columns: Array) -> Array:
+def _by_chart(forms: Forms, columns: Array, ridge: float) -> Array:
     """The breaking in each chart, in units of that chart's own scale."""
     signal, scale = forms.signal.mean(0), forms.scale.mean(0)
     above = np.einsum("ik,cij,jk->ck", columns, signal, columns)
-    ridge = _RIDGE * np.trace(scale, axis1=1, axis2=2)[:, None] / scale.shape[-1] * np.sum(columns**2, 0)
-    return above / np.maximum(np.einsum("ik,cij,jk->ck", columns, scale, columns) + ridge, 1e-300)
+    return above / np.maximum(np.einsum("ik,cij,jk->ck", columns, scale, columns) + ridge * np.sum(columns**2, 0), 1e-300)
 
 
-def _smallest_null(forms: Forms, rows: NDArray[np.int64]) -> float:
+def _smallest_null(forms: Forms, rows: NDArray[np.int64], ridge: float) -> float:
     scale = forms.scale[rows].mean((0, 1))
-    columns = solve(forms.null[rows].mean((0, 1)), np.zeros_like(scale), scale)
-    return float(np.einsum("i,ij,j->", columns[:, 0], forms.null[rows].mean((0, 1)), columns[:, 0]))
+    null = forms.null[rows].mean((0, 1)) + ridge * np.eye(len(scale))
+    columns = solve(null, np.zeros_like(scale), scale, ridge)
+    return float(np.einsum("i,ij,j->", columns[:, 0], null, columns[:, 0]))
 
 
 def _words(values: Array, low: Array, high: Array, noise: Array, correlation: Array) -> tuple[Word, ...]:
