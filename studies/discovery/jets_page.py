@@ -114,7 +114,8 @@ def _bars(t: Tables, column: int) -> str:
         met = worst > limit if more else worst < limit
         every = ", ".join(f"{v:.5f}" if more else f"{v:.3f}" for v in found)
         rows.append([TARGETS[target], COLUMNS[name], f"{'>' if more else '<'} {limit:g}", every, "met" if met else "**missed**"])
-    words = "Judged on the crossed form under the Frobenius norm, with settings fixed on other jets before any tagger saw these:\n\n"
+    when = "with settings fixed on other jets before any tagger saw these" if column == 3 else "on the jets on which settings were chosen"
+    words = f"Judged on the crossed form under the Frobenius norm, {when}:\n\n"
     return words + table(["Target", "Measured: smallest cosine, or ratio of squares", "Bar, for every pool", "Found", ""], rows)
 
 
