@@ -55,10 +55,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
             continue
         counts = ", ".join(str(r["gradient"]["count"]) for r in mine)
         none = case == "wind"
-        others = ", ".join(
-            f"{len(r['components']['matrices'])}" + (f" ({r['components']['wrong']} wrong)" if r["components"]["wrong"] else "")
-            for r in mine
-        )
+        others = ", ".join(_others(r["components"]) for r in mine)
         lines.append([
             title, "0" if none else "1", counts, "–" if none else _range([r["gradient"]["angle"] for r in mine]),
             "–" if none else _range([r["atlas"]["angle"] for r in mine]), _range([r["atlas"]["score"] for r in mine]), "0" if none else "1", others,
@@ -68,6 +65,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return (
         table(head, lines) + "\n\nMedian over seeds, smallest and largest. Further components are looked for beside what `gradient` found."
     )
+
+
+def _others(found: dict[str, Any] | None) -> str:
+    """How many further components, and how many of these are none; where what holds is no algebra they are not looked for."""
+    if found is None:
+        return "–"
+    return f"{len(found['matrices'])}" + (f" ({found['wrong']} wrong)" if found["wrong"] else "")
 
 
 def _bars(rows: list[dict[str, Any]]) -> str:

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from orbitscope._whole import write_whole
 from orbitscope.data import Examples
-from orbitscope.discover import Atlas, Evidence, Forms, Problem, components, principal_cosines, rates, weigh
+from orbitscope.discover import Atlas, Evidence, Forms, Problem, components, identify, principal_cosines, rates, weigh
 from orbitscope.probe import machine
 from orbitscope.symmetry import Charts, FieldAction, Layout, Symmetry, general_linear
 
@@ -129,7 +129,10 @@ def measured(case: str, seed: int) -> dict[str, Any]:
         "seconds": time.process_time() - clock,
     }  # fmt: skip
     clock = time.process_time()
-    others = components(some, np.array(row["gradient"]["algebra"]).reshape(-1, 2, 2), candidates=6, steps=40)
+    algebra = np.array(row["gradient"]["algebra"]).reshape(-1, 2, 2)
+    if len(algebra) > 1 and identify(algebra).name == "no algebra":  # then there is no group whose components could be told apart
+        return row | {"components": None}
+    others = components(some, algebra, candidates=6, steps=40)
     row["components"] = {
         "matrices": others.matrices.tolist(), "sentence": others.sentence(), "closed": others.closed,
         "wrong": wrong(others.matrices, medium), "limit": others.limit, "random": others.random,
@@ -181,7 +184,7 @@ def main() -> None:
             case,
             seed,
             f"gradient {row['gradient']['angle']:.2f}, atlas {row['atlas']['angle']:.2f}:",
-            row["components"]["sentence"],
+            (row["components"] or {}).get("sentence", "what holds is no algebra"),
             flush=True,
         )
     if not kept["map"]:

@@ -1,11 +1,12 @@
 # ruff: noqa: E501 - prose templates
 """docs/studies/discovery.md from the tables of the suite, of the heat equation and of the jets: no number in it is typed in by hand."""
 
-import importlib
 import math
 from pathlib import Path
 
 import figures
+import heat_page
+import jets_page
 import pandas as pd
 from harness import Tables, table, took, versions
 from study import METHODS
@@ -15,9 +16,8 @@ from orbitscope._whole import write_whole
 from orbitscope.discover import HOLDS
 
 PAGE = "discovery.md"
-#: Sections of other scripts: module, and where its results lie.
-SECTIONS = (("heat_page", "heat"), ("jets_page", "jets"), ("digits_page", "digits"))
-HERE = Path(__file__).resolve().parent
+#: Where the results of other scripts lie.
+OTHERS = Path(__file__).resolve().parent / "results"
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -25,18 +25,21 @@ def write_page(results: Path, docs: Path) -> Path:
     t = Tables(results)
     frame = t["suite"]
     figures.draw(frame, HOLDS, docs)
-    sections = [text for module, folder in SECTIONS if (text := _section(module, HERE / "results" / folder, docs))]
-    parts = [_head(t, frame), _suite(frame, HOLDS), _methods(frame), _planted(frame), *sections, _limits(t)]
+    parts = [
+        _head(t, frame), _suite(frame, HOLDS), _methods(frame), _planted(frame), heat_page.section(OTHERS / "heat", docs), _jets(docs), _limits(t),
+    ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE
 
 
-def _section(module: str, results: Path, docs: Path) -> str:
-    """What another script found, where its results are there."""
-    if not results.exists() or not (HERE / f"{module}.py").exists():
+def _jets(docs: Path) -> str:
+    """What `jets.py` found, where its results are there."""
+    full, quick = OTHERS / "jets-full", OTHERS / "jets-quick"
+    if not full.exists():
         return ""
-    return importlib.import_module(module).section(results, docs)
+    jets_page.draw(full, docs)
+    return jets_page.section(full, quick if quick.exists() else None)
 
 
 def _head(t: Tables, frame: pd.DataFrame) -> str:

@@ -142,7 +142,7 @@ def solve(signal: Array, noise: Array, scale: Array, ridge: float | None = None)
     """
     root = np.linalg.cholesky(scale + max(_ridge(scale) if ridge is None else ridge, 1e-300) * np.eye(len(scale)))
     inverse = np.linalg.inv(root)
-    return inverse.T @ np.linalg.eigh(inverse @ (signal + noise) @ inverse.T)[1]
+    return np.asarray(inverse.T @ np.linalg.eigh(inverse @ (signal + noise) @ inverse.T)[1], dtype=np.float64)
 
 
 def _ridge(scale: Array) -> float:

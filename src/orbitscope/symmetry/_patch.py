@@ -34,7 +34,7 @@ class Patch(Domain):
 
     Raises `OrbitscopeError` for sizes out of range, and for elements without a matrix of as many dimensions as the patch has axes.
 
-    >>> patch = Patch((3, 3))
+    >>> patch = Patch((3, 3), order=1)
     >>> x = torch.zeros(1, 1, 3, 3); x[0, 0, 2, 0] = 1.0  # at u = (1, -1)
     >>> quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
     >>> patch.move(quarter, x)[0, 0].round().nonzero().tolist()  # now at (1, 1)
