@@ -233,7 +233,8 @@ def took(meta: dict[str, Any]) -> str:
     count = timing["workers"]
     processes = f"the workers of {count}" if isinstance(count, str) else f"{count} process{'es' if count > 1 else ''}"
     if "seconds" not in timing:
-        return f"on {timing['machine']}, time by the clock not known, as starts were killed"
+        why = timing.get("why", "as starts were killed")
+        return f"on {timing['machine']}, time by the clock not known, {why}"
     return f"{timing['seconds'] / 60:.0f} minutes by the clock on {processes} of one thread ({timing['machine']})"
 
 
