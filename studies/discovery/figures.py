@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter
 from study import EVERY
 from tables import planted
 
@@ -56,5 +57,9 @@ def _planted(axes: plt.Axes, frame: pd.DataFrame, limit: float) -> None:
         ylabel="measured breaking",
         title="circle, breaking planted",
     )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(list(found.index), [f"{size:g}" for size in found.index])
     axes.title.set_fontsize(9)
     axes.grid(alpha=0.3)
