@@ -43,7 +43,7 @@ class Discover:
     candidates: int = 0
     """Random starts from which further components (reflections, finite groups) are looked for; 24 do. 0: none is looked for."""
     epochs: int | None = None
-    """Passes over the training examples of each predictor; None: some 3,000 steps in all."""
+    """Passes over the training examples of each predictor; None: some 2,000 steps in all."""
     batch: int | None = None
     """Examples per step; None: an eighth of them, 16 to 256."""
     learning_rate: float | None = None

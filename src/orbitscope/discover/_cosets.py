@@ -11,10 +11,10 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from .._seed import derive
 from ._atlas import Commutator
+from ._evidence import HOLDS
 from ._membership import distance_to_group
 from ._problem import Array, Problem, Tell, silent
 
-HOLDS = 0.05  # of the square that random elements give: a fifth in size
 FLOOR = 1e-3  # in squares: what the search and the interpolation leave of an exact symmetry
 NOISE = 3.0  # the errors at x and at g x are two, and moved inputs lie at the edge of the data
 SAME = 0.15  # distance, by `distance_to_group`, below which two elements are of one component
