@@ -14,5 +14,5 @@ import lazy_loader
 # What is here stands in __init__.pyi, for type checkers as for Python. A name is imported when it is first used: `orbitscope --help` needs
 # no torch, and a script pays for the rooms that it enters.
 __getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
-_ROOMS = ("cli", "data", "discover", "emulators", "nn", "physics", "plot", "probe", "report", "symmetry", "training")
+_ROOMS = ("cli", "data", "discover", "emulators", "nn", "physics", "plot", "probe", "report", "symmetry", "systems", "training")
 __all__ = [name for name in _names if name not in _ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

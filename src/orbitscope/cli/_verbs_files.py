@@ -12,7 +12,7 @@ Positional = tyro.conf.Positional
 
 @dataclass
 class Simulate:
-    """Make trajectories and write them to one file. Interrupted, the same command goes on where it was.
+    """Make trajectories, or the examples of a system, and write them to one file. Interrupted, the same command goes on where it was.
 
     Example: orbitscope simulate navier-stokes.gauss --trajectories 64 --resolution 64 --seed 0 --out ns.nc
     """
@@ -23,7 +23,7 @@ class Simulate:
     out: Path
     """File to write: .nc is PDEgym NetCDF, .h5 or .hdf5 is The Well."""
     trajectories: int = 64
-    """Number of trajectories."""
+    """Number of trajectories; of examples, for the scenarios of systems."""
     resolution: int = 64
     """Points per axis; in a box that is not square, as the scenario says."""
     frames: int | None = None
@@ -55,12 +55,21 @@ class Simulate:
 
     def run(self) -> int:
         from ..data import Shard
+        from ..systems import of_scenario
         from ._actions import simulate_to_file
         from ._output import record
         from ._progress import stages
         from ._where import at_work
         from ._words import parse_words
 
+        if of_scenario(self.scenario) is not None:
+            from ._systems import refuse_flags, simulate_system
+
+            refuse_flags(self, ("trajectories", "seed", "initial", "force"), self.scenario)
+            return simulate_system(
+                self.scenario, self.out, count=self.trajectories, seed=self.seed, parameters=parse_words(self.initial, "--initial"),
+                force=self.force,
+            )  # fmt: skip
         rank = Shard.from_environment() if self.shard is None else None
         shard = Shard.parse(self.shard) if self.shard is not None else rank
         with at_work(self.workers, self.cluster) as pool, stages() as bars:
@@ -88,12 +97,16 @@ class Scenarios:
 
     def run(self) -> int:
         from ..physics import scenario, scenarios
+        from ..systems import of_scenario
         from ._actions import about_scenario, describe_scenario
         from ._output import record
+        from ._systems import about_scenarios, describe_scenarios
 
-        wanted = [scenario(self.name)] if self.name else list(scenarios().values())
-        record(scenarios=[about_scenario(s) for s in wanted])
-        print("\n\n".join(describe_scenario(s) for s in wanted))
+        of_system = self.name is not None and of_scenario(self.name) is not None
+        wanted = [] if of_system else [scenario(self.name)] if self.name else list(scenarios().values())
+        more = about_scenarios(self.name) if of_system or self.name is None else []
+        record(scenarios=[*(about_scenario(s) for s in wanted), *more])
+        print("\n\n".join([*map(describe_scenario, wanted), *(describe_scenarios([m]) for m in more)]))
         return 0
 
 

@@ -64,7 +64,8 @@ class Audit:
 class Probe:
     """Which symmetries has a model learnt? Audits the data, measures equivariance error and influence, and says it in words.
 
-    A run folder is probed on the trajectories that it was tested on, if the file is the one that it was trained on.
+    A run folder is probed on the trajectories that it was tested on, if the file is the one that it was trained on; the run of a system
+    on all symmetries that the system declares, unless --group names some.
 
     Example: orbitscope probe runs/unet ns.nc --group d4 tx ty --metric gauss_newton --out probe.nc
     """
@@ -130,6 +131,7 @@ class Probe:
 
     def run(self) -> int:
         from .. import ProbeConfig
+        from ..systems import is_system_run
         from ._actions import probe_to_file
 
         config = ProbeConfig(
@@ -138,6 +140,18 @@ class Probe:
             influence_elements=self.influence_elements, seed=self.seed, bra_loss=None if self.bra_loss == "smse" else self.bra_loss,
             sketch=self.sketch, memory=self.memory, steps=self.steps,
         )  # fmt: skip
+        if is_system_run(self.model):
+            from ._systems import probe_system, refuse_flags
+
+            measured = (
+                "metric", "damping", "sketch", "memory", "steps", "trajectories", "times", "margin", "tolerance", "influence_elements",
+            )  # fmt: skip
+            refuse_flags(self, (*measured, "group", "title", "seed", "workers", "cluster", "force"), "the run of a system")
+            groups = None if self.group == ("d4",) else self.group
+            return probe_system(
+                self.model, self.data, self.out, groups, config, title=self.title, force=self.force, workers=self.workers,
+                cluster=self.cluster,
+            )  # fmt: skip
         return probe_to_file(
             self.model,
             self.data,

@@ -1,5 +1,6 @@
 """The verb that trains."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,7 @@ class Train:
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
     """unet, vit, resnet or fno; equivariant_ before unet, vit, resnet or fno; relaxed_, motion_, magnitude_ or scale_ before unet or
-    resnet; scale_frame_ before unet or resnet; or "package.module:callable"."""
+    resnet; scale_frame_ before unet or resnet; "package.module:callable"; or a model of a system, on a file of its examples."""
     preset: str = "small"
     """Size of the model: small, medium or paper."""
     override: tuple[str, ...] = ()
@@ -78,10 +79,13 @@ class Train:
 
     def run(self) -> int:
         from .. import TrainConfig, load_runs, train
+        from ..systems import of_model
         from ._early import check_model, read_groups
         from ._output import about_run, record
         from ._words import load_words, parse_words
 
+        if of_model(self.model) is not None:
+            return self._system()
         check_model(self.model, self.preset)
         overrides = parse_words(self.override, "--override")
         if self.group is not None:
@@ -102,3 +106,22 @@ class Train:
         for run in runs:
             print(f"{run.path}: {run}")
         return 0
+
+    def _system(self) -> int:
+        """The same for a model of a system, whose own settings stand where a flag has its default."""
+        from ..systems import load_system, of_model
+        from ..training import FitConfig
+        from ._systems import refuse_flags, train_model
+        from ._words import parse_words
+
+        taken = (
+            "epochs", "batch", "learning_rate", "weight_decay", "schedule", "clip", "device", "devices", "precision", "keep", "relaxation",
+        )  # fmt: skip
+        refuse_flags(self, (*taken, "model", "preset", "override", "seed", "augment", "logger", "force"), self.model)
+        plan = load_system(of_model(self.model) or "").model(self.model, self.preset)
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        given = {name: getattr(self, name) for name in taken if getattr(self, name) != defaults[name]}
+        return train_model(
+            self.data, self.model, self.out, FitConfig(**{**plan.defaults, **given}), seeds=self.seed, preset=self.preset,
+            options=parse_words(self.override, "--override"), augment=self.augment, force=self.force, logger=self.logger,
+        )  # fmt: skip

@@ -62,6 +62,7 @@ def fit(
     tensorboard: bool = False,
     logger: LoggerOption = None,
     on_epoch: OnEpoch | None = None,
+    recipe: Mapping[str, Any] | None = None,
 ) -> Fit[M]:
     r"""Train a model on pairs (x, y): minimise the mean of $L(f(x), y)$ with AdamW, in shuffled batches.
 
@@ -81,6 +82,7 @@ def fit(
     * `logger`: "csv", "tensorboard" (in `out`), anything with `log_metrics(metrics, step)` such as the loggers of Lightning and its
       Weights & Biases one, or several: losses, learning rate and seconds after every epoch, the errors at the end. `tensorboard`: one more
       way to say "tensorboard". `on_epoch(seed, epoch, model)`: look at the model after every epoch and before the first.
+    * `recipe`: plain data from which the caller builds the model again; kept in run.json, and a run of another recipe is not gone on with.
 
     With `config.devices` > 1 the script has to be started as so many processes (torchrun): a model and examples that exist in this
     process only cannot be handed to another.
@@ -103,7 +105,7 @@ def fit(
                 raise OrbitscopeError("fit: `out` is needed with several devices, a folder that all processes see.")
             made = fit(
                 model, examples, config, loss=loss, validation=validation, out=Path(folder) / "run", seed=seed, augment=augment,
-                metrics=metrics, progress=progress, logger=logger, on_epoch=on_epoch,
+                metrics=metrics, progress=progress, logger=logger, on_epoch=on_epoch, recipe=recipe,
             )  # fmt: skip
             return dataclasses.replace(made, path=None)
     if config.devices > 1 and not made_by_others(config):
@@ -114,7 +116,7 @@ def fit(
     where = _device(model)
     parts = _parts(examples, validation)
     also = {name: as_loss(one) for name, one in (metrics or {}).items()}
-    task = FitTask(model, parts, as_loss(loss), config, seed, fingerprint(list(parts.values())), also, augment)
+    task = FitTask(model, parts, as_loss(loss), config, seed, fingerprint(list(parts.values())), also, augment, recipe)
     folders = {seed: Path(out)}
     peers = Peers(make_fabric(config) if config.devices > 1 else None)
     peers.decide(lambda: check_folder(Path(out), folders), "looking at `out`")

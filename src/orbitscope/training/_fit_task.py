@@ -1,6 +1,7 @@
 """Any model, examples and loss, as the loop sees them."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from .._errors import OrbitscopeError
 from .._expect import checked_settings
+from .._json import json_text
 from .._seed import derive
 from ..nn import relaxation_penalty, relaxed_layers
 from ..symmetry import State, parts
@@ -80,10 +82,12 @@ class FitTask(Task):
         fingerprint: str,
         metrics: Mapping[str, Loss],
         augment: Augment | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         self.by_part, self.compared = examples, loss
         self.settings = config  # pyright: ignore[reportIncompatibleVariableOverride]  # never assigned again
         self.fingerprint, self.also, self.augment = fingerprint, metrics, augment
+        self.recipe = None if recipe is None else json.loads(json_text(dict(recipe), what="recipe"))
         self.measured = (1 + len(metrics),)
         if taken := {"loss", "examples"} & set(metrics):
             raise OrbitscopeError(f"fit: `metrics` cannot be called {taken.pop()!r}, which is there already.")
@@ -125,7 +129,8 @@ class FitTask(Task):
     def config(self, seed: int) -> dict[str, Any]:
         """What the run depends on, as far as it can be written down."""
         augment = None if self.augment is None else str(getattr(self.augment, "name", type(self.augment).__name__))
-        return {**self.settings.to_dict(), "loss": self.compared.name, "seed": seed, "augment": augment}
+        known = {**self.settings.to_dict(), "loss": self.compared.name, "seed": seed, "augment": augment}
+        return known if self.recipe is None else {**known, "recipe": self.recipe}
 
     def about(self, seed: int, model: nn.Module) -> dict[str, Any]:
         """The config, and which examples."""

@@ -1,0 +1,128 @@
+"""What the verbs do with the scenarios, models and runs of systems."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .._errors import OrbitscopeError
+from .._executor import Where
+from ..probe import ProbeConfig, examine, save_probe
+from ..report import summary_table
+from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, train_system
+from ..training import FitConfig
+from ._early import check_out
+from ._output import about_probe, record
+from ._progress import stages
+from ._where import at_work
+
+
+def refuse_flags(settings: Any, taken: Sequence[str], what: str) -> None:
+    """Raise for a flag that was set and means nothing here, naming those that do."""
+    for field in dataclasses.fields(settings):
+        if field.name in taken or field.name == "output" or field.default is dataclasses.MISSING:
+            continue
+        if getattr(settings, field.name) != field.default:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in taken)
+            raise OrbitscopeError(f"--{field.name.replace('_', '-')} has no meaning for {what}. It takes: {flags}.")
+
+
+def simulate_system(scenario: str, out: Path, *, count: int, seed: int, parameters: dict[str, Any], force: bool) -> int:
+    """Write the examples of a system's scenario to a file."""
+    name = of_scenario(scenario)
+    assert name is not None
+    check_out(force, out=out)
+    with stages() as bars:
+        path = load_system(name).simulate(
+            scenario, out, count=count, seed=seed, parameters=parameters, force=force, progress=bars
+        )  # fmt: skip
+    record(file=path)
+    print(path)
+    return 0
+
+
+def about_scenarios(wanted: str | None = None) -> list[dict[str, Any]]:
+    """What `simulate` takes for the scenarios of systems: all, or the one that is wanted."""
+    names = systems() if wanted is None else [n for n in [of_scenario(wanted)] if n]
+    found = []
+    for system in map(load_system, names):
+        plans = system.scenarios.values() if wanted is None else [system.scenario(wanted)]
+        found += [
+            {"name": p.name, "description": p.description, "initial": dict(p.parameters), "notes": p.notes, "system": system.name}
+            for p in plans
+        ]
+    return found
+
+
+def describe_scenarios(found: Sequence[dict[str, Any]]) -> str:
+    """The same for people."""
+    lines = []
+    for about in found:
+        lines.append(f"{about['name']}: {about['description']}")
+        said = {"--initial": ", ".join(f"{k}={v}" for k, v in about["initial"].items()), "note": about["notes"]}
+        lines += [f"  {what:<11} {words}" for what, words in said.items() if words]
+    return "\n".join(lines)
+
+
+def train_model(
+    data: Path, model: str, out: Path, config: FitConfig, *, seeds: Sequence[int], preset: str, options: dict[str, Any],
+    augment: str | None, force: bool, logger: Any,
+) -> int:  # fmt: skip
+    """Train a model of a system, print a line for each seed."""
+    runs = train_system(
+        data, model, out, config, seeds=seeds, preset=preset, options=options, augment=augment, force=force, logger=logger
+    )  # fmt: skip
+    record(runs=[about_system_run(run) for run in runs])
+    for run in runs:
+        print(f"{run.path}: {run}")
+    return 0
+
+
+def about_system_run(run: SystemRun) -> dict[str, Any]:
+    """What a program should know of a run."""
+    return {
+        "path": run.path, "system": run.system.name, "model": run.kind, "seed": run.seed, "parameters": run.fit.parameters,
+        "metrics": run.fit.metrics, "epochs": len(run.fit.history),
+    }  # fmt: skip
+
+
+def probe_system(
+    model: str, data: Path, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool,
+    workers: int | None = None, cluster: str | None = None,
+) -> int:  # fmt: skip
+    """Probe the runs in a folder on the test part of their examples, print the verdict, write the results."""
+    runs = open_runs(model, data)
+    targets = [out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if len(runs) > 1 else out for run in runs]
+    for target in targets:
+        check_out(force, out=target)
+    trees = []
+    with at_work(workers, cluster) as pool:
+        for run, target in zip(runs, targets, strict=True):
+            with stages() as bars:
+                tree = probed(run, groups, config, title=title, data=data, progress=bars, executor=pool)
+            trees.append(tree)
+            save_probe(tree, target, force=force)
+            print(target)
+    record(probes=[{"file": target, **about_probe(tree)} for target, tree in zip(targets, trees, strict=True)])
+    Console().print(summary_table(trees))
+    return 0
+
+
+def probed(
+    run: SystemRun, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, data: Path, progress: Any, executor: Where
+) -> Any:
+    """The tree of `examine` for one run: the symmetries of its system that `groups` names, or all of them."""
+    tested = run.examples["test"]
+    known = run.system.symmetries(tested, run.model)
+    if unknown := [g for g in groups or () if g not in known]:
+        raise OrbitscopeError(f"--group: {unknown[0]!r} is no symmetry of these examples. {run.system.name} knows {', '.join(known)}.")
+    asked = [known[g] for g in groups or known]
+    about = {
+        "model": run.kind, "model_path": str(run.path), "title": title or f"{run.kind}, seed {run.seed}", "training_seed": run.seed,
+        "data_path": str(data), "data_part": f"test: {len(tested)} of {sum(len(e) for e in run.examples.values())} examples",
+        "training_config": json.dumps(run.fit.metrics),
+    }  # fmt: skip
+    return examine(run.model, tested, asked, config, progress=progress, executor=executor, **about)

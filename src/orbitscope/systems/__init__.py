@@ -1,0 +1,22 @@
+"""Whole systems on the rooms above, one folder each: scenarios, models and symmetries by name, so that the same verbs work on all.
+
+A system has no instrument of its own. It is imported when one of its names is used, and its extra packages when they are needed.
+"""
+
+from ._lookup import load_system, of_model, of_scenario, systems
+from ._runs import SystemRun, is_system_run, open_runs, train_system
+from ._system import System, SystemModel, SystemScenario
+
+__all__ = [
+    "System",
+    "SystemModel",
+    "SystemRun",
+    "SystemScenario",
+    "is_system_run",
+    "load_system",
+    "of_model",
+    "of_scenario",
+    "open_runs",
+    "systems",
+    "train_system",
+]

@@ -1,0 +1,30 @@
+"""Systems by the names of their scenarios and models."""
+
+import importlib
+
+from .._errors import OrbitscopeError
+from ._system import System
+from ._table import TABLE
+
+
+def systems() -> tuple[str, ...]:
+    """The names of all systems."""
+    return tuple(TABLE)
+
+
+def load_system(name: str) -> System:
+    """The system of that `name`, imported now; raises `OrbitscopeError` for an unknown one."""
+    if name not in TABLE:
+        raise OrbitscopeError(f"load_system: there is no system {name!r}. Known: {', '.join(TABLE) or 'none'}.")
+    return importlib.import_module(f".{name}", __package__).SYSTEM
+
+
+def of_scenario(name: str) -> str | None:
+    """The system to whose families the scenario `name` belongs, without importing it; None for none."""
+    family = name.partition(".")[0]
+    return next((system for system, names in TABLE.items() if family in names.families), None)
+
+
+def of_model(name: str) -> str | None:
+    """The system that has a model of that `name`, without importing it; None for none."""
+    return next((system for system, names in TABLE.items() if name in names.models), None)

@@ -1,0 +1,135 @@
+"""What a system is: scenarios that make examples, models that are trained on them, and the symmetries that they are held against."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from .._errors import OrbitscopeError
+from .._seed import permutation
+from ..data import Examples, load_examples, save_examples
+from ..symmetry import Symmetry
+from ..training import Augment, Loss
+
+Progress = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True)
+class SystemScenario:
+    """Something that a system can simulate.
+
+    * `name`: what the command line calls it. `description`: one line.
+    * `make(count, seed, progress, **parameters)`: `count` examples of the seed, as `Examples`.
+    * `parameters`: the parameters of `make` with their defaults. `notes`: what a published description leaves open.
+    """
+
+    name: str
+    description: str
+    make: Callable[..., Examples]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class SystemModel:
+    """A model of a system.
+
+    * `name`: what the command line calls it. `description`: one line.
+    * `make(examples, **options)`: the module for examples like these, with first weights drawn from torch's generator.
+    * `presets`: options by the names of sizes. `defaults`: settings of the training that suit the model, by the names of `FitConfig`.
+    """
+
+    name: str
+    description: str
+    make: Callable[..., nn.Module]
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"small": {}})
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+class System(ABC):
+    """One system on the rooms above: its scenarios, models and symmetries by name; the verbs of the command line do the rest.
+
+    A subclass lists `scenarios` and `models` and says which symmetries its maps should have. It may read files of its own (`read`),
+    split them in another way (`split`) and compare in another way (`loss`, `metrics`).
+    """
+
+    name: ClassVar[str]
+    scenarios: ClassVar[Mapping[str, SystemScenario]]
+    models: ClassVar[Mapping[str, SystemModel]]
+
+    def simulate(
+        self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:  # fmt: skip
+        """Make the examples of a scenario and write them to one file, whole or not at all.
+
+        * `scenario`: one of `scenarios`. `out`: the file, .npz or .nc. `count`: how many examples, at least 1. `seed`: of all draws.
+        * `parameters`: of the scenario, by name. `force`: whether a file that exists is replaced. `progress(stage, done, total)`: called
+          now and then.
+
+        Raises `OrbitscopeError` for an unknown scenario or parameter, and for a file that exists.
+        """
+        plan = self.scenario(scenario)
+        given = dict(parameters or {})
+        if unknown := set(given) - set(plan.parameters):
+            known = ", ".join(f"{k}={v}" for k, v in plan.parameters.items()) or "none"
+            raise OrbitscopeError(f"simulate: {scenario} has no parameter {sorted(unknown)[0]!r}. It has: {known}.")
+        if count < 1:
+            raise OrbitscopeError(f"simulate: the number of examples should be at least 1, got {count}.")
+        if out.exists() and not force:
+            raise OrbitscopeError(f"out: {out} exists. Give another --out, or --force to replace it.")
+        examples = plan.make(count, seed, progress, **{**plan.parameters, **given})
+        about = {**examples.about, "system": self.name, "scenario": scenario, "parameters": {**plan.parameters, **given}, "seed": seed}
+        return save_examples(_about(examples, scenario, about), out, force=force)
+
+    def scenario(self, name: str) -> SystemScenario:
+        """The scenario of that `name`; raises `OrbitscopeError`, with those that there are, for another."""
+        if name not in self.scenarios:
+            raise OrbitscopeError(f"simulate: there is no scenario {name!r}. {self.name} has {', '.join(self.scenarios)}.")
+        return self.scenarios[name]
+
+    def model(self, name: str, preset: str = "small") -> SystemModel:
+        """The model of that `name`; raises `OrbitscopeError` where it is unknown or has no `preset` of that name."""
+        if name not in self.models:
+            raise OrbitscopeError(f"train: there is no model {name!r}. {self.name} has {', '.join(self.models)}.")
+        if preset not in self.models[name].presets:
+            raise OrbitscopeError(f"train: {name} has the presets {', '.join(self.models[name].presets)}, not {preset!r}.")
+        return self.models[name]
+
+    def read(self, path: Path) -> Examples:
+        """The examples in the file at `path`; raises `OrbitscopeError` for a file that holds none."""
+        return load_examples(path)
+
+    def split(self, examples: Examples, seed: int) -> dict[str, np.ndarray]:
+        """Numbers of the `examples` of "train", "validation" and "test": whole units, 70, 15 and 15 of a hundred, drawn with `seed`."""
+        units = examples.units
+        if len(units) < 3:
+            raise OrbitscopeError(f"train: `examples` should be of at least 3 units, one for each part of a split; got {len(units)}.")
+        order = units[permutation(len(units), seed, "system split").numpy()]
+        held = max(1, round(0.15 * len(units)))
+        parts = {"test": order[:held], "validation": order[held : 2 * held], "train": order[2 * held :]}
+        return {part: np.flatnonzero(np.isin(examples.unit, chosen)) for part, chosen in parts.items()}
+
+    def loss(self, model: str, examples: Examples) -> str | Loss:
+        """What the training of `model` minimises on `examples`."""
+        return "mse"
+
+    def metrics(self, model: str, examples: Examples) -> dict[str, Loss]:
+        """What else of `model` is measured on `examples` that were held out, by name."""
+        return {}
+
+    def augment(self, model: str, examples: Examples, word: str) -> Augment:
+        """What moves the `examples` of every training step of `model`, named by `word`; raises `OrbitscopeError` for what there is not."""
+        raise OrbitscopeError(f"train: {model} of {self.name} knows no --augment, got {word!r}.")
+
+    @abstractmethod
+    def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
+        """The symmetries that maps of `examples` should have, or that `model` is held against, by the names that `--group` takes."""
+
+
+def _about(examples: Examples, name: str, about: dict[str, Any]) -> Examples:
+    return Examples(examples.x, examples.y, examples.unit, examples.slot, name, about)

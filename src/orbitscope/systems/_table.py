@@ -1,0 +1,15 @@
+"""Which systems there are, and the names that belong to each, so that no system is imported before one of its names is used."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one system: scenarios are `family` or begin with `family.`; models are listed."""
+
+    families: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+TABLE: dict[str, Names] = {}
+"""Folder in this room -> its names."""
