@@ -207,6 +207,29 @@ def _date(place: Folder) -> str:
     return datetime.datetime.fromtimestamp(newest, datetime.UTC).strftime("%Y-%m-%d")
 
 
+def restore(place: Folder, results: Path, label: Sequence[str], owner: Callable[[str, dict[str, Any]], tuple[str, str]]) -> int:
+    """Write the cases of a study again from its tables in `results`, so that only what is missing runs; how many were not there.
+
+    `label`: the columns that name a run; `owner(table, row)`: key and experiment of the case that a row came from. Numbers have the digits
+    of the tables, and `collect` writes the same tables from them; what a case keeps beside (weights, a dataset) does not come back.
+    """
+    place.claim()
+    cases: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, frame in Tables(results).items():
+        for row in frame.to_dict("records"):
+            case = cases.setdefault(owner(name, row), {"label": {}, "tables": defaultdict(list), "seconds": 0.0})
+            case["label"] = {k: row.pop(k) for k in label if k in row}
+            if name == "cost":
+                case["seconds"] = row["cpu_seconds"]
+            else:
+                case["tables"][name].append(row)
+    new = [c for c in cases if not place.case_file(*c).exists()]
+    for key, experiment in new:
+        case = cases[key, experiment]
+        place.write_case(key, experiment, case["label"], case["tables"], case["seconds"])
+    return len(new)
+
+
 class Tables(dict[str, pd.DataFrame]):
     """The tables of a results folder by name; an empty frame with `columns` for one that is not there."""
 

@@ -72,7 +72,9 @@ def predictions(place: Place, run: Run, phase: str, model: nn.Module) -> xr.Data
 def tuned_case(place: Place, run: Run, phase: str, optimiser: str) -> dict[str, Any]:
     """Fine-tuning under one element at a time: what became of the losses at all others. A row per ket and number of steps."""
     (train, test), tune, folder = data_of(place, run), place.settings.tune, place.run_folder(run, phase)
-    model = osc.load_run(folder, "last").model
+    model = trained(
+        place, run, phase, train, train_config(place.settings, run, early=phase == "early")
+    )  # there, unless cases were restored
     pairs = {(p["ket"], p["bra"]): p for p in read(place, run, "base")["pairs"] if p["phase"] == phase}
     names = ("influence", "error")
     arrays = {n: (("ket_element", "bra_element"), [[pairs[g, h][n] for h in ELEMENTS] for g in ELEMENTS]) for n in names}

@@ -3,7 +3,8 @@
     python studies/causal_influence/run.py --config small.toml --out runs/causal_influence-small
 
 Every finished case is kept in the folder of the study; a second start goes on with what is missing. `--minutes` sets a limit: nothing
-begins after it, and the page is written from what is there. `--page-only` draws and writes again from the results in `--results`.
+begins after it, and the page is written from what is there. `--page-only` draws and writes again from the results in `--results`;
+`--restore` takes finished cases from the tables there and runs only what they lack.
 """
 
 import sys
@@ -14,19 +15,23 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from experiments import work  # noqa: E402
-from harness import arguments, compute, read_settings, say, where  # noqa: E402
-from study import Place, Settings, jobs, runs  # noqa: E402
+from harness import arguments, compute, read_settings, restore, say, where  # noqa: E402
+from study import Place, Settings, jobs, owner, runs  # noqa: E402
 
 from orbitscope.cli._actions import simulate_to_file  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Simulate, train, measure, collect, draw, write."""
-    options = arguments(__doc__).parse_args(argv)
+    parser = arguments(__doc__)
+    parser.add_argument("--restore", action="store_true", help="take the finished cases of --results as they are")
+    options = parser.parse_args(argv)
     settings = read_settings(Settings, options.config, HERE)
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"causal_influence-{settings.name}", settings)
+        if options.restore:
+            say(f"{restore(place, results, ('family', 'network', 'seed'), owner)} cases from {results}")
         compute(place, work, jobs(settings), where(options), options.minutes, lambda: simulate(place))
         from tables import collect_all
 

@@ -82,6 +82,16 @@ def subsets(settings: Settings, run: Run) -> list[tuple[str, ...]]:
     return found
 
 
+def owner(table: str, row: dict[str, Any]) -> tuple[str, str]:
+    """Key and experiment of the case that a row of a table of results came from."""
+    key = Run(row["family"], row["network"], row["seed"]).key
+    if table == "cost":
+        return key, row["case"]
+    if table == "tuned":
+        return key, f"tuned-{row['phase']}-{row['optimiser']}"
+    return key, "retrained-" + row["added"].replace(" ", "-") if table == "retrained" else "base"
+
+
 class Place(Folder):
     """The folder of the study: data/, runs/, cases/."""
 

@@ -83,6 +83,24 @@ def runs(settings: Settings) -> list[Run]:
     return [*found, *(Run(name, "small", settings.main_schedule, settings.seeds[0]) for name in settings.small_model_data)]
 
 
+TABLES = {
+    "history": ("history", "runs"), "skill": ("skill",), "d4": ("d4", "damping", "matrix"), "times": ("lag", "classes", "rollout"),
+    "epochs": ("epochs",), "translations": ("shift_error", "shift_coherence", "shift_period"), "losses": ("losses",), "steps": ("steps",),
+    "metrics": ("metrics",),
+}  # fmt: skip
+"""The tables that an experiment fills; `basin` has rows of the experiment of that name and of `seeds`."""
+
+
+def owner(table: str, row: dict[str, Any]) -> tuple[str, str]:
+    """Key and experiment of the case that a row of a table of results came from."""
+    if table == "audit":
+        return f"audit_{row['dataset']}", "audit"
+    key = Run(row["dataset"], row["model"], row["schedule"], row["seed"]).key
+    if table == "basin":
+        return key, "seeds" if row["kind"] == "seeds" else "basin"
+    return key, next(name for name, tables in TABLES.items() if table in tables)
+
+
 class Place(Folder):
     """The folder of the study: data/, runs/, cases/."""
 

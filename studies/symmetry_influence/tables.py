@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from harness import Tables, collect, spearman
-from study import MODELS, Place, runs
+from harness import Tables, collect, restore, spearman
+from study import MODELS, Place, owner, runs
 
 from orbitscope._whole import write_whole
 
@@ -34,6 +34,20 @@ def _coherences(place: Place, results: Path, experiment: str) -> None:
     whole["coherence"].attrs.update(long_name="cosine-normalised influence, Gauss-Newton metric", units="1")
     content = whole.to_netcdf(engine="h5netcdf", encoding={"coherence": {"zlib": True, "complevel": 9, "dtype": "float32"}})
     write_whole(results / f"coherence_{experiment}.nc", lambda part: part.write_bytes(content))
+
+
+def restore_all(place: Place, results: Path) -> int:
+    """The finished cases from their tables and coherences (`harness.restore`); weights do not come back."""
+    for path in sorted(results.glob("coherence_*.nc")):
+        whole = xr.load_dataset(path, engine="h5netcdf")
+        for key in whole["run"].values:
+            one = whole.sel(run=key, drop=True)
+            for dim in one.sizes:  # a run has no more of them than it had before all were put into one file
+                one = one.dropna(dim, how="all")
+            target = place.case_file(str(key), path.stem.removeprefix("coherence_")).with_suffix(".nc")
+            content = one.to_netcdf(engine="h5netcdf")
+            write_whole(target, lambda part, content=content: part.write_bytes(content))
+    return restore(place, results, LABEL, owner)
 
 
 def equal_error(epochs: pd.DataFrame) -> pd.DataFrame:

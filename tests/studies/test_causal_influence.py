@@ -162,3 +162,30 @@ def test_another_metric_becomes_the_default_only_where_it_is_better_everywhere(m
 
     assert statements.default_metric(tables, made(0.3, -0.01))[0] == statements.DEFAULT
     assert statements.default_metric(tables, made(0.3, 0.2))[0] == "influence"
+
+
+def test_cases_restored_from_tables_give_the_tables(study, run, modules, tmp_path):
+    """Results of a study without its folder: the cases come back, what was missing is not invented, and the tables are the same bytes."""
+    settings = modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE)
+    results, place = study[0] / "results", modules("study").Place(tmp_path / "out", settings)
+    names = ("family", "network", "seed")
+    count = modules("harness").restore(place, results, names, modules("study").owner)
+    assert count == len(place.cases()) == len(modules("study").Place(study[0] / "out", settings).cases())
+    assert modules("harness").restore(place, results, names, modules("study").owner) == 0
+    modules("tables").collect_all(place, tmp_path / "results")
+    for path in results.glob("*.csv"):
+        assert (tmp_path / "results" / path.name).read_bytes() == path.read_bytes(), path.name
+    next((tmp_path / "out" / "cases").glob("*/retrained-s.json")).unlink()
+    assert len(place.cases()) == count - 1
+
+
+def test_a_restored_run_is_trained_again_for_a_case_that_it_lacks(study, modules, tmp_path):
+    """The same losses after fine-tuning as with the weights that were kept: trainings have the same bits."""
+    settings = modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE)
+    place, one = modules("study").Place(tmp_path, settings), modules("study").runs(settings)[0]
+    modules("harness").restore(place, study[0] / "results", ("family", "network", "seed"), modules("study").owner)
+    shutil.copytree(study[0] / "out" / "data", tmp_path / "data")
+    rows, known = modules("experiments").tuned_case(place, one, "late", "kept")["tuned"], pd.read_csv(study[0] / "results" / "tuned.csv")
+    known = known[(known.phase == "late") & (known.optimiser == "kept")]
+    found = pd.DataFrame(rows)[list(modules("study").ELEMENTS)].to_numpy()
+    assert np.allclose(found, np.asarray(known[list(modules("study").ELEMENTS)], float), rtol=1e-3, atol=1e-3 * np.abs(found).max())

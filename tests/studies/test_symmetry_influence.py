@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from orbitscope import OrbitscopeError
 
@@ -107,3 +108,18 @@ def test_another_config_in_the_same_folder_is_refused(study, script):
     other.write_text(source, encoding="utf-8")
     with pytest.raises(OrbitscopeError, match="holds a study with other settings"):
         script("--config", other, "--out", folder / "out")
+
+
+def test_cases_restored_from_tables_give_the_tables(study, modules, tmp_path):
+    """Tables and coherences of a study without its folder: the cases come back, and are collected to the same bytes and values."""
+    settings = modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE)
+    results, place = study[0] / "results", modules("study").Place(tmp_path / "out", settings)
+    assert modules("tables").restore_all(place, results) == len(place.cases()) > 10
+    names = {p.relative_to(study[0] / "out") for p in (study[0] / "out" / "cases").rglob("*") if p.suffix in (".json", ".nc")}
+    empty = {json.loads((study[0] / "out" / n).read_text())["experiment"] for n in names if not (tmp_path / "out" / n).exists()}
+    assert empty <= {"seeds", "basin"}, "only cases whose tables have no row are missing"
+    modules("tables").collect_all(place, tmp_path / "results")
+    for path in results.glob("*.csv"):
+        assert (tmp_path / "results" / path.name).read_bytes() == path.read_bytes(), path.name
+    for path in results.glob("*.nc"):
+        xr.testing.assert_identical(xr.load_dataset(path), xr.load_dataset(tmp_path / "results" / path.name))
