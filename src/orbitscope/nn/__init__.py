@@ -11,11 +11,14 @@ from ._features import Features, restrict
 from ._field_norm import FieldNorm
 from ._frames import FrameAveraged
 from ._galilean import Galilean
+from ._irrep_gate import IrrepGate, RelaxedWeights
+from ._irreps import Irreps, breaking_irreps
 from ._magnitude import Magnitude, MagnitudeConv, divided, root
 from ._motion import MotionBlock, MotionConv
 from ._pad import Pad, boundaries_of
 from ._past import frames_of
 from ._patch import FrameAttention, Unpatch
+from ._radial import RadialBasis, Surroundings
 from ._relax import RelaxationKind, relax
 from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, relaxed_layers, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
@@ -24,6 +27,7 @@ from ._scale import ScaleConv, ScaleLift, ScaleProject
 from ._spectral import EquivariantSpectralConv, SpectralConv
 from ._surround import Surround, Surrounds
 from ._symmetrize import Symmetrized, symmetrize
+from ._tensor_conv import TensorConv
 from ._wrap import wrap
 
 __all__ = [
@@ -37,6 +41,8 @@ __all__ = [
     "Galilean",
     "Gate",
     "GroupPool",
+    "IrrepGate",
+    "Irreps",
     "Magnitude",
     "MagnitudeConv",
     "MotionBlock",
@@ -45,11 +51,13 @@ __all__ = [
     "Pad",
     "Pointwise",
     "Pool",
+    "RadialBasis",
     "RelaxedConv",
     "RelaxedGroupConv",
     "RelaxedResidualConv",
     "RelaxedSteerableConv",
     "RelaxedTranslationConv",
+    "RelaxedWeights",
     "ScaleConv",
     "ScaleLift",
     "ScaleProject",
@@ -57,8 +65,11 @@ __all__ = [
     "SpectralConv",
     "Surround",
     "Surrounds",
+    "Surroundings",
+    "TensorConv",
     "Symmetrized",
     "boundaries_of",
+    "breaking_irreps",
     "divided",
     "relaxed_layers",
     "root",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -235,6 +235,9 @@ class RelaxedResidualConv(RelaxedConv):
     Gaussian prior of the source, which says how much a departure costs. One convolution of the sum, so the free path costs no time.
     Source: Finzi, Benton and Wilson, "Residual pathway priors", NeurIPS 2021.
     """
+
+    # Entries that a mirror negates in place have a gradient of rounding alone where the data keep it: see `training.BlockAdamW`.
+    shared_moment: ClassVar[dict[str, int]] = {"free": 0, "free_bias": 0}
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from ._affine_fields import FrameVelocity, Point
 from ._averaging import averaged_over, is_lattice, same_elements
 from ._classes import Classes
 from ._combined import DirectSum, Stack, TensorProduct
+from ._coupling import coupling, spherical_harmonics
 from ._direct_product import Several, sampled, times
 from ._domain import Charts, Domain, Nodes, Points, Values
 from ._element import Element
@@ -44,6 +45,8 @@ from ._regular import PermutationRepresentation, Regular
 from ._representation import Representation
 from ._restriction import Restriction
 from ._rotational import RotationIrrep
+from ._schoenflies import schoenflies
+from ._stabiliser import Stabiliser, stabiliser
 from ._standard import Pseudoscalar, Pseudovector, Scalar, Standard, Tensor2, Vector, Vertical
 from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
 from ._symmetry import Symmetry
@@ -102,6 +105,7 @@ __all__ = [
     "ScalingAction",
     "Several",
     "Stack",
+    "Stabiliser",
     "Standard",
     "State",
     "Symmetry",
@@ -121,6 +125,7 @@ __all__ = [
     "braid",
     "called",
     "chunks",
+    "coupling",
     "cyclic",
     "dihedral",
     "euclidean",
@@ -149,9 +154,12 @@ __all__ = [
     "same_elements",
     "sampled",
     "scalings",
+    "schoenflies",
     "special_euclidean",
     "special_linear",
     "special_orthogonal",
+    "spherical_harmonics",
+    "stabiliser",
     "symmetric",
     "taken",
     "times",

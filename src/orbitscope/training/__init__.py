@@ -2,6 +2,7 @@
 
 from .._seed import derive, integers, permutation
 from ._batches import Batches
+from ._block_adam import BlockAdamW, adamw, shared_moments
 from ._examples import ExamplesLike, Indexed
 from ._fit import Fit, fit, load_fit
 from ._fit_task import FitConfig
@@ -22,6 +23,7 @@ __all__ = [
     "SMSE",
     "Augment",
     "Batches",
+    "BlockAdamW",
     "CrossEntropy",
     "Device",
     "ExamplesLike",
@@ -43,6 +45,7 @@ __all__ = [
     "Task",
     "TrainProgress",
     "Trainer",
+    "adamw",
     "as_loggers",
     "as_loss",
     "check_trainable",
@@ -54,6 +57,7 @@ __all__ = [
     "permutation",
     "relative_l2",
     "run_seeds",
+    "shared_moments",
     "say_summary",
     "smse",
     "to_precision",

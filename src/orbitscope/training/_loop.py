@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .._errors import OrbitscopeError, reading
 from .._seed import derive
 from ..symmetry import State, called
+from ._block_adam import adamw
 from ._loggers import Loggers
 from ._progress import TrainProgress
 from ._states import floats_to
@@ -70,7 +71,7 @@ class Trainer:
         if not self.parameters:
             raise OrbitscopeError(f"{task.verb}: the model {task.title(seed)!r} has no parameters; there is nothing to train.")
         fused = not any(p.is_complex() for p in self.bare.parameters())  # torch's fused AdamW knows real numbers only
-        optimiser = torch.optim.AdamW(self.bare.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
+        optimiser = adamw(self.bare, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
         self.model, self.optimiser = fabric.setup(task.stepped(self.bare), optimiser)
         self.dtype = torch.float64 if settings.precision == "64" else torch.float32
         found = {part: task.examples(part, self.dtype, fabric.device) for part in PARTS}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError, reading
+from ...training import adamw
 from ...training.files import STATE, read_state
 from ._run import load_run
 
@@ -59,7 +60,7 @@ def kept_optimiser(
     mine, own = ([(n, tuple(p.shape)) for n, p in m.named_parameters()] for m in (run.model, model))
     if mine != own:
         raise OrbitscopeError(f"kept_optimiser: `model` should be the last weights of {path}; it has other parameters.")
-    found = torch.optim.AdamW(model.parameters())
+    found = adamw(model)
     with reading(path / STATE, "run", "Train it again with force=True."):
         found.load_state_dict(state)
     for group in found.param_groups:

@@ -1,0 +1,151 @@
+"""Tensor-product convolution on points, strict or relaxed by weights that are tensors themselves."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .._errors import OrbitscopeError
+from ..symmetry import coupling
+from ._irreps import Irreps
+
+
+class _Path(NamedTuple):
+    """One way from features over a filter to outputs: positions of the blocks, and the filter's irrep."""
+
+    into: int
+    out: int
+    degree: int
+    odd: bool
+
+
+class TensorConv(nn.Module):
+    r"""Features of points, coupled with the filters that they see: $y_i = \sum_{j b} W_b\, (x_j \otimes F_{ijb})$.
+
+    $$F^{l} = Y^{l} + \sum_{l_1 l_2} \sqrt{\tfrac{2 l + 1}{n_l}}\; C(\theta^{l_1}, Y^{l_2})$$
+
+    * `into`, `out`: irreps of the features, words or `Irreps`. `radial`: number of radial channels b of the surroundings.
+    * `degree`: L, of the harmonics Y. `relaxed`: irreps of the relaxed weights $\theta$; None for the strict layer.
+    * `highest`: the highest degree of a filter; None: whatever couples `into` with `out`.
+
+    C are the tensors of `coupling`, $n_l$ the number of pairs. The coefficients are fixed at 1 and $\theta^{0e}$ is 1, which is left out, so
+    that the size of $\theta$ means something. $\theta = 0$ is exactly the strict layer. For any $\theta$ the layer is equivariant under moves of
+    points, features and $\theta$ together, hence, with $\theta$ held, under the stabiliser of $\theta$ alone (`symmetry.stabiliser`).
+
+    Called with features [N, P, into.dim], the surroundings [N, P, P, radial, (L + 1)^2] of `Surroundings` and $\theta$ [N or 1, relaxed.dim]
+    or None (0). W is dense over copies, paths and radial channels. Raises `OrbitscopeError` where nothing couples.
+    Source: Hofgard, Wang, Walters and Smidt, arXiv 2407.20471; with the coefficients of the filter fixed.
+    """
+
+    def __init__(
+        self, into: str | Irreps, out: str | Irreps, radial: int, *, degree: int = 2, relaxed: str | Irreps | None = None,
+        highest: int | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.into, self.out, self.radial, self.degree = Irreps.of(into), Irreps.of(out), radial, degree
+        self.relaxed = None if relaxed is None else Irreps.of(relaxed)
+        paths = _paths(self.into, self.out, degree, self.relaxed, highest)
+        self.paths = len(paths)
+        weights = []
+        self._cuts: list[list[int]] = []  # of what comes of each block of the input, by block of the output
+        for i in range(len(self.into.blocks)):
+            mine = [[p for p in paths if p.into == i and p.out == o] for o in range(len(self.out.blocks))]
+            self.register_buffer(f"mixing{i}", _mixing(self, [p for some in mine for p in some]), persistent=False)
+            self._cuts.append([len(some) * b.size for some, b in zip(mine, self.out.blocks, strict=True)])
+        for o, block in enumerate(self.out.blocks):
+            rows = radial * sum(self.into.blocks[p.into].count for p in paths if p.out == o)
+            if not rows:
+                raise OrbitscopeError(f"TensorConv: nothing of {self.into} couples to {block} over harmonics up to degree {degree}.")
+            weights.append(nn.Parameter(torch.randn(rows, block.count) / math.sqrt(rows)))
+        self.weights = nn.ParameterList(weights)
+        scalars = self.out.count("0e")
+        self.bias = nn.Parameter(torch.zeros(scalars)) if scalars else None
+
+    def forward(self, x: Tensor, seen: Tensor, theta: Tensor | None = None) -> Tensor:
+        """The features of every point, coupled with what it sees.
+
+        * `x`: [N, P, into.dim]. `seen`: [N, P, P, radial, (L + 1)^2]. `theta`: [N or 1, relaxed.dim], None for 0.
+        """
+        count, points = x.shape[:2]
+        flat = seen.flatten(-2).transpose(2, 3)  # [N, i, (b, y), j]
+        parts: list[list[Tensor]] = [[] for _ in self.out.blocks]
+        for i, (block, where) in enumerate(self.into):
+            features = x[..., where].unflatten(-1, (block.count, block.size))
+            near = (flat.flatten(1, 2) @ features.flatten(2)).reshape(count, points, self.radial, -1, block.count, block.size)
+            rows = near.permute(0, 1, 2, 4, 3, 5).flatten(4)  # [N, i, b, copy, (y, component)]
+            made = (rows.flatten(1, 3) @ self._mixed(i, theta)).unflatten(1, (points, self.radial * block.count))
+            for o, part in enumerate(made.split(self._cuts[i], dim=-1)):
+                if part.shape[-1]:
+                    size = self.out.blocks[o].size
+                    parts[o].append(part.unflatten(-1, (-1, size)).flatten(2, 3))
+        found = [torch.einsum("npkc,km->npmc", torch.cat(some, 2), w).flatten(2) for some, w in zip(parts, self.weights, strict=True)]
+        return self._biased(torch.cat(found, -1))
+
+    def _mixed(self, i: int, theta: Tensor | None) -> Tensor:
+        """How harmonics and one block of the input make outputs, [N or 1, (y, component), (output, path, component)]."""
+        mixing: Tensor = getattr(self, f"mixing{i}").to(self.weights[0])
+        strict = mixing[:1].flatten(1, 2)
+        if theta is None or self.relaxed is None:
+            return strict
+        return strict + (theta @ mixing[1:].flatten(1)).unflatten(1, strict.shape[1:])
+
+    def _biased(self, y: Tensor) -> Tensor:
+        if self.bias is None:
+            return y
+        parts, used = [], 0
+        for block, where in self.out:
+            part = y[..., where]
+            if block.name == "0e":
+                part, used = part + self.bias[used : used + block.count], used + block.count
+            parts.append(part)
+        return torch.cat(parts, -1)
+
+    def extra_repr(self) -> str:
+        """Irreps and sizes, for `print`."""
+        return f"{self.into} -> {self.out}, relaxed={self.relaxed}, {self.paths} paths, {self.radial} radial channels"
+
+
+def _paths(into: Irreps, out: Irreps, degree: int, relaxed: Irreps | None, highest: int | None) -> list[_Path]:
+    """All filters that couple a block of the input to one of the output: harmonics, and what relaxed weights make of them."""
+    found = []
+    for i, a in enumerate(into.blocks):
+        for o, c in enumerate(out.blocks):
+            for l in range(abs(a.degree - c.degree), a.degree + c.degree + 1):
+                odd = a.odd != c.odd
+                natural = l <= degree and odd == (l % 2 == 1)
+                made = relaxed is not None and (highest is None or l <= highest) and _terms(l, odd, degree, relaxed)
+                if natural or made:
+                    found.append(_Path(i, o, l, odd))
+    return found
+
+
+def _terms(l: int, odd: bool, degree: int, relaxed: Irreps) -> list[tuple[slice, int, int]]:
+    """Pairs of a relaxed weight (its components and degree) and a harmonic that couple to the filter."""
+    return [
+        (where, block.degree, y)
+        for block, where in relaxed
+        for y in range(degree + 1)
+        if (block.odd != (y % 2 == 1)) == odd and abs(block.degree - y) <= l <= block.degree + y
+    ]
+
+
+def _mixing(layer: TensorConv, paths: list[_Path]) -> Tensor:
+    """The fixed tensor [1 + relaxed, y, component of the input, (path, component of the output)]; row 0 is the strict layer."""
+    harmonics, relaxed = (layer.degree + 1) ** 2, layer.relaxed
+    columns = []
+    for path in paths:
+        filters = torch.zeros(1 + (0 if relaxed is None else relaxed.dim), harmonics, 2 * path.degree + 1, dtype=torch.float64)
+        if path.degree <= layer.degree and path.odd == (path.degree % 2 == 1):
+            filters[0, path.degree**2 : (path.degree + 1) ** 2] = torch.eye(2 * path.degree + 1, dtype=torch.float64)
+        terms = [] if relaxed is None else _terms(path.degree, path.odd, layer.degree, relaxed)
+        for where, l, y in terms:
+            size = math.sqrt((2 * path.degree + 1) / len(terms))
+            filters[1 + where.start : 1 + where.stop, y**2 : (y + 1) ** 2] += size * torch.as_tensor(coupling(l, y, path.degree))
+        a, c = layer.into.blocks[path.into], layer.out.blocks[path.out]
+        # Harmonics have 2 l + 1 for their square: the coupled vector then has components of size 1 where those of x have.
+        joined = torch.as_tensor(coupling(a.degree, path.degree, c.degree)) * math.sqrt(c.size)
+        columns.append(torch.einsum("tyf,afc->tyac", filters, joined))
+    if not columns:
+        return torch.zeros(1 + (0 if relaxed is None else relaxed.dim), harmonics, layer.into.blocks[0].size, 0, dtype=torch.float64)
+    return torch.cat(columns, -1)
