@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from rich.console import Console
 
 from .._errors import OrbitscopeError
@@ -125,4 +126,7 @@ def probed(
         "data_path": str(data), "data_part": f"test: {len(tested)} of {sum(len(e) for e in run.examples.values())} examples",
         "training_config": json.dumps(run.fit.metrics),
     }  # fmt: skip
-    return examine(run.model, tested, asked, config, progress=progress, executor=executor, **about)
+    tree = examine(run.model, tested, asked, config, progress=progress, executor=executor, **about)
+    for name, table in run.system.readings(tested, run.model).items():
+        tree[name] = xr.DataTree(table)
+    return tree

@@ -15,12 +15,13 @@ from ._irrep_gate import IrrepGate, RelaxedWeights
 from ._irreps import Irreps, breaking_irreps
 from ._magnitude import Magnitude, MagnitudeConv, divided, root
 from ._motion import MotionBlock, MotionConv
+from ._order import order_parameters, relaxed_weights
 from ._pad import Pad, boundaries_of
 from ._past import frames_of
 from ._patch import FrameAttention, Unpatch
 from ._radial import RadialBasis, Surroundings
 from ._relax import RelaxationKind, relax
-from ._relaxed import RelaxedConv, relaxation, relaxation_penalty, relaxed_layers, strict
+from ._relaxed import RelaxedConv, penalised_layers, relaxation, relaxation_penalty, relaxed_layers, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
 from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
@@ -71,6 +72,7 @@ __all__ = [
     "boundaries_of",
     "breaking_irreps",
     "divided",
+    "penalised_layers",
     "relaxed_layers",
     "root",
     "wrap",
@@ -78,6 +80,8 @@ __all__ = [
     "Upsample",
     "export",
     "frames_of",
+    "order_parameters",
+    "relaxed_weights",
     "restrict",
     "relax",
     "relaxation",

@@ -90,3 +90,8 @@ class RelaxedWeights(nn.Module):
     def penalty(self) -> Tensor:
         r"""$|\theta|^2$ over all cases: isotropic, so that it prefers no direction."""
         return self.theta.square().sum()
+
+    @torch.no_grad()
+    def tighten(self) -> None:
+        """No relaxed weights."""
+        self.theta.zero_()

@@ -112,5 +112,5 @@ def breaking_irreps(degree: int = 4) -> Irreps:
     >>> breaking_irreps(1)
     Irreps(1x0o+1x1o+1x1e)
     """
-    pairs = [(l, odd) for l in range(degree + 1) for odd in (True, False)]
-    return Irreps(tuple(Block(1, l, odd) for l, odd in pairs if (l, odd) != (0, False)))
+    pairs = [(n, odd) for n in range(degree + 1) for odd in (True, False)]
+    return Irreps(tuple(Block(1, n, odd) for n, odd in pairs if (n, odd) != (0, False)))

@@ -13,6 +13,7 @@ from .._errors import OrbitscopeError
 from ..symmetry import Isometry
 from ._conv import EquivariantConv
 from ._features import Features
+from ._irrep_gate import RelaxedWeights
 from ._shared_kernel import moved_cells
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -59,6 +60,12 @@ def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv]:
     return found
 
 
+def penalised_layers(model: nn.Module) -> list[RelaxedConv | RelaxedWeights]:
+    """The layers of `model` that know a penalty, on grids and on points; raises `OrbitscopeError` where there is none."""
+    points = [layer for layer in model.modules() if isinstance(layer, RelaxedWeights)]
+    return points or list(relaxed_layers(model).values())
+
+
 def relaxation_penalty(model: nn.Module, alpha: float = 1.0) -> Tensor:
     r"""$\alpha \sum_{layers} R$, to be added to a loss; linear in $\alpha$, 0 for a strict model.
 
@@ -66,12 +73,13 @@ def relaxation_penalty(model: nn.Module, alpha: float = 1.0) -> Tensor:
     * `alpha`: $\alpha$, at least 0.
 
     R is the mean of $|w_l(g) - w_l(h)|$ over pairs of elements (group), of the differences between neighbouring cells (steerable,
-    translation), or the sum of squares of the free kernel (residual); sums over banks l. Raises `OrbitscopeError` for a model without
-    relaxed layers. Source: Wang, Walters and Yu, ICML 2022; residual: Finzi, Benton and Wilson, NeurIPS 2021.
+    translation), or the sum of squares of the free kernel (residual) or of the relaxed weights (points); sums over banks l. Raises
+    `OrbitscopeError` for a model without relaxed layers. Source: Wang, Walters and Yu, ICML 2022; residual: Finzi, Benton and Wilson,
+    NeurIPS 2021.
     """
     if not alpha >= 0:
         raise OrbitscopeError(f"relaxation_penalty: `alpha` must be at least 0, got {alpha}.")
-    return alpha * torch.stack([layer.penalty() for layer in relaxed_layers(model).values()]).sum()
+    return alpha * torch.stack([layer.penalty() for layer in penalised_layers(model)]).sum()
 
 
 def strict(model: Model) -> Model:
@@ -80,7 +88,7 @@ def strict(model: Model) -> Model:
     Raises `OrbitscopeError` for a model without relaxed layers.
     """
     made = copy.deepcopy(model)
-    for layer in relaxed_layers(made).values():
+    for layer in penalised_layers(made):
         layer.tighten()
     return made
 

@@ -29,12 +29,13 @@ class TensorConv(nn.Module):
     * `degree`: L, of the harmonics Y. `relaxed`: irreps of the relaxed weights $\theta$; None for the strict layer.
     * `highest`: the highest degree of a filter; None: whatever couples `into` with `out`.
 
-    C are the tensors of `coupling`, $n_l$ the number of pairs. The coefficients are fixed at 1 and $\theta^{0e}$ is 1, which is left out, so
-    that the size of $\theta$ means something. $\theta = 0$ is exactly the strict layer. For any $\theta$ the layer is equivariant under moves of
-    points, features and $\theta$ together, hence, with $\theta$ held, under the stabiliser of $\theta$ alone (`symmetry.stabiliser`).
+    C are the tensors of `coupling`, $n_l$ the number of pairs. The coefficients are fixed at 1 and $\theta^{0e}$ is 1, which is left out,
+    so that the size of $\theta$ means something. $\theta = 0$ is exactly the strict layer. For any $\theta$ the layer is equivariant
+    under moves of points, features and $\theta$ together, hence, with $\theta$ held, under the stabiliser of $\theta$ alone
+    (`symmetry.stabiliser`).
 
-    Called with features [N, P, into.dim], the surroundings [N, P, P, radial, (L + 1)^2] of `Surroundings` and $\theta$ [N or 1, relaxed.dim]
-    or None (0). W is dense over copies, paths and radial channels. Raises `OrbitscopeError` where nothing couples.
+    Called with features [N, P, into.dim], the surroundings [N, P, P, radial, (L + 1)^2] of `Surroundings` and $\theta$ [N or 1,
+    relaxed.dim] or None (0). W is dense over copies, paths and radial channels. Raises `OrbitscopeError` where nothing couples.
     Source: Hofgard, Wang, Walters and Smidt, arXiv 2407.20471; with the coefficients of the filter fixed.
     """
 
@@ -111,22 +112,22 @@ def _paths(into: Irreps, out: Irreps, degree: int, relaxed: Irreps | None, highe
     found = []
     for i, a in enumerate(into.blocks):
         for o, c in enumerate(out.blocks):
-            for l in range(abs(a.degree - c.degree), a.degree + c.degree + 1):
+            for n in range(abs(a.degree - c.degree), a.degree + c.degree + 1):
                 odd = a.odd != c.odd
-                natural = l <= degree and odd == (l % 2 == 1)
-                made = relaxed is not None and (highest is None or l <= highest) and _terms(l, odd, degree, relaxed)
+                natural = n <= degree and odd == (n % 2 == 1)
+                made = relaxed is not None and (highest is None or n <= highest) and _terms(n, odd, degree, relaxed)
                 if natural or made:
-                    found.append(_Path(i, o, l, odd))
+                    found.append(_Path(i, o, n, odd))
     return found
 
 
-def _terms(l: int, odd: bool, degree: int, relaxed: Irreps) -> list[tuple[slice, int, int]]:
+def _terms(n: int, odd: bool, degree: int, relaxed: Irreps) -> list[tuple[slice, int, int]]:
     """Pairs of a relaxed weight (its components and degree) and a harmonic that couple to the filter."""
     return [
         (where, block.degree, y)
         for block, where in relaxed
         for y in range(degree + 1)
-        if (block.odd != (y % 2 == 1)) == odd and abs(block.degree - y) <= l <= block.degree + y
+        if (block.odd != (y % 2 == 1)) == odd and abs(block.degree - y) <= n <= block.degree + y
     ]
 
 
@@ -139,9 +140,9 @@ def _mixing(layer: TensorConv, paths: list[_Path]) -> Tensor:
         if path.degree <= layer.degree and path.odd == (path.degree % 2 == 1):
             filters[0, path.degree**2 : (path.degree + 1) ** 2] = torch.eye(2 * path.degree + 1, dtype=torch.float64)
         terms = [] if relaxed is None else _terms(path.degree, path.odd, layer.degree, relaxed)
-        for where, l, y in terms:
+        for where, n, y in terms:
             size = math.sqrt((2 * path.degree + 1) / len(terms))
-            filters[1 + where.start : 1 + where.stop, y**2 : (y + 1) ** 2] += size * torch.as_tensor(coupling(l, y, path.degree))
+            filters[1 + where.start : 1 + where.stop, y**2 : (y + 1) ** 2] += size * torch.as_tensor(coupling(n, y, path.degree))
         a, c = layer.into.blocks[path.into], layer.out.blocks[path.out]
         # Harmonics have 2 l + 1 for their square: the coupled vector then has components of size 1 where those of x have.
         joined = torch.as_tensor(coupling(a.degree, path.degree, c.degree)) * math.sqrt(c.size)

@@ -33,13 +33,13 @@ def coupling(first: int, second: int, third: int) -> Matrix:
 @lru_cache(maxsize=512)
 def _coupling(first: int, second: int, third: int) -> Matrix:
     degrees = (first, second, third)
-    if not all(0 <= l <= HIGHEST for l in degrees) or not abs(first - second) <= third <= first + second:
+    if not all(0 <= n <= HIGHEST for n in degrees) or not abs(first - second) <= third <= first + second:
         raise OrbitscopeError(f"coupling: the degrees {degrees} do not couple; they lie in 0 .. {HIGHEST} and each is at most the sum.")
-    sizes = [2 * l + 1 for l in degrees]
+    sizes = [2 * n + 1 for n in degrees]
     one, two, three = (np.eye(n) for n in sizes)
     rates = [
         np.kron(np.kron(a, two), three) + np.kron(np.kron(one, b), three) + np.kron(np.kron(one, two), c)
-        for a, b, c in zip(*(rotation_generators(l) for l in degrees), strict=True)
+        for a, b, c in zip(*(rotation_generators(n) for n in degrees), strict=True)
     ]
     # The only vector that all three generators leave alone: the lowest eigenvector of the Casimir operator.
     values, vectors = np.linalg.eigh(-sum(x @ x for x in rates))
@@ -70,10 +70,10 @@ def spherical_harmonics(degree: int, vectors: Tensor) -> Tensor:
     nothing = square <= torch.finfo(vectors.dtype).tiny
     direction = torch.where(nothing, 0.0, vectors) / torch.where(nothing, 1.0, square).sqrt()
     found = [torch.ones_like(square), direction]
-    for l in range(1, degree):
-        step = torch.as_tensor(_step(l), dtype=vectors.dtype, device=vectors.device)
+    for n in range(1, degree):
+        step = torch.as_tensor(_step(n), dtype=vectors.dtype, device=vectors.device)
         found.append(torch.einsum("...a,...b,abc->...c", found[-1], direction, step))
-    return torch.cat([y * (2 * l + 1) ** 0.5 for l, y in enumerate(found[: degree + 1])], -1)
+    return torch.cat([y * (2 * n + 1) ** 0.5 for n, y in enumerate(found[: degree + 1])], -1)
 
 
 @lru_cache(maxsize=32)

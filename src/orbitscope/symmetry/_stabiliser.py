@@ -55,10 +55,10 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
     * `tolerance`: $\epsilon$, dimensionless; smaller singular values of the infinitesimal action, relative to $\|v\|$, count as 0.
     * `seed`: of the rotations from which the search starts.
 
-    First the Lie algebra: the null space of $\omega \mapsto \omega \cdot G\, v$ by singular values. Where it is trivial the group is finite:
-    Gauss-Newton iterations on $\|D(R) v \mp v\|^2$ from 512 random rotations, and products of what they find. Groups that only hold to
-    more than the tolerance are not found; a tolerance above a real breaking hides it. Raises `OrbitscopeError` for an unknown irrep, a
-    wrong number of components, and elements that form no point group (the tolerance is then too large).
+    First the Lie algebra: the null space of $\omega \mapsto \omega \cdot G\, v$ by singular values. Where it is trivial the group is
+    finite: Gauss-Newton iterations on $\|D(R) v \mp v\|^2$ from 512 random rotations, and products of what they find. Groups that only
+    hold to more than the tolerance are not found; a tolerance above a real breaking hides it. Raises `OrbitscopeError` for an unknown
+    irrep, a wrong number of components, and elements that form no point group (the tolerance is then too large).
 
     >>> stabiliser({"1o": [0.0, 0.0, 2.0]}).name, stabiliser({"1e": [0.0, 0.0, 2.0]}).name, stabiliser({}).name
     ('C∞v', 'C∞h', 'O(3)')
@@ -141,7 +141,17 @@ def _closed(tensors: dict[str, Matrix], found: list[Matrix], tolerance: float) -
         at += 1
         if len(found) > _MOST:
             raise OrbitscopeError(f"stabiliser: more than {_MOST} elements hold to {tolerance}. Lower `tolerance`.")
-    return np.array(found)
+    return _polished(tensors, np.array(found))
+
+
+def _polished(tensors: dict[str, Matrix], found: Matrix) -> Matrix:
+    """The same elements after more iterations, the identity as it is: products of what was nearly found add up errors."""
+    for sign in (1.0, -1.0):
+        mine = np.flatnonzero(np.linalg.det(found) * sign > 0)
+        if len(mine):
+            found[mine] = sign * _refined(tensors, np.stack([_exactly(sign * found[k]) for k in mine]), sign)[0]
+    found[0] = np.eye(3)
+    return found
 
 
 def _listed(found: list[Matrix], element: Matrix) -> bool:

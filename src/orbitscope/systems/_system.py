@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import xarray as xr
 from torch import nn
 
 from .._errors import OrbitscopeError
@@ -125,6 +126,11 @@ class System(ABC):
     def augment(self, model: str, examples: Examples, word: str) -> Augment:
         """What moves the `examples` of every training step of `model`, named by `word`; raises `OrbitscopeError` for what there is not."""
         raise OrbitscopeError(f"train: {model} of {self.name} knows no --augment, got {word!r}.")
+
+    def readings(self, examples: Examples, model: nn.Module) -> dict[str, xr.Dataset]:
+        """What else a probe of `model` says, at `examples`: tables for its file by the name of
+        their node; none unless a system has some."""
+        return {}
 
     @abstractmethod
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:

@@ -11,5 +11,9 @@ class Names:
     models: tuple[str, ...]
 
 
-TABLE: dict[str, Names] = {}
+TABLE: dict[str, Names] = {
+    "points": Names(
+        ("shapes", "particle", "pendulum", "crystal", "diffusion"), ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net")
+    ),
+}
 """Folder in this room -> its names."""

@@ -14,7 +14,7 @@ from .._errors import OrbitscopeError
 from .._expect import checked_settings
 from .._json import json_text
 from .._seed import derive
-from ..nn import relaxation_penalty, relaxed_layers
+from ..nn import penalised_layers, relaxation_penalty
 from ..symmetry import State, parts
 from ._examples import ExampleBatches, Indexed
 from ._loss import Loss
@@ -164,5 +164,5 @@ def _made(model: nn.Module | Callable[[], nn.Module], seed: int, config: FitConf
             "model.float() first."
         )
     if config.relaxation is not None:
-        relaxed_layers(made)  # raises where there is nothing to relax
+        penalised_layers(made)  # raises where there is nothing to relax
     return to_precision(made, torch.float64) if config.precision == "64" else made

@@ -60,12 +60,15 @@ class E3Net(nn.Module):
     def forward(self, positions: Tensor, features: Tensor, *rest: Tensor, theta: Tensor | None = None) -> Tensor:
         """The features of the points that follow, in their own unit.
 
-        * `positions`: [N, P, 3]. `features`: [N, P, into.dim]. `rest`: cells [N, 3, 3] and numbers of cases [N], where the network has them.
+        * `positions`: [N, P, 3]. `features`: [N, P, into.dim]. `rest`: cells [N, 3, 3] and numbers of cases [N], where the network has
+          them.
         * `theta`: other relaxed weights [N or 1, dim] than its own; None: its own.
         """
         if len(rest) != self.periodic + self.cased:
             wanted = [w for w, there in (("cells [N, 3, 3]", self.periodic), ("cases [N]", self.cased)) if there]
-            raise OrbitscopeError(f"E3Net: after positions and features it takes {' and '.join(wanted) or 'nothing'}, got {len(rest)} more.")
+            raise OrbitscopeError(
+                f"E3Net: after positions and features it takes {' and '.join(wanted) or 'nothing'}, got {len(rest)} more."
+            )
         if theta is None and self.relaxed is not None:
             theta = self.relaxed(rest[-1].long() if self.cased else None)
         seen = self.seen(positions, rest[0] if self.periodic else None)

@@ -1,0 +1,28 @@
+"""Points, clusters and crystals: networks whose broken symmetry is read off as order parameters. Readers need the extra `graphs`."""
+
+from ._about import described, input_action, irreps_action, point_examples
+from ._e3net import CoordinateNet, E3Net, ResidualE3Net
+from ._readout import WithWeights, equivariance_gaps, reading, responses, with_weights
+from ._scenarios import PHASES, SHAPES
+from ._system import SYSTEM, PointMSE, PointSystem, left_over
+
+__all__ = [
+    "PHASES",
+    "SHAPES",
+    "SYSTEM",
+    "CoordinateNet",
+    "E3Net",
+    "PointMSE",
+    "PointSystem",
+    "ResidualE3Net",
+    "WithWeights",
+    "described",
+    "equivariance_gaps",
+    "input_action",
+    "irreps_action",
+    "left_over",
+    "point_examples",
+    "reading",
+    "responses",
+    "with_weights",
+]

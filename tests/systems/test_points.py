@@ -1,0 +1,248 @@
+"""Points as a system: scenarios against their laws, models under the motions of space, what is read off, the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope import OrbitscopeError, open_probe
+from orbitscope.cli import main
+from orbitscope.data import Examples, load_examples, save_examples
+from orbitscope.nn import relaxed_weights
+from orbitscope.symmetry import called, octahedral, orthogonal
+from orbitscope.systems.points import (
+    PHASES,
+    SYSTEM,
+    CoordinateNet,
+    E3Net,
+    PointMSE,
+    equivariance_gaps,
+    left_over,
+    point_examples,
+    reading,
+    responses,
+    with_weights,
+)
+
+SMALL = {"hidden": "2x0e+2x1o+1x2e", "layers": 2}
+FRAMES = {"frames": 3}
+PARAMETERS = {
+    "shapes.deformed": {}, "particle.field": FRAMES, "particle.cluster": {}, "pendulum.damped": FRAMES, "crystal.perovskite": {},
+    "diffusion.tensor": {},
+}  # fmt: skip
+
+
+def made(scenario: str, count: int = 6, **parameters) -> Examples:
+    plan = SYSTEM.scenario(scenario)
+    return plan.make(count, 0, None, **{**plan.parameters, **PARAMETERS[scenario], **parameters})
+
+
+def shaken(data: Examples) -> Examples:
+    """The same with points out of place: in the ideal crystal a strict network's answer is 0."""
+    places = data.x[0] + 0.1 * torch.randn(data.x[0].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return Examples((places, *data.x[1:]), data.y, data.unit, data.slot, data.name, data.about)
+
+
+def network(name: str, examples: Examples, **options) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return SYSTEM.model(name).make(examples, **{**SMALL, **options}).double()
+
+
+def broken(net: torch.nn.Module, examples: Examples, seed: int = 0) -> None:
+    """Random relaxed weights, of size 1 in all."""
+    theta = relaxed_weights(net).theta
+    drawn = torch.randn(theta.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        theta.copy_(drawn / drawn.norm())
+
+
+@pytest.mark.parametrize("scenario", PARAMETERS)
+def test_a_strict_network_is_equivariant_and_a_relaxed_one_with_its_weights(scenario):
+    data = shaken(made(scenario))
+    symmetry = SYSTEM.symmetries(data)["o3"]
+    elements = symmetry.group.probes(4, seed=1)
+    assert equivariance_gaps(network("e3net", data), data.x, symmetry, elements).max() < 1e-10
+    net = network("relaxed_e3net", data)
+    assert equivariance_gaps(net, data.x, symmetry, elements).max() < 1e-10  # at the start
+    broken(net, data)
+    assert equivariance_gaps(net, data.x, symmetry, elements[1:]).min() > 1e-3
+    free, states, joint = with_weights(net, data, symmetry)
+    assert equivariance_gaps(free, states.x, joint, elements).max() < 1e-10
+    assert torch.allclose(called(free, states.x), called(net, data.x), atol=1e-12)
+
+
+@pytest.mark.parametrize("scenario", PARAMETERS)
+def test_scenarios_are_seeded_scaled_and_kept_by_a_file(scenario, tmp_path):
+    data, again, other = made(scenario), made(scenario), SYSTEM.scenario(scenario).make(6, 1, None, **PARAMETERS[scenario])
+    assert torch.equal(data.y, again.y) and not torch.equal(data.y, other.y)
+    kept = load_examples(save_examples(data, tmp_path / "x.nc"))
+    assert torch.equal(kept.y, data.y) and SYSTEM.symmetries(kept).keys() == SYSTEM.symmetries(data).keys()
+    net = network("e3net", kept)
+    assert abs(float(called(net, kept.x).square().mean().sqrt().detach()) / float(data.y.square().mean().sqrt()) - 1) < 3
+
+
+def test_a_charge_moves_as_the_law_says():
+    """Exact steps against the midpoint rule with a thousand steps each; the magnetic force does no work."""
+    e, b = np.array([0.3, -0.2, 0.9]), np.array([0.5, 1.0, -0.4])
+    data = made("particle.field", electric=e, magnetic=b, frames=3)
+    v = data.x[1][:, 0, 1:].numpy().reshape(6, 3, 3)
+    assert np.allclose(data.y.numpy().reshape(6, 3, 3), e + np.cross(v, b), atol=1e-12)
+    at, h = v[:, 0], 1e-4
+    for _ in range(1000):
+        middle = at + h / 2 * (e + np.cross(at, b))
+        at = at + h * (e + np.cross(middle, b))
+    assert np.allclose(at, v[:, 1], atol=1e-7)
+    alone = made("particle.field", electric=(0, 0, 0), magnetic=b, frames=3).x[1][:, 0, 1:].numpy().reshape(6, 3, 3)
+    assert np.allclose(np.linalg.norm(alone, axis=2), np.linalg.norm(alone[:, :1], axis=2), atol=1e-12)
+
+
+def test_the_pendulum_keeps_its_length_and_loses_energy_to_damping_alone():
+    for damping, kept in ((0.0, True), (0.3, False)):
+        data = made("pendulum.damped", damping=damping, frames=20)
+        r, v = data.x[1][:, 0, 1:4].reshape(6, 20, 3), data.x[1][:, 0, 4:].reshape(6, 20, 3)
+        assert torch.allclose(r.norm(dim=2), torch.ones(6, 20, dtype=torch.float64)) and float((r * v).sum(2).abs().max()) < 1e-9
+        energy = v.square().sum(2) / 2 + 9.81 * r[..., 2]
+        drift = (energy - energy[:, :1]).abs().max() / energy.abs().max()
+        assert (float(drift) < 1e-5) == kept
+
+
+def test_the_forces_of_a_cluster_are_its_formula_and_sum_to_zero():
+    data = made("particle.cluster")
+    places = data.x[0]
+    expected = torch.zeros_like(places)
+    for n, i, j in np.ndindex(6, 4, 4):
+        d = places[n, j] - places[n, i]
+        expected[n, i] += (1 - d @ d) * torch.exp(-d @ d / 2) * d
+    assert torch.allclose(data.y, expected, atol=1e-12) and float(data.y.sum(1).abs().max()) < 1e-12
+    assert torch.allclose(made("particle.cluster", field=(0, 0, 2.0)).y - data.y, torch.tensor([0.0, 0, 2.0], dtype=torch.float64))
+
+
+def test_the_diffusion_tensor_has_its_principal_values():
+    data = made("diffusion.tensor")
+    tensor = np.array(data.about["tensor"])
+    assert np.allclose(np.linalg.eigvalsh(tensor), [1, 2, 4]) and np.allclose(data.y.numpy(), -data.x[1][..., 1:].numpy() @ tensor)
+
+
+@pytest.mark.parametrize(("phase", "order"), [("Pm-3m", 48), ("P4mm", 8), ("Amm2", 4), ("R3m", 6)])
+def test_displacements_of_a_perovskite_keep_the_point_group_of_its_phase(phase, order):
+    """An element of the cube's group permutes the ions; where it keeps n it must keep the displacements, and it keeps so many."""
+    data = made("crystal.perovskite", count=1, strain=0.0, phase=phase)
+    places, y = data.x[0][0].numpy() / 4.0, data.y[0].numpy()
+    kept = 0
+    for g in octahedral():
+        matrix = np.array(g.linear, dtype=float)
+        gaps = (places @ matrix.T)[:, None] - places[None]
+        target = np.abs(gaps - np.round(gaps)).sum(2).argmin(1)
+        keeps_direction = np.allclose(matrix @ np.array(PHASES[phase]), PHASES[phase])
+        moved = np.empty_like(y)
+        moved[target] = y @ matrix.T
+        assert np.allclose(moved, y, atol=1e-12) == keeps_direction
+        kept += keeps_direction
+    assert kept == order
+
+
+def test_cases_have_relaxed_weights_of_their_own():
+    data = made("crystal.perovskite", cases=3)
+    net = network("relaxed_e3net", data)
+    assert isinstance(net, E3Net) and relaxed_weights(net).cases == 3 and data.about["amplitudes"] == [0.0, 0.05, 0.1]
+    assert set(data.y.flatten(1).norm(dim=1).mul(1e6).round().tolist()) != {0.0} and not data.y[0].any()
+    broken(net, data)
+    with torch.no_grad():
+        plain = called(net, data.x)
+        relaxed_weights(net).theta[1] = 0.0
+        changed = called(net, data.x)
+    same = [bool(torch.equal(a, b)) for a, b in zip(plain, changed, strict=True)]
+    assert same == [case != 1 for case in data.x[-1].tolist()]
+    # One example alone, as influence needs it.
+    one = torch.func.vmap(lambda *x: net(*(part[None] for part in x))[0])(*data.x)
+    assert torch.allclose(one, changed, atol=1e-12)
+
+
+def test_what_an_irrep_does_to_the_answer_adds_up_where_the_network_is_linear_in_it():
+    data = made("particle.field")
+    net = network("relaxed_e3net", data, layers=1)
+    broken(net, data)
+    owed = responses(net, data.x)
+    with torch.no_grad():
+        difference = called(net, data.x) - net(*data.x, theta=torch.zeros(1, relaxed_weights(net).irreps.dim, dtype=torch.float64))
+    assert torch.allclose(sum(owed.values()), difference, atol=1e-10)
+    found = reading(net, data)
+    assert float(found["moved"].max()) < 1e-10 and float(found["held"].min()) > 1e-3
+    assert json.loads(found.attrs["groups"])[0]["group"] == "C1" and left_over(net) is None
+
+
+def test_the_group_that_is_left_holds_in_the_answer():
+    data = made("crystal.perovskite")
+    net = network("relaxed_e3net", data)
+    relaxed_weights(net).set(
+        {"1o": torch.tensor([0.0, 0.0, 1.0]), "4e": torch.tensor([0, 0, 0, 0, (7 / 12) ** 0.5, 0, 0, 0, (5 / 12) ** 0.5])}
+    )
+    group = left_over(net)
+    assert group is not None and group.name == "C4v" and len(group) == 8
+    assert equivariance_gaps(net, data.x, SYSTEM.symmetries(data, net)["left"], list(group)).max() < 1e-10
+
+
+def test_the_loss_does_not_change_with_a_rotation_and_weighs_irreps_alike():
+    data = made("shapes.deformed")
+    loss, symmetry = PointMSE.of(data), SYSTEM.symmetries(data)["o3"]
+    guess = data.y + torch.randn(data.y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    g = symmetry.group.probes(2, seed=5)[1]
+    assert torch.allclose(loss.each(symmetry.output(g, guess), symmetry.output(g, data.y)), loss.each(guess, data.y))
+    assert abs(float(loss(torch.zeros_like(data.y), data.y)) - 1) < 1e-12
+
+
+def test_what_is_refused():
+    ones = torch.ones(2, 3, 3)
+    for arguments, match in (
+        ((ones, torch.ones(2, 3, 2), ones), "`features` should be"), ((ones, torch.ones(2, 3, 1), torch.ones(2, 3, 4)), "`answers`"),
+    ):  # fmt: skip
+        with pytest.raises(OrbitscopeError, match=match):
+            point_examples(*arguments, into="0e", out="1o")
+    with pytest.raises(OrbitscopeError, match="do not say how"):
+        SYSTEM.symmetries(Examples((ones, ones), ones))
+    with pytest.raises(OrbitscopeError, match="`phase`"):
+        made("crystal.perovskite", phase="Pnma")
+    with pytest.raises(OrbitscopeError, match="three finite numbers"):
+        made("particle.field", electric=(1.0, 2.0))
+    data = made("crystal.perovskite")
+    with pytest.raises(OrbitscopeError, match="cells"):
+        network("e3net", data)(*data.x[:2])
+    net = CoordinateNet(5, (1, 3))
+    assert net(torch.ones(2, 1, 3), torch.ones(2, 2)).shape == (2, 1, 3)
+
+
+def test_from_a_crystal_to_a_report(tmp_path):
+    file, folder, probe, page = (str(tmp_path / n) for n in ("x.nc", "run", "p.nc", "r.html"))
+    assert main(["simulate", "crystal.perovskite", "--trajectories", "12", "--seed", "1", "--initial", "phase=R3m", "--out", file]) == 0
+    assert main(["train", file, "--model", "relaxed_e3net", "--override", "hidden=2x0e+2x1o+1x2e", "--epochs", "60", "--out", folder]) == 0
+    assert main(["probe", folder, file, "--group", "o3", "left", "--influence-elements", "2", "--steps", "0", "--out", probe]) == 0
+    found = open_probe(probe)["order"].to_dataset()
+    assert json.loads(found.attrs["groups"])[0]["group"] == "C3v"
+    axis = np.array(json.loads(found.attrs["groups"])[0]["axes"][0][1])
+    assert abs(abs(axis @ np.ones(3)) / 3**0.5 - 1) < 1e-6 and float(found["forbidden"].max()) < 1e-10
+    assert float(found["moved"].max()) < 1e-10 < float(found["held"].min())
+    assert main(["report", probe, "--out", page]) == 0
+
+
+def test_an_e3nn_network_is_probed_through_the_public_api():
+    """A foreign model of e3nn on one point with a vector, under O(3): it is equivariant; with a constant vector added it is not."""
+    from e3nn import o3
+
+    from orbitscope import equivariance
+
+    class Foreign(torch.nn.Module):
+        def __init__(self, push: float) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.product, self.push = o3.FullyConnectedTensorProduct("1x0e+1x1o", "1x0e+1x1o", "1x1o").double(), push
+
+        def forward(self, places, x):
+            return self.product(x, x) + self.push * torch.eye(3, dtype=torch.float64)[0]
+
+    data = made("particle.field")
+    symmetry = SYSTEM.symmetries(data)["o3"]
+    for push, holds in ((0.0, True), (1.0, False)):
+        found = equivariance(Foreign(push), data, symmetry)
+        assert (float(found["commutator"].max()) < 1e-6) == holds
+    assert orthogonal(3) == symmetry.group
