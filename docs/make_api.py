@@ -11,7 +11,21 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent / "api.md"
-ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", "systems", "report", "report.plot", "cli")
+ROOMS = (
+    "symmetry",
+    "physics",
+    "data",
+    "nn",
+    "training",
+    "emulators",
+    "discover",
+    "probe",
+    "systems",
+    "systems.points",
+    "report",
+    "report.plot",
+    "cli",
+)
 _HEAD = """# Public names
 
 Written by `docs/make_api.py`. `help(name)` in Python, or `name?` in a notebook, tells the rest: formulas, shapes, units, errors, sources.

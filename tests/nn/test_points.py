@@ -63,16 +63,13 @@ def test_the_layer_moves_with_points_features_and_relaxed_weights(relaxed, perio
     cell = (3 * torch.eye(3, dtype=torch.float64) + 0.1 * drawn(3, 3, seed=2)).expand(2, 3, 3) if periodic else None
     theta = None if relaxed is None else drawn(2, relaxed.dim, seed=3)
     plain = layer(x, seen(places, cell), theta)
-    for g in ELEMENTS:
+    for g in ELEMENTS[1:]:
         matrix = torch.tensor(g.matrix)
         around = seen(places @ matrix.T, None if cell is None else cell @ matrix.T)
-        there = layer(turned(x, FEATURES, g), around, None if theta is None else turned(theta, relaxed, g))
+        there = layer(turned(x, FEATURES, g), around, theta if relaxed is None or theta is None else turned(theta, relaxed, g))
         assert torch.allclose(there, turned(plain, FEATURES, g), atol=1e-10)
-    if theta is not None:  # held, the weights break the symmetry
-        there = layer(
-            turned(x, FEATURES, ELEMENTS[1]), seen(places @ torch.tensor(ELEMENTS[1].matrix).T) if cell is None else around, theta
-        )
-        assert not torch.allclose(there, turned(plain, FEATURES, ELEMENTS[1]), atol=1e-2)
+        if theta is not None:  # held, the weights break the symmetry
+            assert not torch.allclose(layer(turned(x, FEATURES, g), around, theta), turned(plain, FEATURES, g), atol=1e-2)
 
 
 def test_the_layer_is_its_formula_in_loops():
@@ -119,7 +116,7 @@ def test_the_layer_is_its_formula_in_loops():
 def test_relaxed_weights_of_zero_are_the_strict_layer_exactly():
     plain, relaxed = conv(), conv(breaking_irreps(4))
     x, seen = drawn(2, 4, FEATURES.dim), surroundings()(drawn(2, 4, 3, seed=1))
-    assert torch.equal(relaxed(x, seen), relaxed(x, seen, torch.zeros(1, relaxed.relaxed.dim, dtype=torch.float64)))
+    assert torch.equal(relaxed(x, seen), relaxed(x, seen, torch.zeros(1, breaking_irreps(4).dim, dtype=torch.float64)))
     for g in ELEMENTS:
         there = relaxed(turned(x, FEATURES, g), surroundings()(drawn(2, 4, 3, seed=1) @ torch.tensor(g.matrix).T))
         assert torch.allclose(there, turned(relaxed(x, seen), FEATURES, g), atol=1e-10)
@@ -178,7 +175,7 @@ def test_a_crystal_sees_its_images_as_a_larger_cell_does():
 
 def test_derivatives_by_torch_func_are_those_of_a_loop_and_of_differences():
     layer, seen = conv(breaking_irreps(2)), surroundings(hidden=4)
-    x, places, theta = drawn(3, 4, FEATURES.dim), drawn(3, 4, 3, seed=1), drawn(1, layer.relaxed.dim, seed=2)
+    x, places, theta = drawn(3, 4, FEATURES.dim), drawn(3, 4, 3, seed=1), drawn(1, breaking_irreps(2).dim, seed=2)
 
     def loss(p, x, t):
         return layer(x[None], seen(p[None]), t).square().sum()
@@ -187,17 +184,17 @@ def test_derivatives_by_torch_func_are_those_of_a_loop_and_of_differences():
     alone = torch.stack([torch.func.grad(loss)(p, v, theta) for p, v in zip(places, x, strict=True)])
     assert torch.allclose(together, alone, atol=1e-10) and bool(torch.isfinite(alone).all())
     along = drawn(*theta.shape, seed=3)
-    _, change = torch.func.jvp(lambda t: layer(x, seen(places), t), (theta,), (along,))
+    change = torch.func.jvp(lambda t: layer(x, seen(places), t), (theta,), (along,))[1]
     step = 1e-5
     difference = (layer(x, seen(places), theta + step * along) - layer(x, seen(places), theta - step * along)) / (2 * step)
     assert torch.allclose(change, difference, rtol=1e-6, atol=1e-7)
 
 
 def test_penalty_and_the_way_back():
-    weights = torch.nn.Sequential(RelaxedWeights("1o"))
-    weights[0].set({"1o": torch.tensor([0.0, 3.0, 4.0])})
+    weights = RelaxedWeights("1o")
+    weights.set({"1o": torch.tensor([0.0, 3.0, 4.0])})
     assert float(relaxation_penalty(weights, 2.0).detach()) == 50.0
-    assert not strict(weights)[0].theta.any() and weights[0].theta.any()
+    assert not strict(weights).theta.any() and weights.theta.any()
 
 
 def test_what_is_refused():

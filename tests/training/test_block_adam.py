@@ -1,5 +1,7 @@
 """One second moment for a vector: the step turns with the gradient, forbidden weights stay at rounding, plain ones step as ever."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -35,7 +37,7 @@ def test_only_what_asks_for_it_is_shared_and_the_rest_steps_as_adamw_bit_for_bit
     assert shared_moments(one) == {2: 1}
     draws = torch.Generator().manual_seed(1)
     gradients = [[torch.randn(p.shape, generator=draws) for p in one.parameters()] for _ in range(5)]
-    settings = {"lr": 1e-2, "weight_decay": 1e-2}
+    settings: dict[str, Any] = {"lr": 1e-2, "weight_decay": 1e-2}
     stepped(adamw(one, **settings), list(one.parameters()), gradients)
     stepped(torch.optim.AdamW(other.parameters(), **settings), list(other.parameters()), gradients)
     assert torch.equal(one.plain.weight, other.plain.weight) and torch.equal(one.plain.bias, other.plain.bias)
@@ -75,7 +77,7 @@ def trained_on_a_symmetric_set(optimiser) -> tuple[float, float]:
     act = GridAction(Layout.of("s", "v:vector"), Grid.square(6))
     some = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     x = torch.cat([act(g, some) for g in group])
-    y, made = truth(x).detach(), optimiser(layer)
+    y, made, loss = truth(x).detach(), optimiser(layer), torch.tensor(0.0)
     for _ in range(120):
         made.zero_grad()
         loss = (layer(x) - y).square().mean()

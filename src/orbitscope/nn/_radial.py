@@ -5,6 +5,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor as is_transformed  # torch.func has no public name for it
 
 from .._errors import OrbitscopeError
 from ..symmetry import spherical_harmonics
@@ -88,7 +89,7 @@ class Surroundings(nn.Module):
         return torch.cat([seen, own.expand(len(seen), *own.shape)], 3)
 
     def _check(self, cell: Tensor) -> None:
-        if torch._C._functorch.is_functorch_wrapped_tensor(cell):
+        if is_transformed(cell):
             return
         layers = 1 / torch.linalg.inv(cell.detach()).norm(dim=1)  # distances of the lattice planes
         if float(layers.min()) < self.radial.cutoff:

@@ -63,7 +63,7 @@ def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv]:
 def penalised_layers(model: nn.Module) -> list[RelaxedConv | RelaxedWeights]:
     """The layers of `model` that know a penalty, on grids and on points; raises `OrbitscopeError` where there is none."""
     points = [layer for layer in model.modules() if isinstance(layer, RelaxedWeights)]
-    return points or list(relaxed_layers(model).values())
+    return [*points] if points else [*relaxed_layers(model).values()]
 
 
 def relaxation_penalty(model: nn.Module, alpha: float = 1.0) -> Tensor:

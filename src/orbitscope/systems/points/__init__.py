@@ -2,6 +2,7 @@
 
 from ._about import described, input_action, irreps_action, point_examples
 from ._e3net import CoordinateNet, E3Net, ResidualE3Net
+from ._readers import read_points
 from ._readout import WithWeights, equivariance_gaps, reading, responses, with_weights
 from ._scenarios import PHASES, SHAPES
 from ._system import SYSTEM, PointMSE, PointSystem, left_over
@@ -22,6 +23,7 @@ __all__ = [
     "irreps_action",
     "left_over",
     "point_examples",
+    "read_points",
     "reading",
     "responses",
     "with_weights",

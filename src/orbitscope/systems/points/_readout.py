@@ -70,7 +70,7 @@ def responses(model: nn.Module, x: Sequence[Tensor]) -> dict[str, Tensor]:
     for block, where in weights.irreps:
         along = torch.zeros_like(theta)
         along[:, where] = theta[:, where]
-        _, change = torch.func.jvp(lambda t: model(*x, theta=t), (theta,), (along,))
+        change = torch.func.jvp(lambda t: model(*x, theta=t), (theta,), (along,))[1]
         found[block.name] = (found[block.name] + change if block.name in found else change).detach()
     return found
 

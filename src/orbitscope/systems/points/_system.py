@@ -18,6 +18,7 @@ from .. import System, SystemModel, SystemScenario
 from . import _scenarios as made
 from ._about import described, input_action, irreps_action
 from ._e3net import E3Net, ResidualE3Net, built
+from ._readers import is_archive_of_points, read_points
 from ._readout import is_relaxed, reading
 
 
@@ -112,9 +113,7 @@ class PointSystem(System):
 
     def read(self, path: Path) -> Examples:
         """The examples of a file, or the frames of an .xyz or .extxyz file (see `read_points`)."""
-        if path.suffix.lower() in (".xyz", ".extxyz"):
-            from ._readers import read_points  # needs the extra
-
+        if path.suffix.lower() in (".xyz", ".extxyz") or (path.suffix.lower() == ".npz" and is_archive_of_points(path)):
             return read_points(path)
         return load_examples(path)
 
