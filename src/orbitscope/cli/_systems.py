@@ -116,7 +116,7 @@ def probed(
     run: SystemRun, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, data: Path, progress: Any, executor: Where
 ) -> Any:
     """The tree of `examine` for one run: the symmetries of its system that `groups` names, or all of them."""
-    tested = run.examples["test"]
+    tested = run.system.probed(run.examples["test"])
     known = run.system.symmetries(tested, run.model)
     if unknown := [g for g in groups or () if g not in known]:
         raise OrbitscopeError(f"--group: {unknown[0]!r} is no symmetry of these examples. {run.system.name} knows {', '.join(known)}.")
@@ -126,7 +126,7 @@ def probed(
         "data_path": str(data), "data_part": f"test: {len(tested)} of {sum(len(e) for e in run.examples.values())} examples",
         "training_config": json.dumps(run.fit.metrics),
     }  # fmt: skip
-    tree = examine(run.model, tested, asked, config, progress=progress, executor=executor, **about)
+    tree = examine(run.model, tested, asked, config, law=run.system.law(tested), progress=progress, executor=executor, **about)
     for name, table in run.system.readings(tested, run.model).items():
         tree[name] = xr.DataTree(table)
     return tree

@@ -1,9 +1,8 @@
 """The verb that trains."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -11,6 +10,7 @@ from .._errors import OrbitscopeError
 
 Device = Literal["auto", "cpu", "cuda"]
 Positional = tyro.conf.Positional
+_LOOP = ("epochs", "batch", "learning_rate", "weight_decay", "clip")
 
 
 @dataclass
@@ -35,18 +35,18 @@ class Train:
     """Symmetry of an equivariant_ or relaxed_ model: d4, c8, so2, ...; short for --override group=d4."""
     residual: bool = True
     """Predict the increment instead of the next state."""
-    epochs: int = 10
-    """Passes over the training transitions."""
-    batch: int = 32
-    """Transitions per step."""
-    learning_rate: float = 5e-4
-    """Peak rate of AdamW."""
-    weight_decay: float = 1e-4
-    """Decoupled weight decay."""
+    epochs: int | None = None
+    """Passes over the training transitions. None: 10, or what suits a model of a system."""
+    batch: int | None = None
+    """Transitions per step. None: 32, or what suits a model of a system."""
+    learning_rate: float | None = None
+    """Peak rate of AdamW. None: 5e-4, or what suits a model of a system."""
+    weight_decay: float | None = None
+    """Decoupled weight decay. None: 1e-4, or what suits a model of a system."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Learning-rate schedule."""
-    clip: float = 1.0
-    """Largest gradient norm; 0: no clipping."""
+    clip: float | None = None
+    """Largest gradient norm; 0: no clipping. None: 1.0, or what suits a model of a system."""
     seed: tuple[int, ...] = (0,)
     """One run per seed."""
     device: Device = "auto"
@@ -54,7 +54,7 @@ class Train:
     devices: int = 1
     """Processes, data-parallel: gloo on the CPU, NCCL on GPUs."""
     precision: Literal["32", "64", "bf16"] = "32"
-    """Precision of the arithmetic; bf16 is mixed."""
+    """Precision of the arithmetic; bf16 is mixed. A model of a system may need 64 and takes it."""
     augment: str | None = None
     """Group, such as d4 or d4*tx*ty: move every transition of every step by a random element of it."""
     relaxation: float | None = None
@@ -94,9 +94,8 @@ class Train:
             (overrides["group"],) = read_groups([self.group], "kernels")
         (augment,) = (None,) if self.augment is None else read_groups([self.augment], "augment")
         config = TrainConfig(
-            model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, epochs=self.epochs,
-            batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay, schedule=self.schedule, clip=self.clip,
-            seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
+            model=self.model, preset=self.preset, overrides=overrides, residual=self.residual, **self._loop(),
+            schedule=self.schedule, seeds=self.seed, device=self.device, devices=self.devices, precision=self.precision, keep=self.keep,
             augment=augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
             differences=self.differences,
         )  # fmt: skip
@@ -107,6 +106,10 @@ class Train:
             print(f"{run.path}: {run}")
         return 0
 
+    def _loop(self) -> dict[str, Any]:
+        """The settings of the loop that were given."""
+        return {name: value for name in _LOOP if (value := getattr(self, name)) is not None}
+
     def _system(self) -> int:
         """The same for a model of a system, whose own settings stand where a flag has its default."""
         from ..systems import load_system, of_model
@@ -114,14 +117,13 @@ class Train:
         from ._systems import refuse_flags, train_model
         from ._words import parse_words
 
-        taken = (
-            "epochs", "batch", "learning_rate", "weight_decay", "schedule", "clip", "device", "devices", "precision", "keep", "relaxation",
-        )  # fmt: skip
+        taken = (*_LOOP, "schedule", "device", "devices", "precision", "keep", "relaxation")
         refuse_flags(self, (*taken, "model", "preset", "override", "seed", "augment", "logger", "force"), self.model)
         plan = load_system(of_model(self.model) or "").model(self.model, self.preset)
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        given = {name: getattr(self, name) for name in taken if getattr(self, name) != defaults[name]}
+        given = {name: getattr(self, name) for name in taken[len(_LOOP) :]}
+        if self.precision == "32":
+            given["precision"] = plan.defaults.get("precision", "32")
         return train_model(
-            self.data, self.model, self.out, FitConfig(**{**plan.defaults, **given}), seeds=self.seed, preset=self.preset,
+            self.data, self.model, self.out, FitConfig(**{**plan.defaults, **given, **self._loop()}), seeds=self.seed, preset=self.preset,
             options=parse_words(self.override, "--override"), augment=self.augment, force=self.force, logger=self.logger,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from torch import nn
 from .._errors import OrbitscopeError
 from .._seed import permutation
 from ..data import Examples, load_examples, save_examples
-from ..symmetry import Symmetry
+from ..symmetry import State, Symmetry
 from ..training import Augment, Loss
 
 Progress = Callable[[str, float, float], None]
@@ -131,6 +131,14 @@ class System(ABC):
         """What else a probe of `model` says, at `examples`: tables for its file by the name of
         their node; none unless a system has some."""
         return {}
+
+    def probed(self, examples: Examples) -> Examples:
+        """The `examples` as instruments see them, with room for what a motion adds, say."""
+        return examples
+
+    def law(self, examples: Examples) -> Callable[[State], State] | None:
+        """The true map x -> y behind the `examples`, which the audit moves; None where nobody knows it."""
+        return None
 
     @abstractmethod
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:

@@ -15,5 +15,6 @@ TABLE: dict[str, Names] = {
     "points": Names(
         ("shapes", "particle", "pendulum", "crystal", "diffusion"), ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net")
     ),
+    "words": Names(("words",), ("matrixnet", "words_lstm", "words_mlp", "words_transformer")),
 }
 """Folder in this room -> its names."""

@@ -1,0 +1,170 @@
+"""MatrixNet against products taken letter by letter, and what its matrices obey exactly."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.func import functional_call, grad, jvp, vmap
+
+from orbitscope import OrbitscopeError
+from orbitscope.symmetry import Words, braid
+from orbitscope.systems.words import MatrixNet, WordLoss, WordLSTM, WordMLP, WordTransformer, commutant, coxeter, read_out
+
+KINDS = ("expm", "free", "orthogonal", "cayley", "unitary", "householder")
+S4 = coxeter("A3")
+
+
+def net_of(kind, group=S4, seed=0, **options):
+    torch.manual_seed(seed)
+    return MatrixNet(group, 2, kind=kind, size=4, channels=2, **options).double()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.lists(st.lists(st.integers(0, 6), min_size=5, max_size=5), min_size=1, max_size=4))
+def test_the_scan_is_the_product_letter_by_letter(kind, rows):
+    net = net_of(kind)
+    letters = net.matrices().detach()
+    words = torch.tensor(rows)
+    wanted = []
+    for row in rows:
+        at = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
+        for k in row:
+            at = at @ letters[k]
+        wanted.append(at)
+    assert torch.allclose(net.product(words), torch.stack(wanted), atol=1e-10, rtol=1e-10)
+    assert torch.allclose(net(words), net.head(torch.stack(wanted).flatten(1)), atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block", ["linear", "two-layer", "tanh", "silu"])
+def test_inverse_letters_are_inverse(kind, block):
+    made = net_of(kind, block=block).matrices()
+    one = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
+    for k in range(3):
+        assert torch.allclose(made[2 * k + 1] @ made[2 * k + 2], one, atol=1e-10)
+    if kind in ("orthogonal", "cayley", "unitary", "householder"):
+        assert torch.allclose(made @ made.mT, one.expand_as(made), atol=1e-10)
+    if kind == "householder":
+        assert torch.allclose(made[1] @ made[1], one, atol=1e-10)
+
+
+def test_reflections_obey_their_squares_exactly():
+    errors = net_of("householder").relation_errors()
+    squares = [errors[f"{s}^2"] for s in S4.generators]
+    assert max(squares) <= 1e-12 and max(errors.values()) > 1e-2
+
+
+def test_given_matrices_are_a_representation_to_rounding():
+    exchanges = {}
+    for i, s in enumerate(S4.generators):
+        order = list(range(4))
+        order[i], order[i + 1] = order[i + 1], order[i]
+        exchanges[s] = np.eye(4)[order]
+    net = MatrixNet(S4, 3, matrices=exchanges)
+    assert max(net.relation_errors().values()) <= 1e-6 and net.kind == "fixed"
+    found = read_out(net.representation(), S4)
+    assert found.commutant == 2 and found.unitarity < 1e-12 and abs(found.growth - 1) < 1e-12  # the constants and the rest: two irreps
+    assert not [p for p in net.generators.parameters()]
+    act = Words(S4, 3)
+    same = net(act.encode(["s1 s2 s1", "s2 s1 s2"]))
+    assert torch.equal(same[0].round(decimals=5), same[1].round(decimals=5))
+
+
+def test_multiplicities_of_irreps():
+    """The permutation matrices of three things hold the trivial irrep once, the plane's once, the sign not at all."""
+    s3 = coxeter("A2")
+    words = [s3.word(w) for w in ("e", "s1", "s2", "s1 s2", "s2 s1", "s1 s2 s1")]
+    sign = [1, -1, -1, 1, 1, -1]
+    plane = [2, 0, 0, -1, -1, 0]
+    table = {n: dict(zip(words, v, strict=True)) for n, v in {"trivial": [1] * 6, "sign": sign, "plane": plane}.items()}
+    matrices = {"s1": np.eye(3)[[1, 0, 2]], "s2": np.eye(3)[[0, 2, 1]]}
+    found = read_out(MatrixNet(s3, 1, matrices=matrices).representation(), s3, characters=table)
+    assert np.allclose([found.multiplicities[n] for n in ("trivial", "sign", "plane")], [1, 0, 1], atol=1e-12)
+    assert "1.00 x trivial" in str(found)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_commutant_of_copies(count):
+    turn = np.array([[0.0, -1], [1, 0]])
+    flip = np.diag([1.0, -1])
+    rng = np.random.default_rng(count)
+    change = np.linalg.qr(rng.normal(size=(2 * count, 2 * count)))[0]
+    matrices = [change @ np.kron(np.eye(count), m) @ change.T for m in (turn, flip)]
+    assert commutant(matrices, 1e-9) == count**2
+
+
+def test_a_head_without_biases_scales():
+    net = net_of("expm", homogeneous=True)
+    product = torch.randn(3, 32, dtype=torch.float64)
+    assert torch.allclose(net.head(2.5 * product), 2.5 * net.head(product), atol=1e-12)
+
+
+def test_the_relation_error_joins_the_loss_in_training_only():
+    net = net_of("free", relation_weight=0.5)
+    words, y = Words(S4, 2).encode(["s1 s2", "s3"]), torch.zeros(2, 2, dtype=torch.float64)
+    matrices = net.matrices().detach()
+    gaps = []
+    for left, right in S4.relations:
+        sides = []
+        for side in (left, right):
+            at = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
+            for letter in side.letters:
+                at = at @ matrices[Words(S4, 1).vocabulary.index(letter)]
+            sides.append(at)
+        gaps.append(float((sides[0] - sides[1]).norm()))
+    loss = WordLoss("mse")
+    with_relations = float(loss(net.train()(words), y).detach())
+    plain = float(loss(net.eval()(words), y).detach())
+    assert abs(with_relations - plain - 0.5 * np.mean(gaps)) < 1e-10
+
+
+@pytest.mark.parametrize("kind", ["expm", "householder"])
+def test_gradients_of_each_example_and_forward_derivatives(kind):
+    net = net_of(kind)
+    weights = {k: v.detach() for k, v in net.named_parameters()}
+    words = torch.tensor([[1, 2, 3], [5, 0, 1]])
+
+    def loss(w, word):
+        return functional_call(net, w, (word[None],)).square().sum()
+
+    each = vmap(grad(loss), (None, 0))(weights, words)
+    for n, word in enumerate(words):
+        one = grad(loss)(weights, word)
+        assert all(torch.allclose(each[k][n], one[k], atol=1e-10) for k in weights)
+    ahead = {k: torch.ones_like(v) for k, v in weights.items()}
+    slope = jvp(lambda w: loss(w, words[0]), (weights,), (ahead,))[1]
+    assert abs(float(slope) - sum(float(each[k][0].sum()) for k in weights)) < 1e-8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: WordLSTM(7, 3, 8), lambda: WordTransformer(7, 3, 8, 2, 1), lambda: WordMLP(7, 6, 3, 16)],
+    ids=["lstm", "transformer", "mlp"],
+)
+def test_places_without_letters_change_no_answer(make):
+    torch.manual_seed(0)
+    net = make().double().eval()
+    words = torch.tensor([[1, 4, 2], [3, 0, 0], [0, 0, 0]])
+    longer = torch.nn.functional.pad(words, (0, 3))
+    assert net(words).shape == (3, 3) and torch.allclose(net(words), net(longer), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: MatrixNet(braid(3), 3, size=0), "`size`"),
+        (lambda: MatrixNet(braid(3), 3, kind="best"), "`kind`"),  # pyright: ignore[reportArgumentType]
+        (lambda: MatrixNet(braid(3), 3, block="deep"), "`block`"),  # pyright: ignore[reportArgumentType]
+        (lambda: MatrixNet(braid(3), 3, kind="unitary", size=5), "even `size`"),
+        (lambda: MatrixNet(braid(3), 3, relation_weight=-1), "`relation_weight`"),
+        (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]]}), "one matrix for each"),
+        (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]], "s2": [[1.0, 0.0]]}), "square"),
+        (lambda: WordMLP(5, 3, 2)(torch.zeros(1, 4, dtype=torch.long)), "cannot read longer"),
+        (lambda: WordTransformer(5, 2, 9, 3), "`width`"),
+        (lambda: read_out(MatrixNet(braid(3), 1).representation(), braid(4)), "generators|matrices of"),
+    ],
+)
+def test_what_is_refused(call, said):
+    with pytest.raises(OrbitscopeError, match=said):
+        call()
