@@ -32,13 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Place(options.out or Path("runs") / f"causal_influence-{settings.name}", settings)
         if options.restore:
             say(f"{restore(place, results, ('family', 'network', 'seed'), owner)} cases from {results}")
-        compute(place, work, jobs(settings), where(options), options.minutes, lambda: simulate(place))
+        place_for = 1 if options.restore else where(options)  # two processes would train a restored run again side by side
+        compute(place, work, jobs(settings), place_for, options.minutes, lambda: simulate(place))
         from tables import collect_all
 
         collect_all(place, results)
+    from others import page_of
     from write_page import write_page
 
-    print(write_page(results, options.docs))
+    print(write_page(page_of(results), options.docs))
     return 0
 
 

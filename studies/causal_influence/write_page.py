@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from harness import Tables, table, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED, interval
+from others import other_tables, others_part
 from scipy import stats
 from statements import DEFAULT, Statement, default_metric, statements
 from study import ELEMENTS, NETWORKS, OPTIMISERS, PHASES
@@ -36,7 +37,8 @@ COLUMNS = [
 
 def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
-    t = Tables(results, list(dict.fromkeys(COLUMNS)))
+    columns = list(dict.fromkeys(COLUMNS))
+    t, others = Tables(results, columns), other_tables(results, columns)
     found = measured(t)
     s = scores(found)
     lines = statements(t, found, s)
@@ -44,7 +46,7 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [
         _head(t), _summary(t, s, lines), _figure("matrices", drawn), _expectations(lines), _failing(t, found), _tuned(t, s),
         _figure("tests", drawn), _horizon(t, found), _figure("horizon", drawn), _retrained(s, found), _figure("retrained", drawn), _promise(t, found),
-        _metric(t, s), _limits(t),
+        _metric(t, s), others_part(t, others), _limits(t, others),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -282,10 +284,10 @@ def _partial(t: Tables) -> str:
     )
 
 
-def _limits(t: Tables) -> str:
+def _limits(t: Tables, others: list[Tables]) -> str:
     s, able = t.meta["settings"], skilled(t)
     idle = [title("/".join(c)) for c in s["cells"] if "/".join(c) not in able]
-    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged, and {len(s['cells'])} of the four pairs of family and architecture. `full.toml` has the larger study; it has not been run."
+    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}, and {len(s['cells'])} of the four pairs of family and architecture. `full.toml` has the larger study; it has not been run."
     return f"""## Limits
 
 {asked}

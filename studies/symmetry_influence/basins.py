@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from experiments import Context, Rows, Tables
-from study import MODELS, TITLES, Place, Run
+from study import MODELS, TITLES, Place, Run, train_config
 
 import orbitscope as osc
-from orbitscope.emulators import load_run
+from orbitscope.emulators import load_run, train
 from orbitscope.nn import Symmetrized
 from orbitscope.probe import loss_along_line
 from orbitscope.symmetry import GridAction
@@ -51,11 +51,16 @@ def line_rows(c: Context, first: Any, second: Any, data: osc.Trajectories, kind:
 
 
 def seeds_job(place: Place, run: Run, tell: Callable[[str], None]) -> None:
-    """The line from a run to that of the next seed, on trajectories that neither has trained on; nothing while one of them is missing."""
+    """The line from a run to that of the next seed, on trajectories that neither has trained on; nothing while one of them is missing.
+
+    A run whose cases were restored is trained again for its weights: they have the same bits.
+    """
     path, seeds = place.case_file(run.key, "seeds"), place.settings.seeds
     other = Run(run.dataset, run.model, run.schedule, seeds[(seeds.index(run.seed) + 1) % len(seeds)])
-    if path.exists() or other == run or not all((place.run_folder(r) / "run.json").exists() for r in (run, other)):
+    if path.exists() or other == run or not all(place.case_file(r.key, "history").exists() for r in (run, other)):
         return
+    for r in (run, other):
+        train(place.dataset(r.dataset), train_config(place.settings, r), place.run_folder(r), progress=None, tensorboard=False)
     runs = [load_run(place.run_folder(r), "last", place.settings.device, trust=True) for r in (run, other)]
     if not all(r.finished for r in runs):
         return

@@ -189,3 +189,28 @@ def test_a_restored_run_is_trained_again_for_a_case_that_it_lacks(study, modules
     known = known[(known.phase == "late") & (known.optimiser == "kept")]
     found = pd.DataFrame(rows)[list(modules("study").ELEMENTS)].to_numpy()
     assert np.allclose(found, np.asarray(known[list(modules("study").ELEMENTS)], float), rtol=1e-3, atol=1e-3 * np.abs(found).max())
+
+
+def test_other_results_stand_beside_and_turn_words_round(study, modules, tmp_path):
+    """A copy of the results as a larger study says the same; with losses that fall where they rose, confirmed words are refuted there."""
+    others, columns = modules("others"), modules("write_page").COLUMNS
+    for name in ("small", "wide"):
+        shutil.copytree(HERE / "results" / "small", tmp_path / name)
+    small, wide = tmp_path / "small", tmp_path / "wide"
+    assert others.others_of(small) == [wide] and others.page_of(wide) == small and others.page_of(small) == small
+    table, cell = modules("harness").Tables(small, list(dict.fromkeys(columns))), "navier-stokes/resnet"
+    beside = others.other_tables(small, table.columns)
+    for t in beside:
+        t.meta["settings"]["cells"] = [cell.split("/")]
+    text = others.others_part(table, beside)
+    count = len(modules("statements").statements(table, []))
+    assert f"the word is the same for {count} of {count}" in text and "other way round: none" in text
+    retrained = beside[0]["retrained"]  # everything that helped harms, and the other way round
+    elements = list(modules("study").ELEMENTS)
+    base = beside[0]["base"]
+    plain = base[base.phase == "late"].pivot(index=["family", "network", "seed"], columns="element", values="loss")[elements]
+    known = plain.loc[[tuple(r) for r in retrained[["family", "network", "seed"]].to_numpy()]].to_numpy()
+    retrained[elements] = known**2 / retrained[elements].to_numpy()
+    turned = others.others_part(table, beside)
+    assert f"the word is the same for {count} of {count}" not in turned and "other way round: none" not in turned
+    assert others.others_part(table, []) == ""

@@ -1,12 +1,15 @@
 """studies/symmetry_influence: the tiny study from simulation to page."""
 
+import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
+import orbitscope as osc
 from orbitscope import OrbitscopeError
 
 STUDY = "symmetry_influence"
@@ -123,3 +126,32 @@ def test_cases_restored_from_tables_give_the_tables(study, modules, tmp_path):
         assert (tmp_path / "results" / path.name).read_bytes() == path.read_bytes(), path.name
     for path in results.glob("*.nc"):
         xr.testing.assert_identical(xr.load_dataset(path), xr.load_dataset(tmp_path / "results" / path.name))
+
+
+def test_the_line_between_seeds_trains_restored_runs_again(study, modules, tmp_path):
+    """With the history of both runs there but no weights, the line is measured; without one of the histories it is not."""
+    settings = dataclasses.replace(modules("harness").read_settings(modules("study").Settings, Path("tiny.toml"), HERE), seeds=[0, 1, 2, 3])
+    place, said = modules("study").Place(tmp_path, settings), []
+    shutil.copytree(study[0] / "out" / "data", tmp_path / "data")
+    first, second = (modules("study").Run("navier-stokes", "unet", "constant", seed) for seed in (0, 1))
+    place.write_case(first.key, "history", first.label, {"history": []}, 0.0)
+    modules("basins").seeds_job(place, first, said.append)
+    assert not said and not place.run_folder(first).exists()
+    place.write_case(second.key, "history", second.label, {"history": []}, 0.0)
+    modules("basins").seeds_job(place, first, said.append)
+    rows = json.loads(place.case_file(first.key, "seeds").read_text(encoding="utf-8"))["tables"]["basin"]
+    common = set.intersection(*(set(osc.load_run(place.run_folder(r), "last", trust=True).split["test"]) for r in (first, second)))
+    assert len(said) == 1 and {r["kind"] for r in rows} <= {"seeds"} and bool(rows) == bool(common)
+
+
+def test_only_some_runs_are_asked_for(modules, script, tmp_path, monkeypatch):
+    """--only: the audits and nothing else, where no run has the name."""
+    asked = []
+    monkeypatch.setattr(modules("run"), "compute", lambda place, do, jobs, *_: asked.extend(jobs))
+    monkeypatch.setattr(modules("run"), "collect_all", lambda *_: None)
+    for pattern, kinds in (("navier-stokes_vit_*", {"audit", "run", "seeds"}), ("nothing", {"audit"})):
+        asked.clear()
+        with pytest.raises(FileNotFoundError):  # no table to write a page from
+            script("--config", "tiny.toml", "--out", tmp_path / pattern, "--results", tmp_path / "none", "--only", pattern)
+        assert {kind for kind, _ in asked} == kinds
+        assert all(what.key.startswith("navier-stokes_vit") for kind, what in asked if kind != "audit")
