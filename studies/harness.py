@@ -214,6 +214,9 @@ def restore(place: Folder, results: Path, label: Sequence[str], owner: Callable[
     of the tables, and `collect` writes the same tables from them; what a case keeps beside (weights, a dataset) does not come back.
     """
     place.claim()
+    timing, known = place.out / "timing.json", Tables(results).meta["timing"]
+    if known and not timing.exists():  # the time of the earlier starts counts
+        write_whole(timing, lambda part: part.write_text(json.dumps(known, indent=1), encoding="utf-8"))
     cases: dict[tuple[str, str], dict[str, Any]] = {}
     for name, frame in Tables(results).items():
         for row in frame.to_dict("records"):

@@ -115,7 +115,7 @@ def retrained(s: pd.DataFrame) -> plt.Figure | None:
                     values = block[block.predictor == name][column].to_numpy(float)
                     low, high = np.clip(interval(values), -1, 1)
                     middle = float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
-                    where = y + 0.22 * (k - 1)
+                    where = y + 0.2 * (k - (len(_cells(part)) - 1) / 2)
                     axis.plot([low, high], [where, where], color=COLOURS[k], lw=1.2)
                     axis.plot(middle, where, MARKERS[k], color=COLOURS[k], ms=5, label=title(cell) if y == 0 else None)
             axis.axvline(0, color="0.3", lw=0.8, ls="--", zorder=0)

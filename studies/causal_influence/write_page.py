@@ -80,7 +80,11 @@ under one element of D4 alone, and trained from scratch with copies under some e
 * **Retraining**: from the same first weights, with as many steps as the plain training, on the originals and their copies under one element (seven trainings), or under three drawn at random ({s["triples"]} trainings). Benefit at h: log of the plain network's loss there over this one's.
 * Predictions (`orbitscope.probe.transfer_predictions`) are made with the network before anything happens to it, from {s["probe"]["trajectories"]} trajectories with {s["probe"]["times"]} transitions each. Beside every one stand three baselines without gradients: the error at h, the error at g, and how near the moved training states are to the moved test states.
 * A number in a table is the mean over seeds and its 95 % interval (Student's t). With n seeds the interval is {stats.t.ppf(0.975, 2) / np.sqrt(3):.1f} (n = 3) or {stats.t.ppf(0.975, 4) / np.sqrt(5):.1f} (n = 5) standard deviations to each side.
-* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs (the others were cut off by the clock, seed by seed), {t.meta["date"]}; {t["cost"].cpu_seconds.sum() / 60:.0f} minutes of processor time in one process of one thread ({t.meta["timing"].get("machine", "–")}); {versions(t.meta)}."""
+* {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs{_cut(t)}, {t.meta["date"]}; {t["cost"].cpu_seconds.sum() / 60:.0f} minutes of processor time in one process of one thread ({t.meta["timing"].get("machine", "–")}); {versions(t.meta)}."""
+
+
+def _cut(t: Tables) -> str:
+    return " (the others were cut off by the clock, seed by seed)" if t.meta["measured_runs"] < t.meta["planned_runs"] else ""
 
 
 def _summary(t: Tables, s: pd.DataFrame, lines: list[Statement]) -> str:
@@ -287,7 +291,7 @@ def _partial(t: Tables) -> str:
 def _limits(t: Tables, others: list[Tables]) -> str:
     s, able = t.meta["settings"], skilled(t)
     idle = [title("/".join(c)) for c in s["cells"] if "/".join(c) not in able]
-    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}, and {len(s['cells'])} of the four pairs of family and architecture. `full.toml` has the larger study; it has not been run."
+    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}, and {'all' if len(s['cells']) == 4 else len(s['cells'])} of the four pairs of family and architecture. `full.toml` has the larger study; it has not been run."
     return f"""## Limits
 
 {asked}
