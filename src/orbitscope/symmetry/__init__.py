@@ -34,6 +34,7 @@ from ._lie_groups import (
 )
 from ._linear import block_diagonal
 from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
+from ._moves import Moves
 from ._moving_action import BoostAction, ScalingAction
 from ._octahedral import OCTAHEDRAL_IRREPS, OctahedralIrrep, octahedral_irrep
 from ._parse import parse_group
@@ -83,6 +84,7 @@ __all__ = [
     "LieGroup",
     "Linear",
     "MovedPair",
+    "Moves",
     "Nodes",
     "OctahedralIrrep",
     "PairSymmetry",
