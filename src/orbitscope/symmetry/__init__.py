@@ -33,8 +33,8 @@ from ._lie_groups import (
     special_orthogonal,
 )
 from ._linear import block_diagonal
-from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._moves import Moves
+from ._moving import DIMENSIONS, Boost, MovedPair, PairSymmetry, Scaling, field_meanings
 from ._moving_action import BoostAction, ScalingAction
 from ._octahedral import OCTAHEDRAL_IRREPS, OctahedralIrrep, octahedral_irrep
 from ._parse import parse_group

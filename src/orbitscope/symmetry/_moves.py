@@ -12,9 +12,9 @@ from ._word import Word
 class Moves(Group[Word]):
     r"""Operations by name that have no inverse; composed, they are words, the last letter done first.
 
-    An instrument looks at the moves that are listed, the identity first. Error, influence and null mean the same as under a group; subgroups
-    and their words do not apply, so all of them together stand for the whole. An inverse letter is formal: an action of such moves refuses
-    it (`require`), and what is invariant, such as the answer of a simulator, needs none.
+    An instrument looks at the moves that are listed, the identity first. Error, influence and null mean the same as under a group;
+    subgroups and their words do not apply, so all of them together stand for the whole. An inverse letter is formal: an action of such
+    moves refuses it (`require`), and what is invariant, such as the answer of a simulator, needs none.
 
     * `name`: what results call them.
     * `moves`: letters, such as "split_30", or words of several; an action knows what they do.

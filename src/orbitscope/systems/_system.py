@@ -62,6 +62,9 @@ class System(ABC):
     scenarios: ClassVar[Mapping[str, SystemScenario]]
     models: ClassVar[Mapping[str, SystemModel]]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.scenarios)})"
+
     def simulate(
         self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
         progress: Progress | None = None,

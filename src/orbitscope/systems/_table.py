@@ -12,6 +12,19 @@ class Names:
 
 
 TABLE: dict[str, Names] = {
+    "meshes": Names(
+        ("radar", "capacity"),
+        (
+            "mesh_mlp",
+            "mesh_graph",
+            "mesh_token",
+            "mesh_quadrature",
+            "mesh_integral",
+            "mesh_autoencoder",
+            "mesh_masked",
+            "mesh_contrast",
+        ),
+    ),
     "points": Names(
         ("shapes", "particle", "pendulum", "crystal", "diffusion"), ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net")
     ),

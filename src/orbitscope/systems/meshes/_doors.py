@@ -138,7 +138,9 @@ def load_mesh(path: str | Path, *, unit: str | None = None, fix: bool = False, c
         return mend(mesh)
     if check and (left := faults(mesh)):
         said = "; ".join(f"{f.name}: {f.count} {f.words}, first at face {f.first}" for f in left)
-        cure = "Mend it with fix (on the command line --fix, or --initial fix=true)." if all(f.mendable for f in left) else "Mend it by hand."
+        cure = (
+            "Mend it with fix (on the command line --fix, or --initial fix=true)." if all(f.mendable for f in left) else "Mend it by hand."
+        )
         raise OrbitscopeError(f"path: {path} is no surface of a body: {said}. {cure}")
     return mesh, []
 

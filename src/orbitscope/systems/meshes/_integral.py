@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._faces import normal_and_area
+from ._faces import normal_and_area, ordered
 
 
 def wave_integrals(corners: Tensor, frequencies: Tensor, points: int = 6) -> tuple[Tensor, Tensor]:
@@ -44,7 +44,7 @@ class WaveIntegral(nn.Module):
     * `points`: Gauss points of `wave_integrals`.
     """
 
-    def __init__(self, channels: int, spread: float = 6.0, width: int = 32, points: int = 6) -> None:
+    def __init__(self, channels: int, spread: float = 6.0, width: int = 32, points: int = 8) -> None:
         super().__init__()
         self.frequencies = nn.Parameter(spread * torch.randn(channels, 3))
         self.of_normal = nn.Sequential(nn.Linear(3, width), nn.SiLU(), nn.Linear(width, 2 * channels))
@@ -52,7 +52,7 @@ class WaveIntegral(nn.Module):
 
     def forward(self, corners: Tensor, there: Tensor) -> Tensor:
         """Of `corners` [..., face, 3, 3] that are `there` [..., face]."""
-        re, im = wave_integrals(corners, self.frequencies, self.points)
+        re, im = wave_integrals(ordered(corners), self.frequencies, self.points)  # no face has a first corner
         normal, _ = normal_and_area(corners)
         a, b = (self.of_normal(normal) * there[..., None]).chunk(2, -1)
         real, imaginary = (a * re - b * im).sum(-2), (a * im + b * re).sum(-2)

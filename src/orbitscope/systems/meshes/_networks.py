@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ...data import Examples
 from ._faces import FACE_FEATURES, face_features, mean_over_faces, mean_over_neighbours, normal_and_area
 from ._integral import WaveIntegral
+from ._state import trimmed
 
 
 def mlp(*widths: int) -> nn.Sequential:
@@ -104,6 +105,8 @@ class Response(nn.Module):
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
         """The response [N, answer] of meshes as `mesh_state` gives them."""
+        if self.training:  # the room that no mesh of the batch needs costs time; how much is needed is not known under torch.func
+            corners, neighbours, there = trimmed((corners, neighbours, there))
         return self.mean + self.scale * self.decoder(self.pooled(corners, neighbours, there))
 
 
@@ -150,7 +153,7 @@ class MeshIntegral(Response):
     """
 
     def __init__(
-        self, answers: Tensor, channels: int = 128, decoder: int = 128, spread: float = 6.0, width: int = 32, points: int = 6
+        self, answers: Tensor, channels: int = 128, decoder: int = 128, spread: float = 6.0, width: int = 32, points: int = 8
     ) -> None:
         super().__init__(answers, 3 * channels, decoder)
         self.integral = WaveIntegral(channels, spread, width, points)

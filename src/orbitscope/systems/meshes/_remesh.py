@@ -14,7 +14,7 @@ from torch import Tensor
 from ..._errors import OrbitscopeError
 from ...symmetry import Action, Moves, State, Word
 from ._mesh import Mesh
-from ._state import MeshState, mesh_state
+from ._state import MeshState
 
 _FLAT = {torch.float64: 1e-9, torch.float32: 1e-5}  # sine of the angle of two faces in one plane, in the precision of the corners
 _LETTER = re.compile(r"([a-z]+)(?:_(\d+))?")
@@ -163,7 +163,9 @@ def _cut(
     rng, times = np.random.default_rng(seed), max(1, round(count * level / 100))
     if name == "midpoint":
         if 4 * count > room:
-            raise OrbitscopeError(f"remeshing: midpoint gives {4 * count} faces, and the state has room for {room}. Simulate with more faces=.")
+            raise OrbitscopeError(
+                f"remeshing: midpoint gives {4 * count} faces, and the state has room for {room}. Simulate with more faces=."
+            )
         out, border = np.zeros_like(corners), np.full_like(near, -1)
         return cut_all(corners, near, count, out, border), out, border
     if name == "split":
@@ -179,10 +181,8 @@ def _decimated(mesh: Mesh, level: int) -> Mesh:
     import fast_simplification
 
     wanted = max(4, round(len(mesh) * level / 100))
-    points, faces = fast_simplification.simplify(
-        np.ascontiguousarray(mesh.vertices, dtype=np.float32), np.ascontiguousarray(mesh.faces, dtype=np.int32), target_count=wanted
-    )  # fmt: skip
-    kept = Mesh(points.astype(np.float64), faces.astype(np.int64)).corners
+    made: Any = fast_simplification.simplify(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32), target_count=wanted)  # pyright: ignore[reportArgumentType]
+    kept = Mesh(made[0].astype(np.float64), made[1].astype(np.int64)).corners
     found = Mesh.of_corners(kept, 1e-6)
     sound = found.areas > 1e-12 * found.area
     return Mesh(found.vertices, found.faces[sound])

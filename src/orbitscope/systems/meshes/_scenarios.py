@@ -123,7 +123,9 @@ def capacity_shapes(count: int, seed: int, progress: Progress | None, **given: A
 
     * `count`, `seed`, `progress`: as of `radar_shapes`. `given`: parameters, see `CAPACITY_DEFAULTS`.
     """
-    return _examples(_shapes(count, seed, given), CapacityLaw(int(given["elements"])), int(given["faces"]), 1, seed, "capacity.shapes", progress)
+    return _examples(
+        _shapes(count, seed, given), CapacityLaw(int(given["elements"])), int(given["faces"]), 1, seed, "capacity.shapes", progress
+    )
 
 
 def radar_files(count: int, seed: int, progress: Progress | None, **given: Any) -> Examples:
@@ -179,5 +181,3 @@ def _examples(
 
 def _meshed(state: MeshState, move: Any, seed: int) -> MeshState:
     return Remesh(seed)(move, state)  # pyright: ignore[reportReturnType]
-
-

@@ -93,6 +93,14 @@ class Meshes(System):
         )
     }  # fmt: skip
 
+    def read(self, path: Path) -> Examples:
+        """The examples in the file at `path`; raises `OrbitscopeError` for a file that holds none, or others than meshes."""
+        found = super().read(path)
+        if not isinstance(found.x, tuple) or len(found.x) != 3 or found.x[0].ndim != 4 or found.x[0].shape[2:] != (3, 3):
+            raise OrbitscopeError(f"data: {path} holds no meshes. Make some: orbitscope simulate radar.shapes --out shapes.nc.")
+        corners, neighbours, there = found.x  # NetCDF has no booleans
+        return Examples((corners, neighbours.long(), there.bool()), found.y, found.unit, found.slot, found.name, found.about)
+
     def loss(self, model: str, examples: Examples) -> str | Loss:
         """Mean squared error of the response; of the pretraining, its own."""
         if model == "mesh_contrast":
