@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import numpy as np
+from calibration import component_rows, discovery, grid_row
 from study import METHODS, Job, Place, Settings, case_of
 
 from orbitscope import Examples
@@ -30,17 +31,17 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
     if place.case_file(job.key, "suite").exists():
         return
     started = time.process_time()
-    rows = measured(place.settings, job)
+    tables = measured(place.settings, job)
     seconds = time.process_time() - started
-    place.write_case(job.key, "suite", job.label, {"suite": rows}, seconds)
-    first = rows[0]
+    place.write_case(job.key, "suite", job.label, tables, seconds)
+    first = tables["suite"][0]
     tell(f"{job.case} {job.planted:g}, seed {job.seed}: {first['found']} of {first['wanted']}, {first['name']}, {seconds:.0f} CPU s")
 
 
-def measured(settings: Settings, job: Job) -> list[dict[str, Any]]:
-    """A row for every method."""
+def measured(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
+    """Tables: "suite", a row for every method; "grid", "components" and "rule", see `calibration`."""
     case = case_of(job)
-    x = case.inputs(settings.examples, 1000 + job.seed)
+    x = case.inputs(job.examples or settings.examples, 1000 + job.seed)
     examples = Examples(x, case.function(x))
     space = hypothesis(case.words, examples, case.output)
     clock = time.process_time()
@@ -50,15 +51,34 @@ def measured(settings: Settings, job: Job) -> list[dict[str, Any]]:
     training, clock = time.process_time() - clock, time.process_time()
     found = rates(problem)
     forms = Forms.of(found)
-    rows = [row(job, "gradient", problem, weigh(forms, found.moved, made.held.unit, seed=job.seed), training, clock, made)]
+    evidence = weigh(forms, found.moved, made.held.unit, seed=job.seed)
+    rows = [row(job, "gradient", problem, evidence, training, clock, made)]
+    tables = {"suite": rows}
+    if job.planted or job.examples:
+        return tables
     wanted = len(case.algebra)
-    if job.seed in settings.seeds[: settings.slow_seeds] and wanted and not job.planted:
+    if job.seed in settings.seeds[: settings.slow_seeds] and wanted:
         for method in (Atlas(generators=wanted, **settings.atlas), Adversarial(generators=wanted, **settings.adversarial)):
             clock = time.process_time()
             basis = method.search(problem).basis
             span = problem.basis().reshape(problem.size, -1) @ basis.reshape(len(basis), -1).T
             rows.append(row(job, method.name, problem, judged(forms, found, made, span, job.seed), training, clock, made, basis))
-    return rows
+    return tables | calibrated(settings, job, problem, evidence, made)
+
+
+def calibrated(settings: Settings, job: Job, problem: Problem, evidence: Evidence, made: Trained) -> dict[str, list[dict[str, Any]]]:
+    """What acts on a grid, and for the first seeds the further components, beside the truth."""
+    case, size = case_of(job), problem.basis().shape[1]
+    tables: dict[str, list[dict[str, Any]]] = {}
+    whole = discovery(problem, evidence, made.error, np.zeros((0, size, size)))
+    looked = job.seed in settings.seeds[: settings.component_seeds] and not evidence.withdrawn
+    if looked:
+        clock = time.process_time()
+        others, tally, rule = component_rows(case, problem, whole.algebra, whole.angle)
+        tables |= {"components": [tally | {"search_seconds": time.process_time() - clock}], "rule": rule}
+        whole = discovery(problem, evidence, made.error, others.matrices)
+    acts = grid_row(case, whole, looked)
+    return tables if acts is None else tables | {"grid": [acts]}
 
 
 def judged(forms: Forms, found: Rates, made: Trained, span: np.ndarray, seed: int) -> Evidence:
@@ -85,6 +105,7 @@ def row(
         "angle": angle, "accepted": float(accepted.max()) if k else float("nan"),
         "refused": float(np.nanmin(refused)) if len(refused) else float("nan"), "null": evidence.null,
         "error": max(made.error), "undetermined": evidence.words.count("undetermined"), "first": evidence.words[0],
+        "words": " ".join(evidence.words), "withdrawn": evidence.withdrawn,
         "smallest": float(evidence.breaking[0]), "training_seconds": training, "search_seconds": time.process_time() - clock,
     }  # fmt: skip
 

@@ -206,6 +206,7 @@ _AFFINE2 = np.zeros((3, 3, 3))
 _AFFINE2[0, :2, :2], _AFFINE2[1, 0, 2], _AFFINE2[2, 1, 2] = _J2[0], 1.0, 1.0
 _UPPER = np.array([_e(3, (0, 1, 1.0)), _e(3, (0, 2, 1.0)), _e(3, (1, 2, 1.0))])
 _PLANES = np.array([_e(4, (0, 1, -1.0), (1, 0, 1.0)), _e(4, (2, 3, -1.0), (3, 2, 1.0))])
+_SIGNS = [[1.0, -1.0, 1.0, 1.0], [1.0, 1.0, 1.0, -1.0], [1.0, -1.0, 1.0, -1.0]]
 _TURN, _FLIP = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 _D4 = tuple(np.linalg.matrix_power(_TURN, k) @ f for f in (np.eye(2), _FLIP) for k in range(4))[1:]
 
@@ -221,8 +222,8 @@ CASES = (
     Case("shear", "gl2", 2, shear, np.array([_e(2, (0, 1, 1.0))]), "shear"),
     Case("ratio", "gl2", 2, ratio, np.eye(2)[None], "scaling", finite=(-np.eye(2),)),
     Case("differences", "aff2", 3, differences, _AFFINE2[1:], "translations(2)"),
-    Case("distances", "aff2", 3, distances, _AFFINE2, "se(2)"),
-    Case("two planes", "gl4", 0, two_planes, _PLANES, "so(2) + so(2)"),
+    Case("distances", "aff2", 3, distances, _AFFINE2, "se(2)", finite=(np.diag([1.0, -1.0, 1.0]),)),
+    Case("two planes", "gl4", 0, two_planes, _PLANES, "so(2) + so(2)", finite=tuple(np.diag(d) for d in _SIGNS)),
 )
 #: D4 and C4: finite groups, nothing continuous.
 FINITE = (

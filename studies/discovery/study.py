@@ -16,7 +16,9 @@ class Settings:
 
     `seeds`: of data, split and training, for `gradient`; `slow_seeds`: how many of the first of them the two learnt methods run on too.
     `examples`: per case, a fifth of them held out. `cases`: names, all where nothing is said. `planted`: sizes of a planted breaking, and
-    `planted_seeds`. `config`: of the predictors' training, the library's own where nothing is said; `atlas`, `adversarial`: settings.
+    `planted_seeds`. `fewer`: numbers of examples that all cases are repeated with, on the first `fewer_seeds`; `component_seeds`: on how
+    many of the first further components are looked for. `config`: of the predictors' training, the library's own where nothing is said;
+    `atlas`, `adversarial`: settings.
     """
 
     name: str
@@ -26,6 +28,9 @@ class Settings:
     cases: list[str] = field(default_factory=list)
     planted: list[float] = field(default_factory=list)
     planted_seeds: int = 0
+    fewer: list[int] = field(default_factory=list)
+    fewer_seeds: int = 0
+    component_seeds: int = 0
     config: dict[str, Any] = field(default_factory=dict)
     atlas: dict[str, Any] = field(default_factory=dict)
     adversarial: dict[str, Any] = field(default_factory=dict)
@@ -33,15 +38,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """One case, or one size of a planted breaking, with one seed."""
+    """One case, or one size of a planted breaking, with one seed; `examples`: 0 for as many as the settings say."""
 
     case: str
     seed: int
     planted: float = 0.0
+    examples: int = 0
 
     @property
     def key(self) -> str:
-        return f"{self.case.replace(', ', '-').replace(' ', '-')}_{self.planted:g}_{self.seed}"
+        few = f"_{self.examples}" if self.examples else ""
+        return f"{self.case.replace(', ', '-').replace(' ', '-')}_{self.planted:g}_{self.seed}{few}"
 
     @property
     def label(self) -> dict[str, Any]:
@@ -54,7 +61,13 @@ def jobs(settings: Settings) -> list[Job]:
     for number, seed in enumerate(settings.seeds):
         found += [Job(name, seed) for name in settings.cases or EVERY]
         found += [Job("circle", seed, size) for size in settings.planted if number < settings.planted_seeds]
-    return found
+    few = [
+        Job(name, seed, 0.0, n)
+        for seed in settings.seeds[: settings.fewer_seeds]
+        for n in settings.fewer
+        for name in settings.cases or EVERY
+    ]
+    return found + few
 
 
 class Place(Folder):

@@ -5,7 +5,7 @@ from ._atlas import Atlas, Commutator
 from ._cosets import Components, components
 from ._discovery import Discovery, holds_discovery, load_discovery
 from ._door import group_from, is_file, naming, symmetry_from
-from ._evidence import HOLDS, Evidence, Forms, weigh
+from ._evidence import HOLDS, WIDEST, Evidence, Forms, weigh
 from ._finite import finite_check
 from ._gradient import Gradient
 from ._hypothesis import hypothesis, search_space
@@ -19,6 +19,7 @@ from ._verb import as_method, discover_symmetry
 
 __all__ = [
     "HOLDS",
+    "WIDEST",
     "Adversarial",
     "Atlas",
     "Commutator",

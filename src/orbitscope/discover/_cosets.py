@@ -1,5 +1,6 @@
 """The connected components of a symmetry group: elements that no derivative sees, each with its evidence, closed into a finite group."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,9 @@ class Components:
         return f"{form}; the worst changes the answer by {self.breaking.max():.1e} (squared), where random elements give {self.random:.1e}."
 
 
-def components(problem: Problem, algebra: Array, *, candidates: int = 24, steps: int = 60, tell: Tell = silent) -> Components:
+def components(
+    problem: Problem, algebra: Array, *, angle: float = 0.0, candidates: int = 24, steps: int = 60, tell: Tell = silent
+) -> Components:  # fmt: skip
     r"""Which components the symmetry group has beside the identity's: candidates are improved, tested, told apart and multiplied.
 
     A candidate is $g = e^X c$ with $|\det g| = 1$, c random, X learnt on one half of the held-out examples so that
@@ -75,10 +78,12 @@ def components(problem: Problem, algebra: Array, *, candidates: int = 24, steps:
 
     with $b_{75\%}$ the upper quartile of b over random elements (some of which may well hold) and $e^2$ the predictors' squared error:
     moving by g changes no more than what the predictor gets wrong anyway, and far less than random motions do. How many candidates hold
-    plays no part. Elements count as one component where $h^{-1} g$ lies in the group of `algebra` (`distance_to_group`, below 0.15), and
-    products of what was found are tested until no new one holds.
+    plays no part. Elements count as one component where $h^{-1} g$ lies in the group of `algebra` (`distance_to_group`, below 0.15
+    $+ \pi \sin$ `angle`, by which half a turn about a wrong axis may miss), and products of what was found are tested until no new one
+    holds.
 
     * `problem`: hypothesis, examples and predictors. `algebra`: generators that hold, [k, N, N]; [0, N, N] for a finite symmetry group.
+    * `angle`: how well the span of `algebra` is known, in degrees (`Discovery.angle`); not a number counts as 0.
     * `candidates`: random starts, beside one of each component of the hypothesis group. `steps`: of Adam, for each.
     * `tell`: hears of the progress.
 
@@ -93,7 +98,7 @@ def components(problem: Problem, algebra: Array, *, candidates: int = 24, steps:
         )
     if candidates < 1 or steps < 1:
         raise OrbitscopeError(f"components: `candidates` and `steps` should be at least 1, got {candidates} and {steps}.")
-    search = _Search(problem, algebra, steps)
+    search = _Search(problem, algebra, steps, SAME + math.pi * math.sin(math.radians(angle)) if angle == angle else SAME)
     starts = [*problem.group.components, *(random_element(problem, k) for k in range(candidates))]
     null = [search.breaking(stretched(problem, g, k)) for k, g in enumerate(starts)]
     error, random = search.commutator.error(), float(np.quantile(null, 0.75))
@@ -114,8 +119,8 @@ def components(problem: Problem, algebra: Array, *, candidates: int = 24, steps:
 class _Search:
     """Improves and judges elements, on two halves of the held-out examples."""
 
-    def __init__(self, problem: Problem, algebra: Array, steps: int) -> None:
-        self.problem, self.algebra, self.steps = problem, algebra, steps
+    def __init__(self, problem: Problem, algebra: Array, steps: int, near: float = SAME) -> None:
+        self.problem, self.algebra, self.steps, self.near = problem, algebra, steps, near
         self.commutator = Commutator(problem)
         order = torch.randperm(len(problem.examples), generator=torch.Generator().manual_seed(derive(problem.seed, "coset halves")))
         self.learn, self.judge = order[: len(order) // 2], order[len(order) // 2 :][:256]
@@ -149,7 +154,7 @@ class _Search:
 
     def same(self, a: Any, b: Any) -> bool:
         """Whether two elements are of one component."""
-        return distance_to_group(self.problem.group.matrix(a.inverse() @ b), self.algebra) < SAME
+        return distance_to_group(self.problem.group.matrix(a.inverse() @ b), self.algebra) < self.near
 
     def _lead(self, rows: Tensor) -> tuple[int, ...]:
         return (len(rows),) if self.problem.charts is None else (len(rows), self.problem.charts)

@@ -110,6 +110,8 @@ class Discovery:
     def sentence(self) -> str:
         """The answer in words."""
         error = max(self.predictor_error)
+        if self.evidence.withdrawn:
+            return self._withdrawn()
         if not self.count and not len(self.components):
             word = "undetermined" if "undetermined" in self.evidence.words else "none"
             if word == "none":
@@ -133,6 +135,15 @@ class Discovery:
         much = "less than 0.1 %" if size < 1e-3 else f"at most {100 * size:.1f} %"
         much = f"{much} of what an unrelated motion changes"
         return f"{self.count} generator{plural} of {self.hypothesis}{tail}: {name}{spread}; {how}, {much}.{self._rough()}"
+
+    def _withdrawn(self) -> str:
+        """What is said where directions hold, but too few examples tell which."""
+        number, widest = self.evidence.withdrawn, self.evidence.settings["widest"]
+        which = f"{number} directions hold" if number > 1 else "one direction holds"
+        return (
+            f"Undetermined: {which} within {self.hypothesis} by what they change, but resampled examples turn their span by "
+            f"{self.angle:.0f} degrees, more than the {widest:.0f} up to which one is claimed. Give more examples."
+        )
 
     def _rough(self) -> str:
         """What holds beyond the gap, which is no symmetry of the answers."""
@@ -159,8 +170,8 @@ class Discovery:
         }  # fmt: skip
         about = {
             "what": _WHAT, "hypothesis": self.hypothesis, "method": self.method, "kind": self.kind, "homogeneous": int(self.homogeneous),
-            "null": e.null, "settings": json.dumps(e.settings), "about": json.dumps(self.about), "orbitscope": __version__,
-            "sentence": self.sentence(),
+            "null": e.null, "withdrawn": e.withdrawn, "settings": json.dumps(e.settings), "about": json.dumps(self.about),
+            "orbitscope": __version__, "sentence": self.sentence(),
         }  # fmt: skip
         return xr.Dataset(data, attrs=about)
 
@@ -209,7 +220,7 @@ def load_discovery(path: str | Path) -> Discovery:
         evidence = Evidence(
             directions=data["coefficients"].values, **{v: data[v].values for v in _VARIABLES}, words=words,  # type: ignore[arg-type]
             levels=tuple(int(k) for k in data["level"].values), null=float(data.attrs["null"]), spread=data["spread"].values,
-            by_chart=data["by_chart"].values, settings=json.loads(data.attrs["settings"]),
+            by_chart=data["by_chart"].values, settings=json.loads(data.attrs["settings"]), withdrawn=int(data.attrs.get("withdrawn", 0)),
         )  # fmt: skip
         finite = {str(k).removeprefix("finite_"): v.values for k, v in data.data_vars.items() if str(k).startswith("finite_")}
         return Discovery(

@@ -11,11 +11,14 @@ from ._rates import Rates
 
 Word = Literal["exact", "approximate", "undetermined", "broken", "unseen"]
 
+_HELD = ("exact", "approximate")
+
 # What a direction is called from.
 HOLDS = 0.05  # of the square that unrelated examples give: a fifth in size
 BLIND = 0.25  # predictors that disagree by so much cannot tell
 SHARED = 0.7  # correlation of the predictors' rates above which what is left is in the data and not in the predictors
 GAP = 3.0  # neighbours in the spectrum whose ratio is larger belong to different levels
+WIDEST = 12.0  # degrees by which resampled examples may turn the span that holds: one that is known worse is not claimed
 UNSEEN = 1e-8  # mean square motion of the data, over that of the direction that moves them most
 _RIDGE = 1e-4  # of the mean eigenvalue of the scale: a direction that could not change any answer by more than this holds
 
@@ -47,13 +50,26 @@ class Forms:
 
     def within(self, span: Array) -> "Forms":
         """The forms on some directions: the columns of `span` [m, k]."""
-        return Forms(*(span.T @ f @ span for f in (self.signal, self.noise, self.scale, self.null)))
+        return Forms(*(span.T @ f @ span for f in _each(self)))
 
     def mean(self, rows: NDArray[np.int64] | None = None) -> tuple[Array, Array, Array]:
         """Signal, noise and scale as mean over examples (of `rows`) and charts, [m, m]."""
-        chosen = (f if rows is None else f[rows] for f in (self.signal, self.noise, self.scale))
-        signal, noise, scale = (f.mean((0, 1)) for f in chosen)
+        signal, noise, scale = (f.mean((0, 1)) if rows is None else _mean_of(f, rows) for f in (self.signal, self.noise, self.scale))
         return signal, noise, scale
+
+    def pooled(self) -> "Forms":
+        """The forms with all charts as one, their mean."""
+        return self if self.signal.shape[1] == 1 else Forms(*(f.mean(1, keepdims=True) for f in _each(self)))
+
+
+def _each(forms: Forms) -> tuple[Array, ...]:
+    return forms.signal, forms.noise, forms.scale, forms.null
+
+
+def _mean_of(form: Array, rows: NDArray[np.int64]) -> Array:
+    """The mean of a form [N, C, m, m] over charts and `rows`, drawn with repetition: by weights, as copies of rows take far longer."""
+    weights = np.bincount(rows, minlength=len(form)) / (len(rows) * form.shape[1])
+    return (np.repeat(weights, form.shape[1]) @ form.reshape(form.shape[0] * form.shape[1], -1)).reshape(form.shape[2:])
 
 
 def _gram(a: Array, b: Array) -> Array:
@@ -72,6 +88,8 @@ class Evidence:
     * `null`: the 1 % quantile of the smallest breaking among as many directions where examples are unrelated.
     * `spread` [bootstraps]: largest angle in degrees of the accepted span in resampled examples to the accepted span.
     * `by_chart` [C, k]: the breaking of each direction in each chart. `settings`: the limits behind the words.
+    * `withdrawn`: how many directions would hold by their breaking, but as a span that resampled examples turn by more than 12 degrees (95
+      % quantile of `spread`): they are called undetermined, and none is claimed.
     """
 
     directions: Array
@@ -86,6 +104,7 @@ class Evidence:
     spread: Array
     by_chart: Array
     settings: dict[str, float] = field(default_factory=dict)
+    withdrawn: int = 0
 
     @property
     def count(self) -> int:
@@ -117,20 +136,25 @@ def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | Non
     columns = solve(*local.mean(), ridge)
     values, noise = _values(local, columns)
     rng = np.random.default_rng([seed, 0xB007])
-    boots = [solve_values(local, rows, ridge) for rows in _resampled(unit, rng, draws)]
+    pooled = local.pooled()
+    boots = [solve_values(pooled, rows, ridge) for rows in _resampled(unit, rng, draws)]
     drawn = np.array([b[0] for b in boots])
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0) if draws else (values, values)
     # Ordered values are biased by their ordering; an interval that does not hold the estimate says nothing.
     low, high = np.minimum(low, values), np.maximum(high, values)
-    null = float(np.quantile([_smallest_null(local, rows, ridge) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
+    null = float(np.quantile([_smallest_null(pooled, rows, ridge) for rows in _resampled(unit, rng, draws)], 0.01)) if draws else 1.0
     correlation = values / np.maximum(values + noise, 1e-300)
     words, levels = _words(values, low, high, noise, correlation), _levels(values, low, high, noise, correlation)
     count = _inner(words, levels)
     spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
+    withdrawn = count if len(spread) and float(np.quantile(spread, 0.95)) > WIDEST else 0
+    if withdrawn:
+        words = tuple("undetermined" if w in _HELD else w for w in words)
     return Evidence(
         directions=_normalised(span @ columns), breaking=values, low=low, high=high, noise=noise, correlation=correlation, words=words,
         levels=levels, null=null, spread=spread, by_chart=_by_chart(local, columns, ridge),
-        settings={"holds": HOLDS, "blind": BLIND, "shared": SHARED, "gap": GAP, "draws": float(draws)},
+        settings={"holds": HOLDS, "blind": BLIND, "shared": SHARED, "gap": GAP, "widest": WIDEST, "draws": float(draws)},
+        withdrawn=withdrawn,
     )  # fmt: skip
 
 
@@ -169,8 +193,8 @@ def _by_chart(forms: Forms, columns: Array, ridge: float) -> Array:
 
 
 def _smallest_null(forms: Forms, rows: NDArray[np.int64], ridge: float) -> float:
-    scale = forms.scale[rows].mean((0, 1))
-    null = forms.null[rows].mean((0, 1)) + ridge * np.eye(len(scale))
+    scale = _mean_of(forms.scale, rows)
+    null = _mean_of(forms.null, rows) + ridge * np.eye(len(scale))
     columns = solve(null, np.zeros_like(scale), scale, ridge)
     return float(np.einsum("i,ij,j->", columns[:, 0], null, columns[:, 0]))
 
@@ -203,7 +227,7 @@ def _levels(values: Array, low: Array, high: Array, noise: Array, correlation: A
 
 
 def _holding(words: tuple[Word, ...]) -> int:
-    return next((k for k, w in enumerate(words) if w not in ("exact", "approximate")), len(words))
+    return next((k for k, w in enumerate(words) if w not in _HELD), len(words))
 
 
 def _inner(words: tuple[Word, ...], levels: tuple[int, ...]) -> int:
@@ -243,4 +267,5 @@ def _with_unseen(
         low=np.append(rest.low, nothing), high=np.append(rest.high, nothing), noise=np.append(rest.noise, nothing),
         correlation=np.append(rest.correlation, nothing), words=(*rest.words, *("unseen" for _ in range(still))),
         levels=rest.levels, null=rest.null, spread=rest.spread, by_chart=wide(rest.by_chart), settings=rest.settings,
+        withdrawn=rest.withdrawn,
     )  # fmt: skip

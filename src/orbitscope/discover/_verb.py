@@ -78,7 +78,10 @@ def discover_symmetry(
     evidence = weigh(forms, found.moved, problem.examples.unit, span, seed=seed)
     basis = np.einsum("ik,iab->kab", evidence.directions, problem.basis())
     group, size = problem.group, basis.shape[1]
-    others = components(problem, basis[: evidence.count], candidates=candidates, tell=tell) if candidates else None
+    # Beside a span that is not claimed, elements of the identity's component would pass for further ones.
+    looked = candidates and not evidence.withdrawn
+    known = float(np.quantile(evidence.spread, 0.95)) if len(evidence.spread) else 0.0
+    others = components(problem, basis[: evidence.count], angle=known, candidates=candidates, tell=tell) if looked else None
     return Discovery(
         hypothesis=group.name, method=chosen.name, kind=group.kind.__name__, homogeneous=group.homogeneous, basis=basis, evidence=evidence,
         components=np.zeros((0, size, size)) if others is None else others.matrices, predictor_error=errors,
