@@ -42,7 +42,7 @@ def component_rows(case: Case, problem: Problem, algebra: Array, angle: float) -
 
 
 def _apart(component: Array, matrix: Array, case: Case) -> float:
-    return distance_to_group(np.linalg.solve(component, matrix), case.algebra)
+    return distance_to_group(np.asarray(np.linalg.solve(component, matrix), dtype=np.float64), case.algebra)
 
 
 def _rule(case: Case, problem: Problem, limit: float) -> list[dict[str, Any]]:

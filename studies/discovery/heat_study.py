@@ -1,6 +1,6 @@
 """Heat with an obstacle: generators by `gradient` and `atlas`, components, a map of where the turn holds. Writes results/heat/.
 
-    python studies/discovery/heat_study.py     # about ten minutes of one core; finished cases are kept
+    python studies/discovery/heat_study.py     # about fifteen minutes of one core; finished cases are kept
 
 Predictors are the best linear maps from an input patch to an output patch, chart by chart, by ridge regression on two halves of the data
 that do not overlap: heat is linear, and they have no start and no schedule.
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from heat import CHARTS, MAP, MEDIA, charts, initial, solve
+from heat import CHARTS, MAP, MEDIA, RADII, charts, initial, solve
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,7 +35,13 @@ CASES: dict[str, tuple[str, int, tuple[int, int], list[tuple[int, int]]]] = {
     "anisotropic": ("anisotropic", 3, (18, 8), [(78, 72), (94, 40)]),
     "sheared": ("sheared", 3, (18, 8), [(78, 72), (94, 40)]),
     "wind": ("wind", 3, (18, 8), [(78, 72), (94, 40)]),
+    "published, 19 charts": ("isotropic", 1, RADII[19], CHARTS[19]),
+    "published, 3 charts": ("isotropic", 1, RADII[3], CHARTS[3]),
+    "directions, 19 charts": ("isotropic", 3, RADII[19], CHARTS[19]),
+    "directions, 3 charts": ("isotropic", 3, RADII[3], CHARTS[3]),
 }
+#: Of the published atlases the generator alone is looked for: further components are those of the cases with fewer charts.
+COMPONENTS = ("directions", "anisotropic", "sheared", "wind", "published")
 
 
 class Ridge(torch.nn.Module):
@@ -59,17 +65,22 @@ class Ridge(torch.nn.Module):
         return functional.conv2d(x[:, :, 0], self.kernel, self.constant, groups=self.charts).unsqueeze(2)  # type: ignore[arg-type]
 
 
-def problem(medium: str, waves: int, radii: tuple[int, int], centres: list[tuple[int, int]], seed: int = 0) -> tuple[Problem, list[float]]:
-    """Predictors on two halves, the held-out examples, and the predictors' error there over the spread of the answers, chart by chart."""
+def problem(
+    medium: str, waves: int, radii: tuple[int, int], centres: list[tuple[int, int]], seed: int = 0
+) -> tuple[Problem, list[float], float]:
+    """Predictors on two halves, the held-out examples; the predictors' error there over the spread of the answers, chart by chart; the
+    processor seconds of the training."""
     start, end = solve(initial(2 * TRAIN + HELD, seed, waves=waves).float(), MEDIA[medium])
     x, y, patch = charts(start.double(), end.double(), centres, radii)
+    clock = time.process_time()
     trained = tuple(Ridge(x[part], y[part], RIDGE) for part in (slice(TRAIN), slice(TRAIN, 2 * TRAIN)))
+    seconds = time.process_time() - clock
     x, y = x[2 * TRAIN :], y[2 * TRAIN :]
     layout, out = Layout.of("temperature"), patch.inner(radii[0] - radii[1])
     symmetry = Symmetry(general_linear(2), FieldAction(layout, Charts(patch)), FieldAction(layout, Charts(out)))
     spread = (y - y.mean(0)).square().mean((0, 2, 3, 4))
     error = ((trained[0](x) - y).square().mean((0, 2, 3, 4)) / spread).sqrt()
-    return Problem(symmetry, Examples(x, y), trained, charts=len(centres), seed=seed), error.tolist()
+    return Problem(symmetry, Examples(x, y), trained, charts=len(centres), seed=seed), error.tolist(), seconds
 
 
 def angle(found: np.ndarray, truth: np.ndarray) -> float:
@@ -97,13 +108,12 @@ def free(problem: Problem, centres: list[tuple[int, int]]) -> Problem:
 def measured(case: str, seed: int) -> dict[str, Any]:
     """One case: what each method finds, how long it takes, and the components beside what `gradient` found."""
     medium, waves, radii, centres = CASES[case]
-    clock = time.process_time()
-    everywhere, error = problem(medium, waves, radii, centres, seed)
+    everywhere, error, training = problem(medium, waves, radii, centres, seed)
     row: dict[str, Any] = {
         "case": case,
         "seed": seed,
         "error": error,
-        "train_seconds": time.process_time() - clock,
+        "train_seconds": training,
         "truth": MEDIA[medium].generator.tolist(),
     }
     some, truth = free(everywhere, centres), MEDIA[medium].generator
@@ -128,11 +138,13 @@ def measured(case: str, seed: int) -> dict[str, Any]:
         "generator": directions.basis[0].tolist(), "score": float(directions.scores[0]), "angle": angle(directions.basis[0], truth),
         "seconds": time.process_time() - clock,
     }  # fmt: skip
-    clock = time.process_time()
     algebra = np.array(row["gradient"]["algebra"]).reshape(-1, 2, 2)
-    if len(algebra) > 1 and identify(algebra).name == "no algebra":  # then there is no group whose components could be told apart
+    # Beside what is no algebra, or is not claimed, there is no group whose components could be told apart.
+    nameless = len(algebra) > 1 and identify(algebra).name == "no algebra"
+    if case not in COMPONENTS or evidence.withdrawn or nameless:
         return row | {"components": None}
-    others = components(some, algebra, candidates=6, steps=40)
+    clock = time.process_time()
+    others = components(some, algebra, angle=row["gradient"]["known"], candidates=6, steps=40)
     row["components"] = {
         "matrices": others.matrices.tolist(), "sentence": others.sentence(), "closed": others.closed,
         "wrong": wrong(others.matrices, medium), "limit": others.limit, "random": others.random,
@@ -146,6 +158,7 @@ def _gradient(evidence: Evidence, some: Problem, truth: np.ndarray, seconds: flo
     return {
         "breaking": evidence.breaking.tolist(), "words": list(evidence.words), "count": evidence.count, "generator": basis[0].tolist(),
         "algebra": basis[: evidence.count].tolist(), "angle": angle(basis[0], truth), "seconds": seconds,
+        "known": float(np.quantile(evidence.spread, 0.95)) if len(evidence.spread) else 0.0, "withdrawn": evidence.withdrawn,
     }  # fmt: skip
 
 
@@ -163,7 +176,7 @@ def wrong(found: np.ndarray, medium: str) -> int:
 
 def the_map(seed: int = 0) -> list[dict[str, Any]]:
     """The breaking of the turn on charts over the whole plate, obstacle and its edge included."""
-    asked, error = problem("isotropic", 3, MAP_RADII, MAP, seed)
+    asked, error, _ = problem("isotropic", 3, MAP_RADII, MAP, seed)
     found, truth = rates(asked), MEDIA["isotropic"].generator
     turn = (asked.basis().reshape(4, -1) @ truth.reshape(-1, 1)) / np.linalg.norm(truth)
     breaking = weigh(Forms.of(found), found.moved, asked.examples.unit, turn, draws=10).by_chart[:, 0]

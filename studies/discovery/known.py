@@ -177,9 +177,10 @@ def diamond(x: Tensor) -> Tensor:
 
 
 def windmill(x: Tensor) -> Tensor:
-    """C4 without reflections, and nothing continuous."""
-    r2 = _dot(x, x)
-    return (torch.tanh(x[:, 0] * x[:, 1] * (x[:, 0] ** 2 - x[:, 1] ** 2) + 0.2 * r2**2 - 0.1 * (x[:, 0] ** 4 + x[:, 1] ** 4)))[:, None]
+    """C4 without reflections, and nothing continuous: four sails that are bent, as their angle changes with the radius."""
+    a, b, r2 = x[:, 0], x[:, 1], _dot(x, x)
+    along, across = a**4 - 6 * a**2 * b**2 + b**4, 4 * a * b * (a**2 - b**2)  # r^4 times cosine and sine of four times the angle
+    return ((along * torch.cos(r2 / 2) - across * torch.sin(r2 / 2)) / (1 + r2**2))[:, None]
 
 
 def nothing_plane(x: Tensor) -> Tensor:

@@ -58,9 +58,10 @@ class Job:
 def jobs(settings: Settings) -> list[Job]:
     """All jobs, seed by seed, so that a study that is cut short has fewer seeds and not fewer cases."""
     found = []
-    for number, seed in enumerate(settings.seeds):
+    for seed in settings.seeds:
         found += [Job(name, seed) for name in settings.cases or EVERY]
-        found += [Job("circle", seed, size) for size in settings.planted if number < settings.planted_seeds]
+    for seed in settings.seeds[: settings.planted_seeds]:
+        found += [Job("circle", seed, size) for size in settings.planted]
     few = [
         Job(name, seed, 0.0, n)
         for seed in settings.seeds[: settings.fewer_seeds]

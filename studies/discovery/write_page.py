@@ -4,6 +4,7 @@
 import math
 from pathlib import Path
 
+import calibration_page
 import figures
 import heat_page
 import jets_page
@@ -25,8 +26,10 @@ def write_page(results: Path, docs: Path) -> Path:
     t = Tables(results)
     frame = t["suite"]
     figures.draw(frame, HOLDS, docs)
+    few = Tables(OTHERS / "few") if (OTHERS / "few").exists() and t.meta["settings"]["name"] != "tiny" else None
     parts = [
-        _head(t, frame), _suite(frame, HOLDS), _methods(frame), _planted(frame), heat_page.section(OTHERS / "heat", docs), _jets(docs), _limits(t),
+        _head(t, frame), _suite(t, frame, HOLDS), _methods(t, few), _planted(frame), calibration_page.section(t, few),
+        heat_page.section(OTHERS / "heat", docs), _jets(docs), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -58,10 +61,10 @@ def _degrees() -> str:
     return f"{math.degrees(math.acos(NEAR)):.0f}"
 
 
-def _suite(frame: pd.DataFrame, limit: float) -> str:
+def _suite(t: Tables, frame: pd.DataFrame, limit: float) -> str:
     return f"""## Known groups
 
-Every case is a closed formula of Gaussian vectors (`studies/discovery/known.py`), {_examples(frame)} and the split drawn anew for every seed. Two predictors (`ProductNet`) are trained on halves that do not overlap, a fifth is held out from both. A direction holds where the squared breaking that both predictors agree on is at most {limit:g} of what unrelated examples give, its bootstrap interval included.
+Every case is a closed formula of {t.meta["settings"]["examples"]:,} Gaussian vectors (`studies/discovery/known.py`), {_examples(frame)} and the split drawn anew for every seed. Two predictors (`ProductNet`) are trained on halves that do not overlap, a fifth is held out from both. A direction holds where the squared breaking that both predictors agree on is at most {limit:g} of what unrelated examples give, its bootstrap interval included.
 
 {table(["case", "searched in", "truth (generators)", "right in everything (95 % interval)", "median angle to the true span, degrees", "largest breaking accepted", "smallest refused", "predictor's error", "processor s"], by_case(frame))}
 
@@ -74,13 +77,18 @@ def _examples(frame: pd.DataFrame) -> str:
     return f"{frame['seed'].nunique()} seed{'s' if frame['seed'].nunique() > 1 else ''}, with data, first weights"
 
 
-def _methods(frame: pd.DataFrame) -> str:
-    rows = methods(frame, METHODS)
+def _methods(t: Tables, few: Tables | None) -> str:
+    """From the suite itself; where it has `gradient` alone, from the one with fewer examples."""
+    own = t["suite"]["method"].nunique() > 1
+    source = t if own or few is None else few
+    rows = methods(source["suite"], METHODS)
     if len(rows) < 2:
         return ""
+    s = source.meta["settings"]
+    which = f"{s['examples']:,} examples, {source['suite'].loc[source['suite']['method'] != 'gradient', 'seed'].nunique()} seeds"
     return f"""## Three methods on the same predictors
 
-`gradient` solves one eigenproblem. `atlas` (AtlasD's loss) and `adversarial` (LieGAN) learn a basis by gradient descent and have to be *told* how many generators there are; `gradient` has to find that out too. Cases with a continuous symmetry, the same examples, the same evidence on what each method gave.
+`gradient` solves one eigenproblem. `atlas` (AtlasD's loss) and `adversarial` (LieGAN) learn a basis by gradient descent and have to be *told* how many generators there are; `gradient` has to find that out too. Cases with a continuous symmetry, the same examples ({which}), the same evidence on what each method gave.
 
 {table(["method", f"whole span within {_degrees()} degrees", "accepted in everything by the evidence", "median angle", "90 % quantile of the angle", "processor s of the search"], rows)}"""
 

@@ -94,6 +94,17 @@ def test_known_components(f: Callable[[Tensor], Tensor], algebra: np.ndarray, co
         assert "form a group" in found.sentence() and found.breaking.max() < found.limit < 0.05
 
 
+def test_an_algebra_that_is_known_roughly_makes_no_components_of_its_own() -> None:
+    """A turn that also shrinks a little: far elements of the circle's group lie off its group, by what the angle tells."""
+    tilted = TURN + 0.15 * np.eye(2)
+    asked = problem(lambda x: torch.sin(x.square().sum(1, keepdim=True)))
+    angle = float(np.degrees(np.arccos(1 / np.sqrt(1 + 0.15**2))))
+    believed, told = (components(asked, tilted, angle=a, candidates=8) for a in (0.0, angle))
+    assert len(believed.matrices) > 1, "taken for exact, it splits the turns into pieces"
+    assert len(told.matrices) == 1 and told.closed and np.linalg.det(told.matrices[0]) < 0
+    assert components(asked, TURN, angle=float("nan"), candidates=8).matrices.shape == (1, 2, 2)
+
+
 def test_a_predictor_that_errs_allows_as_much_and_finds_no_more() -> None:
     """Turned by a quarter or not at all: an error of 10 % hides no component and makes none."""
     found = components(problem(diamond, error=0.1, seed=1), NONE, candidates=12, steps=50)

@@ -1,5 +1,7 @@
 """Rates and forms against dense references; files; wrong inputs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from known import CASES  # pyright: ignore[reportMissingImports]  # a module of 
 
 from orbitscope import Examples, FieldAction, Layout, OrbitscopeError, Symmetry, Values
 from orbitscope.discover import (
+    WIDEST,
     Directions,
+    Evidence,
     Forms,
     Gradient,
     Method,
@@ -86,6 +90,46 @@ def test_what_holds_only_roughly_stands_beyond_a_gap():
     assert blurred.count == 2 and blurred.rough == 3
     wide = evidence(1e-4)  # known to be broken, all of them: then the small ones hold together
     assert wide.words[:3] == ("approximate",) * 3 and wide.count == wide.rough == 3
+
+
+def unsure(count: int) -> Evidence:
+    """One direction that holds, a second that nearly does: few examples turn the one into the other."""
+    rng = np.random.default_rng(0)
+    sizes = np.sqrt([0.02, 0.06, 1.0, 1.0])
+    own = sizes * rng.standard_normal((1, count, 1, 1, 4)) + 1e-3 * rng.standard_normal((2, count, 1, 1, 4))
+    others = rng.standard_normal((2, 2, count, 1, 1, 4))
+    return weigh(Forms.of(Rates(own, others[0], others[1], np.eye(4))), np.eye(4), np.arange(count))
+
+
+def test_a_span_that_resamples_turn_far_is_not_claimed():
+    few, many = unsure(60), unsure(4000)
+    assert np.quantile(few.spread, 0.95) > WIDEST > np.quantile(many.spread, 0.95)
+    assert few.high[0] <= few.settings["holds"], "by its breaking it would hold"
+    assert few.withdrawn == 1 and few.count == few.rough == 0 and few.words[0] == "undetermined"
+    assert many.withdrawn == 0 and many.count == 1 and many.words[0] in ("exact", "approximate")
+
+
+def test_what_is_not_claimed_is_said_and_kept_in_a_file(tmp_path):
+    case = BY_NAME["circle"]
+    x = case.inputs(300, 0)
+    result = discover_symmetry((x, case.function(x)), "gl2", model=case.module())
+    withdrawn = replace(result, evidence=unsure(60))
+    assert "Undetermined: one direction holds" in withdrawn.sentence() and "more examples" in withdrawn.sentence()
+    with pytest.raises(OrbitscopeError, match="Undetermined"):
+        withdrawn.group()
+    again = load_discovery(withdrawn.save(tmp_path / "found.nc"))
+    assert again.evidence.withdrawn == 1 and again.sentence() == withdrawn.sentence()
+
+
+def test_means_of_resamples_are_means_over_their_rows():
+    """The bootstrap weighs examples; its reference copies the rows that were drawn."""
+    rng = np.random.default_rng(1)
+    some = [rng.standard_normal((9, 3, 4, 4)) for _ in range(4)]
+    forms, rows = Forms(*some), rng.integers(9, size=14)
+    for found, form in zip(forms.mean(rows), some, strict=False):
+        assert np.abs(found - form[rows].mean((0, 1))).max() < 1e-13
+    for found, form in zip(forms.pooled().mean(rows), some, strict=False):
+        assert np.abs(found - form[rows].mean((0, 1))).max() < 1e-13
 
 
 def test_two_predictors_with_noise_of_their_own_do_not_hide_the_symmetry():

@@ -1,5 +1,7 @@
 """studies/discovery: the tiny suite from data to page; its rules on hand-made numbers."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,3 +44,55 @@ def test_right_asks_for_number_span_and_name(modules):
     none = {"found": 0, "wanted": 0, "cosine": np.nan, "name": np.nan, "identified": np.nan}
     assert tables.right(pd.DataFrame([none, {**none, "found": 1}])).tolist() == [True, False]
     assert tables.share(pd.Series([True, True, False])) == "2 of 3 (9 to 99 %)"
+
+
+@pytest.mark.parametrize("name", ["circle", "windmill", "distances"])
+def test_rules_on_exact_maps_are_right(modules, name):
+    """Nothing trained: all components, no wrong one; what is of the group passes, what is far from it does not; on a grid the truth."""
+    calibration, study = modules("calibration"), modules("study")
+    discover, data = importlib.import_module("orbitscope.discover"), importlib.import_module("orbitscope.data")
+    case = study.EVERY[name]
+    x = case.inputs(300, 0)
+    made = data.Examples(x, case.function(x))
+    asked = discover.Problem(discover.hypothesis(case.words, made), made, (case.module(),))
+    rates = discover.rates(asked)
+    evidence = discover.weigh(discover.Forms.of(rates), rates.moved, made.unit, draws=20)
+    calibration.CANDIDATES = 8
+    found, row, rule = calibration.component_rows(case, asked, case.algebra, 0.0)
+    assert row["right"] == row["wanted"] == len(case.finite) and row["wrong"] == 0 and row["closed"]
+    passed = {r["kind"]: r["passed"] / r["drawn"] for r in rule}
+    assert passed["of the group"] == 1 and passed["off by 1"] == 0
+    whole = calibration.discovery(asked, evidence, (0.0,), found.matrices)
+    acts = calibration.grid_row(case, whole, True)
+    assert acts["missed"] == acts["false"] == 0 and acts["wanted"] == {"circle": 31, "windmill": 3, "distances": 33}[name]
+    # Without components the circle has its turns alone, the windmill nothing: both differ from the whole truth.
+    bare = calibration.discovery(asked, evidence, (0.0,), found.matrices[:0])
+    assert calibration.grid_row(case, bare, True)["missed"] == {"circle": 16, "windmill": 3, "distances": 16}[name]
+    assert calibration.grid_row(case, bare, False)["missed"] == 0
+
+
+def test_an_element_that_is_taken_out_of_the_group_lies_outside(modules):
+    calibration, study = modules("calibration"), modules("study")
+    discover, data = importlib.import_module("orbitscope.discover"), importlib.import_module("orbitscope.data")
+    case = study.EVERY["masses"]
+    x = case.inputs(20, 0)
+    asked = discover.Problem(discover.hypothesis("gl4", made := data.Examples(x, case.function(x))), made, (case.module(),))
+    inside, outside = calibration._spans(case, asked)
+    assert len(inside) == 6 and len(outside) == 9  # with dilation all of gl(4)
+    assert np.abs(np.trace(outside, axis1=1, axis2=2)).max() < 1e-12 and discover.principal_cosines(inside, case.algebra).min() > 1 - 1e-12
+    assert discover.principal_cosines(outside, case.algebra).max() < 1e-6
+
+
+def test_words_are_counted_against_the_truth(modules):
+    page = modules("calibration_page")
+    rows = [
+        {"words": "exact broken", "wanted": 1},
+        {"words": "exact approximate", "wanted": 1},
+        {"words": "broken undetermined", "wanted": 1},
+    ]
+    found = page.directions(pd.DataFrame(rows))
+    assert found["symmetric"].tolist() == [True, False] * 3 and found["run"].tolist() == [0, 0, 1, 1, 2, 2]
+    text = page._words(pd.DataFrame(rows))
+    assert "| of the symmetry | 3 | 2 | 0 | 0 | 1 | 0 |" in text and "| others | 3 | 0 | 1 | 1 | 1 | 0 |" in text
+    assert text.count("1 of 3") == 2  # one run with a false alarm, one with a miss
+    assert page.limited(pd.DataFrame({"angle": [np.nan, 11.9, 12.1]})).tolist() == [False, False, True]

@@ -149,7 +149,7 @@ def weigh(forms: Forms, moved: Array, unit: NDArray[np.int64], span: Array | Non
     spread = np.array([_largest_angle(b[1][:, :count], columns[:, :count]) for b in boots]) if count else np.zeros(0)
     withdrawn = count if len(spread) and float(np.quantile(spread, 0.95)) > WIDEST else 0
     if withdrawn:
-        words = tuple("undetermined" if w in _HELD else w for w in words)
+        words = tuple[Word, ...]("undetermined" if w in _HELD else w for w in words)
     return Evidence(
         directions=_normalised(span @ columns), breaking=values, low=low, high=high, noise=noise, correlation=correlation, words=words,
         levels=levels, null=null, spread=spread, by_chart=_by_chart(local, columns, ridge),
