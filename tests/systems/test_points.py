@@ -155,8 +155,12 @@ def test_cases_have_relaxed_weights_of_their_own():
         changed = called(net, data.x)
     same = [bool(torch.equal(a, b)) for a, b in zip(plain, changed, strict=True)]
     assert same == [case != 1 for case in torch.as_tensor(data.x[-1]).tolist()]
+
     # One example alone, as influence needs it.
-    one = torch.func.vmap(lambda *x: net(*[part[None] for part in x])[0])(*data.x)
+    def alone(*x: Any) -> Any:
+        return net(*[part[None] for part in x])[0]
+
+    one = torch.func.vmap(alone)(*data.x)
     assert torch.allclose(one, changed, atol=1e-12)
 
 

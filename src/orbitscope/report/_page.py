@@ -19,6 +19,7 @@ from ._element_figures import learning_figure, output_figure
 from ._example_figures import example_caption, example_figure, example_table
 from ._field_pictures import Picture, field_pictures
 from ._glossary import glossary
+from ._order_figures import order_caption, order_figure, order_pictures, order_table, picture_caption
 from ._plot import Figure
 from ._relaxed_figures import relaxed_caption, relaxed_figure
 from ._shift_figures import learning_curves, output_curves
@@ -216,8 +217,20 @@ def _audit(case: Case, anchor: str, numbers: Counter) -> SectionView:
 def _relaxed(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
     plot = relaxed_figure(case)
     if plot is None:
-        return None
+        return _order(case, anchor, numbers)
     return SectionView(f"{anchor}-relaxed", "What the relaxed layers broke", [], [numbers("Kernels", relaxed_caption(case), plot)], [])
+
+
+def _order(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
+    """The relaxed weights of a network on points."""
+    plot = order_figure(case)
+    if plot is None:
+        return None
+    figures = [numbers("Order parameters", order_caption(case), plot)]
+    if pictures := order_pictures(case):
+        figures.append(numbers("Broken directions", picture_caption(), pictures=pictures))
+    tables = [t for t in [order_table(case)] if t]
+    return SectionView(f"{anchor}-relaxed", "What the relaxed weights broke", [], figures, [], open_tables=tables)
 
 
 def _training(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
