@@ -26,7 +26,8 @@ class Rates:
     * `unrelated`: the same with the derivative taken at the input of another example, the moved answer of a third, and a random sign for
       every point of a set: the size of the two sides where they have nothing to do with each other. `again`: with the two exchanged and
       other signs. (A linear map has one derivative everywhere, so that another input alone would change nothing.)
-    * `moved`: mean square over the numbers of x of the motion $X_i x$, as a form [m, m]: which directions move any data at all.
+    * `moved`: mean square over the numbers of x of the motion $X_i x$, as a form [m, m], and that of the answers' motion in the same unit:
+      which directions move any data at all.
     """
 
     own: NDArray[np.float64]
@@ -42,11 +43,15 @@ def rates(problem: Problem, tell: Tell = silent) -> Rates:
     others = _strangers(count, problem.seed, 0), _strangers(count, problem.seed, 1)
     into = [_tangent(problem.hypothesis.input, problem, b, x) for b in basis]
     found: dict[str, list[Any]] = {"own": [], "unrelated": [], "again": []}
+    moved = np.array([[_mean_product(a, b) for b in into] for a in into])
     total = 3 * len(problem.predictors) * len(basis)
     for number in range(len(problem.predictors)):
         answers = problem.answer(number, x)
         unit = answer_unit(problem, answers)
         back = [_tangent(problem.hypothesis.output, problem, b, answers) for b in basis]
+        # What moves answers and not x is seen, and broken: x would have to stay where its answer goes.
+        alike = _mean_product(x, x) / max(_mean_product(answers, answers), 1e-300) / len(problem.predictors)
+        moved = moved + alike * np.array([[_mean_product(a, b) for b in back] for a in back])
         pairs = (("own", None, None), ("unrelated", *others), ("again", *others[::-1]))
         for k, (what, at, of) in enumerate(pairs):
             columns = []
@@ -58,7 +63,6 @@ def rates(problem: Problem, tell: Tell = silent) -> Rates:
                 columns.append(_column(problem, number, *sides, unit))
             found[what].append(torch.stack(columns, -1).numpy())
     tell(total, total, "derivatives")
-    moved = np.array([[_mean_product(a, b) for b in into] for a in into])
     return Rates(np.stack(found["own"]), np.stack(found["unrelated"]), np.stack(found["again"]), moved)
 
 
