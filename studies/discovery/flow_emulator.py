@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from flow_motions import symmetry
-from flows import MEDIA, STEP, WIDTHS, states, step
+from flows import MEDIA, STEP, states, step
 from torch import Tensor, nn
 
 import orbitscope as osc
@@ -23,7 +23,10 @@ ANSWERED, REACH, INNER = 9, 3, 9.0
 EPOCHS = 30
 _SLOPE = (0.0, 3 / 4, -3 / 20, 1 / 60)  # of f(k) - f(-k), for k = 0 .. `REACH`
 #: generator of `probe` -> motion of `flow_motions`.
-NAMES = {"rotation": "rotation", "tx": "translation x", "ty": "translation y", "boost_x": "boost x", "boost_y": "boost y", "dilation": "dilation"}  # fmt: skip
+NAMES = {
+    "rotation": "rotation", "tx": "translation x", "ty": "translation y", "boost_x": "boost x", "boost_y": "boost y",
+    "dilation": "dilation",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

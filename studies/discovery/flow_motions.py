@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from orbitscope.symmetry import Action, Linear, LieGroup, Patch, Symmetry
+from orbitscope.symmetry import Action, LieGroup, Linear, Patch, Symmetry
 
 #: Where the three homogeneous blocks of an element's matrix [10, 10] begin; its last entry is the vorticity's factor.
 INPUT, ANSWER, VELOCITY, FACTOR = 0, 3, 6, 9

@@ -26,7 +26,7 @@ _KICKS, _ROWS = 4, 2048
 
 @dataclass(frozen=True)
 class Medium:
-    """What the flow feels: `viscosity`, `extra` viscosity along x alone, and `drag`, the quadratic friction of a ground that stands still."""
+    """What the flow feels: `viscosity`, `extra` viscosity along x alone, and `drag`, quadratic friction of a ground that stands still."""
 
     viscosity: float = 1e-4
     extra: float = 0.0

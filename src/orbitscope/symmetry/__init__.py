@@ -47,9 +47,11 @@ from ._representation import Representation
 from ._restriction import Restriction
 from ._rotational import RotationIrrep
 from ._schoenflies import schoenflies
+from ._sphere import Icosahedral, LonLat, Sphere, SphereAction
 from ._stabiliser import Stabiliser, stabiliser
 from ._standard import Pseudoscalar, Pseudovector, Scalar, Standard, Tensor2, Vector, Vertical
 from ._states import State, called, chunks, flattened, joined, length, mapped, parts, taken
+from ._surface import Cylinder, Surface, SurfaceCharts
 from ._symmetry import Symmetry
 from ._word import Word
 from ._words import representation
@@ -166,4 +168,11 @@ __all__ = [
     "taken",
     "times",
     "translations",
+    "Icosahedral",
+    "LonLat",
+    "Sphere",
+    "SphereAction",
+    "Cylinder",
+    "Surface",
+    "SurfaceCharts",
 ]
