@@ -90,7 +90,7 @@ def _bars(rows: list[dict[str, Any]]) -> str:
                 said.append(f"* Generator within {BAR:g} degree of so(2), {TITLES[case]}, `{method}`: {met} (worst {worst:.2f}).")
     if (mine := _of(rows, "published")) and max(r["gradient"]["angle"] for r in mine) > BAR:
         said.append(
-            "* The published initial states are sums of a wave along u and a wave along v. On them u d/dv and v d/du each commute with the law, so that to first order the data cannot tell a turn from a shear: `gradient` says what holds there, and it is no turn. Further components beside a shear mean little."
+            "* The published initial states are sums of a wave along u and a wave along v. On them u d/dv and v d/du each commute with the law, so that to first order the data cannot tell a turn from a shear: `gradient` says what holds there, and it is no turn. Beside a shear further components mean little and are not looked for."
         )
     if mine := [r for r in _of(rows, "directions") if r["components"]]:
         fine = sum(len(r["components"]["matrices"]) == 1 and not r["components"]["wrong"] for r in mine)

@@ -159,7 +159,8 @@ def test_the_verb_takes_it() -> None:
     found = discover_symmetry((x, Ring()(x).detach()), "gl2", Atlas(steps=120), model=Ring(), candidates=4)
     assert found.method == "atlas" and found.count == 1 and found.identification().name == "so(2)"
     assert len(found.components) == 1 and np.linalg.det(found.components[0]) < 0 and "form a group" in found.about["components"]
-    assert len(found.group().components) == 2
+    group = found.group()
+    assert isinstance(group, LieGroup) and len(group.components) == 2
 
 
 def test_mistakes_are_named() -> None:

@@ -124,10 +124,49 @@ def test_boundaries_and_unequal_axes_count():
         discovery().on_grid()
 
 
-def test_a_finite_group_says_where_it_is():
-    quarters = discovery([], [turn(90), turn(180), turn(270)])
-    with pytest.raises(OrbitscopeError, match="elements are in `components`; `on_grid\\(\\)` takes those"):
-        quarters.group()
+def test_a_finite_group_is_made_exact(tmp_path):
+    """D4 in skew coordinates, known to a few per cent: what comes back is a group to rounding, and near."""
+    rng, skew = np.random.default_rng(0), np.array([[1.0, 0.4], [0.1, 0.8]])
+    exact = [skew @ turn(90 * k) @ f @ np.linalg.inv(skew) for k in range(4) for f in (np.eye(2), FLIP_X)][1:]
+    rough = [m + 0.02 * rng.standard_normal((2, 2)) for m in exact]
+    made = discovery([], rough).group()
+    assert len(made) == 8 and made.identity.is_identity
+    matrices = np.array([g.matrix for g in made.elements])
+    gaps = np.abs(matrices[:, None, None] @ matrices[None, :, None] - matrices).max((3, 4))
+    assert gaps.min(2).max() < 1e-11
+    assert max(np.abs(matrices - m).max((1, 2)).min() for m in exact) < 0.1
+    made.check()
+    alone = np.array([g.matrix for g in discovery([], exact).group().elements])  # what is a group already stays as it is
+    assert np.abs(alone[1:] - np.array(exact)).max() < 1e-12
+    moved = [shifted(turn(180)) for _ in range(1)]
+    moved[0][:, 2] = [0.6, -0.2, 1.0]  # half a turn about (0.3, -0.1)
+    about = discovery([], moved, homogeneous=True).group()
+    assert np.abs((about.elements[1] @ about.elements[1]).homogeneous - np.eye(3)).max() < 1e-12
+
+
+def test_elements_that_are_no_group_make_none():
+    with pytest.raises(OrbitscopeError, match="products are not all among them"):
+        discovery([], [turn(90), turn(180)]).group()
+    with pytest.raises(OrbitscopeError, match="products are not all among them"):
+        discovery([], [turn(40)]).group()
+    with pytest.raises(OrbitscopeError, match="no group to take that has generators"):
+        discovery().group()
+
+
+def test_a_file_stands_for_a_finite_group(tmp_path):
+    path = str(discovery([], [turn(90), turn(180), turn(270)]).save(tmp_path / "quarters.nc"))
+    x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    class Fourth(torch.nn.Module):
+        def __init__(self, other: float) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.tensor([1.0, other], dtype=torch.float64))
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return (self.weight * z**4).sum(1, keepdim=True) + z.prod(1, keepdim=True) * (z[:, :1] ** 2 - z[:, 1:] ** 2)
+
+    examples = Examples(x, Fourth(1.0)(x).detach())
+    assert equivariance(Fourth(1.0), examples, path).commutator.max() < 1e-12 < equivariance(Fourth(1.5), examples, path).commutator.max()
 
 
 def test_lattice_part_for_augmentation():

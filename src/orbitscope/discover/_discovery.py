@@ -13,8 +13,9 @@ from .._html import table_html
 from .._version import __version__
 from .._whole import write_whole
 from ..data import open_hdf5
-from ..symmetry import Affine, Grid, LieGroup, Linear, Rigid
+from ..symmetry import Affine, FiniteGroup, Grid, LieGroup, Linear, Rigid
 from ._evidence import Evidence
+from ._finite_group import finite_group
 from ._identify import Identification, identify, principal_cosines
 from ._on_grid import OnGrid, on_grid
 from ._problem import Array
@@ -74,16 +75,19 @@ class Discovery:
         """Cosines of the principal angles between the first `count` directions (by default those that hold) and the algebra `other`."""
         return principal_cosines(self._some(count), other.algebra if isinstance(other, LieGroup) else np.asarray(other, dtype=np.float64))
 
-    def group(self, count: int | None = None, *, scale: float = 1.0) -> LieGroup[Any]:
+    def group(self, count: int | None = None, *, scale: float = 1.0) -> LieGroup[Any] | FiniteGroup[Any]:
         """The discovered group: $c\\, e^X$ over the first `count` directions (by default those that hold) and the components found.
 
         * `scale`: samples draw coefficients uniformly from [-scale, scale] times the square root of N, so that a turn of the plane by
           `scale` radians is among them.
 
-        Raises `OrbitscopeError` where nothing was found.
+        Where no direction holds, but elements of other components do, it is the finite group of these, made exact. Raises
+        `OrbitscopeError` where nothing was found, and where such elements are no group.
         """
-        basis = self._some(count) * np.sqrt(self.basis.shape[1])
         kind = _KINDS[self.kind]
+        if not (self.count if count is None else count) and len(self.components):
+            return finite_group("found finite", self.components, kind, homogeneous=self.homogeneous)
+        basis = self._some(count) * np.sqrt(self.basis.shape[1])
         probe = LieGroup("", basis, kind, homogeneous=self.homogeneous, scale=scale)
         components = (probe.identity, *(probe.element(m).named(f"c{k + 1}") for k, m in enumerate(self.components)))
         name = self.identification(count).name
@@ -103,7 +107,7 @@ class Discovery:
     def _some(self, count: int | None) -> Array:
         some = self.basis[: self.count if count is None else count]
         if not len(some):
-            finite = " Its elements are in `components`; `on_grid()` takes those that act on a grid." if len(self.components) else ""
+            finite = " Its finite group is `group()`." if len(self.components) else ""
             raise OrbitscopeError(f"discovery: {self.sentence()} There is no group to take that has generators.{finite}")
         return some
 

@@ -8,7 +8,7 @@ from .._errors import OrbitscopeError
 from ..data import Examples
 from ..symmetry import Grid, Group, Symmetry
 from ._discovery import load_discovery
-from ._hypothesis import hypothesis
+from ._hypothesis import acting
 
 
 def is_file(words: object) -> bool:
@@ -52,4 +52,4 @@ def symmetry_from(path: str, examples: Examples) -> Symmetry:
             raise OrbitscopeError(
                 "it was discovered under actions of its own, which a file cannot hold. Say them: Symmetry(found.group(), input, output)."
             )
-        return hypothesis(found.group(), examples, output)
+        return acting(found.group(), found.homogeneous, examples, output)

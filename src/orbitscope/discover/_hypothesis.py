@@ -7,7 +7,7 @@ from torch import Tensor
 from .._errors import OrbitscopeError
 from .._expect import shown
 from ..data import Examples
-from ..symmetry import Action, Classes, Field, FieldAction, Invariant, Layout, LieGroup, Points, State, Symmetry, Values, parse_group
+from ..symmetry import Action, Classes, Field, FieldAction, Group, Invariant, Layout, LieGroup, Points, State, Symmetry, Values, parse_group
 from ..symmetry import representation as named
 
 
@@ -28,7 +28,12 @@ def hypothesis(words: str | LieGroup[Any] | Symmetry, examples: Examples, output
     if isinstance(words, Symmetry):
         return words
     group = search_space(words)
-    into = _acting(examples.x, group, "x", group.homogeneous)
+    return acting(group, group.homogeneous, examples, output)
+
+
+def acting(group: Group[Any], homogeneous: bool, examples: Examples, output: str | Action[Any]) -> Symmetry:
+    """`group`, of affine maps where `homogeneous`, on `examples` as in `hypothesis`, with `output`; it may be a finite group too."""
+    into = _acting(examples.x, group, "x", homogeneous)
     return Symmetry(group, into, output if isinstance(output, Action) else _output(output, examples, group))
 
 
@@ -43,7 +48,7 @@ def search_space(words: str | LieGroup[Any]) -> LieGroup[Any]:
     return group
 
 
-def _output(word: str, examples: Examples, group: LieGroup[Any]) -> Action[Any]:
+def _output(word: str, examples: Examples, group: Group[Any]) -> Action[Any]:
     if word == "invariant":
         y = examples.y
         if isinstance(y, Tensor) and not y.is_floating_point():
@@ -54,7 +59,7 @@ def _output(word: str, examples: Examples, group: LieGroup[Any]) -> Action[Any]:
     raise OrbitscopeError(f"output: should be 'invariant', 'vector', 'point' or an action, got {word!r}.")
 
 
-def _acting(state: State, group: LieGroup[Any], what: str, point: bool) -> FieldAction:
+def _acting(state: State, group: Group[Any], what: str, point: bool) -> FieldAction:
     n = group.ndim
     if not isinstance(state, Tensor) or state.ndim not in (2, 3) or not state.is_floating_point():
         shape = tuple(state.shape) if isinstance(state, Tensor) else f"{len(state)} tensors"
