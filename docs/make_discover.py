@@ -45,7 +45,8 @@ def table(rows: list[dict[str, float]]) -> str:
         ("angle", "angle to the hidden generator", "{:.1f}°"), ("plain inside", "plain, trained directions", "{:.1%}"),
         ("plain outside", "plain, all directions", "{:.1%}"), ("built inside", "built, trained directions", "{:.1%}"),
         ("built outside", "built, all directions", "{:.1%}"), ("plain commutator", "plain, commutator", "{:.1e}"),
-        ("built commutator", "built, commutator", "{:.1e}"),
+        ("built commutator", "built, commutator", "{:.1e}"), ("plain pulled", "pulled: plain", "{:.1%}"),
+        ("built pulled", "pulled: built", "{:.1%}"), ("relaxed pulled", "pulled: relaxed", "{:.1%}"),
     ]  # fmt: skip
     lines = ["| seed | generators | " + " | ".join(title for _, title, _ in columns) + " |", "|---" * (len(columns) + 2) + "|"]
     for seed, row in zip(SEEDS, rows, strict=True):

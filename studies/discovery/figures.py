@@ -14,11 +14,11 @@ from orbitscope._whole import write_whole
 HELD, BROKEN, LIMIT = "#0072B2", "#D55E00", "#555555"
 
 
-def draw(frame: pd.DataFrame, limit: float, docs: Path) -> list[str]:
-    """Write the figures; their names."""
+def draw(frame: pd.DataFrame, crooked: pd.DataFrame, limit: float, docs: Path) -> list[str]:
+    """Write the figures; their names. `crooked`: the table with planted breakings."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 5), gridspec_kw={"width_ratios": [1.7, 1]}, layout="constrained")
     _spectrum(left, frame, limit)
-    _planted(right, frame, limit)
+    _planted(right, crooked, limit)
     write_whole(docs / "discovery-suite.png", lambda part: figure.savefig(part, dpi=110, format="png"))
     plt.close(figure)
     return ["suite"]

@@ -25,15 +25,21 @@ def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
     t = Tables(results)
     frame = t["suite"]
-    figures.draw(frame, HOLDS, docs)
     few = Tables(OTHERS / "few") if (OTHERS / "few").exists() and t.meta["settings"]["name"] != "tiny" else None
+    crooked = _source(t, few, (frame["planted"] > 0).any())
+    figures.draw(frame, crooked["suite"], HOLDS, docs)
     parts = [
-        _head(t, frame), _suite(t, frame, HOLDS), _methods(t, few), _planted(frame), calibration_page.section(t, few),
+        _head(t, frame), _suite(t, frame, HOLDS), _methods(t, few), _planted(crooked), calibration_page.section(t, few),
         heat_page.section(OTHERS / "heat", docs), _jets(docs), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE
+
+
+def _source(t: Tables, few: Tables | None, own: bool) -> Tables:
+    """The suite, or the one with fewer examples, for what the suite itself has not."""
+    return t if own or few is None else few
 
 
 def _jets(docs: Path) -> str:
@@ -74,13 +80,19 @@ The predictor's error is relative to the best constant. The breaking is squared,
 
 
 def _examples(frame: pd.DataFrame) -> str:
-    return f"{frame['seed'].nunique()} seed{'s' if frame['seed'].nunique() > 1 else ''}, with data, first weights"
+    """How many seeds a case has: all the same number, or not where a study was cut short."""
+    each = calibration_page.plain(frame).groupby("case")["seed"].nunique()
+    low, high = int(each.min()), int(each.max())
+    return (
+        f"{high} seed{'s' if high > 1 else ''}, with data, first weights"
+        if low == high
+        else f"{low} to {high} seeds a case, with data, first weights"
+    )
 
 
 def _methods(t: Tables, few: Tables | None) -> str:
     """From the suite itself; where it has `gradient` alone, from the one with fewer examples."""
-    own = t["suite"]["method"].nunique() > 1
-    source = t if own or few is None else few
+    source = _source(t, few, t["suite"]["method"].nunique() > 1)
     rows = methods(source["suite"], METHODS)
     if len(rows) < 2:
         return ""
@@ -93,8 +105,8 @@ def _methods(t: Tables, few: Tables | None) -> str:
 {table(["method", f"whole span within {_degrees()} degrees", "accepted in everything by the evidence", "median angle", "90 % quantile of the angle", "processor s of the search"], rows)}"""
 
 
-def _planted(frame: pd.DataFrame) -> str:
-    found = planted(frame)
+def _planted(t: Tables) -> str:
+    found = planted(t["suite"])
     if len(found) < 2:
         return ""
     rows = [
@@ -109,7 +121,7 @@ def _planted(frame: pd.DataFrame) -> str:
     ]
     return f"""## How small a breaking is seen
 
-The circle's map plus a map without symmetry, times the planted size. The measured breaking is the square root of the smallest of the spectrum: median over seeds, smallest and largest. The word *exact* means that what is left lies within the predictors' noise, so a breaking below their error can be called exact; *approximate*, that it is small and measured.
+The circle's map plus a map without symmetry, times the planted size; {t.meta["settings"]["examples"]:,} examples. The measured breaking is the square root of the smallest of the spectrum: median over seeds, smallest and largest. The word *exact* means that what is left lies within the predictors' noise, so a breaking below their error can be called exact; *approximate*, that it is small and measured.
 
 {table(["planted", "measured breaking", "called exact", "approximate", "broken or undetermined"], rows)}"""
 
