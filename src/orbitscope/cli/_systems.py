@@ -11,6 +11,7 @@ from rich.console import Console
 
 from .._errors import OrbitscopeError
 from .._executor import Where
+from .._whole import write_whole
 from ..probe import ProbeConfig, examine, save_probe
 from ..report import summary_table
 from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, train_system
@@ -18,6 +19,7 @@ from ..training import FitConfig
 from ._early import check_out
 from ._output import about_probe, record
 from ._progress import stages
+from ._view import SHEET_KINDS
 from ._where import at_work
 
 
@@ -66,6 +68,20 @@ def describe_scenarios(found: Sequence[dict[str, Any]]) -> str:
         said = {"--initial": ", ".join(f"{k}={v}" for k, v in about["initial"].items()), "note": about["notes"]}
         lines += [f"  {what:<11} {words}" for what, words in said.items() if words]
     return "\n".join(lines)
+
+
+def view_system(system: str, path: Path, out: Path | None, *, chosen: Sequence[int], fix: bool, force: bool) -> int:
+    """Write a sheet of a mesh or of examples; print what was mended."""
+    if out is None or out.suffix.lower() not in SHEET_KINDS:
+        raise OrbitscopeError(f"out: a sheet is one of {', '.join(SHEET_KINDS)}, got {out}. Give --out sheet.png.")
+    check_out(force, out=out)
+    figure, done = load_system(system).view(path, chosen, fix)
+    write_whole(out, lambda part: figure.savefig(part, format=out.suffix.lower()[1:], dpi=150))
+    record(files=[out], mended=done)
+    for words in done:
+        Console(stderr=True).print(f"mended: {words}", highlight=False, soft_wrap=True, markup=False)
+    print(out)
+    return 0
 
 
 def train_model(

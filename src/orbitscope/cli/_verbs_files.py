@@ -6,6 +6,8 @@ from typing import Literal
 
 import tyro
 
+from .._errors import OrbitscopeError
+
 Device = Literal["auto", "cpu", "cuda"]
 Positional = tyro.conf.Positional
 
@@ -203,25 +205,27 @@ class Repair:
 
 @dataclass
 class View:
-    """Pictures of a file of trajectories: a sheet of a few states, and an animation.
+    """Pictures of a file of trajectories: a sheet of a few states, and an animation; of a mesh or of examples of meshes: a sheet.
 
     Example: orbitscope view ns.nc --out sheet.png --animation movie.gif
     """
 
     data: Positional[Path]
-    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files; a mesh (.stl, .ply, ...)."""
     out: Path | None = None
     """Picture sheet to write: .png, .pdf or .svg."""
     animation: Path | None = None
     """Animation to write: .gif, every stored time."""
     trajectory: tuple[int, ...] = ()
-    """Trajectories to show, numbered from 0; none given: the first two."""
+    """Trajectories to show, numbered from 0; none given: the first two (of examples: the first six)."""
     times: int = 5
     """Columns of the sheet, evenly spread over time."""
     field: tuple[str, ...] = ()
     """Fields to show; none given: all."""
     fps: float = 8.0
     """Pictures per second of the animation."""
+    fix: bool = False
+    """Mend the faults of a mesh that can be mended, and say what was done."""
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
@@ -229,9 +233,17 @@ class View:
     """Replace existing files."""
 
     def run(self) -> int:
+        from ..systems import of_file
         from ._output import record
         from ._view import view_file
 
+        if (system := of_file(self.data)) is not None:
+            from ._systems import refuse_flags, view_system
+
+            refuse_flags(self, ("out", "trajectory", "fix", "force"), f"the {system} in {self.data}")
+            return view_system(system, self.data, self.out, chosen=self.trajectory, fix=self.fix, force=self.force)
+        if self.fix:
+            raise OrbitscopeError("--fix mends meshes, and this is a file of trajectories. Leave it out.")
         written = view_file(
             self.data, self.out, self.animation, trajectories=self.trajectory, times=self.times, fields=self.field, fps=self.fps,
             options=self.load, force=self.force,

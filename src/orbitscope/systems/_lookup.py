@@ -1,8 +1,10 @@
 """Systems by the names of their scenarios and models."""
 
 import importlib
+from pathlib import Path
 
 from .._errors import OrbitscopeError
+from ..data import load_examples
 from ._system import System
 from ._table import TABLE
 
@@ -28,3 +30,17 @@ def of_scenario(name: str) -> str | None:
 def of_model(name: str) -> str | None:
     """The system that has a model of that `name`, without importing it; None for none."""
     return next((system for system, names in TABLE.items() if name in names.models), None)
+
+
+def of_file(path: Path) -> str | None:
+    """The system that shows the file at `path`: by its ending, or by what a file of examples says that made it; None for none."""
+    suffix = path.suffix.lower()
+    if (found := next((system for system, names in TABLE.items() if suffix in names.suffixes), None)) is not None:
+        return found
+    if suffix not in (".npz", ".nc") or not path.is_file():
+        return None
+    try:
+        made = load_examples(path).about.get("system")
+    except OrbitscopeError:  # trajectories, or somebody else's
+        return None
+    return made if made in TABLE else None

@@ -1,7 +1,7 @@
 """What a system is: scenarios that make examples, models that are trained on them, and the symmetries that they are held against."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -142,6 +142,11 @@ class System(ABC):
     def law(self, examples: Examples) -> Callable[[State], State] | None:
         """The true map x -> y behind the `examples`, which the audit moves; None where nobody knows it."""
         return None
+
+    def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
+        """A figure of matplotlib of what is in the file at `path`, the examples with the numbers `chosen` or the first few; with `fix`
+        faults are mended, and said in words beside it. Raises `OrbitscopeError` where a system has no pictures."""
+        raise OrbitscopeError(f"view: {self.name} has no picture of {path}.")
 
     @abstractmethod
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:

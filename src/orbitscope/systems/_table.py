@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one system: scenarios are `family` or begin with `family.`; models are listed."""
+    """The names of one system: scenarios are `family` or begin with `family.`; models, and endings of files for `view`, are listed."""
 
     families: tuple[str, ...]
     models: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
 
 
 TABLE: dict[str, Names] = {
@@ -24,6 +25,7 @@ TABLE: dict[str, Names] = {
             "mesh_masked",
             "mesh_contrast",
         ),
+        (".stl", ".obj", ".ply", ".off", ".glb", ".gltf"),
     ),
     "points": Names(
         ("shapes", "particle", "pendulum", "crystal", "diffusion"), ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net")

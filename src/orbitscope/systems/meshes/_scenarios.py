@@ -134,7 +134,7 @@ def radar_files(count: int, seed: int, progress: Progress | None, **given: Any) 
     * `count`: examples, shared among the files in turn. `seed`: of the turns. `progress`: called with (stage, done, total), or None.
     * `given`: parameters, see `FILES_DEFAULTS`: `files`, the `unit` that files without one are in, `fix` to mend what can be mended.
     """
-    names = [given["files"]] if isinstance(given["files"], str) else list(given["files"])
+    names = _listed(given["files"])
     if not names:
         raise OrbitscopeError("radar.files: name the files, --initial files=a.stl,b.ply unit=m.")
     read = [load_mesh(Path(name), unit=str(given["unit"]) or None, fix=bool(given["fix"]))[0] for name in names]
@@ -145,8 +145,13 @@ def radar_files(count: int, seed: int, progress: Progress | None, **given: Any) 
 
 
 def _shapes(count: int, seed: int, given: dict[str, Any]) -> list[Mesh]:
-    kinds = [given["kinds"]] if isinstance(given["kinds"], str) else list(given["kinds"])
+    kinds = _listed(given["kinds"])
     return [random_shape(kinds[i % len(kinds)], seed, i, str(given["turned"])) for i in range(count)]
+
+
+def _listed(words: Any) -> list[str]:
+    """Words with commas between them, or a list of words."""
+    return [w.strip() for w in words.split(",") if w.strip()] if isinstance(words, str) else [str(w) for w in words]
 
 
 def _turned(mesh: Mesh, seed: int, index: int, turned: str, size: float) -> Mesh:

@@ -1,9 +1,10 @@
 """The names that this system brings: scenarios, models, symmetries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..._errors import OrbitscopeError
@@ -19,7 +20,7 @@ from ._scenarios import CAPACITY_DEFAULTS, FILES_DEFAULTS, SHAPES_DEFAULTS, capa
 from ._state import mesh_of
 
 PRETRAINING = ("mesh_autoencoder", "mesh_masked", "mesh_contrast")
-_MEASURED = 4  # shapes on which the geometric error of a move is measured
+_MEASURED = 6  # shapes on which the geometric error of a move is measured
 
 
 def _network(kind: str) -> Callable[..., nn.Module]:
@@ -121,20 +122,29 @@ class Meshes(System):
             found[name] = Symmetry(words, Remesh(measured=measured), answers)
         return found
 
+    def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
+        """Shaded triangles of examples, or of the mesh in a file at `path`."""
+        from ._view import examples_figure, file_figure  # matplotlib
+
+        if path.suffix.lower() in (".npz", ".nc"):
+            return examples_figure(self.read(path), chosen), []
+        return file_figure(path, chosen, fix)
+
     def law(self, examples: Examples) -> Callable[..., Any] | None:
         """The simulator that made the examples."""
         return law_of(examples.about) if examples.about.get("scenario") in self.scenarios else None
 
 
 def geometric_error(examples: Examples, move: Any) -> float:
-    """How far a move moves the surface, over the size of the body: the largest of four shapes; 0 for an exact move.
+    """How far a move moves the surface, over the size of the body: the largest of six shapes; 0 for an exact move.
 
     * `examples`: whose meshes are moved. `move`: of `remeshing`.
     """
     action = Remesh()
     if action.is_exact(move):
         return 0.0
-    state = tuple(p[:_MEASURED] for p in examples.x)
+    chosen = torch.linspace(0, len(examples) - 1, min(_MEASURED, len(examples))).round().long()  # neighbours may be of one kind
+    state = tuple(p[chosen] for p in examples.x)
     moved, worst = action(move, state), 0.0
     for i in range(len(state[0])):
         mesh = mesh_of(state, i)  # pyright: ignore[reportArgumentType]
