@@ -1,0 +1,292 @@
+# ruff: noqa: E501 - prose templates
+"""docs/studies/symmetry-breaking.md from the tables: no number in it is typed in by hand."""
+
+from pathlib import Path
+
+import figures
+import numpy as np
+import pandas as pd
+from harness import Tables, table, took, versions
+from tables import CONTROL, FORBIDDEN, PRESENT, STUCK, groups, leading, of, right, spread
+from tasks import COMPARED, CONTROLS, TASKS, VARIANTS
+
+from orbitscope._whole import write_whole
+
+PAGE = "symmetry-breaking.md"
+DIRECTION, MAGNITUDE, STEP = 2.0, 0.05, 1.3
+
+
+def write_page(results: Path, docs: Path) -> Path:
+    """Figures, then the page; same tables, same bytes."""
+    t = Tables(results)
+    frame = t["seeds"]
+    figures.draw(frame, docs)
+    parts = [
+        _head(t), _bars(t, frame), _read_off(frame), _controls(frame), _fields(frame), _amplitude(frame), _trap(frame), _baselines(frame),
+        _speed(t), _limits(t),
+    ]  # fmt: skip
+    text = "\n\n".join(p for p in parts if p) + "\n"
+    write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
+    return docs / PAGE
+
+
+def _done(frame: pd.DataFrame) -> list[str]:
+    return [name for name in TASKS if len(of(frame, name))]
+
+
+def _said(value: float) -> str:
+    return "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
+def _head(t: Tables) -> str:
+    s = t.meta["settings"]
+    return f"""# Study: how much symmetry is broken, which, and what is left
+
+Written by `studies/symmetry_breaking/run.py --config {s["name"]}.toml`; every number below comes from result files. A network on points starts exactly E(3)-equivariant. Relaxed weights θ, a sum of irreps of O(3) that starts at 0 beside a scalar fixed at 1, may leave it. What they become is read off as order parameters: which irreps, how large, and which group they leave (`symmetry.stabiliser`). Theory says that a component stays 0 if the symmetry that inputs and answers share forbids it; the tasks are ones where that symmetry is known.
+
+Recipe: θ shared by all layers, fixed coefficients, radial functions without the trap of being proportional to the distance, one second moment of Adam for the whole of θ (`training.BlockAdamW`), and three stages: θ held at 0; θ free under a penalty on the length of each irrep, which sets irreps that are not needed to exactly 0; those that are left free without it. {s["steps"]} full-batch steps for a task of unit length, {len(s["seeds"])} seeds for the recipe and {s["baseline_seeds"]} for all that it is compared with; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned jobs (a job is one kind of network on one task, all seeds at once) are here. Settings were chosen on seeds from 100 up. Errors are squared and relative to the size of the answer, irrep by irrep: 1 is a mean answer."""
+
+
+def _bars(t: Tables, frame: pd.DataFrame) -> str:
+    done = _done(frame)
+    relaxed = frame[frame.variant == "relaxed"]
+    ok = {name: right(of(frame, name), name) for name in done}
+    runs, hits = sum(map(len, ok.values())), sum(int(v.sum()) for v in ok.values())
+    seeds = min((len(v) for v in ok.values()), default=0)
+    known = relaxed.forbidden.dropna()
+    stuck = relaxed[[r.task not in CONTROLS and r.train > STUCK for r in relaxed.itertuples()]]
+    exact = [name for name in ("fields", "fields-tilted", "fields-noisy") if name in done]
+    angles = pd.concat([of(frame, n)[["electric_angle_response", "magnetic_angle_response"]] for n in exact]) if exact else pd.DataFrame()
+    sizes = (
+        pd.concat([of(frame, n)[["electric_size_response", "magnetic_size_response"]].abs() for n in exact]) if exact else pd.DataFrame()
+    )
+    control = relaxed[relaxed.task.isin(CONTROLS)]
+    rows = [
+        [
+            "support pattern right in every run, ten seeds or more",
+            f"{hits} of {runs} runs, {seeds} seeds a task",
+            _word(runs > 0 and hits == runs and seeds >= 10),
+        ],
+        [
+            "forbidden components at most 1e-12",
+            f"largest {_said(known.max())} in {len(known)} runs",
+            _word(len(known) > 0 and known.max() <= FORBIDDEN),
+        ],
+        [f"no stuck run (training error above {STUCK})", f"{len(stuck)} of {len(relaxed)}", _word(len(stuck) == 0)],
+        [
+            f"field directions within {DIRECTION:g} degrees",
+            f"largest {_said(angles.max().max())}",
+            _word(len(angles) > 0 and angles.max().max() <= DIRECTION),
+        ],
+        [
+            f"field sizes within {100 * MAGNITUDE:g} %",
+            f"largest {100 * sizes.max().max():.2g} %",
+            _word(len(sizes) > 0 and sizes.max().max() <= MAGNITUDE),
+        ],
+        [
+            f"controls: |θ| below {CONTROL:g}",
+            f"largest {_said(control.theta.max())} in {len(control)} runs",
+            _word(len(control) > 0 and control.theta.max() < CONTROL),
+        ],
+    ]
+    if "speed" in t:
+        speed = t["speed"]
+        step, layer = speed[speed.what == "step"], speed[speed.what == "layer"]
+        rows += [
+            [
+                f"a training step at most {STEP:g} times the strict network's",
+                "; ".join(f"{r.ratio:.2f} ({r.irreps})" for r in step.itertuples()),
+                _word(bool((step.ratio <= STEP).all())),
+            ],
+            [
+                "ahead of e3nn's fully connected product in one run",
+                f"{layer.ratio.min():.1f} to {layer.ratio.max():.1f} times as fast",
+                _word(bool((layer.ratio > 1).all())),
+            ],
+        ]
+    return "## The bars\n\n" + table(["bar", "measured", "word"], rows)
+
+
+def _word(good: bool) -> str:
+    return "met" if good else "missed"
+
+
+def _read_off(frame: pd.DataFrame) -> str:
+    rows = []
+    for name in _done(frame):
+        if name in CONTROLS:
+            continue
+        some, task = of(frame, name), TASKS[name]
+        used = [i for i in ("0o", "1o", "1e", "2o", "2e", "3o", "3e", "4o", "4e") if (some[f"size_{i}"] > PRESENT).mean() > 0.5]
+        sizes = "; ".join(f"{i}: {spread(some[f'size_{i}'])}" for i in used)
+        shares = "; ".join(f"{i}: {spread(some[f'owed_{i}'])}" for i in used)
+        rows.append([
+            task.title, ", ".join(task.leading), f"{int(right(some, name).sum())} of {len(some)}", sizes, shares, groups(some, "group"),
+            groups(some, "joint") if some.joint.notna().any() else "–", _said(some.forbidden.max()), _said(some.test.median()),
+        ])  # fmt: skip
+    header = [
+        "task",
+        "must lead",
+        "pattern right",
+        "size of θ (mean ± sd over seeds)",
+        "share of the answer",
+        "group of θ",
+        "with the inputs' group",
+        "largest forbidden",
+        "held-out error, median",
+    ]
+    return f"""## What is read off
+
+"Pattern right": the irreps without which the task cannot be done are there (above {PRESENT:g}), and where the examples are closed under the group that inputs and answers share, no component that it forbids exceeds {FORBIDDEN:g}. "Group of θ" is its stabiliser by Schoenflies symbol (C∞v: a direction; D∞h: an axis). "With the inputs' group": the elements of the cube's group that leave θ alone; this is what the map keeps. Penalised weights take the fewest irreps that do: a polar direction and a cubic crystal are C4v, C2v or C3v together, and nothing of degree 4 is needed to say so.
+
+{table(header, rows)}
+
+![What the answer owes to each irrep](symmetry-breaking-pattern.png)
+
+*What the answer owes to each irrep: θ times the derivative of the answer, root mean square over that of the answer, median over seeds. It does not change where θ grows and what multiplies it shrinks. 0: set to exactly 0.*
+
+Sizes of θ are comparable between seeds as far as their standard deviation says, and no further: θ and the weights beside it can trade a factor. Shares of the answer cannot. The sign of a 2e of one shape is a convention of the run: {_signs(frame)}."""
+
+
+def _signs(frame: pd.DataFrame) -> str:
+    found = []
+    for name in ("cube-prism", "cube-box", "diffusion"):
+        some = of(frame, name)
+        if len(some) and "sign_2e" in some:
+            positive = int((some.sign_2e > 0).sum())
+            found.append(f"{TASKS[name].title}: {positive} of {len(some)} positive")
+    return "; ".join(found) or "not measured"
+
+
+def _controls(frame: pd.DataFrame) -> str:
+    rows = []
+    for name in CONTROLS:
+        some, once = of(frame, name), of(frame, name, "one-stage")
+        if len(some):
+            other = _said(once.theta.median()) if len(once) else "–"
+            rows.append([TASKS[name].title, f"{len(some)}", _said(some.theta.max()), other, _said(some.test.median())])
+    return f"""## Controls: nothing is broken
+
+Maps that are exactly equivariant. A network may use what the group allows without needing it: cube to cube allows 4e, and without the stages it is used. So a size that is not 0 in such a run is no evidence of breaking.
+
+{table(["control", "seeds", "largest |θ|", "the same in one stage without penalty, median", "held-out error, median"], rows)}"""
+
+
+def _fields(frame: pd.DataFrame) -> str:
+    rows = []
+    for name in ("fields", "fields-tilted", "fields-noisy"):
+        for variant in ("relaxed", "residual", "coordinates", "strict"):
+            some = of(frame, name, variant)
+            if len(some):
+                rows.append([
+                    TASKS[name].title, VARIANTS[variant],
+                    *(_said(some[c].abs().max()) for c in ("electric_angle", "magnetic_angle")),
+                    *(f"{100 * some[c].abs().max():.2g} %" for c in ("electric_size", "magnetic_size")), _said(some.trajectory.median()),
+                ])  # fmt: skip
+    pendulum, diffusion = of(frame, "pendulum"), of(frame, "diffusion")
+    more = []
+    if len(pendulum):
+        beta = TASKS["pendulum"].parameters["damping"]
+        more.append(
+            f"Pendulum: the direction of gravity to {_said(pendulum.gravity_angle.max())} degrees in the worst of {len(pendulum)} seeds (up to sign; which is θ's own), damping {spread(pendulum.damping)} for {beta:g} (from what of the answer is odd under time reversal; damping breaks that and not O(3), so θ does not show it)."
+        )
+    if len(diffusion):
+        more.append(
+            f"Diffusion tensor: relative error {_said(diffusion.tensor.max())} in the worst of {len(diffusion)} seeds; θ is 2e alone, and its group is {groups(diffusion, 'group')}, that of three different principal values."
+        )
+    return f"""## Fields, gravity, damping, diffusion
+
+A charge obeys $\\dot v = E + v \\times B$. Conventions: E is polar (1o), B axial (1e), q/m is 1, and a positive B turns the velocity as $v \\times B$ says; in e3nn's basis both have the order x, y, z. The strict network, which knows no direction, cannot have either. Errors are the worst over seeds: angles in degrees, sizes relative; "trajectory" is the relative error of the last velocity of held-out trajectories, integrated with the learnt acceleration.
+
+{table(["task", "network", "angle of E", "angle of B", "size of E", "size of B", "trajectory, median"], rows)}
+
+{" ".join(more)}"""
+
+
+def _amplitude(frame: pd.DataFrame) -> str:
+    some = of(frame, "perovskite-scan")
+    if not len(some):
+        return ""
+    cases = int(some.cases.iloc[0])
+    amplitude = np.linspace(0, 1, cases)
+    gaps, still = [], []
+    for _, row in some.iterrows():
+        sizes = np.array([row[f"case_{k}_z"] for k in range(cases)]) * np.sign(row[f"case_{cases - 1}_z"])
+        slope = sizes @ amplitude / (amplitude @ amplitude)
+        gaps.append(np.abs(sizes / slope - amplitude).max())
+        still.append(abs(sizes[0] / slope))
+    return f"""## Order parameter against amplitude
+
+One fit of {cases} amplitudes from 0 to {TASKS["perovskite-scan"].parameters.get("amplitude", 0.1):g} Å along 001, each with a θ of its own, all other weights shared. θ is then one number up to a factor of the seed. It is proportional to the amplitude: the largest departure from a line through 0 is {_said(max(gaps))} of the largest amplitude over {len(some)} seeds, and at amplitude 0 it is {_said(max(still))} of it.
+
+![Order parameter against amplitude](symmetry-breaking-amplitude.png)
+
+*The polar order parameter of each amplitude, all seeds: as it is, and in units of each seed's own slope.*"""
+
+
+def _trap(frame: pd.DataFrame) -> str:
+    rows = []
+    for name in COMPARED:
+        for variant in ("relaxed", "one-stage", "single"):
+            some = of(frame, name, variant)
+            if len(some):
+                rows.append([
+                    TASKS[name].title, VARIANTS[variant], f"{len(some)}", _said(some.forbidden.median()), _said(some.forbidden.max()), _said(some.train.median()),
+                    f"{int(leading(some, name).sum())} of {len(some)}", groups(some, "joint"),
+                ])  # fmt: skip
+    if not rows:
+        return ""
+    return f"""## Traps: Adam's single moments, and one stage
+
+The same networks with Adam's usual second moment for every component: rounding errors of forbidden components become steps of full size. The loss does not tell.
+
+{table(["task", "training", "seeds", "forbidden, median", "forbidden, largest", "training error", "what must lead leads", "with the inputs' group"], rows)}
+
+![Forbidden components against the training error](symmetry-breaking-forbidden.png)
+
+*Largest component that theory forbids, against the training error, run by run. Dashed: the bar.*"""
+
+
+def _baselines(frame: pd.DataFrame) -> str:
+    rows = []
+    for name in _done(frame):
+        if not TASKS[name].baselines:
+            continue
+        cells = [of(frame, name, v).test for v in ("relaxed", "residual", "coordinates", "strict")]
+        rows.append([TASKS[name].title, *(_said(c.median()) if len(c) else "–" for c in cells)])
+    return f"""## Held-out error beside other networks
+
+Strict: the same network without relaxed weights. Residual pathway: the strict network plus a plain one on the coordinates that starts at 0, under a penalty. Plain: on all coordinates at once. Median over seeds; where a task has a handful of training examples (shapes, crystals) the held-out ones are of other sizes.
+
+{table(["task", *(VARIANTS[v] for v in ("relaxed", "residual", "coordinates", "strict"))], rows)}
+
+![Held-out errors](symmetry-breaking-errors.png)
+
+*Held-out errors, all seeds. Dotted: a mean answer.*"""
+
+
+def _speed(t: Tables) -> str:
+    if "speed" not in t:
+        return ""
+    speed = t["speed"]
+    rows = [
+        [{"layer": "one layer, forward and backward: ours against e3nn", "step": "training step: relaxed against strict"}[r.what], r.irreps, r.dtype, f"{r.ours_ms:.3g}", f"{r.other_ms:.3g}", f"{r.ratio:.2f}"]
+        for r in speed.itertuples()
+    ]  # fmt: skip
+    return f"""## Time
+
+`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; ours sums over neighbours before it applies weights, e3nn (eager) makes weights for every edge. Ratio: how many times as fast ours is, and how many times as long the relaxed step takes. A relaxed layer has more paths (filters of odd parity and higher degree), and their weights are what it pays for: the bar of {STEP:g} holds for small networks only.
+
+{table(["what", "irreps", "precision", "ours [ms]", "the other [ms]", "ratio"], rows)}"""
+
+
+def _limits(t: Tables) -> str:
+    return f"""## Limits
+
+* Theory speaks of examples that the group maps onto themselves. Shapes and crystals are; the vectors of the fields (across), of the pendulum and of diffusion are made so by adding their images. Where they are not (tilted fields, clusters) nothing is said to be forbidden.
+* The pendulum's examples are closed under C4v about gravity, not under all turns; that θ names C∞v is a result.
+* Displacements of the perovskite are a model mode with numbers of this package, not measured ones, and transitions are given, not simulated.
+* Held-out shapes and crystals differ in size; the radial functions have to interpolate between very few sizes, which is most of the held-out error there.
+* The penalty that selects irreps shrinks nothing in the end (the last stage is free), but an irrep that it removed wrongly would not come back.
+
+{took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
