@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from tables import IRREPS, of
 from tasks import COMPARED, TASKS, VARIANTS
 
@@ -62,8 +63,9 @@ def _forbidden(frame: pd.DataFrame, path: Path) -> None:
                 label=VARIANTS[variant] if axis is axes[0][0] else None, linewidths=1,
             )  # fmt: skip
         axis.axhline(1e-12, color="#999999", lw=0.8, ls="--")
-        axis.set(xscale="log", yscale="log", title=TASKS[name].title, xlabel="training error (squared, relative)", ylim=(3e-19, 10))
+        axis.set(yscale="log", title=TASKS[name].title, xlabel="training error (squared, relative)", ylim=(3e-19, 10))
         axis.title.set_fontsize(9.5)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
         axis.grid(color="#e6e6e6", lw=0.5)
     axes[0][0].set_ylabel("largest forbidden component")
     figure.legend(loc="lower center", ncol=3, frameon=False, fontsize=9)

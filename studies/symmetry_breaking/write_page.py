@@ -283,8 +283,8 @@ def _speed(t: Tables) -> str:
 def _limits(t: Tables) -> str:
     return f"""## Limits
 
-* Theory speaks of examples that the group maps onto themselves. Shapes and crystals are; the vectors of the fields (across), of the pendulum and of diffusion are made so by adding their images. Where they are not (tilted fields, clusters) nothing is said to be forbidden.
-* The pendulum's examples are closed under C4v about gravity, not under all turns; that θ names C∞v is a result.
+* Theory speaks of examples that the group maps onto themselves. Shapes and crystals are; the vectors of the fields (across) and of diffusion are made so by adding their images. Where they are not (tilted fields, pendulum, clusters) nothing is said to be forbidden.
+* Gravity has the symmetry of a cone (C∞v), but no finite set of examples is closed under it: that θ names it, or how nearly, is a result and no theorem.
 * Displacements of the perovskite are a model mode with numbers of this package, not measured ones, and transitions are given, not simulated.
 * Held-out shapes and crystals differ in size; the radial functions have to interpolate between very few sizes, which is most of the held-out error there.
 * The penalty that selects irreps shrinks nothing in the end (the last stage is free), but an irrep that it removed wrongly would not come back.

@@ -124,3 +124,12 @@ def test_what_is_refused():
             stabiliser(tensors)
     with pytest.raises(OrbitscopeError, match="no group"):
         schoenflies([np.eye(3), *[g.matrix for g in orthogonal(3).probes(3)[1:]]])
+
+
+def test_a_breaking_of_about_the_tolerance_is_judged_by_a_smaller_one():
+    """Far more turns about z than four hold to the tolerance, and not all: they are no group, so it is looked at more closely."""
+    tensors = {"2e": peaks(2, Z), "4e": 4e-3 * peaks(4, CUBE), "1e": 1e-3 * vector(Z)}
+    for size in (2e-3, 4e-3, 6e-3, 8e-3, 1.2e-2, 2e-2):
+        found = stabiliser({**tensors, "4e": size * peaks(4, CUBE)}, 1e-2)
+        assert found.name in ("D∞h", "D4h", "C∞h", "C4h") and found.tolerance <= 1e-2 and found.error <= 2e-2
+    assert stabiliser(tensors, 1e-5).name == "C4h"

@@ -251,3 +251,14 @@ def test_an_e3nn_network_is_probed_through_the_public_api():
         found = equivariance(Foreign(push), data, symmetry)
         assert (float(found["commutator"].max()) < 1e-6) == holds
     assert orthogonal(3) == symmetry.group
+
+
+def test_pictures_show_points_vectors_and_cells(tmp_path):
+    path = SYSTEM.simulate("crystal.perovskite", tmp_path / "x.nc", count=3)
+    figure, mended = SYSTEM.view(path, [0, 2])
+    assert len(figure.axes) == 2 and not mended and {line.get_color() for line in figure.axes[0].lines} == {"#999999"}
+    assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["A", "B", "O"]
+    assert len(SYSTEM.view(SYSTEM.simulate("shapes.deformed", tmp_path / "y.nc", count=9), [])[0].axes) == 6
+    for arguments, match in ((([7],), "no example 7"), (([0], True), "--fix")):
+        with pytest.raises(OrbitscopeError, match=match):
+            SYSTEM.view(path, *arguments)

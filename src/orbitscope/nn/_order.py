@@ -48,7 +48,7 @@ def order_parameters(model: nn.Module, tolerance: float = 1e-2) -> xr.Dataset:
         forbidden.append([_outside(tensors[name], free[name]) for name in names])
         about.append({
             "group": group.name, "axes": [[n, [round(float(c), 6) for c in axis]] for n, axis in group.axes],
-            "continuous": len(group.algebra), "error": group.error,
+            "continuous": len(group.algebra), "error": group.error, "tolerance": group.tolerance,
         })  # fmt: skip
     case = ("case", "irrep")
     variables = {

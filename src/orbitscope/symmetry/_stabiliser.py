@@ -26,7 +26,7 @@ class Stabiliser:
     * `axes`: pairs (order, unit vector [3]) of its rotations, highest order first; order 0 is the continuous axis; of Cs the normal.
     * `elements`: all of a finite group [N, 3, 3]; of a continuous one an element of each component.
     * `algebra`: the infinitesimal rotations that it holds [k, 3], axis times rate: none, one or three.
-    * `error`: the largest change $\|D(h) v - v\| / \|v\|$ over its elements: how well it holds.
+    * `tolerance`: to which they were looked for. `error`: the largest change $\|D(h) v - v\| / \|v\|$ over its elements: how well it holds.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Stabiliser:
     elements: Matrix
     algebra: Matrix
     error: float
+    tolerance: float = 0.0
 
     def invariants(self, name: str) -> Matrix:
         r"""Orthonormal rows that span what H leaves alone in one irrep, [count, 2 l + 1]; count is $\frac{1}{|H|} \sum_h \chi(h)$.
@@ -57,8 +58,9 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
 
     First the Lie algebra: the null space of $\omega \mapsto \omega \cdot G\, v$ by singular values. Where it is trivial the group is
     finite: Gauss-Newton iterations on $\|D(R) v \mp v\|^2$ from 512 random rotations, and products of what they find. Groups that only
-    hold to more than the tolerance are not found; a tolerance above a real breaking hides it. Raises `OrbitscopeError` for an unknown
-    irrep, a wrong number of components, and elements that form no point group (the tolerance is then too large).
+    hold to more than the tolerance are not found; a tolerance above a real breaking hides it. Where what holds to it is no group (of a
+    breaking of about that size), a tenth of it is taken, up to three times; the result says which. Raises `OrbitscopeError` for an
+    unknown irrep, a wrong number of components, and where that finds no point group either.
 
     >>> stabiliser({"1o": [0.0, 0.0, 2.0]}).name, stabiliser({"1e": [0.0, 0.0, 2.0]}).name, stabiliser({}).name
     ('C∞v', 'C∞h', 'O(3)')
@@ -67,7 +69,7 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
     known = {name: v for name, v in known.items() if name != "0e"}
     size = float(np.sqrt(sum(float(v @ v) for v in known.values())))
     if size == 0.0:
-        return Stabiliser("O(3)", (), np.stack([np.eye(3), -np.eye(3)]), np.eye(3), 0.0)
+        return Stabiliser("O(3)", (), np.stack([np.eye(3), -np.eye(3)]), np.eye(3), 0.0, tolerance)
     scaled = {name: v / size for name, v in known.items()}
     action = np.concatenate([(rotation_generators(_irrep(n).degree) @ v).T for n, v in scaled.items()])  # [components, 3]
     _, values, basis = np.linalg.svd(action)
@@ -75,12 +77,19 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
     if len(free) == 3:
         inverted = _change(scaled, -np.eye(3)) <= tolerance
         elements = np.stack([np.eye(3), -np.eye(3)]) if inverted else np.eye(3)[None]
-        return Stabiliser("O(3)" if inverted else "SO(3)", (), elements, free, _worst(scaled, elements))
+        return Stabiliser("O(3)" if inverted else "SO(3)", (), elements, free, _worst(scaled, elements), tolerance)
     if len(free):
         return _continuous(scaled, basis[-1], tolerance)
-    elements = _closed(scaled, _search(scaled, tolerance, seed), tolerance)
-    name, axes = schoenflies(list(elements))
-    return Stabiliser(name, axes, elements, np.zeros((0, 3)), _worst(scaled, elements))
+    for tenth in range(4):
+        closer = tolerance / 10**tenth
+        try:
+            elements = _closed(scaled, _search(scaled, closer, seed), closer)
+            name, axes = schoenflies(list(elements))
+            return Stabiliser(name, axes, elements, np.zeros((0, 3)), _worst(scaled, elements), closer)
+        except OrbitscopeError:  # some elements of a group that nearly holds are no group
+            if tenth == 3:
+                raise
+    raise AssertionError("the last turn returns or raises")
 
 
 def _continuous(tensors: dict[str, Matrix], axis: Matrix, tolerance: float) -> Stabiliser:
@@ -92,7 +101,7 @@ def _continuous(tensors: dict[str, Matrix], axis: Matrix, tolerance: float) -> S
     holds = [_change(tensors, g) <= tolerance for g in candidates]
     elements = np.concatenate([np.eye(3)[None], candidates[holds]])
     name = _CONTINUOUS.get((holds[0], holds[1], holds[2]), "D∞h")
-    return Stabiliser(name, ((0, axis),), elements, axis[None], _worst(tensors, elements))
+    return Stabiliser(name, ((0, axis),), elements, axis[None], _worst(tensors, elements), tolerance)
 
 
 def _search(tensors: dict[str, Matrix], tolerance: float, seed: int) -> list[Matrix]:

@@ -21,7 +21,8 @@ class E3Net(nn.Module):
     * `degree`: L, of the harmonics. `neighbours`: typical number of points within the cutoff.
     * `periodic`: the state has cells [N, 3, 3] after the features. `cases`: above 1, it ends with the number of a case, [N], and each case
       has a $\theta$ of its own. `products`: whether the scalar products of features of one irrep join the input as scalars.
-    * `gated`: whether there are gates; without them the network is linear in the features.
+    * `gated`: whether there are gates; without them the network is linear in the features. `highest`: degree of the highest filter that
+      relaxed weights make; None: whatever couples, which costs time.
 
     Called with positions [N, P, 3], features [N, P, into.dim] and, as said, cells and cases; answers [N, P, out.dim]. Positions count by
     their differences alone. Features and answers are in units of their root mean square per irrep (`scale_to`), which no rotation changes.
@@ -34,7 +35,7 @@ class E3Net(nn.Module):
     def __init__(
         self, into: str | Irreps, out: str | Irreps, *, hidden: str | Irreps = "8x0e+8x1o+4x2e", layers: int = 2,
         relaxed: str | Irreps | None = None, cutoff: float = 3.0, radial: int = 8, degree: int = 2, neighbours: float = 4.0,
-        periodic: bool = False, cases: int = 1, products: bool = False, gated: bool = True,
+        periodic: bool = False, cases: int = 1, products: bool = False, gated: bool = True, highest: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.into, self.out, self.periodic, self.products = Irreps.of(into), Irreps.of(out), periodic, products
@@ -50,7 +51,7 @@ class E3Net(nn.Module):
             last = layer == layers - 1
             gate = IrrepGate(hidden) if gated and not last else nn.Identity()
             target = self.out if last else gate.into if isinstance(gate, IrrepGate) else Irreps.of(hidden)
-            convs.append(TensorConv(current, target, self.seen.size, degree=degree, relaxed=weights))
+            convs.append(TensorConv(current, target, self.seen.size, degree=degree, relaxed=weights, highest=highest))
             gates.append(gate)
             current = Irreps.of(hidden)
         self.convs, self.gates = nn.ModuleList(convs), nn.ModuleList(gates)

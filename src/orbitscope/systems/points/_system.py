@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from ..._errors import OrbitscopeError
 from ...data import Examples, load_examples
 from ...nn import Irreps, relaxed_weights
 from ...symmetry import Group, Rigid, State, Symmetry, euclidean, orthogonal, special_orthogonal, stabiliser
@@ -116,6 +117,15 @@ class PointSystem(System):
         if path.suffix.lower() in (".xyz", ".extxyz") or (path.suffix.lower() == ".npz" and is_archive_of_points(path)):
             return read_points(path)
         return load_examples(path)
+
+    def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
+        """Points, vectors and cells of the examples in the file at `path`: those with the numbers `chosen`, or the first six; there is
+        nothing that `fix` could mend."""
+        from ._view import points_figure  # matplotlib
+
+        if fix:
+            raise OrbitscopeError(f"view: --fix mends meshes; what is wrong with {path} is said when it is read. Leave it out.")
+        return points_figure(self.read(path), chosen), []
 
     def loss(self, model: str, examples: Examples) -> str | Loss:
         """`PointMSE` in the sizes of `examples`, for every `model`."""
