@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from orbitscope.nn import (
     TensorConv,
     breaking_irreps,
     order_parameters,
+    present,
     relaxation_penalty,
+    shrink,
     strict,
 )
 from orbitscope.symmetry import coupling, octahedral, orthogonal, spherical_harmonics
@@ -204,3 +207,28 @@ def test_what_is_refused():
         RelaxedWeights("0e+1o")
     with pytest.raises(OrbitscopeError, match="it has 0"):
         order_parameters(torch.nn.Linear(2, 2))
+
+
+def test_the_step_of_the_penalty_is_its_minimum():
+    """argmin over u of sum |u^l| t + |u - theta|^2 / 2, against a search along each irrep."""
+    irreps = Irreps.of("1o+2e")
+    theta = torch.cat([drawn(1, 3), 0.01 * drawn(1, 5, seed=1)], 1)
+    plain, t = theta.clone(), 0.1
+    shrink(theta, irreps, torch.tensor([[t]], dtype=torch.float64))
+    for _, where in irreps:
+        length = float(plain[0, where].norm())
+        grid = torch.linspace(0, length, 20001, dtype=torch.float64)
+        best = float(grid[(t * grid + (grid - length) ** 2 / 2).argmin()])
+        assert torch.allclose(theta[0, where], plain[0, where] * best / length, atol=1e-4)
+    assert present(theta, irreps).tolist() == [[1.0] * 3 + [0.0] * 5]
+    turn = orthogonal(3).probes(2, seed=4)[1]
+    moved = turned(plain, irreps, turn)
+    shrink(moved, irreps, torch.tensor([[t]], dtype=torch.float64))
+    assert torch.allclose(moved, turned(theta, irreps, turn), atol=1e-12)
+
+
+def test_stages_out_of_range_are_refused():
+    ranges: list[dict[str, Any]] = [{"hold": 0.9}, {"hold": -0.1}, {"lasso": -1.0}, {"refit": 1.5}]
+    for wrong in ranges:
+        with pytest.raises(OrbitscopeError, match="`hold`"):
+            RelaxedWeights(**wrong)

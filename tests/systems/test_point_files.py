@@ -42,6 +42,8 @@ def test_a_network_is_trained_on_an_extxyz_file_from_the_command_line(tmp_path):
     write(tmp_path / "x.extxyz", frames(), format="extxyz")
     words = ["train", str(tmp_path / "x.extxyz"), "--model", "e3net", "--epochs", "1", "--out", str(tmp_path / "run")]
     assert main(words) == 0 and (tmp_path / "run" / "run.json").exists()
+    assert main(["view", str(tmp_path / "x.extxyz"), "--out", str(tmp_path / "sheet.png")]) == 0
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
 def npz(path, **arrays):

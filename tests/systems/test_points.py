@@ -25,6 +25,7 @@ from orbitscope.systems.points import (
     responses,
     with_weights,
 )
+from orbitscope.training import FitConfig, fit, load_fit
 
 SMALL = {"hidden": "2x0e+2x1o+1x2e", "layers": 2}
 FRAMES = {"frames": 3}
@@ -186,6 +187,11 @@ def test_the_group_that_is_left_holds_in_the_answer():
     group = left_over(net)
     assert group is not None and group.name == "C4v" and len(group) == 8
     assert equivariance_gaps(net, data.x, SYSTEM.symmetries(data, net)["left"], list(group)).max() < 1e-10
+    for tensors, name in (({"1o": torch.tensor([0.0, 1.0, 0.0])}, "C∞v"), ({"1e": torch.tensor([0.0, 1.0, 0.0])}, "C∞h"), ({}, "O(3)")):
+        relaxed_weights(net).set(tensors)
+        symmetry = SYSTEM.symmetries(data, net)["left"]
+        assert symmetry.name == name
+        assert equivariance_gaps(net, shaken(data).x, symmetry, symmetry.group.probes(6, seed=1)).max() < 1e-10
 
 
 def test_the_loss_does_not_change_with_a_rotation_and_weighs_irreps_alike():
@@ -219,11 +225,29 @@ def test_what_is_refused():
 
 def test_from_a_crystal_to_a_report(tmp_path):
     file, folder, probe, page = (str(tmp_path / n) for n in ("x.nc", "run", "p.nc", "r.html"))
-    assert main(["simulate", "crystal.perovskite", "--trajectories", "12", "--seed", "1", "--initial", "phase=R3m", "--out", file]) == 0
-    assert main(["train", file, "--model", "relaxed_e3net", "--override", "hidden=2x0e+2x1o+1x2e", "--epochs", "60", "--out", folder]) == 0
+    assert main(["simulate", "crystal.perovskite", "--trajectories", "40", "--seed", "1", "--initial", "phase=R3m", "--out", file]) == 0
+    assert (
+        main(
+            [
+                "train",
+                file,
+                "--model",
+                "relaxed_e3net",
+                "--override",
+                "hidden=2x0e+2x1o+1x2e",
+                "--epochs",
+                "40",
+                "--batch",
+                "6",
+                "--out",
+                folder,
+            ]
+        )
+        == 0
+    )
     assert main(["probe", folder, file, "--group", "o3", "left", "--influence-elements", "2", "--steps", "0", "--out", probe]) == 0
     found = open_probe(probe)["order"].to_dataset()
-    assert json.loads(found.attrs["groups"])[0]["group"] == "C3v"
+    assert json.loads(found.attrs["groups"])[0]["group"] == "C∞v"
     axis = np.array(json.loads(found.attrs["groups"])[0]["axes"][0][1])
     assert abs(abs(axis @ np.ones(3)) / 3**0.5 - 1) < 1e-6 and float(found["forbidden"].max()) < 1e-10
     assert float(found["moved"].max()) < 1e-10 < float(found["held"].min())
@@ -259,6 +283,44 @@ def test_pictures_show_points_vectors_and_cells(tmp_path):
     assert len(figure.axes) == 2 and not mended and {line.get_color() for line in figure.axes[0].lines} == {"#999999"}
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["A", "B", "O"]
     assert len(SYSTEM.view(SYSTEM.simulate("shapes.deformed", tmp_path / "y.nc", count=9), [])[0].axes) == 6
-    for arguments, match in ((([7],), "no example 7"), (([0], True), "--fix")):
-        with pytest.raises(OrbitscopeError, match=match):
-            SYSTEM.view(path, *arguments)
+    with pytest.raises(OrbitscopeError, match="no example 7"):
+        SYSTEM.view(path, [7])
+    with pytest.raises(OrbitscopeError, match="--fix"):
+        SYSTEM.view(path, [0], True)
+
+
+@pytest.mark.parametrize(("target", "used"), [("cube", set()), ("prism", {"2e"})])
+def test_stages_leave_what_is_needed_and_exactly_nothing_else(target, used, tmp_path):
+    """By `fit`, in batches: a control ends at exactly 0, a prism uses the axis and no more."""
+    data = made("shapes.deformed", count=30, target=target, spread=0.1)
+    torch.manual_seed(0)
+    net = SYSTEM.model("relaxed_e3net").make(data, hidden="1x0e+1x1o+1x2e", layers=2)
+    seen = {}
+
+    def look(seed, epoch, model):
+        seen[epoch] = float(relaxed_weights(model).theta.detach().norm())
+
+    config = FitConfig(epochs=30, batch=2, learning_rate=1e-2, weight_decay=0.0, precision="64")
+    fit(net, data, config, loss=PointMSE.of(data), out=tmp_path / "run", progress=None, on_epoch=look)
+    last = load_fit(tmp_path / "run", SYSTEM.model("relaxed_e3net").make(data, hidden="1x0e+1x1o+1x2e", layers=2).double(), "last").model
+    assert {name for name, v in relaxed_weights(last).by_irrep().items() if v.any()} == used
+    assert seen[11] == 0.0 and (seen[20] > 0) == bool(used)
+
+
+def test_a_training_in_stages_resumes_bit_for_bit(tmp_path):
+    data = made("shapes.deformed", count=4, spread=0.1)
+    config = FitConfig(epochs=20, batch=2, learning_rate=1e-2, precision="64")
+
+    def fresh() -> torch.nn.Module:
+        return SYSTEM.model("relaxed_e3net").make(data, hidden="1x0e+1x1o", layers=2, lasso=0.5)
+
+    def stop(seed, epoch, model):
+        if epoch == 16:  # in the last stage, when something is kept at 0
+            raise KeyboardInterrupt
+
+    whole = fit(fresh, data, config, loss="mse", out=tmp_path / "whole", progress=None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(fresh, data, config, loss="mse", out=tmp_path / "cut", progress=None, on_epoch=stop)
+    again = fit(fresh, data, config, loss="mse", out=tmp_path / "cut", progress=None)
+    for one, other in zip(whole.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(one, other)

@@ -11,7 +11,7 @@ from ._features import Features, restrict
 from ._field_norm import FieldNorm
 from ._frames import FrameAveraged
 from ._galilean import Galilean
-from ._irrep_gate import IrrepGate, RelaxedWeights
+from ._irrep_gate import IrrepGate
 from ._irreps import Irreps, breaking_irreps
 from ._magnitude import Magnitude, MagnitudeConv, divided, root
 from ._motion import MotionBlock, MotionConv
@@ -23,6 +23,7 @@ from ._radial import RadialBasis, Surroundings
 from ._relax import RelaxationKind, relax
 from ._relaxed import RelaxedConv, penalised_layers, relaxation, relaxation_penalty, relaxed_layers, strict
 from ._relaxed_conv import RelaxedGroupConv, RelaxedResidualConv, RelaxedSteerableConv, RelaxedTranslationConv
+from ._relaxed_weights import RelaxedWeights, present, shrink
 from ._resolution import Pool, Upsample
 from ._scale import ScaleConv, ScaleLift, ScaleProject
 from ._spectral import EquivariantSpectralConv, SpectralConv
@@ -73,6 +74,7 @@ __all__ = [
     "breaking_irreps",
     "divided",
     "penalised_layers",
+    "present",
     "relaxed_layers",
     "root",
     "wrap",
@@ -86,6 +88,7 @@ __all__ = [
     "relax",
     "relaxation",
     "relaxation_penalty",
+    "shrink",
     "strict",
     "symmetrize",
 ]

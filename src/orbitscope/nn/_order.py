@@ -8,7 +8,7 @@ from torch import nn
 
 from .._errors import OrbitscopeError
 from ..symmetry import stabiliser
-from ._irrep_gate import RelaxedWeights
+from ._relaxed_weights import RelaxedWeights
 
 
 def relaxed_weights(model: nn.Module) -> RelaxedWeights:

@@ -13,7 +13,7 @@ from .._errors import OrbitscopeError
 from ..symmetry import Isometry
 from ._conv import EquivariantConv
 from ._features import Features
-from ._irrep_gate import RelaxedWeights
+from ._relaxed_weights import RelaxedWeights
 from ._shared_kernel import moved_cells
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -28,7 +28,9 @@ TABLE: dict[str, Names] = {
         (".stl", ".obj", ".ply", ".off", ".glb", ".gltf"),
     ),
     "points": Names(
-        ("shapes", "particle", "pendulum", "crystal", "diffusion"), ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net")
+        ("shapes", "particle", "pendulum", "crystal", "diffusion"),
+        ("e3net", "relaxed_e3net", "residual_e3net", "coordinate_net"),
+        (".xyz", ".extxyz"),
     ),
     "words": Names(("words",), ("matrixnet", "words_lstm", "words_mlp", "words_transformer")),
 }

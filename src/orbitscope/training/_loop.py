@@ -72,6 +72,9 @@ class Trainer:
             raise OrbitscopeError(f"{task.verb}: the model {task.title(seed)!r} has no parameters; there is nothing to train.")
         fused = not any(p.is_complex() for p in self.bare.parameters())  # torch's fused AdamW knows real numbers only
         optimiser = adamw(self.bare, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
+        # Layers that do something of their own after a step, such as stages of their training (`nn.RelaxedWeights`).
+        self.staged: list[Any] = [m for m in self.bare.modules() if hasattr(m, "after_step")]
+        self.stepper = optimiser
         self.model, self.optimiser = fabric.setup(task.stepped(self.bare), optimiser)
         self.dtype = torch.float64 if settings.precision == "64" else torch.float32
         found = {part: task.examples(part, self.dtype, fabric.device) for part in PARTS}
@@ -176,6 +179,8 @@ class Trainer:
         if self.settings.clip:
             self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip, error_if_nonfinite=False)
         self.optimiser.step()
+        for layer in self.staged:
+            layer.after_step((number + 1) / (self.settings.epochs * steps), self.stepper)
         return value
 
     @torch.no_grad()

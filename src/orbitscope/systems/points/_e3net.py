@@ -16,7 +16,8 @@ class E3Net(nn.Module):
 
     * `into`, `out`: irreps of the features of each point, words or `Irreps`.
     * `hidden`: irreps between layers. `layers`: number of convolutions, at least 1.
-    * `relaxed`: irreps of the relaxed weights $\theta$, which all layers share; None for the strict network.
+    * `relaxed`: irreps of the relaxed weights $\theta$, which all layers share; None for the strict network. `hold`, `lasso`: stages of
+      their training, as of `RelaxedWeights`.
     * `cutoff`: distance beyond which points do not see each other, in the unit of the positions. `radial`: functions of the distance.
     * `degree`: L, of the harmonics. `neighbours`: typical number of points within the cutoff.
     * `periodic`: the state has cells [N, 3, 3] after the features. `cases`: above 1, it ends with the number of a case, [N], and each case
@@ -34,14 +35,15 @@ class E3Net(nn.Module):
 
     def __init__(
         self, into: str | Irreps, out: str | Irreps, *, hidden: str | Irreps = "8x0e+8x1o+4x2e", layers: int = 2,
-        relaxed: str | Irreps | None = None, cutoff: float = 3.0, radial: int = 8, degree: int = 2, neighbours: float = 4.0,
+        relaxed: str | Irreps | None = None, hold: float = 0.0, lasso: float = 0.0, cutoff: float = 3.0,
+        radial: int = 8, degree: int = 2, neighbours: float = 4.0,
         periodic: bool = False, cases: int = 1, products: bool = False, gated: bool = True, highest: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.into, self.out, self.periodic, self.products = Irreps.of(into), Irreps.of(out), periodic, products
         if layers < 1:
             raise OrbitscopeError(f"E3Net: `layers` should be at least 1, got {layers}.")
-        self.relaxed = None if relaxed is None else RelaxedWeights(relaxed, cases)
+        self.relaxed = None if relaxed is None else RelaxedWeights(relaxed, cases, hold=hold, lasso=lasso)
         weights = None if self.relaxed is None else self.relaxed.irreps
         self.cased = cases > 1
         self.seen = Surroundings(RadialBasis(cutoff, radial), degree, neighbours)
@@ -178,7 +180,7 @@ def built(model: str, about: Mapping[str, Any], options: Mapping[str, Any], poin
     if model == "coordinate_net":
         return plain
     if model == "relaxed_e3net":
-        own.setdefault("relaxed", "0o+1o+1e+2o+2e+3o+3e+4o+4e")
+        own = {"relaxed": "0o+1o+1e+2o+2e+3o+3e+4o+4e", "hold": 0.4, "lasso": 2e-2, **own}
     known = {**dict(about.get("network", {})), **own}
     net = E3Net(about["into"], about["out"], periodic=periodic, cases=cases, **known)
     return ResidualE3Net(net, plain) if model == "residual_e3net" else net

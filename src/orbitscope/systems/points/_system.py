@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 from ...data import Examples, load_examples
 from ...nn import Irreps, relaxed_weights
-from ...symmetry import Group, Rigid, State, Symmetry, euclidean, orthogonal, special_orthogonal, stabiliser
+from ...symmetry import Group, LieGroup, Rigid, State, Symmetry, euclidean, orthogonal, special_orthogonal, stabiliser
 from ...training import Loss
 from .. import System, SystemModel, SystemScenario
 from . import _scenarios as made
@@ -33,7 +33,7 @@ def _model(name: str, examples: Examples, **options: Any) -> nn.Module:
 
 
 _SIZES: Mapping[str, Mapping[str, Any]] = {"small": {"hidden": "4x0e+4x1o+4x2e"}, "medium": {"hidden": "16x0e+16x1o+8x2e"}}
-_TRAINING = {"epochs": 200, "batch": 16, "learning_rate": 1e-2, "weight_decay": 0.0, "precision": "64"}
+_TRAINING = {"epochs": 100, "batch": 4, "learning_rate": 1e-2, "weight_decay": 0.0, "precision": "64"}
 
 
 class PointMSE(Loss):
@@ -150,20 +150,22 @@ class PointSystem(System):
 
 
 def left_over(model: nn.Module, tolerance: float = 1e-2) -> Group[Any] | None:
-    """The finite group that the relaxed weights of a network leave (those of its first case); None where it is trivial or continuous.
+    """The group that the relaxed weights of a network leave (those of its first case), finite or continuous; None where it is trivial.
 
     * `model`: has one `RelaxedWeights`. `tolerance`: of `stabiliser`.
     """
     weights = relaxed_weights(model)
-    tensors = {name: v.double().numpy() for name, v in weights.by_irrep().items()}
-    if float(torch.linalg.vector_norm(weights.theta.detach()[0])) < 1e-9:
+    tensors = {name: v.double().cpu().numpy() for name, v in weights.by_irrep().items()}
+    found = stabiliser(tensors if float(weights.theta.detach()[0].norm()) > 1e-9 else {}, tolerance)
+    if not len(found.algebra) and len(found.elements) < 2:
         return None
-    found = stabiliser(tensors, tolerance)
-    if len(found.algebra) or len(found.elements) < 2:
-        return None
-    rows = sorted(found.elements, key=lambda m: -float(np.trace(m)) - 10 * (np.linalg.det(m) > 0))
+    rows = sorted(found.elements, key=lambda m: -float(np.trace(m)) - 10 * (np.linalg.det(m) > 0))  # the identity first
     nearest = [u @ v for u, _, v in (np.linalg.svd(m) for m in rows)]
-    return Group(found.name, [Rigid(m, name="e" if k == 0 else f"g{k}") for k, m in enumerate(nearest)])
+    elements = [Rigid(m, name="e" if k == 0 else f"g{k}") for k, m in enumerate(nearest)]
+    if not len(found.algebra):
+        return Group(found.name, elements)
+    basis = np.tensordot(found.algebra, special_orthogonal(3).algebra, 1)
+    return LieGroup(found.name, basis, Rigid, components=elements, scale=np.pi)
 
 
 SYSTEM = PointSystem()
