@@ -83,6 +83,7 @@ def _bars(t: Tables, frame: pd.DataFrame) -> str:
             f"largest {100 * sizes.max().max():.2g} %",
             _word(len(sizes) > 0 and sizes.max().max() <= MAGNITUDE),
         ],
+        [f"direction of gravity from a damped pendulum within {DIRECTION:g} degrees", *_gravity(frame)],
         [
             f"controls: |θ| below {CONTROL:g}",
             f"largest {_said(control.theta.max())} in {len(control)} runs",
@@ -106,6 +107,14 @@ def _bars(t: Tables, frame: pd.DataFrame) -> str:
             ],
         ]
     return "## The bars\n\n" + table(["bar", "measured", "word"], rows)
+
+
+def _gravity(frame: pd.DataFrame) -> tuple[str, str]:
+    some = of(frame, "pendulum")
+    if not len(some):
+        return "–", "not measured"
+    worst = some.gravity_angle.max()
+    return f"largest {_said(worst)}, median {_said(some.gravity_angle.median())}", _word(worst <= DIRECTION)
 
 
 def _word(good: bool) -> str:
@@ -243,9 +252,25 @@ The same networks with Adam's usual second moment for every component: rounding 
 
 {table(["task", "training", "seeds", "forbidden, median", "forbidden, largest", "training error", "what must lead leads", "with the inputs' group"], rows)}
 
+{_price(frame)}
+
 ![Forbidden components against the training error](symmetry-breaking-forbidden.png)
 
 *Largest component that theory forbids, against the training error, run by run. Dashed: the bar.*"""
+
+
+def _price(frame: pd.DataFrame) -> str:
+    """What the stages cost: training error over that of one stage."""
+    found = []
+    for name in COMPARED:
+        some, once = of(frame, name), of(frame, name, "one-stage")
+        if len(some) and len(once):
+            found.append(f"{TASKS[name].title} {some.train.median() / once.train.median():.1f}")
+    return (
+        f"The stages have a price: fewer irreps, and fewer steps with them, leave another training error. Times that of one stage, by medians: {'; '.join(found)}."
+        if found
+        else ""
+    )
 
 
 def _baselines(frame: pd.DataFrame) -> str:
