@@ -192,7 +192,7 @@ def optimisation(tables: Tables) -> plt.Figure:
 
 def early(tables: Tables) -> plt.Figure:
     """Excess early in training against the error at its end, a point per run and element."""
-    frame = early_and_late(tables["epochs"])
+    frame = early_and_late(tables["epochs"], tables.meta["settings"]["checkpoints"])
     parts = sorted(p for p in set(frame.part) if p > 0) or sorted(set(frame.part))
     figure, axes = plt.subplots(1, len(parts), figsize=(max(8.0, 3.6 * len(parts)), 3.9), sharey=True, squeeze=False)
     shade = {"navier-stokes": "#0072B2", "navier-stokes-swapped": "#D55E00", "euler": "#009E73"}

@@ -75,8 +75,11 @@ def equal_error(epochs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def early_and_late(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Excess at each early checkpoint against the last relative error and commutator, per run and element off the identity."""
+def early_and_late(epochs: pd.DataFrame, checkpoints: list[float]) -> pd.DataFrame:
+    """Excess at each early checkpoint against the last relative error and commutator, per run and element off the identity.
+
+    `part`: the one of `checkpoints` (parts of a training) that the epoch was rounded from, the same for runs of different lengths.
+    """
     if epochs.empty:
         return pd.DataFrame()
     known = epochs[epochs.element != "e"]
@@ -84,7 +87,8 @@ def early_and_late(epochs: pd.DataFrame) -> pd.DataFrame:
     early = known[known.epoch < known.groupby(LABEL)["epoch"].transform("max")].copy()
     final = known.groupby(LABEL)["epoch"].max().rename("last_epoch").reset_index()
     early = early.merge(final, on=LABEL)
-    early["part"] = (early.epoch / early.last_epoch).round(3)
+    gaps = np.abs((early.epoch / early.last_epoch).to_numpy()[:, None] - np.array(checkpoints)[None, :])
+    early["part"] = np.round(np.array(checkpoints)[gaps.argmin(1)], 3)
     merged = early.merge(last[[*LABEL, "element", "relative_error", "commutator"]], on=[*LABEL, "element"], suffixes=("", "_late"))
     merged["run"] = merged[LABEL].astype(str).agg("_".join, axis=1)
     return merged

@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -155,3 +156,14 @@ def test_only_some_runs_are_asked_for(modules, script, tmp_path, monkeypatch):
             script("--config", "tiny.toml", "--out", tmp_path / pattern, "--results", tmp_path / "none", "--only", pattern)
         assert {kind for kind, _ in asked} == kinds
         assert all(what.key.startswith("navier-stokes_vit") for kind, what in asked if kind != "audit")
+
+
+def test_checkpoints_of_long_and_short_trainings_are_the_same_part(modules):
+    """A third of 3 epochs and of 40 (which is 13) stand together."""
+    rows = [
+        {"dataset": "euler", "model": model, "schedule": "constant", "seed": 0, "element": "r", "epoch": epoch, "excess": 0.0,
+         "relative_error": 1.0, "commutator": 0.1}
+        for model, epochs in (("unet", (0, 1, 2, 3)), ("vit", (0, 13, 27, 40))) for epoch in epochs
+    ]  # fmt: skip
+    found = modules("tables").early_and_late(pd.DataFrame(rows), [0.0, 0.3333, 0.6667, 1.0])
+    assert found.groupby("part").model.nunique().to_dict() == {0.0: 2, 0.333: 2, 0.667: 2}
