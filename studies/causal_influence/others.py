@@ -10,13 +10,13 @@ from statements import Statement, statements
 from study import ELEMENTS
 from tables import measured, title
 
-OTHERS = {"small": ("wide", "long")}
-"""The results beside those of a config that its page shows too."""
+OTHERS = {"small": {"wide": "one cell at 64 x 64", "long": "one cell trained four times as long"}}
+"""The configs beside one whose page shows their results too, in words."""
 
 
 def others_of(results: Path) -> list[Path]:
     """The folders of the other results that are there."""
-    return [p for name in OTHERS.get(results.name, ()) if (p := results.with_name(name)).joinpath("meta.json").exists()]
+    return [p for name in OTHERS.get(results.name, {}) if (p := results.with_name(name)).joinpath("meta.json").exists()]
 
 
 def page_of(results: Path) -> Path:

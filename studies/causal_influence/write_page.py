@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from harness import Tables, table, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, SKILL, UNDETERMINED, interval
-from others import other_tables, others_part
+from others import OTHERS, other_tables, others_part
 from scipy import stats
 from statements import DEFAULT, Statement, default_metric, statements
 from study import ELEMENTS, NETWORKS, OPTIMISERS, PHASES
@@ -288,10 +288,17 @@ def _partial(t: Tables) -> str:
     )
 
 
+def _waiting(name: str, others: list[Tables]) -> str:
+    """The studies beside this one that are written and not run."""
+    there = {o.meta["settings"]["name"] for o in others}
+    left = [f"`{one}.toml` ({words})" for one, words in OTHERS.get(name, {}).items() if one not in there]
+    return f", nor have {' and '.join(left)}" if left else ""
+
+
 def _limits(t: Tables, others: list[Tables]) -> str:
     s, able = t.meta["settings"], skilled(t)
     idle = [title("/".join(c)) for c in s["cells"] if "/".join(c) not in able]
-    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}, and {'all' if len(s['cells']) == 4 else len(s['cells'])} of the four pairs of family and architecture. `full.toml` has the larger study; it has not been run."
+    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}{'' if len(s['cells']) == 4 else f', and {len(s['cells'])} of the four pairs of family and architecture'}. `full.toml` has the larger study; it has not been run{_waiting(s['name'], others)}."
     return f"""## Limits
 
 {asked}
