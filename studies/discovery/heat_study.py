@@ -8,6 +8,7 @@ that do not overlap: heat is linear, and they have no start and no schedule.
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "heat"
 SEEDS = (0, 1, 2)
 MAP_RADII = (14, 6)
 TRAIN, HELD, RIDGE = 80, 40, 1e-4
+TRIES, GOOD = 3, 0.05  # starts of `atlas`, and the score that ends them
 OBSTACLE = (30, 60)  # a chart whose output patch reaches over the edge of the block
 #: case -> medium, waves in an initial state (1: as published), radii, charts
 CASES: dict[str, tuple[str, int, tuple[int, int], list[tuple[int, int]]]] = {
@@ -132,12 +134,7 @@ def measured(case: str, seed: int) -> dict[str, Any]:
     else:
         evidence = weigh(Forms.of(found), found.moved, some.examples.unit)
     row["gradient"] = _gradient(evidence, some, truth, seconds)
-    clock = time.process_time()
-    directions = Atlas(steps=200, batch=8, magnitude=0.03).search(some)
-    row["atlas"] = {
-        "generator": directions.basis[0].tolist(), "score": float(directions.scores[0]), "angle": angle(directions.basis[0], truth),
-        "seconds": time.process_time() - clock,
-    }  # fmt: skip
+    row["atlas"] = learnt(some, truth)
     algebra = np.array(row["gradient"]["algebra"]).reshape(-1, 2, 2)
     # Beside what is no algebra, or is not claimed, there is no group whose components could be told apart.
     nameless = len(algebra) > 1 and identify(algebra).name == "no algebra"
@@ -151,6 +148,24 @@ def measured(case: str, seed: int) -> dict[str, Any]:
         "error": others.error, "seconds": time.process_time() - clock,
     }  # fmt: skip
     return row
+
+
+def learnt(some: Problem, truth: np.ndarray, found: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What `atlas` finds: up to `TRIES` starts, as long as its own score is above `GOOD`; the one of the best score.
+
+    `found`: of the first start, where that is known already.
+    """
+    found = found or {"score": float("inf"), "seconds": 0.0, "tries": 0}
+    found = {"tries": 1} | found
+    while found["tries"] < TRIES and found["score"] > GOOD:
+        clock = time.process_time()
+        asked = replace(some, seed=some.seed + 1000 * found["tries"])
+        directions = Atlas(steps=200, batch=8, magnitude=0.03).search(asked)
+        seconds, tries = found["seconds"] + time.process_time() - clock, found["tries"] + 1
+        if (score := float(directions.scores[0])) < found["score"]:
+            found = {"generator": directions.basis[0].tolist(), "score": score, "angle": angle(directions.basis[0], truth)}
+        found = found | {"seconds": seconds, "tries": tries}
+    return found
 
 
 def _gradient(evidence: Evidence, some: Problem, truth: np.ndarray, seconds: float) -> dict[str, Any]:
