@@ -106,4 +106,10 @@ def _grid(grid: pd.DataFrame) -> str:
     none = grid["of"] - grid["wanted"]
     miss, false = grid["missed"] > 0, grid["false"] > 0
     where = ", ".join(f"{name} ({count})" for name, count in grid.loc[miss | false, "case"].value_counts().items())
-    return f"""**What acts on a grid.** `on_grid` takes an isometry into the group where it can be reached to three times the angle of the span, and to 2 degrees at least. Asked for the elements of D16 (in space: of the cube's group) and for shifts, of every run, beside those of the true group: {int(grid["wanted"].sum() - grid["missed"].sum())} of {int(grid["wanted"].sum())} found, {int(grid["false"].sum())} of {int(none.sum())} others taken in. A miss in {share(miss)} runs, a false alarm in {share(false)}. Where: {where or "nowhere"}."""
+    # These runs were made before `on_grid` refused solutions that are farther out than half a turn along a long ellipse.
+    late = (
+        " False alarms of `differences` were shifts whose matrices are off by 1e-4, taken thousands of times over until they turn; `on_grid` has refused such solutions since."
+        if (grid.loc[false, "case"] == "differences").any()
+        else ""
+    )
+    return f"""**What acts on a grid.** `on_grid` takes an isometry into the group where it can be reached to three times the angle of the span, and to 2 degrees at least. Asked for the elements of D16 (in space: of the cube's group) and for shifts, of every run, beside those of the true group: {int(grid["wanted"].sum() - grid["missed"].sum())} of {int(grid["wanted"].sum())} found, {int(grid["false"].sum())} of {int(none.sum())} others taken in. A miss in {share(miss)} runs, a false alarm in {share(false)}. Where: {where or "nowhere"}.{late}"""

@@ -43,10 +43,11 @@ def _of(rows: list[dict[str, Any]], case: str) -> list[dict[str, Any]]:
 
 
 def _head(rows: list[dict[str, Any]]) -> str:
-    seeds = len({r["seed"] for r in rows})
+    each = [len(_of(rows, case)) for case in TITLES if _of(rows, case)]
+    seeds = f"{max(each)} seed{'s' if max(each) > 1 else ''}" if min(each) == max(each) else f"{min(each)} to {max(each)} seeds a case"
     return f"""## Heat with an obstacle: local symmetry
 
-The data of AtlasD (arXiv:2504.10777, section on the heat equation), made here: a plate of {POINTS} x {POINTS} cells with a block that is held warm, 50 explicit steps, charts about centres away from the block. The plate as a whole has no symmetry; around every chart the law has O(2). Predictors are the best linear maps from patch to patch, chart by chart, by ridge regression on two halves of the data: heat is linear. {seeds} seed{"s" if seeds > 1 else ""}. In another medium the true generator is a turn along its ellipses; a wind leaves nothing."""
+The data of AtlasD (arXiv:2504.10777, section on the heat equation), made here: a plate of {POINTS} x {POINTS} cells with a block that is held warm, 50 explicit steps, charts about centres away from the block. The plate as a whole has no symmetry; around every chart the law has O(2). Predictors are the best linear maps from patch to patch, chart by chart, by ridge regression on two halves of the data: heat is linear. {seeds}. In another medium the true generator is a turn along its ellipses; a wind leaves nothing."""
 
 
 def _range(values: list[float], digits: int = 2) -> str:

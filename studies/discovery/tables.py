@@ -37,7 +37,7 @@ def by_case(frame: pd.DataFrame) -> list[list[str]]:
             continue
         k = len(case.algebra)
         truth = f"{case.identified} ({k})" if k else "none"
-        degrees = np.degrees(np.arccos(mine["cosine"].clip(-1, 1)))
+        degrees = mine["degrees"] if "degrees" in mine else np.degrees(np.arccos(mine["cosine"].clip(-1, 1)))
         rows.append([
             name, case.words, truth, share(right(mine)), f"{np.nanmedian(degrees):.2f}" if k else "–",
             f"{np.nanmax(mine['accepted']):.3f}" if k else "–",

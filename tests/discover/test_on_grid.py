@@ -102,6 +102,13 @@ def test_what_has_no_action_on_kernels_is_refused_in_words(names):
         discovery([PLANE[n] for n in names]).on_grid()
 
 
+def test_shifts_that_are_off_by_little_do_not_turn():
+    """1e-4 of a turn in a shift, 3e4 times over, is half a turn: it is the error of the shift and no element."""
+    off = [PLACES["x"] + shifted(1e-4 * J), PLACES["y"]]
+    acts = discovery(off, homogeneous=True).on_grid()
+    assert acts.words == ("tx", "ty") and acts.turns is None
+
+
 def test_a_turn_about_another_place_and_a_shift_along_no_axis_do_not_act():
     for name in ("elsewhere", "diagonal"):
         with pytest.raises(OrbitscopeError, match="no action"):

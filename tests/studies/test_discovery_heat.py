@@ -40,7 +40,7 @@ def test_the_section_is_written_from_rows(modules, row, tmp_path):
     peer = {"machine": "some machine", "states": 1600, "runs": [{"charts": 3, "seed": 0, "basis": [[0, -1], [1, 0]], "looks": looks}]}
     (tmp_path / "peer.json").write_text(json.dumps(peer))
     text = page.section(tmp_path, tmp_path)
-    assert "3 seeds" in text and "nan" not in text and "None" not in text
+    assert "1 to 3 seeds a case" in text and "nan" not in text and "None" not in text
     assert f"{np.sqrt(row['by_chart']['(30, 60)']):.2f}" in text  # the broken chart is shown
     # The recipe stays below the larger angle, 4 degrees, from its third look on, after 30 s; `atlas` took 2 s.
     assert "| 3 | 0 | 75 | 30 | 3.00 | 2.0 | 4.00 | 30 | 15.0 |" in text and "same accuracy: met" in text

@@ -153,7 +153,9 @@ class _Members:
         apart = np.linalg.norm((component @ elements - goal)[:, :inner, :inner], axis=(1, 2))
         for start in coefficients[np.argsort(apart)[:_STARTS]]:
             found = least_squares(gap, start)
-            if math.sqrt(2 * found.cost) <= own + self.slack * min(size, float(np.linalg.norm(found.x))):
+            # Farther out the errors of X are the element: a shift whose matrix is off by 1e-4 turns after 1e4 of it.
+            far = float(np.linalg.norm(found.x))
+            if far <= _FAR and math.sqrt(2 * found.cost) <= own + self.slack * min(size, far):
                 return True
         return False
 
