@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orbitscope.cli import main
+from orbitscope.systems import of_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,7 +60,10 @@ def small(words: list[str]) -> list[str]:
     """
     verb, *rest = words[1:]
     text = " ".join([verb, *(w if " " not in w else repr(w) for w in rest)])
-    for flag, size in _SMALL.get(verb, {}).items():
+    sizes = _SMALL.get(verb, {})
+    if verb == "simulate" and of_scenario(rest[0]) is not None:  # examples of a system have no grid and no times
+        sizes = {"--trajectories": "16"}
+    for flag, size in sizes.items():
         text, found = re.subn(rf"{flag} \S+", f"{flag} {size}", text)
         if not found:
             text += f" {flag} {size}"

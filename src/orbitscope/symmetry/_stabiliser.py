@@ -188,7 +188,7 @@ def _irrep(name: str) -> RotationIrrep:
 
 
 def _components(name: str, given: ArrayLike) -> Matrix:
-    values = np.array(given, dtype=np.float64).reshape(-1)
+    values = np.asarray(given, dtype=np.float64).reshape(-1)
     if len(values) != _irrep(name).size(3) or not np.isfinite(values).all():
         raise OrbitscopeError(f"stabiliser: {name} has {_irrep(name).size(3)} finite components, got {values.tolist()}.")
     return values

@@ -140,7 +140,7 @@ class PointSystem(System):
             groups["e3"] = euclidean(3)
         if model is not None and is_relaxed(model):
             group = left_over(model)
-            if group is not None:
+            if group is not None and group.name not in {g.name for g in groups.values()}:
                 groups["left"] = group
         return {name: Symmetry(group, into, out) for name, group in groups.items()}
 
