@@ -298,7 +298,10 @@ def _waiting(name: str, others: list[Tables]) -> str:
 def _limits(t: Tables, others: list[Tables]) -> str:
     s, able = t.meta["settings"], skilled(t)
     idle = [title("/".join(c)) for c in s["cells"] if "/".join(c) not in able]
-    asked = f"* Smaller than the question: {s['data']['resolution']} x {s['data']['resolution']} cells and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{', but for what stands under [more cells](#more-cells-and-longer-training)' if others else ''}{'' if len(s['cells']) == 4 else f', and {len(s['cells'])} of the four pairs of family and architecture'}. `full.toml` has the larger study; it has not been run{_waiting(s['name'], others)}."
+    cells = f"{s['data']['resolution']} x {s['data']['resolution']} cells"
+    beside = ", but for what stands under [more cells](#more-cells-and-longer-training)" if others else ""
+    part = "" if len(s["cells"]) == 4 else f", and {len(s['cells'])} of the four pairs of family and architecture"
+    asked = f"* Smaller than the question: {cells} and not 64 x 64, networks of a few thousand to some ten thousand parameters, a few hundred steps, so that nothing is converged{beside}{part}. `full.toml` has the larger study; it has not been run{_waiting(s['name'], others)}."
     return f"""## Limits
 
 {asked}
