@@ -18,9 +18,9 @@ from orbitscope.physics import NavierStokes
 from orbitscope.probe import lie_derivative
 from orbitscope.symmetry import Grid
 
-POINTS, PAIRS, HELD = 32, 600, 40
+POINTS, PAIRS, HELD = 32, 500, 40
 ANSWERED, REACH, INNER = 9, 3, 9.0
-EPOCHS = 30
+EPOCHS = 25
 _SLOPE = (0.0, 3 / 4, -3 / 20, 1 / 60)  # of f(k) - f(-k), for k = 0 .. `REACH`
 #: generator of `probe` -> motion of `flow_motions`.
 NAMES = {

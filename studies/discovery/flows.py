@@ -16,10 +16,10 @@ from torch import Tensor
 
 from orbitscope.physics import NavierStokes, scenario, simulate
 
-POINTS, STEP = 64, 0.055
+POINTS, STEP = 64, 0.05
 #: Points per side: what a predictor sees, what it answers on, and its window about each answer.
-SEEN, ANSWERED, WINDOW = 13, 5, 9
-WIDTHS, VORTICES, WIND = (0.05, 0.1), 40, 0.4
+SEEN, ANSWERED, WINDOW = 11, 5, 7
+WIDTHS, VORTICES, WIND = (0.06, 0.12), 40, 0.4
 SMOOTH, RIDGE = 4, 1e-6
 _KICKS, _ROWS = 4, 2048
 

@@ -1,6 +1,6 @@
 """Generators of our own flows, from data and from a trained emulator. Writes results/flows/; finished parts are kept.
 
-    python studies/discovery/flows_study.py     # about forty minutes of one core
+    python studies/discovery/flows_study.py [data|emulators [ROWS]]     # half a minute of one core for each row; ROWS: stop after so many
 
 From data: predictors (`flows.Local`) on charts of two sets of flows, four media, of which three should give less than the free flow.
 From an emulator: the trained network is the predictor, its whole box the chart; `probe`'s Lie derivatives of the same network beside it.
@@ -16,7 +16,7 @@ import flow_emulator
 import flows
 import numpy as np
 import torch
-from flow_motions import KNOWN, OTHERS, TRUTH, symmetry
+from flow_motions import DIRECTIONS, KNOWN, OTHERS, TRUTH, motions, symmetry
 
 from orbitscope._whole import write_whole
 from orbitscope.data import Examples
@@ -25,12 +25,12 @@ from orbitscope.probe import machine
 
 RESULTS = Path(__file__).parent / "results" / "flows"
 SEEDS = (0, 1, 2)
-FLOWS, EACH, HELD = 450, 60, 240
+FLOWS, EACH, HELD = 500, 60, 300
 
 
-def degrees(cosines: np.ndarray) -> float:
-    """The largest of the principal angles."""
-    return float(np.degrees(np.arccos(np.clip(cosines.min(), -1, 1)))) if len(cosines) else float("nan")
+def degrees(found: np.ndarray, known: np.ndarray) -> float | None:
+    """The largest angle between the smaller of two spans and the larger; None where nothing was found."""
+    return None if not len(found) else float(np.degrees(np.arccos(np.clip(principal_cosines(found, known).min(), -1, 1))))
 
 
 def problem(medium: str, seed: int) -> tuple[Problem, float]:
@@ -47,22 +47,26 @@ def problem(medium: str, seed: int) -> tuple[Problem, float]:
 
 
 def judged(asked: Problem, truth: tuple[str, ...]) -> dict[str, Any]:
-    """What holds of the whole space, how far it lies from the truth, and the breaking of every motion that has a name."""
+    """What holds, how far it lies from the truth, and the breaking of every motion that has a name.
+
+    Over a short step every map is nearly linear, so that faster flow with as much more vorticity is nearly a symmetry of each. With the
+    vorticity's factor among what is searched it lies close to the limit; "searched" is without that factor, "wider" with it.
+    """
     found = rates(asked)
-    forms, unit = Forms.of(found), asked.examples.unit
-    evidence = weigh(forms, found.moved, unit, seed=asked.seed)
-    basis = np.einsum("ik,iab->kab", evidence.directions, asked.basis())
-    known = np.stack([KNOWN[name] for name in truth])
-    row: dict[str, Any] = {
-        "breaking": evidence.breaking.tolist(), "noise": evidence.noise.tolist(), "words": list(evidence.words), "count": evidence.count,
-        "rough": evidence.rough, "wanted": len(truth), "levels": list(evidence.levels), "named": {},
-    }  # fmt: skip
-    for name, k in (("inner", evidence.count), ("outer", evidence.rough)):
-        cosines = principal_cosines(basis[:k], known) if k else np.zeros(0)
-        row[name] = {"cosines": np.asarray(cosines).tolist(), "angle": degrees(np.asarray(cosines))}
+    forms, unit, known = Forms.of(found), asked.examples.unit, np.stack([KNOWN[name] for name in truth])
+    flat, row = asked.basis().reshape(asked.size, -1), {"wanted": len(truth), "named": {}}
+    without = flat @ np.stack([m.ravel() for m, name in zip(motions().algebra, DIRECTIONS, strict=True) if name != "vorticity times"], 1)
+    for name, span in (("searched", without), ("wider", None)):
+        evidence = weigh(forms, found.moved, unit, span, seed=asked.seed)
+        basis = np.einsum("ik,iab->kab", evidence.directions, asked.basis())
+        row[name] = {
+            "count": evidence.count, "rough": evidence.rough, "withdrawn": evidence.withdrawn, "words": list(evidence.words),
+            "levels": list(evidence.levels), "turned": float(np.quantile(evidence.spread, 0.95)) if len(evidence.spread) else None,
+            **{key: getattr(evidence, key).tolist() for key in ("breaking", "low", "high", "noise")},
+            **{f"{key}_angle": degrees(basis[:k], known) for key, k in (("count", evidence.count), ("rough", evidence.rough))},
+        }  # fmt: skip
     for name, matrix in (KNOWN | OTHERS).items():
-        span = asked.basis().reshape(asked.size, -1) @ matrix.reshape(-1, 1)
-        one = weigh(forms, found.moved, unit, span, seed=asked.seed, draws=50)
+        one = weigh(forms, found.moved, unit, flat @ matrix.reshape(-1, 1), seed=asked.seed, draws=50)
         row["named"][name] = {key: float(getattr(one, key)[0]) for key in ("breaking", "low", "high", "noise")} | {"word": one.words[0]}
     return row
 
@@ -88,20 +92,37 @@ def emulated(seed: int) -> dict[str, Any]:
     } | row  # fmt: skip
 
 
-def main(seeds: tuple[int, ...] = SEEDS) -> None:
-    """Measure what is not there yet; each row is written when it is whole."""
-    torch.set_num_threads(1)
-    file = RESULTS / "flows.json"
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine(), "rows": [], "emulators": []}
+def main(most: int = 100, seeds: tuple[int, ...] = SEEDS) -> None:
+    """Measure what is not there yet from data, `most` rows of it; each is written when it is whole."""
+    kept, file = _kept("flows.json")
     there = {(r["medium"], r["seed"]) for r in kept["rows"]}
-    for seed, medium in [(s, m) for s in seeds for m in flows.MEDIA if (m, s) not in there]:
+    for seed, medium in [(s, m) for s in seeds for m in flows.MEDIA if (m, s) not in there][:most]:
         kept["rows"].append(row := measured(medium, seed))
         _write(file, kept)
-        print(f"{medium}, seed {seed}: {row['count']} ({row['rough']} roughly) of {row['wanted']}, {row['seconds']:.0f} CPU s", flush=True)
-    for seed in [s for s in seeds if s not in {r["seed"] for r in kept["emulators"]}]:
-        kept["emulators"].append(row := emulated(seed))
+        print(f"{medium}, seed {seed}: {said(row)}, {row['seconds']:.0f} CPU s", flush=True)
+
+
+def emulators(most: int = 100, seeds: tuple[int, ...] = SEEDS) -> None:
+    """The same from emulators; a file of its own, so that both can run at once."""
+    kept, file = _kept("emulators.json")
+    for seed in [s for s in seeds if s not in {r["seed"] for r in kept["rows"]}][:most]:
+        kept["rows"].append(row := emulated(seed))
         _write(file, kept)
-        print(f"emulator {seed}: SMSE {row['smse']:.2e}, {row['count']} ({row['rough']} roughly), {row['seconds']:.0f} CPU s", flush=True)
+        print(f"emulator {seed}: SMSE {row['smse']:.2e}, {said(row)}, {row['seconds']:.0f} CPU s", flush=True)
+
+
+def _kept(name: str) -> tuple[dict[str, Any], Path]:
+    """What is there already, and where."""
+    torch.set_num_threads(1)
+    file = RESULTS / name
+    return (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine(), "rows": []}), file
+
+
+def said(row: dict[str, Any]) -> str:
+    """The counts in words."""
+    return (
+        ", ".join(f"{name} {row[name]['count']} ({row[name]['rough']} roughly)" for name in ("searched", "wider")) + f" of {row['wanted']}"
+    )
 
 
 def _write(file: Path, kept: dict[str, Any]) -> None:
@@ -109,4 +130,8 @@ def _write(file: Path, kept: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(tuple(int(s) for s in sys.argv[1:]) or SEEDS)
+    many = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    if sys.argv[1:2] != ["emulators"]:
+        main(many)
+    if sys.argv[1:2] != ["data"]:
+        emulators(many)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import calibration_page
 import figures
+import flows_page
 import heat_page
 import jets_page
 import pandas as pd
+import surfaces_page
 from harness import Tables, table, took, versions
 from study import METHODS
 from tables import NEAR, by_case, false_alarms, methods, planted, share, symmetric
@@ -30,7 +32,8 @@ def write_page(results: Path, docs: Path) -> Path:
     figures.draw(frame, crooked["suite"], HOLDS, docs)
     parts = [
         _head(t, frame), _suite(t, frame, HOLDS), _methods(t, few), _planted(crooked), calibration_page.section(t, few),
-        heat_page.section(OTHERS / "heat", docs), _jets(docs), _limits(t),
+        heat_page.section(OTHERS / "heat", docs),
+        flows_page.section(OTHERS / "flows", docs), surfaces_page.sections(OTHERS, docs), _jets(docs), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
