@@ -146,7 +146,7 @@ def _peer(rows: list[dict[str, Any]], peer: dict[str, Any] | None) -> str:
     )
     return f"""### The published recipe
 
-AtlasD's joint training on the published initial states, by our own implementation (`studies/discovery/heat_peer.py`): predictors and basis in one loop, with the published radii, rates, batch and regularisers. Ours are that errors of moved answers are averaged over charts (with their sum the generator vanishes), the order of layers in a network, all charts in one grouped convolution, the acting matrix itself, and {peer["states"]:,} states for 8 epochs in place of 10,000 for 10, so that its generator is still growing at the end; its direction is what is compared.
+AtlasD's joint training on the published initial states, by our own implementation (`studies/discovery/heat_peer.py`): predictors and basis in one loop, with the published radii, rates, batch and regularisers. Ours are that errors of moved answers are averaged over charts (with their sum the generator vanishes), the order of layers in a network, all charts in one grouped convolution, the acting matrix itself, and {peer["states"]:,} states for {peer["epochs"]} epochs in place of 10,000 for 10, so that its generator is still growing at the end; its direction is what is compared.
 
 {table(head, lines)}
 

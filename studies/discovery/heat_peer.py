@@ -116,7 +116,11 @@ def run(count: int, seed: int, *, states: int = STATES, epochs: int = EPOCHS, te
 def main() -> None:
     """Run what is not there yet; each run is written when it is whole."""
     torch.set_num_threads(1)
-    kept = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"machine": machine(), "states": STATES, "runs": []}
+    kept = (
+        json.loads(FILE.read_text(encoding="utf-8"))
+        if FILE.exists()
+        else {"machine": machine(), "states": STATES, "epochs": EPOCHS, "runs": []}
+    )
     there = {(r["charts"], r["seed"]) for r in kept["runs"]}
     for count, seed in RUNS:
         if (count, seed) not in there:

@@ -37,7 +37,12 @@ def test_the_section_is_written_from_rows(modules, row, tmp_path):
     kept["rows"].append(row | {"case": "published, 3 charts", "train_seconds": 0.5, "atlas": ours, "by_chart": None})
     (tmp_path / "heat.json").write_text(json.dumps(kept))
     looks = [{"step": 25 * k, "seconds": 10.0 * k, "angle": 9.0 / k, "norm": 0.1 * k, "loss": 0.1} for k in (1, 2, 3)]
-    peer = {"machine": "some machine", "states": 1600, "runs": [{"charts": 3, "seed": 0, "basis": [[0, -1], [1, 0]], "looks": looks}]}
+    peer = {
+        "machine": "some machine",
+        "states": 1600,
+        "epochs": 8,
+        "runs": [{"charts": 3, "seed": 0, "basis": [[0, -1], [1, 0]], "looks": looks}],
+    }
     (tmp_path / "peer.json").write_text(json.dumps(peer))
     text = page.section(tmp_path, tmp_path)
     assert "1 to 3 seeds a case" in text and "nan" not in text and "None" not in text
