@@ -12,7 +12,7 @@ from flows import ANSWERED, MEDIA, SEEN
 from harness import table
 
 from orbitscope._whole import write_whole
-from orbitscope.discover import HOLDS
+from orbitscope.discover import HOLDS, WIDEST
 
 FIGURE = "discovery-flows.png"
 BAR = 8.0  # degrees, as for the suite
@@ -120,9 +120,16 @@ def _emulator(rows: list[Row], emulators: list[Row]) -> str:
     for name in KNOWN:
         lines.append([
             name, _span([np.sqrt(max(0.0, r["named"][name]["breaking"])) for r in _of(rows, "free")], 3),
-            _span([np.sqrt(max(0.0, r["named"][name]["breaking"])) for r in emulators], 3), _span([r["lie"][name]["relative"] for r in emulators], 3),
+            _span([np.sqrt(max(0.0, r["named"][name]["breaking"])) for r in emulators], 3), ", ".join(r["named"][name]["word"] for r in emulators),
+            _span([r["lie"][name]["relative"] for r in emulators], 3),
         ])  # fmt: skip
-    head = ["motion", "`discover`, from data", "`discover`, from the emulator", "`probe`: relative Lie derivative of the emulator"]
+    head = [
+        "motion",
+        "`discover`, from data",
+        "`discover`, from the emulator",
+        "in words",
+        "`probe`: relative Lie derivative of the emulator",
+    ]
     order = [
         (n, np.median([r["named"][n]["breaking"] for r in emulators]), np.median([r["lie"][n]["relative"] for r in emulators]))
         for n in KNOWN
@@ -131,11 +138,18 @@ def _emulator(rows: list[Row], emulators: list[Row]) -> str:
     found = ", ".join(_counted(r["searched"]) for r in emulators)
     return f"""### From a trained emulator
 
-A residual network (circular convolutions, {emulators[0]["parameters"]} weights, {emulators[0]["epochs"]} epochs, SMSE {_span([r["smse"] for r in emulators], 5)}) learns velocity -> velocity on whole boxes of the free flow. It is examined as it is: its chart is the box about a random centre, its answer the vorticity in the middle, turns and dilations ending before the border. Shifts by whole cells are built into it. Generators found, of {emulators[0]["wanted"]}: {found}.
+A residual network (circular convolutions, {emulators[0]["parameters"]} weights, {emulators[0]["epochs"]} epochs, SMSE {_span([r["smse"] for r in emulators], 5)}) learns velocity -> velocity on whole boxes of the free flow. It is examined as it is: its chart is the box about a random centre, its answer the vorticity in the middle, turns and dilations ending before the border. Shifts by whole cells are built into it. Generators found, of {emulators[0]["wanted"]}: {found}.{_withdrawn(emulators)}
 
 {table(head, lines)}
 
 Sizes, not squares: `discover` over what unrelated examples give, `probe` over a model that ignores the motion. Of the emulator the two measure different answers (vorticity in the middle, velocity in a disc), so the sizes differ; the rank correlation of the two columns over the {len(KNOWN)} motions is {same:.2f}."""
+
+
+def _withdrawn(emulators: list[Row]) -> str:
+    turned = [r["searched"]["turned"] for r in emulators if r["searched"]["withdrawn"]]
+    if not turned:
+        return ""
+    return f" Where it says withdrawn, other flows would have turned the span by up to {_span(turned, 0)} degrees, so that it is not claimed (the limit is {WIDEST:g}): the answer is not known, with so few flows. Asked one by one, motions that have a name get the words in the table."
 
 
 def _draw(rows: list[Row], emulators: list[Row], docs: Path) -> None:
