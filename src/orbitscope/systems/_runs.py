@@ -74,7 +74,7 @@ def train_system(
     recipe = {
         "system": name, "model": model, "preset": preset, "options": chosen, "split": 0, "data": str(path.absolute()), "augment": augment,
     }  # fmt: skip
-    moves = None if augment is None else system.augment(model, parts["train"], augment)
+    moves = system.every_step(model, parts["train"]) if augment is None else system.augment(model, parts["train"], augment)
     runs = []
     for seed, folder in seed_folders(Path(out), seeds).items():
         module = _made(plan, parts["train"], preset, chosen, seed)

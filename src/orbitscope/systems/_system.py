@@ -130,6 +130,10 @@ class System(ABC):
         """What moves the `examples` of every training step of `model`, named by `word`; raises `OrbitscopeError` for what there is not."""
         raise OrbitscopeError(f"train: {model} of {self.name} knows no --augment, got {word!r}.")
 
+    def every_step(self, model: str, examples: Examples) -> Augment | None:
+        """What moves the `examples` of every training step of `model` where no word asks for something else; None for nothing."""
+        return None
+
     def readings(self, examples: Examples, model: nn.Module) -> dict[str, xr.Dataset]:
         """What else a probe of `model` says, at `examples`: tables for its file by the name of
         their node; none unless a system has some."""

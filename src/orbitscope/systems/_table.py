@@ -13,6 +13,7 @@ class Names:
 
 
 TABLE: dict[str, Names] = {
+    "mechanics": Names(("mechanics",), ("dhn", "hamiltonian_map", "hnn", "motion_mlp")),
     "meshes": Names(
         ("radar", "capacity"),
         (

@@ -1,0 +1,181 @@
+"""Maps from the past frames of a motion to the next one: what they share, and the consistent Hamiltonian map."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ..._errors import OrbitscopeError
+from ._about import Motion
+from ._codes import CodePrior, FittedCode, fit_code
+from ._masks import Mask
+from ._networks import CodeReader, PhaseFunction
+from ._tasks import blended, smoothed
+
+CODE, WIDTH, NEWTON = 8, 64, 4
+
+
+class MotionModel(nn.Module, ABC):
+    r"""A map of one frame: $x_{t + s} = f(x_t, s; z)$, s = 1 onwards or -1 back in time, z the code of the system.
+
+    Inside, coordinates and momenta are divided by one constant each, which keeps Hamilton's equations: H is divided by the product. A code
+    comes from frames by the reader that is trained with the map (`encode`), or is fitted (`fit_code`).
+
+    * `motion`: what the examples are. `code`: numbers of z. `width`: of hidden layers.
+    """
+
+    history = 1
+    """Frames that are read."""
+
+    def __init__(self, motion: Motion, code: int, width: int) -> None:
+        super().__init__()
+        self.pairs, self.code = motion.pairs, code
+        d = motion.pairs
+        self.register_buffer("sizes", torch.tensor([motion.sizes[0]] * d + [motion.sizes[1]] * d, dtype=torch.float64))
+        self.reader = CodeReader(d, motion.angles, self.reader_is_even(motion), code, width)
+
+    def reader_is_even(self, motion: Motion) -> bool:
+        """Whether a motion and its reversal have one code; the description of the `motion` says whether they may."""
+        return False
+
+    @property
+    def fewest(self) -> int:
+        """Frames that `residual` needs at least."""
+        return self.history + 1
+
+    def scale(self, frames: Tensor) -> Tensor:
+        """`frames` [..., 2d] in the units of the network."""
+        return frames / self.get_buffer("sizes").to(frames.dtype)
+
+    def unscale(self, frames: Tensor) -> Tensor:
+        """`frames` [..., 2d] in their own units again."""
+        return frames * self.get_buffer("sizes").to(frames.dtype)
+
+    def encode(self, frames: Tensor, direction: Tensor | None = None) -> Tensor:
+        """Codes [B, code] of the systems behind `frames` [B, K, 2d] of a motion.
+
+        * `direction`: 1 where frames are listed onwards (the default), -1 back in time, [B, 1].
+
+        Raises `OrbitscopeError` for fewer than two frames and another number of coordinates.
+        """
+        if frames.ndim != 3 or frames.shape[1] < 2 or frames.shape[2] != 2 * self.pairs:
+            raise OrbitscopeError(f"encode: `frames` should be [systems, at least 2, {2 * self.pairs}], got {list(frames.shape)}.")
+        return self.reader(self.scale(frames), torch.ones_like(frames[:, 0, :1]) if direction is None else direction)
+
+    @abstractmethod
+    def step(self, past: Tensor, direction: Tensor, z: Tensor, end: Tensor | None = None) -> Tensor:
+        """The next frame [B, 2d], scaled.
+
+        * `past`: scaled frames [B, H, 2d], the present last. `direction`: [B, 1]. `z`: [B, code].
+        * `end`: the true next frame where it is known, in training: an implicit map need not be solved then.
+        """
+
+    def residual(self, frames: Tensor, z: Tensor) -> Tensor:
+        """What is left of the map between neighbours, [B, R], for scaled `frames` [B, K, 2d] and codes `z` [B, c]."""
+        h, (batch, count, wide) = self.history, frames.shape
+        past = frames.unfold(1, h, 1)[:, :-1].movedim(-1, -2).reshape(-1, h, wide)
+        end = frames[:, h:].reshape(-1, wide)
+        made = self.step(past, torch.ones_like(end[:, :1]), z.repeat_interleave(count - h, 0), end)
+        return (made - end).reshape(batch, -1)
+
+    @torch.no_grad()
+    def forecast(self, past: Tensor, steps: int, z: Tensor) -> Tensor:
+        """The next `steps` frames, [B, steps, 2d], after `past` [B, at least `history`, 2d], of systems with codes `z` [B, c].
+
+        Raises `OrbitscopeError` for too few past frames.
+        """
+        if past.ndim != 3 or past.shape[1] < self.history or past.shape[2] != 2 * self.pairs:
+            raise OrbitscopeError(
+                f"forecast: `past` should be [systems, at least {self.history}, {2 * self.pairs}], got {list(past.shape)}."
+            )
+        frames = list(self.scale(past)[:, -self.history :].unbind(1))
+        on = torch.ones_like(past[:, 0, :1])
+        for _ in range(steps):
+            frames.append(self.step(torch.stack(frames[-self.history :], 1), on, z))
+        return self.unscale(torch.stack(frames[self.history :], 1))
+
+    def complete(self, frames: Tensor, prior: CodePrior, iterations: int = 20) -> FittedCode:
+        """The codes of systems that were never seen, fitted to frames of their motions; see `fit_code`.
+
+        * `frames`: [S, K, 2d] or [S, motions, K, 2d]. `prior`: of the training. `iterations`: steps that are tried.
+        """
+        return fit_code(self, frames, prior, iterations)
+
+    @torch.no_grad()
+    def refine(self, frames: Tensor, mask: Mask, z: Tensor, noise: float = 0.0, slack: float = 1e-3) -> tuple[Tensor, Tensor | None]:
+        """All frames [B, T, 2d] of motions of which the `mask` knows some, and their standard deviations where there is `noise`.
+
+        * `frames`: [B, T, 2d]; unknown ones are not looked at. `z`: codes, [B, c].
+        * `noise`: standard deviation of the known frames, scaled; 0: they stay as they are. `slack`: see `smoothed`.
+
+        Raises `OrbitscopeError` for a map that reads blocks, and for a mask that knows nothing.
+        """
+        known, scaled = mask(frames.shape[1]), self.scale(frames)
+        if noise <= 0:
+            return self.unscale(blended(self, scaled, known, z)), None
+        found, spread = smoothed(self, scaled, known, z, noise, slack)
+        return self.unscale(found), self.unscale(spread)
+
+    def forward(
+        self, past: Tensor, direction: Tensor, context: Tensor, numbers: Tensor, end: Tensor | None = None, drawn: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """The next frame [B, 2d], from `past` [B, H, 2d], `direction` [B, 1] and `context` [B, K, 2d].
+
+        * `numbers`: of the system; not looked at. `end`: the next frame, in training. `drawn`: random numbers for the training of those
+          that need them.
+        """
+        z = self.reader(self.scale(context), direction)
+        return self.unscale(self.step(self.scale(past), direction, z, None if end is None else self.scale(end)))
+
+
+class HamiltonianMap(MotionModel):
+    r"""The map of a midpoint (Poincare) generating function S: $x_1 = x_0 + s\, \Omega \nabla S(\tfrac{x_0 + x_1}{2}; z)$.
+
+    Exactly symplectic for every S; the inverse is the same map with the other s; with S even in the momenta exactly reversible. It is
+    trained without a solve, as both ends are known; a forecast solves by Newton's method, four steps and one more with the derivative,
+    whose gradient is exact by the implicit function theorem. S exists for frequencies with $\omega\, dt < \pi$, and is well fitted below 2.
+
+    * `motion`: what the examples are; its `even` decides that of S unless `even` is given. `code`, `width`: as of `MotionModel`.
+    * `depth` of Newton's method: `newton` steps.
+
+    Source: Feng and Qin, Symplectic Geometric Algorithms (2010), ch. 5; S = dt H gives the implicit midpoint rule.
+    """
+
+    def __init__(self, motion: Motion, code: int = CODE, width: int = WIDTH, newton: int = NEWTON, even: bool | None = None) -> None:
+        self._even = motion.even if even is None else even
+        super().__init__(motion, code, width)
+        self.newton = newton
+        self.function = PhaseFunction(motion.pairs, motion.angles, self._even, code, width)
+        if motion.angles and motion.sizes[0] != 1:
+            raise OrbitscopeError("HamiltonianMap: angles keep their unit; `sizes` of the motion should begin with 1.")
+
+    def reader_is_even(self, motion: Motion) -> bool:
+        """As S is."""
+        return self._even
+
+    def push(self, x: Tensor, direction: Tensor, z: Tensor) -> Tensor:
+        r"""$s\, \Omega \nabla S(x; z)$, [B, 2d]."""
+        slope = self.function.gradient(x, z)
+        return direction * torch.cat([slope[..., self.pairs :], -slope[..., : self.pairs]], -1)
+
+    def step(self, past: Tensor, direction: Tensor, z: Tensor, end: Tensor | None = None) -> Tensor:
+        """The next frame; with `end` known $x_0 + s \\Omega \\nabla S$ at the true midpoint, whose distance from `end` is the residual."""
+        x = past[..., -1, :]
+        if end is not None:
+            return x + self.push(0.5 * (x + end), direction, z)
+        with torch.no_grad():
+            m = x + 0.5 * self.push(x, direction, z)
+            for _ in range(self.newton):
+                m = m - self._solved(m.detach(), direction, z, m - x - 0.5 * self.push(m, direction, z))
+        m = m.detach()
+        m = m - self._solved(m, direction.detach(), z.detach(), m - x - 0.5 * self.push(m, direction, z))
+        return 2 * m - x
+
+    def _solved(self, m: Tensor, direction: Tensor, z: Tensor, gap: Tensor) -> Tensor:
+        """The `gap` of the midpoint equation solved with its Jacobian at `m`, which is held."""
+        wide = 2 * self.pairs
+        with torch.no_grad():
+            eye = torch.eye(wide, dtype=m.dtype, device=m.device)
+            columns = [torch.func.jvp(lambda u: self.push(u, direction, z), (m,), (e.expand_as(m),))[1] for e in eye]
+            jacobian = eye - 0.5 * torch.stack(columns, -1)
+        return torch.linalg.solve(jacobian.detach(), gap)

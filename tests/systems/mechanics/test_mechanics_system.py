@@ -1,0 +1,142 @@
+"""Mechanics from the command line, its claims held against the true law, and examples that are refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope import OrbitscopeError, open_probe
+from orbitscope.cli import main
+from orbitscope.data import Examples, load_examples
+from orbitscope.symmetry import mapped
+from orbitscope.systems import open_runs
+from orbitscope.systems.mechanics import (
+    BODIES,
+    SYSTEM,
+    EndsKnown,
+    MotionLoss,
+    momenta,
+    motion_examples,
+    motion_of,
+    numbers_of,
+    trajectories_of,
+)
+
+from .motions import KINDS, SMALL, motion, network
+
+
+def run(*words):
+    return main([str(w) for w in words])
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_every_scenario_makes_motions_that_obey_the_law(name, tmp_path):
+    small = {"starts": 2, "frames": 19, "duration": 1.5}
+    file = SYSTEM.simulate(f"mechanics.{name}", tmp_path / "m.nc", count=3, seed=1, parameters=small)
+    again = SYSTEM.simulate(f"mechanics.{name}", tmp_path / "m.npz", count=3, seed=1, parameters=small)
+    found, same = load_examples(file), load_examples(again)
+    assert all(torch.equal(a, b) for a, b in zip(found.x, same.x, strict=True)) and torch.equal(found.y, same.y)
+    law = SYSTEM.law(found)
+    assert law is not None
+    assert (law(*found.x) - found.y).abs().max() < 1e-8 * found.y.abs().max()
+    whole = trajectories_of(found)
+    assert whole.shape == (3, 2, 19, 2 * BODIES[name].pairs)
+    assert torch.equal(whole[:, :, 5:].reshape(found.y.shape), found.y)
+    assert torch.equal(found.x[2].reshape(3, 2, 14, 16, -1)[:, 0, 0], whole[:, 1, :16])  # the context is of the other start
+    assert len(numbers_of(found)) == 3
+    for word, symmetry in SYSTEM.symmetries(found).items():
+        gaps = [float((law(*symmetry.input(g, found.x)) - symmetry.output(g, found.y)).abs().max()) for g in symmetry.elements()]
+        wrong = name == "driven-pendulum" or (name == "damped-pendulum" and word == "reversal")
+        assert max(gaps) > 1e-4 if wrong else max(gaps) < 1e-7, (word, gaps)
+
+
+def test_motions_of_a_group_compose():
+    data = motion("kepler")
+    symmetry = SYSTEM.symmetries(data)["rotation"]
+    symmetry.group.check()
+    a, b = symmetry.elements()[3], symmetry.elements()[6]
+    for act, state in ((symmetry.input, data.x), (symmetry.output, data.y)):
+        gap = mapped(torch.sub, act(a @ b, state), act(a, act(b, state)))
+        assert max(float(p.abs().max()) for p in (gap if isinstance(gap, tuple) else (gap,))) < 1e-13
+        assert sum(b.shape[1] for b in act.blocks(state)) == len(act.channels)
+
+
+@pytest.mark.parametrize("model", sorted(KINDS))
+def test_from_a_pendulum_to_a_report(model, tmp_path):
+    file, folder, probe, page = (tmp_path / n for n in ("p.npz", "run", "p.nc", "r.html"))
+    few = ("starts=2", "frames=17", "duration=1.25", "context=8")
+    assert run("simulate", "mechanics.pendulum", "--initial", *few, "--trajectories", 14, "--out", file) == 0
+    assert run("train", file, "--model", model, "--override", "width=16", "--epochs", 2, "--out", folder) == 0
+    (opened,) = open_runs(folder)
+    assert next(opened.model.parameters()).dtype == torch.float64 and len(opened.fit.history) == 2
+    assert run("probe", folder, file, "--group", "reversal", "--out", probe, "--steps", 0, "--influence-elements", 0) == 0
+    assert "reversal" in open_probe(probe).children
+    assert run("report", probe, "--out", page) == 0 and "reversal" in page.read_text(encoding="utf-8")
+
+
+def test_training_minimises_the_explicit_residual():
+    data = motion()
+    net = network("hamiltonian_map", data)
+    loss, ends = MotionLoss(motion_of(data)), EndsKnown(3)
+    drawn = ends.draw(len(data), 0, 1, 2)
+    assert torch.equal(drawn, ends.draw(len(data), 0, 1, 2)) and not torch.equal(drawn, ends.draw(len(data), 0, 1, 3))
+    x, y = ends(drawn, data.x, data.y)
+    found = loss.each(net(*x), y)
+    z, first, last = net.encode(data.x[2]), net.scale(data.x[0][:, -1]), net.scale(data.y)
+    slope = net.function.gradient(0.5 * (first + last), z)
+    slow = (last - first - torch.stack([slope[:, 1], -slope[:, 0]], 1)).square().mean(1)
+    assert (found - slow).abs().max() < 1e-12
+    assert torch.allclose(loss.each((y, slow), y), slow)
+
+
+def test_noise_is_added_in_units_of_the_motion():
+    clean, noisy = motion(), motion(noise=0.1)
+    gap = (trajectories_of(noisy) - trajectories_of(clean)).flatten(0, 2)
+    size = trajectories_of(clean).flatten(0, 2).square().mean(0).sqrt()
+    assert torch.allclose(gap.square().mean(0).sqrt() / size, torch.full((2,), 0.1, dtype=torch.float64), rtol=0.2)
+
+
+def test_momenta_from_coordinates():
+    t = np.linspace(0, 4, 81)
+    q = np.stack([np.sin(t), np.cos(2 * t)], -1)
+    found = momenta(q, t, mass=[2.0, 3.0])
+    assert np.abs(found[10:-10, 2:] - np.stack([2 * np.cos(t), -6 * np.sin(2 * t)], -1)[10:-10]).max() < 1e-4
+
+
+def with_about(examples, **changes):
+    about = {**examples.about, "motion": {**examples.about["motion"], **changes}}
+    return Examples(examples.x, examples.y, examples.unit, examples.slot, "motion", about)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: motion_examples(np.zeros((2, 2, 30, 3)), 0.1), "as many momenta"),
+        (lambda: motion_examples(np.zeros((2, 30, 4)), 0.1), "systems, starts, frames"),
+        (lambda: motion_examples(np.zeros((2, 2, 30, 2)), np.r_[np.arange(29), 40.0]), "evenly spaced"),
+        (lambda: motion_examples(np.zeros((2, 2, 30, 2)), np.arange(9.0)), "9 times for 30 frames"),
+        (lambda: motion_examples(np.zeros((2, 2, 30, 2)), -0.1), "evenly spaced"),
+        (lambda: motion_examples(np.zeros((2, 2, 12, 2)), 0.1), "too few"),
+        (lambda: motion_examples(np.zeros((2, 2, 30, 2)), 0.1, numbers=[[1.0]], names=["mass"]), "`numbers`"),
+        (lambda: motion_of(Examples(torch.zeros(3, 2), torch.zeros(3, 2))), "do not say which coordinates"),
+        (lambda: motion_of(with_about(motion(), history=4)), "parts of `x`"),
+        (lambda: trajectories_of(motion().take(np.arange(30))), "no whole trajectories"),
+        (lambda: SYSTEM.scenario("mechanics.penduluum"), "no scenario"),
+    ],
+)
+def test_what_is_refused(call, said):
+    with pytest.raises(OrbitscopeError, match=said):
+        call()
+
+
+@pytest.mark.parametrize("wrong", [{"starts": 0}, {"duration": 0.0}, {"noise": -1.0}, {"frames": 1}])
+def test_wrong_parameters_are_refused(wrong, tmp_path):
+    with pytest.raises(OrbitscopeError, match=next(iter(wrong))):
+        SYSTEM.simulate("mechanics.pendulum", tmp_path / "x.npz", count=2, parameters={**SMALL, **wrong})
+
+
+def test_somebodys_own_motion_has_no_law_but_the_reversal_that_it_claims():
+    t = 0.1 * np.arange(30)
+    path = np.stack([np.stack([np.sin(t + a), np.cos(t + a)], -1) for a in (0.0, 1.0)])[None].repeat(3, 0)
+    data = motion_examples(path, t)
+    assert SYSTEM.law(data) is None and set(SYSTEM.symmetries(data)) == {"reversal"}
+    assert not SYSTEM.symmetries(motion_examples(path, 0.1, even=False))
