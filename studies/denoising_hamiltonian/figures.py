@@ -46,5 +46,5 @@ def draw(t: Tables, docs: Path) -> str:
     figure.savefig(stream, dpi=150, metadata={"Software": None})
     plt.close(figure)
     write_whole(docs / f"{STEM}-errors.png", lambda part: part.write_bytes(stream.getvalue()))
-    words = "Median over motions, in units of a right angle squared, a line for each seed; left with fitted codes, right filled frames only."
+    words = "Median over motions, in units of a right angle squared, a line for each seed; left with fitted codes, right filled frames."
     return f"![{words}]({STEM}-errors.png)\n\n*{words}*"

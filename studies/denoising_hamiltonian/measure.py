@@ -36,7 +36,7 @@ Rows = list[dict[str, Any]]
 
 def measured(run: SystemRun, gaps: list[int]) -> dict[str, Rows]:
     """All tables of one run: codes fitted with a prior ("fit"), and read by the encoder ("reader")."""
-    model, train, test = run.model, run.examples["train"], run.examples["test"]
+    model, train, test = run.model.double(), run.examples["train"], run.examples["test"]  # trained in float32, measured in float64
     assert isinstance(model, MotionModel)
     motion = motion_of(test)
     paths, numbers = trajectories_of(test), numbers_of(test)

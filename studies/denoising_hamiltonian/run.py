@@ -42,13 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Simulate, train, measure, write."""
     parser = arguments(__doc__)
     parser.add_argument("--models", nargs="+", default=None, help="only these models of the config")
+    parser.add_argument("--seeds", nargs="+", type=int, default=None, help="only these seeds")
     options = parser.parse_args(argv)
     settings = read_settings(Settings, options.config, HERE)
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Folder(options.out or Path("runs") / f"denoising_hamiltonian-{settings.name}", settings)
         jobs = [(model, seed) for model in settings.models for seed in settings.seeds]
-        wanted = [job for job in jobs if options.models is None or job[0] in options.models]
+        wanted = [job for job in jobs if job[0] in (options.models or settings.models) and job[1] in (options.seeds or settings.seeds)]
         compute(place, work, wanted, where(options), options.minutes, lambda: data(place))
         collect(place, results, [{"model": m, "seed": s} for m, s in jobs], {})
     from write_page import write_page
@@ -81,7 +82,7 @@ def work(place: Folder, job: tuple[str, int], deadline: float, tell: Tell) -> No
 def trained(place: Folder, model: str, seed: int) -> SystemRun:
     """The run of a model and a seed, gone on with where it stopped."""
     settings = place.settings
-    config = FitConfig(epochs=settings.epochs, batch=settings.batch, learning_rate=3e-3, weight_decay=0.0, precision="64")
+    config = FitConfig(epochs=settings.epochs, batch=settings.batch, learning_rate=3e-3, weight_decay=0.0, precision="32")
     out = place.out / "runs" / f"{model}-{seed}"
     return train_system(data(place), model, out, config, seeds=(seed,), progress=None)[0]
 
