@@ -76,7 +76,7 @@ def test_from_a_pendulum_to_a_report(model, tmp_path):
 def test_training_minimises_the_explicit_residual():
     data = motion()
     net = network("hamiltonian_map", data)
-    loss, ends = MotionLoss(motion_of(data)), EndsKnown(3, window=None)
+    loss, ends = MotionLoss(motion_of(data)), EndsKnown(3, pairs=None)
     drawn = ends.draw(len(data), 0, 1, 2)
     assert torch.equal(drawn, ends.draw(len(data), 0, 1, 2)) and not torch.equal(drawn, ends.draw(len(data), 0, 1, 3))
     x, y = ends(drawn, data.x, data.y)
@@ -88,16 +88,20 @@ def test_training_minimises_the_explicit_residual():
     assert torch.allclose(loss.each((y, slow), y), slow)
 
 
-def test_training_sees_random_windows_of_the_context():
-    data, ends = motion(), EndsKnown(2, window=3)
+def test_training_sees_random_pairs_of_the_context():
+    data, ends = motion(), EndsKnown(2, pairs=3)
     drawn = ends.draw(len(data), 0, 1, 1)
-    (_, _, cut, _, end, normal), y = ends(drawn, data.x, data.y)
+    (_, direction, cut, _, end, normal), y = ends(drawn, data.x, data.y)
     starts = []
     for n in range(len(data)):
-        fits = [k for k in range(14) if torch.equal(cut[n], data.x[2][n, k : k + 3])]
-        assert len(fits) == 1
-        starts += fits
-    assert set(starts) == set(range(14)) and normal.shape == (len(data), 2) and torch.equal(end, y)
+        for pair in cut[n]:
+            fits = [k for k in range(15) if torch.equal(pair, data.x[2][n, k : k + 2])]
+            assert len(fits) == 1
+            starts += fits
+    assert set(starts) == set(range(15)) and normal.shape == (len(data), 2) and torch.equal(end, y)
+    net, whole = network("hamiltonian_map", data), data.x[2]
+    every = torch.stack([whole[:, :-1], whole[:, 1:]], 2)
+    assert (net.reader(net.scale(every), direction) - net.encode(whole)).abs().max() < 1e-13
 
 
 def test_noise_is_added_in_units_of_the_motion():

@@ -51,28 +51,28 @@ class CoordinateError(Loss):
 class EndsKnown:
     """Hands the true next frame to the model in training, and random numbers: implicit maps need no solve, denoising its noise.
 
-    The context is cut to a random window of it, as a code is a mean over pairs of frames: a quarter of the time of a step, and codes that
-    a part of the frames gives as well.
+    Of the context so many random pairs of neighbours are kept, as a code is a mean over pairs: a quarter of the time of a step. (A window of
+    neighbouring pairs does not do: their mean lies off that of all, and what was learnt from the one fails with the other.)
 
-    * `numbers`: random ones for each example. `window`: frames of the context that are kept; None: all.
+    * `numbers`: random ones for each example. `pairs`: of the context that are kept; None: all frames as they are.
     """
 
-    def __init__(self, numbers: int = 1, window: int | None = 5) -> None:
-        self.numbers, self.window = numbers, window
-        self.name = f"ends known, {numbers} drawn, {window} of the context"
+    def __init__(self, numbers: int = 1, pairs: int | None = 4) -> None:
+        self.numbers, self.pairs = numbers, pairs
+        self.name = f"ends known, {numbers} drawn, {pairs} pairs of the context"
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
-        """Standard normal, and a number between 0 and 1 in the last place, [length, numbers + 1]."""
+        """Standard normal, and numbers between 0 and 1 for the pairs in the last places, [length, numbers + pairs]."""
         generator = torch.Generator().manual_seed(derive(seed, "motion noise", epoch * 2**20 + step))
         normal = torch.randn(length, self.numbers, generator=generator, dtype=torch.float64)
-        return torch.cat([normal, torch.rand(length, 1, generator=generator, dtype=torch.float64)], 1)
+        return torch.cat([normal, torch.rand(length, self.pairs or 1, generator=generator, dtype=torch.float64)], 1)
 
     def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
         """The examples with the next frame and the numbers as two more parts of x."""
         past, direction, context, numbers = parts(x)
         (end,) = parts(y)
-        if self.window is not None and self.window < context.shape[1]:
-            first = (drawn[:, -1] * (context.shape[1] - self.window + 1)).long()
+        if self.pairs is not None and self.pairs < context.shape[1] - 1:
+            first = (drawn[:, self.numbers :] * (context.shape[1] - 1)).long()
             rows = torch.arange(len(context), device=context.device)[:, None]
-            context = context[rows, first[:, None] + torch.arange(self.window, device=context.device)]
-        return (past, direction, context, numbers, end, drawn[:, :-1].to(end)), y
+            context = torch.stack([context[rows, first], context[rows, first + 1]], 2)
+        return (past, direction, context, numbers, end, drawn[:, : self.numbers].to(end)), y
