@@ -101,8 +101,8 @@ class CodeReader(nn.Module):
         self.register_buffer("sign", torch.tensor([1.0] * pairs + [-1.0] * pairs), persistent=False)
 
     def forward(self, frames: Tensor, direction: Tensor) -> Tensor:
-        """The codes [B, code] of scaled frames [B, K, 2d], or pairs of neighbours [B, m, 2, 2d], listed along `direction` [B, 1]: 1 onwards,
-        -1 back in time."""
+        """The codes [B, code] of scaled frames [B, K, 2d], or pairs of neighbours [B, m, 2, 2d], listed along `direction` [B, 1]: 1
+        onwards, -1 back in time."""
         before, after = (frames[..., 0, :], frames[..., 1, :]) if frames.ndim == 4 else (frames[..., :-1, :], frames[..., 1:, :])
         back = direction[..., None] < 0
         first, then = torch.where(back, after, before), torch.where(back, before, after)

@@ -51,8 +51,8 @@ class CoordinateError(Loss):
 class EndsKnown:
     """Hands the true next frame to the model in training, and random numbers: implicit maps need no solve, denoising its noise.
 
-    Of the context so many random pairs of neighbours are kept, as a code is a mean over pairs: a quarter of the time of a step. (A window of
-    neighbouring pairs does not do: their mean lies off that of all, and what was learnt from the one fails with the other.)
+    Of the context so many random pairs of neighbours are kept, as a code is a mean over pairs: a quarter of the time of a step. (A window
+    of neighbouring pairs does not do: their mean lies off that of all, and what was learnt from the one fails with the other.)
 
     * `numbers`: random ones for each example. `pairs`: of the context that are kept; None: all frames as they are.
     """
