@@ -155,7 +155,7 @@ class _Members:
             found = least_squares(gap, start)
             # Farther out the errors of X are the element: a shift whose matrix is off by 1e-4 turns after 1e4 of it.
             far = float(np.linalg.norm(found.x))
-            if far <= _FAR and math.sqrt(2 * found.cost) <= own + self.slack * min(size, far):
+            if far <= 2 * _FAR and math.sqrt(2 * found.cost) <= own + self.slack * min(size, far):
                 return True
         return False
 
