@@ -15,6 +15,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from experiments import work  # noqa: E402
 from harness import arguments, collect, compute, read_settings, where  # noqa: E402
+from simulator import write as write_simulator  # noqa: E402
 from study import Place, Settings, jobs  # noqa: E402
 
 
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Place(options.out or Path("runs") / f"mesh_topology-{settings.name}", settings)
         compute(place, work, jobs(settings), where(options), options.minutes, lambda: None)
         collect(place, results, [job.label for job in jobs(settings)], {})
+        write_simulator(results)
     from write_page import write_page
 
     print(write_page(results, options.docs))

@@ -1,0 +1,57 @@
+"""studies/mesh_topology: the tiny study from shapes to page; its rules on hand-made numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+STUDY = "mesh_topology"
+
+
+@pytest.fixture(scope="module")
+def study(script, tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("mesh_topology")
+    (folder / "docs").mkdir()
+    where = ["--results", folder / "results", "--docs", folder / "docs", "--out", folder / "out", "--workers", 1]
+    return folder, script("--config", "tiny.toml", *where), where
+
+
+def test_page_figures_and_tables(study):
+    folder, said, _ = study
+    page = (folder / "docs" / "mesh-topology.md").read_text(encoding="utf-8")
+    assert (folder / "docs" / "mesh-topology-moves.png").exists() and (folder / "docs" / "mesh-topology-pretraining.png").exists()
+    assert "nan" not in page and "None" not in page and "15 of 15 planned runs" in page and said.count("nMSE") == 15
+    errors = pd.read_csv(folder / "results" / "errors.csv")
+    exact = errors[(errors["exact"] == 1) & (errors["move"] != "e")]
+    assert exact["truth_change"].max() < 1e-9 < errors["truth_change"].max()
+    assert exact.loc[exact["model"] == "integral", "drift"].max() < 1e-4 and (errors.loc[errors["move"] == "e", "drift"] == 0).all()
+    bars = pd.read_csv(folder / "results" / "simulator.csv")
+    assert (bars["value"] <= bars["bar"]).all() and len(bars) == 4
+    assert sorted(p.name for p in (folder / "out" / "pretraining").iterdir()) == [f"autoencoder-graph-seed{s}" for s in (0, 1, 2)]
+
+
+def test_a_second_start_computes_nothing(study, script):
+    folder, _, where = study
+    before = (folder / "results" / "errors.csv").read_bytes()
+    assert "CPU s" not in script("--config", "tiny.toml", *where)
+    assert (folder / "results" / "errors.csv").read_bytes() == before
+
+
+def test_the_words_follow_the_intervals(modules):
+    tables = modules("tables")
+    one = pd.Series([1.0, 1.0, 1.0], index=[0, 1, 2])
+    assert tables.word(tables.ratio(one * [2.0, 2.1, 1.9], one), below=False) == "agrees"
+    assert tables.word(tables.ratio(one * [2.0, 2.1, 1.9], one)) == "contradicts"
+    assert tables.word(tables.ratio(one * [0.5, 2.0, 1.0], one)) == "undetermined"
+    assert tables.word(tables.ratio(one[:2], one)) == "not judged"
+    value, low, high = tables.ratio(one * [0.5, 0.5, 0.6], one)
+    assert low < value < high < 1 and np.isclose(value, (0.5 * 0.5 * 0.6) ** (1 / 3))
+
+
+def test_the_summary_takes_exact_moves_alone(modules):
+    tables = modules("tables")
+    rows = [("e", 1, 0.3, 0.0), ("split_30", 1, 0.5, 0.1), ("midpoint", 1, 0.7, 0.3), ("remesh_200", 0, 9.0, 9.0)]
+    key = {"model": "graph", "pretext": "none", "augmented": 0, "labels": 1.0, "seed": 0}
+    frame = pd.DataFrame([{**key, "move": m, "exact": e, "nmse": n, "drift": d} for m, e, n, d in rows])
+    (found,) = tables.summary(frame).to_dict("records")
+    assert found["plain"] == 0.3 and np.isclose(found["moved"], 0.6) and found["moved_most"] == 0.7 and np.isclose(found["drift"], 0.2)
