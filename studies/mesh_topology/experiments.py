@@ -16,16 +16,16 @@ from orbitscope.training import FitConfig, fit, permutation
 
 
 @functools.lru_cache(maxsize=4)
-def shapes(count: int, seed: int, room: int) -> Examples:
+def shapes(count: int, seed: int, room: int, kinds: tuple[str, ...]) -> Examples:
     """Basic shapes with their radar return; the scenario's own defaults for all else."""
     plan = SYSTEM.scenarios["radar.shapes"]
-    made = plan.make(count, seed, None, **{**plan.parameters, "faces": room})
+    made = plan.make(count, seed, None, **{**plan.parameters, "faces": room, "kinds": kinds})
     return Examples(made.x, made.y, made.unit, made.slot, made.name, {"scenario": plan.name, "parameters": dict(plan.parameters)})
 
 
 def training_shapes(settings: Settings, seed: int) -> tuple[Examples, Examples]:
     """Those of a seed: to train on, and to choose the best epoch by."""
-    whole = shapes(settings.train + settings.validation, 100 + seed, settings.room)
+    whole = shapes(settings.train + settings.validation, 100 + seed, settings.room, tuple(settings.kinds))
     held = whole.take(np.arange(settings.train, len(whole)))
     return whole.take(np.arange(settings.train)), Examples(trimmed(held.x), held.y)  # pyright: ignore[reportArgumentType]
 
@@ -76,9 +76,9 @@ def _trained(settings: Settings, job: Job, start: str) -> tuple[nn.Module, Any]:
 
 
 @functools.lru_cache(maxsize=2)
-def meshings(test: int, room: int, moves: tuple[str, ...]) -> tuple[tuple[str, bool, float, float, Any], ...]:
+def meshings(test: int, room: int, kinds: tuple[str, ...], moves: tuple[str, ...]) -> tuple[tuple[str, bool, float, float, Any], ...]:
     """The test shapes under every move: name, whether flat faces stay, geometric error, what the simulator's answer changes, state."""
-    examples = shapes(test, 1, room)
+    examples = shapes(test, 1, room, kinds)
     law = RadarLaw(np.linspace(1.25, 5.0, 8))
     found: list[tuple[str, bool, float, float, Any]] = [("e", True, 0.0, 0.0, trimmed(examples.x))]
     signal = _signal(examples.y, examples.y.mean(0))
@@ -92,9 +92,10 @@ def meshings(test: int, room: int, moves: tuple[str, ...]) -> tuple[tuple[str, b
 
 def measured(model: nn.Module, settings: Settings) -> list[dict[str, Any]]:
     """nMSE and drift of a network under every move, both over the variance of the true answers; the first row is the mesh as it was."""
-    truth = shapes(settings.test, 1, settings.room).y
+    kinds = tuple(settings.kinds)
+    truth = shapes(settings.test, 1, settings.room, kinds).y
     signal, rows, plain = _signal(truth, truth.mean(0)), [], None
-    for name, exact, surface, change, state in meshings(settings.test, settings.room, (*settings.moves, *settings.approximate)):
+    for name, exact, surface, change, state in meshings(settings.test, settings.room, kinds, (*settings.moves, *settings.approximate)):
         with torch.no_grad():
             answer = torch.cat([model(*trimmed(tuple(p[i : i + 64] for p in state))) for i in range(0, len(truth), 64)])
         plain = answer if plain is None else plain

@@ -14,13 +14,14 @@ PRETEXTS = {"autoencoder": "mesh_autoencoder", "masked": "mesh_masked", "contras
 class Settings:
     """What is trained on what.
 
-    `train`, `validation`, `test`: shapes; training shapes are drawn anew for every seed, the test is one. `grid`: rows of [encoder,
-    pretext, augmented (0 or 1), part of the labels]. `epochs`: by part of the labels, so that few labels are not few steps. `augment`:
-    moves that meshes are trained under, with the mesh as it is.
+    `kinds`: of basic shapes. `train`, `validation`, `test`: how many of them; training shapes are drawn anew for every seed, the test is
+    one. `grid`: rows of [encoder, pretext, augmented (0 or 1), part of the labels]. `epochs`: by part of the labels, so that few labels
+    are not few steps. `augment`: moves that meshes are trained under, with the mesh as it is.
     """
 
     name: str
     seeds: list[int]
+    kinds: list[str]
     train: int
     validation: int
     test: int

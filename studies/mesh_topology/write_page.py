@@ -39,7 +39,7 @@ def _head(t: Tables, runs: pd.DataFrame) -> str:
         ratio(of(runs, "graph", "autoencoder", 0, share)["drift"], of(runs, "graph", "none", 0, share)["drift"]) for share in _parts(runs)
     ]
     words = {word(f) for f in second}
-    told = verdict.get(words.pop(), "not decided") if len(words) == 1 else "not the same at every number of labels"
+    told = verdict.get(words.pop(), "not decided") if len(words) == 1 else "not decided alike at every number of labels"
     return f"""# Study: does the answer hang on the mesh?
 
 Written by `studies/mesh_topology/run.py --config {s["name"]}.toml`; every number below comes from result files, and every conclusion from a rule that stands beside it.
@@ -169,7 +169,7 @@ def _limits(t: Tables) -> str:
     cost = t["runs"]["cpu_s"].sum()
     return f"""## How it was done, and what it does not say
 
-{s["train"]} shapes to train on, drawn anew for each of the seeds {", ".join(map(str, s["seeds"]))}, {s["validation"]} to choose the best epoch by, {s["test"]} to test on, of eleven kinds (box, frustum, wedge, prism, pyramid, L, T, cylinder, cone, sphere, capsule), turned about the vertical. Training shapes are re-meshed by {", ".join(f"`{a}`" for a in s["augment"])} where the table says so: the larger levels are not seen in training. Pretraining takes {s["pretraining"]} epochs on all training shapes without labels; the encoder is then trained further with all else. Epochs by part of the labels: {", ".join(f"{100 * float(k):.0f} %: {v}" for k, v in s["epochs"].items())}; AdamW, peak rate {s["learning_rate"]:g}, batches of {s["batch"]}.
+{s["train"]} shapes to train on, drawn anew for each of the seeds {", ".join(map(str, s["seeds"]))}, {s["validation"]} to choose the best epoch by, {s["test"]} to test on, of {len(s["kinds"])} kinds ({", ".join(k.upper() if len(k) == 1 else k for k in s["kinds"])}), turned about the vertical. Training shapes are re-meshed by {", ".join(f"`{a}`" for a in s["augment"])} where the table says so: the larger levels are not seen in training. Pretraining takes {s["pretraining"]} epochs on all training shapes without labels; the encoder is then trained further with all else. Epochs by part of the labels: {", ".join(f"{100 * float(k):.0f} %: {v}" for k, v in s["epochs"].items())}; AdamW, peak rate {s["learning_rate"]:g}, batches of {s["batch"]}.
 
 {m["measured_runs"]} of {m["planned_runs"]} planned runs, {cost / 60:.0f} minutes of processor, {took(m)}; {versions(m)}; {m["date"]}.
 
