@@ -39,7 +39,11 @@ def draw(frame: pd.DataFrame, docs: Path) -> None:
 
 
 def _axes(axes: Axes, names: list[str], words: str) -> None:
-    axes.set(yscale="log", ylabel=words)
+    axes.set(ylabel=words)
+    if words.startswith("drift"):
+        axes.set(yscale="log")
+    else:
+        axes.set_ylim(0)
     axes.set_xticks(
         range(len(names)), ["as it was" if n == "e" else n.replace("+", "\n+ ") for n in names], rotation=55, ha="right", fontsize=8
     )
@@ -61,7 +65,8 @@ def _pretraining(runs: pd.DataFrame, docs: Path) -> None:
                 for x, v in known:
                     panel.plot([x] * len(v), v, ".", color=_OF_PRETEXT[pretext], alpha=0.45, ms=4)
     for panel, words in zip(axes, ("nMSE, mean over exact moves", "drift, mean over exact moves"), strict=True):
-        panel.set(xscale="log", yscale="log", xlabel="labelled shapes, per cent", ylabel=words)
+        panel.set(xscale="log", xlabel="labelled shapes, per cent", ylabel=words)
+        panel.set_ylim(0)
         panel.set_xticks([100 * s for s in parts], [f"{100 * s:.0f}" for s in parts])
         panel.minorticks_off()
         panel.grid(alpha=0.3)

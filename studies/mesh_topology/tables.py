@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from judgement import AGREES, CONTRADICTS, NOT_JUDGED, UNDETERMINED, interval
 
+SAME = 0.01  # an interval of a ratio that lies this near to 1 shows no change
 KEYS = ["model", "pretext", "augmented", "labels"]
 NAMES = {
     "mlp": "faces one by one", "graph": "graph of faces", "token": "tokens", "quadrature": "one-point quadrature",
@@ -44,10 +45,15 @@ def ratio(first: pd.Series, second: pd.Series) -> tuple[float, float, float]:
 
 
 def word(found: tuple[float, float, float], below: bool = True) -> str:
-    """*agrees* where the whole interval lies below 1 (above, for `below` False), *contradicts* where it lies on the other side."""
+    """*agrees* where the whole interval lies below 1 (above, for `below` False), *contradicts* where it lies on the other side.
+
+    "no change" where it lies within a hundredth of 1.
+    """
     _, low, high = found
     if not np.isfinite([low, high]).all():
         return NOT_JUDGED
+    if low > 1 - SAME and high < 1 + SAME:
+        return "no change"
     if (high < 1) if below else (low > 1):
         return AGREES
     return CONTRADICTS if ((low > 1) if below else (high < 1)) else UNDETERMINED
