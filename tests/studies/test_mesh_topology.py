@@ -22,9 +22,9 @@ def test_page_figures_and_tables(study):
     assert (folder / "docs" / "mesh-topology-moves.png").exists() and (folder / "docs" / "mesh-topology-pretraining.png").exists()
     assert "nan" not in page and "None" not in page and "15 of 15 planned runs" in page and said.count("nMSE") == 15
     errors = pd.read_csv(folder / "results" / "errors.csv")
-    exact = errors[(errors["exact"] == 1) & (errors["move"] != "e")]
+    exact = errors.query("exact == 1 and move != 'e'")
     assert exact["truth_change"].to_numpy().max() < 1e-9 < errors["truth_change"].to_numpy().max()
-    assert exact.loc[exact["model"] == "integral", "drift"].to_numpy().max() < 1e-4
+    assert exact.query("model == 'integral'")["drift"].to_numpy().max() < 1e-4
     assert not errors.loc[errors["move"] == "e", "drift"].to_numpy().any()
     bars = pd.read_csv(folder / "results" / "simulator.csv")
     assert len(bars) == 4 and bool((bars["value"].to_numpy() <= bars["bar"].to_numpy()).all())
