@@ -41,7 +41,7 @@ def blended(model: "MotionModel", frames: Tensor, known: Tensor, z: Tensor) -> T
                 w = (t - first) / (last - first)
                 found[:, t] = (1 - w) * onward[t] + w * backward[t]
             else:
-                found[:, t] = onward.get(t, backward.get(t))
+                found[:, t] = onward[t] if t in onward else backward[t]
     return found
 
 
