@@ -27,7 +27,7 @@ class WordMLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
 
     def forward(self, words: Tensor) -> Tensor:
-        """The answers [N, outputs] to words [N, L], L at most `length`."""
+        """The answers [N, outputs] to `words` [N, L], L at most `length`."""
         if words.shape[1] > self.length:
             raise OrbitscopeError(f"WordMLP: made for words of {self.length} letters, got {words.shape[1]}. It cannot read longer ones.")
         filled = nn.functional.pad(words, (0, self.length - words.shape[1]))
@@ -47,7 +47,7 @@ class WordLSTM(nn.Module):
         self.head = _head(width, outputs)
 
     def forward(self, words: Tensor) -> Tensor:
-        """The answers [N, outputs] to words [N, L]; trailing places without a letter are not read."""
+        """The answers [N, outputs] to `words` [N, L]; trailing places without a letter are not read."""
         counts = _lengths(words)
         seen, _ = self.cells(self.embed(words))
         last = seen[torch.arange(len(words), device=words.device), (counts - 1).clamp_min(0)]
@@ -70,7 +70,7 @@ class WordTransformer(nn.Module):
         self.head = _head(width, outputs)
 
     def forward(self, words: Tensor) -> Tensor:
-        """The answers [N, outputs] to words [N, L]."""
+        """The answers [N, outputs] to `words` [N, L]."""
         held = nn.functional.pad(words, (0, 1))  # one place that is never masked: a word without letters has an answer too
         at = torch.arange(held.shape[1], device=words.device, dtype=self.embed.weight.dtype)
         rate = torch.exp(torch.arange(0, self.width, 2, device=words.device, dtype=at.dtype) * (-9.2103 / self.width))

@@ -36,7 +36,7 @@ def permutations(words: Letters, size: int) -> NDArray[np.int64]:
 
 
 def cycle_types(made: NDArray[np.int64]) -> list[tuple[int, ...]]:
-    """The lengths of the cycles of permutations [N, size], longest first."""
+    """The lengths of the cycles of permutations `made` [N, size], longest first."""
     n, size = made.shape
     length = np.zeros((n, size), dtype=np.int64)  # of the cycle of each place
     at = made.copy()
@@ -49,7 +49,7 @@ def cycle_types(made: NDArray[np.int64]) -> list[tuple[int, ...]]:
 
 
 def orders(made: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The orders [N] of permutations [N, size]: the least common multiple of their cycles."""
+    """The orders [N] of permutations `made` [N, size]: the least common multiple of their cycles."""
     return np.array([math.lcm(*kind) for kind in cycle_types(made)], dtype=np.int64)
 
 

@@ -81,11 +81,11 @@ class MatrixNet(nn.Module):
         return torch.cat([one, torch.stack([made, inverse], 1).flatten(0, 1)])
 
     def product(self, words: Tensor) -> Tensor:
-        """The matrix of each word [N, L], as [N, C, n, n]: neighbours are multiplied until one is left, in log2 L rounds."""
+        """The matrix of each of `words` [N, L], as [N, C, n, n]: neighbours are multiplied until one is left, in log2 L rounds."""
         return multiplied(self.matrices(), words)
 
     def forward(self, words: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """The answers [N, outputs]; in training with a `relation_weight` also the weighted relation error, once for each word."""
+        """The answers [N, outputs] to `words` [N, L]; in training with a `relation_weight` also the weighted relation error, once a word."""
         matrices = self.matrices()
         answer = self.head(multiplied(matrices, words).flatten(1))
         if not (self.training and self.relation_weight):

@@ -25,7 +25,7 @@ _MOST = 4096  # elements of a finite group whose orders are looked for
 class WordTask:
     """A group of words with a label for each: what a scenario makes, and what a run needs to know again.
 
-    * `group`: the presentation. `label(words)`: [N, k] whole numbers, or class numbers [N], of rows of signed letters.
+    * `name`: for results. `group`: the presentation. `label(words)`: [N, k] whole numbers, or class numbers [N], of rows of signed letters.
     * `element(words)`: a key for each word, equal where words are one element (or, where that is not decided, where labels cannot differ).
     * `classes`: names of the classes, for class numbers. `outputs`: numbers of an answer. `invertible`: whether words hold inverses.
     """
@@ -39,16 +39,19 @@ class WordTask:
     invertible: bool = True
 
     def signed(self, states: torch.Tensor) -> Rows:
-        """States of `Words` as signed letters: 2k + 1 is k + 1, 2k + 2 is -(k + 1)."""
+        """The `states` of `Words` as signed letters: 2k + 1 is k + 1, 2k + 2 is -(k + 1)."""
         rows = states.numpy()
         return np.where(rows % 2 == 1, (rows + 1) // 2, -(rows // 2))
 
     def states(self, rows: Rows) -> torch.Tensor:
-        """Signed letters as states of `Words`."""
+        """The `rows` of signed letters as states of `Words`."""
         return torch.from_numpy(np.where(rows > 0, 2 * rows - 1, -2 * rows).astype(np.int64))
 
     def examples(self, rows: Rows, about: dict[str, Any] | None = None) -> Examples:
-        """The words with their labels; counts are float32, classes whole numbers."""
+        """The words in `rows` of signed letters with their labels; counts are float32, classes whole numbers.
+
+        * `about`: goes into the examples.
+        """
         found = torch.from_numpy(np.ascontiguousarray(self.label(rows)))
         return Examples(self.states(rows), found if self.classes else found.float(), name=self.name, about=about or {})
 
@@ -60,6 +63,7 @@ class WordTask:
     def draw(self, count: int, length: int, seed: int, *, exact: bool = False) -> Rows:
         """Different words of up to `length` letters, filled up with 0 on the right: [count, length].
 
+        * `count`: how many. `length`: letters at most. `seed`: of the draw.
         * `exact`: words of exactly so many letters of the alphabet and "no letter", each place by itself (the published law of orders).
 
         Raises `OrbitscopeError` where there are not so many words.
@@ -87,6 +91,7 @@ class WordTask:
     def split(self, states: torch.Tensor, kind: Split, seed: int) -> dict[str, NDArray[np.int64]]:
         """Numbers of the words in "train", "validation" (20 of 100) and "test" (20 of 100).
 
+        * `states`: of `Words`, [N, L]. `seed`: of the draw.
         * `kind`: "element": all words of an element are in one part; "coset": all words with one label; "length": the longest words are
           the test; "word": each word by itself, which leaks elements from one part to another.
 
@@ -115,7 +120,10 @@ class WordTask:
         return np.array([known.setdefault(k, len(known)) for k in found])
 
     def leak(self, states: torch.Tensor, parts: dict[str, NDArray[np.int64]]) -> float:
-        """The share of test words whose element is also that of a training word."""
+        """The share of test words whose element is also that of a training word.
+
+        * `states`: of `Words`, [N, L]. `parts`: numbers of the words of "train" and "test".
+        """
         keys = self._keys(self.signed(states), "element")
         return float(np.isin(keys[parts["test"]], keys[parts["train"]]).mean())
 

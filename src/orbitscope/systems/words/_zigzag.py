@@ -27,7 +27,7 @@ class Zigzag:
         self.near = {(a, b) for a, b in self.edges} | {(b, a) for a, b in self.edges}
 
     def paths(self, i: int, j: int) -> tuple[Path, ...]:
-        """A basis of the maps $P_i \\to P_j$."""
+        """A basis of the maps from P_`i` to P_`j`."""
         if i == j:
             return ((i, i, 0), (i, i, 2))
         return ((i, j, 1),) if (i, j) in self.near else ()
