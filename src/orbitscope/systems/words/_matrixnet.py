@@ -85,7 +85,7 @@ class MatrixNet(nn.Module):
         return multiplied(self.matrices(), words)
 
     def forward(self, words: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """The answers [N, outputs] to `words` [N, L]; in training with a `relation_weight` also the weighted relation error, once a word."""
+        """The answers [N, outputs] to `words` [N, L]; in training with a `relation_weight` the weighted relation error too, once a word."""
         matrices = self.matrices()
         answer = self.head(multiplied(matrices, words).flatten(1))
         if not (self.training and self.relation_weight):
