@@ -203,6 +203,9 @@ def main() -> None:
     torch.set_num_threads(1)
     file = RESULTS / "heat.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine(), "rows": [], "map": []}
+    if not kept["map"]:
+        kept["map"] = the_map()
+        _write(file, kept)
     there = {(r["case"], r["seed"]) for r in kept["rows"]}
     for seed, case in [(seed, case) for seed in SEEDS for case in CASES if (case, seed) not in there]:
         kept["rows"].append(measured(case, seed))
@@ -215,9 +218,6 @@ def main() -> None:
             (row["components"] or {}).get("sentence", "what holds is no algebra"),
             flush=True,
         )
-    if not kept["map"]:
-        kept["map"] = the_map()
-        _write(file, kept)
 
 
 def _write(file: Path, kept: dict[str, Any]) -> None:
