@@ -62,7 +62,7 @@ def small(words: list[str]) -> list[str]:
     text = " ".join([verb, *(w if " " not in w else repr(w) for w in rest)])
     sizes = _SMALL.get(verb, {})
     if verb == "simulate" and of_scenario(rest[0]) is not None:  # examples of a system have no grid and no times
-        sizes = {"--trajectories": "16"}
+        sizes = {"--trajectories": "120" if rest[0].startswith("words") else "16"}
     for flag, size in sizes.items():
         text, found = re.subn(rf"{flag} \S+", f"{flag} {size}", text)
         if not found:

@@ -7,9 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.func import functional_call, grad, jvp, vmap
 
+import orbitscope as osc
 from orbitscope import OrbitscopeError
-from orbitscope.symmetry import Words, braid
-from orbitscope.systems.words import MatrixNet, WordLoss, WordLSTM, WordMLP, WordTransformer, commutant, coxeter, read_out
+from orbitscope.nn import EquivariantConv, Features
+from orbitscope.symmetry import FromMatrices, GridAction, Words, braid, dihedral
+from orbitscope.systems.words import (
+    MatrixNet,
+    WordLoss,
+    WordLSTM,
+    WordMLP,
+    WordTransformer,
+    commutant,
+    coxeter,
+    exact_representation,
+    presentation,
+    read_out,
+)
 
 KINDS = ("expm", "free", "orthogonal", "cayley", "unitary", "householder")
 S4 = coxeter("A3")
@@ -148,6 +161,39 @@ def test_places_without_letters_change_no_answer(make):
     words = torch.tensor([[1, 4, 2], [3, 0, 0], [0, 0, 0]])
     longer = torch.nn.functional.pad(words, (0, 3))
     assert net(words).shape == (3, 3) and torch.allclose(net(words), net(longer), atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_learnt_representation_becomes_a_layer(seed):
+    """Reflections that were found from words of the square's group are hidden fields of a convolution that commutes with the square."""
+    torch.manual_seed(seed)
+    words = presentation("<D4>")
+    found = exact_representation(MatrixNet(words, 3, kind="householder", block="linear", size=3))
+    assert max(words.check_relations(found.generators).values()) <= 1e-10
+    d4 = dihedral(4)
+    s, t = d4["s"], d4["s"] @ d4["r"]
+    square = FromMatrices({s: found.generators["s"], t: found.generators["t"]})
+    assert square.homomorphism_error(d4) <= 1e-9
+    hidden = Features.of("d4", square, "vector")
+    conv = EquivariantConv(Features.of("d4", "vector"), hidden, 3).double()
+    x = torch.randn(2, 2, 8, 8, dtype=torch.float64)
+    grid = osc.Grid.square(8)
+    for g in d4:
+        moved = GridAction(osc.Layout.of("velocity:vector"), grid)(g, x)
+        after = torch.einsum("ij,bjxy->bixy", torch.as_tensor(hidden.matrix(g)), _places(g, conv(x), grid))
+        assert torch.allclose(conv(moved), after, atol=1e-9)
+
+
+def _places(g, fields, grid):
+    """Every channel moved as a scalar."""
+    act = GridAction(osc.Layout.of("value:scalar"), grid)
+    return torch.cat([act(g, fields[:, c : c + 1]) for c in range(fields.shape[1])], 1)
+
+
+def test_relations_that_cannot_be_reached_are_refused():
+    torch.manual_seed(0)
+    with pytest.raises(OrbitscopeError, match="still broken"):
+        exact_representation(MatrixNet(presentation("a | a^2, a^3"), 1, kind="householder", size=3))
 
 
 @pytest.mark.parametrize(

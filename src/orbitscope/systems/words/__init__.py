@@ -1,6 +1,7 @@
 """Groups by generators and relations: words with exact labels, and networks that learn the matrices behind them (MatrixNet)."""
 
 from ._baselines import WordLSTM, WordMLP, WordTransformer
+from ._exact import exact_representation
 from ._labels import burau3, cycle_types, harder_narasimhan, jordan_hoelder, orders, permutations, possible_orders
 from ._losses import ExactMatch, RelativeError, WordLoss
 from ._matrixnet import MatrixNet
@@ -35,6 +36,7 @@ __all__ = [
     "commutant",
     "coxeter",
     "cycle_types",
+    "exact_representation",
     "finite_task",
     "graph",
     "harder_narasimhan",

@@ -90,10 +90,10 @@ class MatrixNet(nn.Module):
         answer = self.head(multiplied(matrices, words).flatten(1))
         if not (self.training and self.relation_weight):
             return answer
-        return answer, self.relation_weight * self._broken(matrices).mean().expand(len(words))
+        return answer, self.relation_weight * self.broken(matrices).mean().expand(len(words))
 
-    def _broken(self, matrices: Tensor) -> Tensor:
-        """The Frobenius norm of left minus right for every relation, [R]."""
+    def broken(self, matrices: Tensor) -> Tensor:
+        """The Frobenius norm of left minus right for every relation, [R]; `matrices` as `matrices()` gives them."""
         if not self._letters:
             return matrices.new_zeros(1)
         sides = [multiplied(matrices, side[None].to(matrices.device)) for pair in self._letters for side in pair]

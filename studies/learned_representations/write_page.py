@@ -1,0 +1,180 @@
+# ruff: noqa: E501 - prose templates
+"""docs/studies/learned-representations.md from the tables of the study: no number in it is typed in by hand."""
+
+from pathlib import Path
+
+import figures
+import pandas as pd
+from harness import Tables, bootstrap, table, took, versions
+from study import CAST, MODELS, TASKS
+
+from orbitscope._whole import write_whole
+
+PAGE = "learned-representations.md"
+RELATION, EXACT, LONG, LABEL, ORDERS, EPOCH = 1e-6, 0.999, 0.97, 12, 0.99, 3.0  # the bars
+
+
+def write_page(results: Path, docs: Path) -> Path:
+    """Figures, then the page; same tables, same bytes."""
+    t = Tables(results, ["task", "model", "part", "length"])
+    models, lengths = t["models"], t["lengths"]
+    docs.mkdir(parents=True, exist_ok=True)
+    figures.draw(models, lengths, docs)
+    parts = [_head(t), _bars(models, lengths), *(_task(n, models, lengths) for n in TASKS), _few(models), _leak(models), _limits(t)]
+    text = "\n\n".join(p for p in parts if p) + "\n"
+    write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
+    return docs / PAGE
+
+
+def _head(t: Tables) -> str:
+    return f"""# Study: representations that are learnt from words
+
+Written by `studies/learned_representations/run.py --config {t.meta["settings"]["name"]}.toml`; every number below comes from result files. MatrixNet (Laird, Hsu, Bapat, Walters; NeurIPS 2024, arXiv:2501.09571) learns a matrix for each generator of a group, multiplies the matrices along a word, and reads the label from the product. Labels are exact whole numbers, computed by [`orbitscope.systems.words`](../how-to/words.md). A split holds whole *elements* out: no test word is another spelling of a trained one.
+
+![The part of words whose answer is exactly right, against their length; the dotted line is the longest word of the training, where elements are held out. Lines: median over seeds, shaded from the worst to the best.](learned-representations-length.png)"""
+
+
+def _whole(models: pd.DataFrame, task: str, model: str) -> pd.DataFrame:
+    return models[(models["task"] == task) & (models["model"] == model) & (models["part"] == 1)]
+
+
+def _said(values: pd.Series, digits: int = 3) -> str:
+    """Median, and the bootstrap interval over seeds where there are three."""
+    middle, low, high = bootstrap(values.tolist())
+    if middle != middle:
+        return "–"
+    said = f"{middle:.{digits}f}"
+    return said if low != low or len(values) < 3 else f"{said} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _bars(models: pd.DataFrame, lengths: pd.DataFrame) -> str:
+    rows = []
+
+    def bar(what: str, wanted: str, values: pd.Series, met: pd.Series | bool, digits: int = 3) -> None:
+        if len(values):
+            good = bool(met) if isinstance(met, bool) else bool(met.all())
+            rows.append([what, wanted, _said(values, digits), str(len(values)), "met" if good else "missed"])
+
+    ours = _whole(models, "braid3", "matrixnet")["exact"]
+    bar("Braids of three strands, held-out elements: exact", f"at least {EXACT:g}, median", ours, bool(ours.median() >= EXACT), 4)
+    far = lengths[(lengths["task"] == "braid3") & (lengths["model"] == "matrixnet") & (lengths["length"] == LABEL)]["exact"]
+    bar(f"The same at {LABEL} letters (trained up to 6): exact", f"at least {LONG:g}, median", far, bool(far.median() >= LONG), 4)
+    ten = _whole(models, "orders in S10", "householder")["exact"]
+    bar("Orders in S10 with learnt matrices: exact", f"at least {ORDERS:g}, median", ten, bool(ten.median() >= ORDERS), 4)
+    fixed = models[models["model"] == "fixed"]["relation"]
+    bar("Relations where matrices are given: largest relative error", f"at most {RELATION:g}, every run", fixed, fixed <= RELATION, 9)
+    speed = _whole(models, "orders in S10", "householder")
+    per = 100_000 * speed["epoch_seconds"] / speed["training_words"]
+    bar("Processor seconds of an epoch of 100,000 words of 16 letters", f"under {EPOCH:g}, median", per, bool(per.median() < EPOCH), 2)
+    return f"""## Bars
+
+{table(["what", "bar", "found: median (95 % interval over seeds)", "seeds", ""], rows)}
+
+{_ahead(models)}"""
+
+
+def _ahead(models: pd.DataFrame) -> str:
+    """Where a network of learnt matrices is not ahead of the readers without matrices."""
+    lines = []
+    for task in TASKS:
+        cast = CAST[task]
+        mine = max(
+            (m for m in ("matrixnet", "householder") if m in cast), key=lambda m: _whole(models, task, m)["exact"].median(), default=None
+        )
+        rivals = {m: _whole(models, task, m)["exact"] for m in ("LSTM", "transformer", "perceptron") if m in cast}
+        rivals = {m: v for m, v in rivals.items() if len(v)}
+        if mine is None or not rivals or not len(_whole(models, task, mine)):
+            continue
+        own, best = _whole(models, task, mine)["exact"], max(rivals, key=lambda m: rivals[m].median())
+        word = "ahead" if own.min() > rivals[best].max() else "not ahead in every pair of seeds"
+        lines.append(f"* {task}: {mine} {_said(own)}, best without matrices {best} {_said(rivals[best])}: {word}.")
+    return (
+        "Against readers of about as many parameters that have no matrices (*ahead*: the worst seed above the best rival's best seed):\n\n"
+        + "\n".join(lines)
+    )
+
+
+def _task(name: str, models: pd.DataFrame, lengths: pd.DataFrame) -> str:
+    mine = models[(models["task"] == name) & (models["part"] == 1)]
+    if mine.empty:
+        return ""
+    longer = lengths[lengths["task"] == name]
+    beyond = sorted(longer["length"].unique())
+    counts = mine["relative"].notna().any()
+    rows = []
+    for model in CAST[name]:
+        own = mine[mine["model"] == model]
+        if own.empty:
+            continue
+        far = [longer[(longer["model"] == model) & (longer["length"] == n)]["exact"] for n in beyond]
+        rows.append(
+            [
+                model, str(len(own)), f"{own['parameters'].median():,.0f}", _said(own["exact"]), _said(own["relative" if counts else "loss"]),
+                *(_said(v) if len(v) else "–" for v in far), f"{own['relation'].median():.1e}" if own["relation"].notna().any() else "–",
+                f"{own['commutant'].median():.0f}" if own["commutant"].notna().any() else "–", f"{own['training_seconds'].median():.0f}",
+            ]
+        )  # fmt: skip
+    header = [
+        "model", "seeds", "parameters", "exact, held out", "relative error" if counts else "cross entropy", *(f"exact at {n} letters" for n in beyond),
+        "relations broken", "commutant", "processor s",
+    ]  # fmt: skip
+    constant = mine["constant"].median()
+    return f"""## {name[0].upper()}{name[1:]}
+
+{_about(name)} The commonest answer alone is right for {constant:.3f} of the test words.
+
+{table(header, rows)}"""
+
+
+def _about(name: str) -> str:
+    said = {
+        "braid3": "Braids of three strands up to six letters; labels are Harder-Narasimhan multiplicities, three counts. A matrix representation with two rows is enough for them.",
+        "braid3, split by word": "The same with the published kind of split, word by word: most test words spell an element that was trained in another spelling, so that this measures less.",
+        "braid4": "Braids of four strands up to six letters and Jordan-Hölder counts in the zigzag category of A3.",
+        "D4": "Braids of the graph D4 up to five letters and Jordan-Hölder counts in its zigzag category. No small representation is known to carry these labels.",
+        "orders in D6": "Orders in the symmetries of a hexagon; with twelve elements none can be held out, so the longest words are the test.",
+        "orders in W(D4)": "Orders in the Coxeter group of D4 with 192 elements, a fifth of them held out.",
+        "orders in S10": "Orders of products of ten exchanges (16 classes). expm of a real matrix has a positive determinant, and an exchange, with its single eigenvalue -1, has no real logarithm in ten rows: expm cannot represent it there, a reflection can.",
+    }  # fmt: skip
+    return said[name]
+
+
+def _few(models: pd.DataFrame) -> str:
+    few = models[models["task"] == "braid3"]
+    if few["part"].nunique() < 2:
+        return ""
+    shares = sorted(few["part"].unique())
+    names = [m for m in MODELS if (few.loc[few["part"] < 1, "model"] == m).any()]
+    rows = [[m, *(_said(few[(few["model"] == m) & (few["part"] == p)]["exact"]) for p in shares)] for m in names]
+    words = [f"{few.loc[few['part'] == p, 'training_words'].median():,.0f} words" for p in shares]
+    return f"""## Fewer words
+
+Elements are taken out of the training part of braid3; the steps of a training fall with the root of the share.
+
+{table(["model", *words], rows)}
+
+![Exact answers against the number of training words](learned-representations-few.png)"""
+
+
+def _leak(models: pd.DataFrame) -> str:
+    word = models[models["task"] == "braid3, split by word"]
+    if word.empty:
+        return ""
+    return f"""## What a split by word leaks
+
+{100 * word["leak"].median():.1f} % of the test words of a split by word spell a trained element; {100 * models.loc[models["task"] == "braid3", "leak"].max():.0f} % of those of a split by element."""
+
+
+def _limits(t: Tables) -> str:
+    s = t.meta["settings"]
+    models = t["models"]
+    about = "\n".join(f"* {name}: {what}." for name, what in MODELS.items() if (models["model"] == name).any())
+    return f"""## The models
+
+{about}
+
+## What this does not show
+
+* Small networks, one size each; learning rates were chosen on one seed that is not among these, epochs are the same for all models of a task.
+* Counts of D4 and of four strands are taken from one starting object.
+* Settings: `{s["name"]}.toml`, seeds {", ".join(str(x) for x in s["seeds"])}; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs; {took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
