@@ -80,7 +80,7 @@ CAST = {
     "orders in W(D4)": ("householder", "expm", "LSTM", "transformer", "perceptron"),
     "orders in S10": ("householder", "fixed", "expm", "expm, twice the size", "LSTM", "transformer", "perceptron"),
 }
-SOME = ("braid4", "D4", "braid3, split by word")
+SOME = ("braid4", "D4", "braid3, split by word", "orders in D6", "orders in W(D4)")
 SLOW = ("expm", "expm, twice the size", "LSTM", "transformer", "perceptron")
 
 
@@ -89,7 +89,7 @@ class Settings:
     """One TOML file.
 
     `seeds`: of words, split and training; `slow_seeds`: how many of them the slow models run on the task with many words, `category_seeds`
-    on the categories of other graphs. `words`,
+    on other graphs, small groups and fewer words. `words`,
     `many_words`: of a task (all there are, if fewer). `epochs`, `epochs_many`: of a training. `parts`: smaller shares of the training words
     of braid3. `drawn`: words at every length beyond the training. `tasks`, `models`: names.
     """
@@ -139,7 +139,7 @@ def jobs(settings: Settings) -> list[Job]:
                 ):
                     continue
                 found.append(Job(task, model, seed))
-        if "braid3" in settings.tasks:
+        if "braid3" in settings.tasks and number < settings.category_seeds:
             few = [m for m in ("matrixnet", "published, tanh", "LSTM", "transformer") if not settings.models or m in settings.models]
             found += [Job("braid3", m, seed, part) for part in settings.parts for m in few]
     return found
