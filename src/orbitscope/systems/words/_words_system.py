@@ -67,11 +67,13 @@ def _scenario(name: str, description: str, length: int, notes: str = "", publish
 
 
 def _matrixnet(examples: Examples, **options: Any) -> nn.Module:
+    """What suits the labels, where `options` leave it open: counts scale with the product, classes of elements ask for reflections."""
     task = task_of(examples)
     if task.classes:
-        options.setdefault("kind", "householder")
-        options = {"homogeneous": False, **options}
-    return MatrixNet(task.group, task.outputs, **options)
+        suits = {"kind": "householder", "block": "linear", "size": len(task.group.generators) + 1, "head": (256, 256)}
+    else:
+        suits = {"size": 8, "homogeneous": True, "relation_weight": 0.01}
+    return MatrixNet(task.group, task.outputs, **{**suits, **options})
 
 
 def _reader(make: Callable[..., nn.Module], sized: bool = False) -> Callable[..., nn.Module]:
@@ -107,11 +109,11 @@ class WordsSystem(System):
             SystemModel(
                 "matrixnet", "learns a matrix for each generator, multiplies them along the word, and reads the product", _matrixnet,
                 {
-                    "small": {"size": 8, "homogeneous": True, "relation_weight": 0.01},
-                    "medium": {"size": 12, "homogeneous": True, "relation_weight": 0.01, "head": (256, 256)},
-                    "paper": {"size": 8, "block": "tanh", "kind": "expm", "relation_weight": 0.0},
+                    "small": {},
+                    "medium": {"channels": 2, "head": (256, 256)},
+                    "paper": {"size": 8, "block": "tanh", "kind": "expm", "relation_weight": 0.0, "homogeneous": False, "head": (64, 64)},
                 },
-                {"learning_rate": 3e-3, "batch": 64, "epochs": 60, "weight_decay": 0.0},
+                {"learning_rate": 3e-3, "batch": 64, "epochs": 150, "weight_decay": 0.0},
             ),
             SystemModel(
                 "words_mlp", "a perceptron on the letters side by side", _reader(WordMLP, sized=True),
