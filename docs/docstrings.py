@@ -11,7 +11,8 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", "report", "report.plot", "cli")
+SYSTEMS = ("systems", "systems.mechanics", "systems.meshes", "systems.points", "systems.words")
+ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", *SYSTEMS, "report", "report.plot", "cli")
 _WIDE = 100  # a longer signature has a line per argument
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import orbitscope
+from orbitscope.systems import systems
 
 ROOMS = sorted(module.name for module in pkgutil.iter_modules(orbitscope.__path__) if module.ispkg)
+ROOMS += [f"systems.{name}" for name in systems()]
 
 
 def unnamed(thing: Any) -> list[str]:
