@@ -6,6 +6,7 @@ The tables of `api.md` (`make_api.py`) are the index; here stand the formulas, e
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,8 @@ def page(module: ModuleType) -> str:
 
 def described(thing: Any, name: str) -> list[str]:
     """The signature and the docstring; of a class its public methods and properties too."""
+    if isinstance(thing, Mapping) and not all(isinstance(v, str | int | float | tuple) for v in thing.values()):
+        return [f"Names: {', '.join(f'`{key}`' for key in thing)}."]  # objects would show themselves at length, some with their address
     if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return [f"Type: `{str(thing).replace('typing.', '')}`."]
     parts = [_signature(thing, name), fenced(inspect.getdoc(thing) or "")]

@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent / "api.md"
@@ -88,6 +89,8 @@ def _bars(words: str) -> str:
 def _words(name: str, thing: object) -> str:
     if isinstance(thing, str):
         return f"The version, {thing}." if name == "__version__" else thing
+    if isinstance(thing, Mapping) and not all(isinstance(v, str | int | float | tuple) for v in thing.values()):
+        return f"Names: {', '.join(f'`{key}`' for key in thing)}."  # objects would show themselves at length, some with their address
     if not inspect.isclass(thing) and not inspect.isroutine(thing):
         return f"Type: `{str(thing).replace('typing.', '')}`."
     return sentence(thing)

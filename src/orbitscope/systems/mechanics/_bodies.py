@@ -35,7 +35,7 @@ class Body:
     conservative: bool = True
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
-        """Numbers of `count` systems, [count, k]."""
+        """Numbers of `count` systems, [count, k], each in its own unit, drawn evenly with `rng`."""
         low, high = np.array(list(self.numbers.values())).T
         return low + (high - low) * rng.random((count, len(low)))
 

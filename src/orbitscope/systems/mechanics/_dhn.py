@@ -105,7 +105,11 @@ class DHN(MotionModel):
         return frames[..., : self.pairs], frames[..., self.pairs :]
 
     def errors(self, q: Tensor, p: Tensor, later_q: Tensor, later_p: Tensor, levels: Tensor, z: Tensor) -> list[Tensor]:
-        """The four predicted blocks, [B, b, d]: later Q, P, Q and later P, from blocks with the `levels` [B, b] of the later ones."""
+        """The four predicted blocks, scaled, [B, b, d]: later Q, P, Q and later P.
+
+        * `q`, `p`: the known block, scaled, [B, b, d] each. `later_q`, `later_p`: the block s frames later, likewise.
+        * `levels`: of the later frames, [B, b], between 0 (noise) and 1 (known). `z`: codes, [B, code].
+        """
         known = torch.ones_like(levels)
         right_q, right_p = self.right.gradient(q, later_p, torch.cat([known, levels], -1), z)
         left_p, left_q = self.left.gradient(p, later_q, torch.cat([known, levels], -1), z)

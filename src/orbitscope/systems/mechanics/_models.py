@@ -135,8 +135,8 @@ class HamiltonianMap(MotionModel):
     trained without a solve, as both ends are known; a forecast solves by Newton's method, four steps and one more with the derivative,
     whose gradient is exact by the implicit function theorem. S exists for frequencies with $\omega\, dt < \pi$, and is well fitted below 2.
 
-    * `motion`: what the examples are; its `even` decides that of S unless `even` is given. `code`, `width`: as of `MotionModel`.
-    * `depth` of Newton's method: `newton` steps.
+    * `motion`: what the examples are. `code`, `width`: as of `MotionModel`. `newton`: steps of Newton's method in a forecast.
+    * `even`: whether S is even in the momenta; None: as `motion` says.
 
     Source: Feng and Qin, Symplectic Geometric Algorithms (2010), ch. 5; S = dt H gives the implicit midpoint rule.
     """
@@ -154,7 +154,10 @@ class HamiltonianMap(MotionModel):
         return self._even
 
     def push(self, x: Tensor, direction: Tensor, z: Tensor) -> Tensor:
-        r"""$s\, \Omega \nabla S(x; z)$, [B, 2d]."""
+        r"""$s\, \Omega \nabla S(x; z)$, scaled, [B, 2d].
+
+        * `x`: scaled, [B, 2d]. `direction`: s, 1 or -1, [B, 1]. `z`: codes, [B, c].
+        """
         slope = self.function.gradient(x, z)
         return direction * torch.cat([slope[..., self.pairs :], -slope[..., : self.pairs]], -1)
 

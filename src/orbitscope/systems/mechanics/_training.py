@@ -62,7 +62,10 @@ class EndsKnown:
         self.name = f"ends known, {numbers} drawn, {pairs} pairs of the context"
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
-        """Standard normal, and numbers between 0 and 1 for the pairs in the last places, [length, numbers + pairs]."""
+        """Standard normal, and numbers between 0 and 1 for the pairs in the last places, [length, numbers + pairs].
+
+        * `length`: number of examples. `seed`, `epoch`, `step`: of the training; the numbers depend on these alone.
+        """
         generator = torch.Generator().manual_seed(derive(seed, "motion noise", epoch * 2**20 + step))
         normal = torch.randn(length, self.numbers, generator=generator, dtype=torch.float64)
         return torch.cat([normal, torch.rand(length, self.pairs or 1, generator=generator, dtype=torch.float64)], 1)

@@ -33,7 +33,7 @@ class FaceMLP(nn.Module):
         self.width, self.layers = width, mlp(FACE_FEATURES, width, width, width)
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """Of `corners` [..., face, 3, 3]; the two others are not looked at."""
+        """Embeddings of `corners` [..., face, 3, 3]; `neighbours` [..., face, 3] and `there` [..., face] are not looked at."""
         return self.layers(face_features(corners))
 
 
@@ -49,7 +49,7 @@ class FaceGraph(nn.Module):
         self.rounds = nn.ModuleList(nn.Sequential(nn.LayerNorm(2 * width), mlp(2 * width, width, width)) for _ in range(depth))
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """Of `corners` [..., face, 3, 3] with `neighbours` [..., face, 3]."""
+        """Embeddings of `corners` [..., face, 3, 3] with `neighbours` [..., face, 3]; `there` [..., face] is not looked at."""
         h = self.first(corners, neighbours, there)
         for layer in self.rounds:
             h = h + layer(torch.cat([h, mean_over_neighbours(h, neighbours)], -1))
@@ -71,13 +71,17 @@ class FaceTokens(nn.Module):
         self.graph, self.down, self.up = FaceGraph(width, depth), nn.Linear(width, digits), mlp(digits, width, width)
 
     def tokens(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """The rounded numbers, [..., face, digit], each in [-1, 1]."""
+        """The rounded numbers, [..., face, digit], each in [-1, 1].
+
+        * `corners`: in the unit of length, [..., face, 3, 3]. `neighbours`: faces across the edges, [..., face, 3], -1 for none.
+        * `there`: [..., face], not looked at.
+        """
         half = (self.levels - 1) / 2
         soft = self.down(self.graph(corners, neighbours, there)).tanh()
         return soft + ((soft * half).round() / half - soft).detach()
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """Of `corners` [..., face, 3, 3] with `neighbours` [..., face, 3]."""
+        """Embeddings of `corners` [..., face, 3, 3] with `neighbours` [..., face, 3]; `there` [..., face] is not looked at."""
         return self.up(self.tokens(corners, neighbours, there))
 
 
@@ -100,11 +104,19 @@ class Response(nn.Module):
         self.decoder = mlp(features, width, width, answers.shape[1])
 
     def pooled(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """[N, features] of a mesh."""
+        """What the decoder reads of meshes, [N, features].
+
+        * `corners`: in the unit of length, [N, face, 3, 3]. `neighbours`: faces across the edges, [N, face, 3], -1 for none.
+        * `there`: which faces there are, bool [N, face].
+        """
         raise NotImplementedError
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """The response [N, answer] of meshes as `mesh_state` gives them."""
+        """The response [N, answer] of meshes as `mesh_state` gives them.
+
+        * `corners`: in the unit of length, [N, face, 3, 3]. `neighbours`: faces across the edges, [N, face, 3], -1 for none.
+        * `there`: which faces there are, bool [N, face].
+        """
         if self.training:  # the room that no mesh of the batch needs costs time; how much is needed is not known under torch.func
             corners, neighbours, there = trimmed((corners, neighbours, there))
         return self.mean + self.scale * self.decoder(self.pooled(corners, neighbours, there))
@@ -128,8 +140,8 @@ class MeshNetwork(Response):
 class MeshQuadrature(Response):
     r"""$\sum_f S_f\, \phi(c_f, \hat n_f)$ with the area S and the centre c of the faces: a quadrature of one point a face.
 
-    * `answers`: as of `Response`. `width`: of $\phi$. `decoder`: width of the decoder. `waves`: sines and cosines of the centre, whose
-      frequencies are drawn with a standard deviation of `spread` per unit of length and stay.
+    * `answers`: as of `Response`. `width`: of $\phi$. `decoder`: width of the decoder. `waves`: sines and cosines of the centre.
+    * `spread`: standard deviation of their frequencies, which are drawn once and stay, in the inverse unit of length.
     """
 
     frequencies: Tensor

@@ -27,7 +27,11 @@ class FaceAutoencoder(nn.Module):
         self.code, self.back = nn.Linear(width, code), mlp(code, width, width, FACE_FEATURES)
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """The faces of meshes as `mesh_state` gives them, from a code of each."""
+        """The faces of meshes as `mesh_state` gives them, from a code of each, [N, face, 13].
+
+        * `corners`: in the unit of length, [N, face, 3, 3]. `neighbours`: faces across the edges, [N, face, 3], -1 for none.
+        * `there`: which faces there are, bool [N, face].
+        """
         if self.hidden:
             drawn = torch.rand(there.shape, device=there.device) if self.training else _fixed(there)
             corners = corners * (drawn >= self.hidden)[..., None, None]
@@ -61,7 +65,11 @@ class MeshContrast(nn.Module):
         self.moves = RandomRemesh(moves)
 
     def forward(self, corners: Tensor, neighbours: Tensor, there: Tensor) -> Tensor:
-        """The embeddings of meshes as `mesh_state` gives them and of their other meshes."""
+        """The embeddings of meshes as `mesh_state` gives them and of their other meshes, [N, 2, width].
+
+        * `corners`: in the unit of length, [N, face, 3, 3]. `neighbours`: faces across the edges, [N, face, 3], -1 for none.
+        * `there`: which faces there are, bool [N, face].
+        """
         seed = int(torch.randint(2**31, ())) if self.training else 0
         drawn = self.moves.draw(len(corners), seed, 0, 0)
         other, _ = self.moves(drawn, (corners, neighbours, there), there)

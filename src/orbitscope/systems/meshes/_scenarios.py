@@ -48,7 +48,7 @@ class RadarLaw:
     __name__ = "physical optics"
 
     def of(self, triangles: Real) -> Real:
-        """Of one body, corners [face, 3, 3]."""
+        """The answer [12 K] for one body of `triangles`, corners [face, 3, 3] in the unit of length."""
         towards = radar_directions()
         lit = in_light(triangles, towards) if self.shadow else None
         amplitude = physical_optics(triangles, towards, self.wavenumbers, lit=lit, threads=1)
@@ -72,7 +72,7 @@ class CapacityLaw:
     __name__ = "boundary elements"
 
     def of(self, triangles: Real) -> Real:
-        """Of one body, corners [face, 3, 3]."""
+        """The capacity [1] of one body of `triangles`, corners [face, 3, 3], in their unit of length."""
         while len(triangles) < self.elements:
             a, b, c = np.moveaxis(triangles, 1, 0)
             ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2

@@ -49,7 +49,7 @@ def point_examples(
 
 
 def described(examples: Examples) -> dict[str, Any]:
-    """What the parts of examples on points are; raises `OrbitscopeError` where nothing says so."""
+    """What the parts of `examples` on points are; raises `OrbitscopeError` where nothing says so."""
     found = examples.about.get(ABOUT)
     if not isinstance(found, dict) or not {"into", "out", "periodic", "cases"} <= set(found):
         raise OrbitscopeError(

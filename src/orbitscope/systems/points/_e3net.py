@@ -117,7 +117,7 @@ class CoordinateNet(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(self, *state: Tensor) -> Tensor:
-        """The answers for a state of any parts, flattened and joined."""
+        """The answers [N, *shape] for a `state` of any parts, [N, ...] each, flattened and joined."""
         like = next(s for s in state if s.is_floating_point())
         return self.body(torch.cat([s.to(like.dtype).flatten(1) if s.ndim > 1 else s.to(like.dtype)[:, None] for s in state], 1)).unflatten(
             1, self.shape
@@ -137,7 +137,7 @@ class ResidualE3Net(nn.Module):
         self.strict, self.free = strict, free
 
     def forward(self, *state: Tensor) -> Tensor:
-        """The sum of both answers."""
+        """The sum of both answers, [N, P, out.dim], for the parts of a `state` as `E3Net` takes them."""
         return self.strict(*state) + self.free(*state) * self.strict.out_scale
 
     def penalty(self) -> Tensor:

@@ -25,7 +25,7 @@ class WithWeights(nn.Module):
         self.network = network
 
     def forward(self, *state: Tensor) -> Tensor:
-        """The answer for the parts of a state, the relaxed weights the last."""
+        """The answer [N, P, out.dim] for the parts of a `state` as the network takes them, with the relaxed weights [N, 1, dim] last."""
         return self.network(*state[:-1], theta=state[-1][:, 0])
 
 
