@@ -65,9 +65,6 @@ class System(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.scenarios)})"
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name}: {len(self.scenarios)} scenarios, {len(self.models)} models)"
-
     def simulate(
         self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
         progress: Progress | None = None,
