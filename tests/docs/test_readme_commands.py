@@ -29,6 +29,6 @@ def test_shrinking_replaces_the_sizes_and_keeps_the_rest():
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning")
 def test_readme_runs(tmp_path, monkeypatch):
     python, shell = run(README, tmp_path, monkeypatch)
-    assert python == 2 and shell == 5
-    assert {"ns.nc", "runs", "probe.nc", "report.html"} <= {p.name for p in tmp_path.iterdir()}
+    assert python == 2 and shell == 9
+    assert {"ns.nc", "runs", "probe.nc", "report.html", "braid3-probe.nc", "braid3.html"} <= {p.name for p in tmp_path.iterdir()}
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

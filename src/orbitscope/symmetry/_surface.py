@@ -100,6 +100,7 @@ class SurfaceCharts:
     A vector at a point is brought to the centre along the geodesic, and its components are taken there. Raises `OrbitscopeError` for a
     patch that has no two axes, and for charts that leave the surface.
 
+    >>> from orbitscope.symmetry import LonLat
     >>> sphere = LonLat(32, 16)
     >>> charts = SurfaceCharts(sphere, Patch((5, 5), 0.1), [(0.0, 0.0), (90.0, 60.0)])
     >>> charts.cut(torch.ones(3, 1, 32, 16), Layout.of("heat")).shape, charts.domain.axes
