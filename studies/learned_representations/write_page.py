@@ -12,6 +12,7 @@ from orbitscope._whole import write_whole
 
 PAGE = "learned-representations.md"
 RELATION, EXACT, LONG, LABEL, ORDERS, EPOCH = 1e-6, 0.999, 0.97, 12, 0.99, 3.0  # the bars
+SEEDS = 3  # fewer judge nothing
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -86,7 +87,14 @@ def _ahead(models: pd.DataFrame) -> str:
         if mine is None or not rivals or not len(_whole(models, task, mine)):
             continue
         own, best = _whole(models, task, mine)["exact"], max(rivals, key=lambda m: rivals[m].median())
+        constant = models[models["task"] == task]["constant"]
+        if rivals[best].median() < constant.median():  # a trivial answer is a rival too
+            best, rivals = "the commonest answer", {"the commonest answer": constant}
+            known = len(own) >= SEEDS
+        else:
+            known = min(len(own), len(rivals[best])) >= SEEDS
         word = "ahead" if own.min() > rivals[best].max() else "not ahead in every pair of seeds"
+        word = word if known else f"not judged with fewer than {SEEDS} seeds"
         lines.append(f"* {task}: {mine} {_said(own)}, best without matrices {best} {_said(rivals[best])}: {word}.")
     return (
         "Against readers of about as many parameters that have no matrices (*ahead*: the worst seed above the best rival's best seed):\n\n"
@@ -175,6 +183,6 @@ def _limits(t: Tables) -> str:
 
 ## What this does not show
 
-* Small networks, one size each; learning rates were chosen on one seed that is not among these, epochs are the same for all models of a task.
+* Small networks, one size each; learning rates and epochs were chosen on seeds from 100 up, epochs are the same for all models of a task. For S10 the number of words was raised, and that of epochs lowered, after first results on seeds 0 and 1 (between 0.97 and 0.99) had been seen; the new numbers were tried on seed 100.
 * Counts of D4 and of four strands are taken from one starting object.
 * Settings: `{s["name"]}.toml`, seeds {", ".join(str(x) for x in s["seeds"])}; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs; {took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
