@@ -7,7 +7,7 @@ from ._losses import ExactMatch, RelativeError, WordLoss
 from ._matrixnet import MatrixNet
 from ._moves import Conjugated, FromTheRight, Relators, Respelled
 from ._presentations import artin, coxeter, graph, presentation
-from ._readout import Learnt, commutant, read_out
+from ._readout import ReadOut, commutant, read_out
 from ._tasks import WordTask, braid3_task, category_task, finite_task, symmetric_task
 from ._words_system import SYSTEM, WordsSystem, task_of
 from ._zigzag import Zigzag
@@ -17,7 +17,7 @@ __all__ = [
     "Conjugated",
     "ExactMatch",
     "FromTheRight",
-    "Learnt",
+    "ReadOut",
     "MatrixNet",
     "RelativeError",
     "Relators",

@@ -12,7 +12,7 @@ from ...symmetry import FromMatrices, Word, WordGroup
 
 
 @dataclass(frozen=True)
-class Learnt:
+class ReadOut:
     """What matrices of generators are.
 
     * `relations`: relative error of each relation. `unitarity`: the largest $\\|M^T M - c 1\\|_2 / c$ over generators, c the mean of the
@@ -41,7 +41,7 @@ class Learnt:
 def read_out(
     found: FromMatrices, group: WordGroup, *, tolerance: float = 1e-2, length: int = 12, seed: int = 0,
     characters: Mapping[str, Mapping[Word, float]] | None = None,
-) -> Learnt:  # fmt: skip
+) -> ReadOut:  # fmt: skip
     r"""What the matrices of `found` are, held against the presentation of `group`.
 
     * `found`: a matrix for each generator. `group`: whose relations.
@@ -55,7 +55,7 @@ def read_out(
     if set(found.generators) != set(group.generators):
         raise OrbitscopeError(f"read_out: `found` has matrices of {', '.join(found.generators)}, the group {', '.join(group.generators)}.")
     matrices = [found.generators[g] for g in group.generators]
-    return Learnt(
+    return ReadOut(
         relations=group.check_relations(found.generators),
         unitarity=max(_from_isometry(m) for m in matrices),
         growth=_growth(matrices, length, seed),
