@@ -1,0 +1,239 @@
+"""Emulators of correlation functions: what they share, and the one that is meant to be used."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..._errors import OrbitscopeError
+from ...data import Examples
+from ._moments import Link, physical
+from ._region import Outside, Region
+from ._targets import Scales, checked
+
+_WARM = 0.2  # part of the training in which beta is 1, as published
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    r"""What an emulator says of some parameters; K = S R numbers, statistics one after the other.
+
+    * `mean`: of the statistics, [B, S, R]. `aleatoric`: covariance of one realisation around it, [B, K, K].
+    * `epistemic`: covariance of the mean between members of the ensemble or draws of the dropout, [B, K, K]; 0 for a single one.
+
+    Dimensionless. The mean is that of y itself, not the inverse of a mean logarithm, which is the median.
+    """
+
+    mean: Tensor
+    aleatoric: Tensor
+    epistemic: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """Both together, [B, K, K]: what a single new realisation is held against."""
+        return self.aleatoric + self.epistemic
+
+    def deviation(self, part: Literal["aleatoric", "epistemic", "both"] = "both") -> Tensor:
+        """Standard deviations, [B, S, R].
+
+        * `part`: of which covariance.
+        """
+        covariance = {"aleatoric": self.aleatoric, "epistemic": self.epistemic}.get(part, self.covariance)
+        return covariance.diagonal(dim1=-2, dim2=-1).clamp_min(0).sqrt().reshape(self.mean.shape)
+
+
+class CorrelationEmulator(nn.Module, ABC):
+    r"""A map of parameters to Gaussians of what stands for the statistics (log xi or asinh xi, omega, eta).
+
+    Scales and region come from the examples of the training alone, and are saved with the weights.
+
+    * `examples`: of the training. `beta`: power of the variance in the loss of each statistic, after a first fifth of the training in
+      which it is 1.
+    """
+
+    links: ClassVar[tuple[Link, ...]]
+    mean: Tensor
+    spread: Tensor
+    noise: Tensor
+    beta: Tensor
+
+    def __init__(self, examples: Examples, beta: Sequence[float]) -> None:
+        super().__init__()
+        x, value, _ = checked(examples)
+        if len(beta) != value.shape[1] or value.shape[1] != len(self.links) or not all(0 <= b <= 1 for b in beta):
+            raise OrbitscopeError(f"beta: should be {len(self.links)} numbers from 0 to 1, one for each statistic; got {tuple(beta)}.")
+        self.bins, self.later = int(value.shape[2]), tuple(float(b) for b in beta)
+        self.region = Region(x)
+        scales = Scales.of(examples, self.links)
+        for name, sizes in (("mean", scales.mean), ("spread", scales.spread), ("noise", scales.noise)):
+            self.register_buffer(name, sizes)
+        self.register_buffer("beta", torch.ones(len(beta)))
+
+    @abstractmethod
+    def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt, in its own units, for parameters [B, D]."""
+
+    def reference(self) -> Tensor:
+        """Scale in the tempering of the loss, [S, R]: an even weight of all bins is meant in its units."""
+        return self.spread
+
+    def forward(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt; C = diag(variance) + F^T F.
+
+        * `theta`: parameters [B, D]. In training a fourth part is the weight of each bin in the loss.
+        """
+        mean, variance, factor = self.heads(theta)
+        if not self.training:
+            return mean, variance, factor
+        total = (variance + factor.square().sum(2)).detach() / self.reference().to(mean).square()
+        return mean, variance, factor, total ** self.beta.to(mean)[:, None]
+
+    def after_step(self, fraction: float, optimiser: torch.optim.Optimizer) -> None:
+        """Set beta for the next step.
+
+        * `fraction`: of the training that is done. `optimiser`: not looked at.
+        """
+        if fraction >= _WARM:
+            self.beta.copy_(torch.tensor(self.later))
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """Within the block dropout is random while everything else stays in evaluation; afterwards all is as it was."""
+        layers = [m for m in self.modules() if isinstance(m, nn.Dropout)]
+        before = [m.training for m in layers]
+        try:
+            for m in layers:
+                m.train()
+            yield
+        finally:
+            for m, was in zip(layers, before, strict=True):
+                m.train(was)
+
+    def latent(self, theta: Tensor, draws: int = 0) -> tuple[Tensor, Tensor]:
+        """Means [B, M, S, R] and covariances [B, M, K, K] of what is learnt, of every member and draw; differentiable.
+
+        * `theta`: parameters [B, D]. `draws`: of the dropout; 0: none is random.
+        """
+        if draws < 0:
+            raise OrbitscopeError(f"draws: should be at least 0, got {draws}.")
+        if draws and not any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.modules()):
+            raise OrbitscopeError("draws: this emulator has no dropout. Its members say what it does not know; leave `draws` out.")
+        if self.training:
+            raise OrbitscopeError("predict: the emulator is in training mode. Call eval() first.")
+        if not draws:
+            mean, variance, factor = self.heads(theta)
+        else:
+            with self.dropping():
+                found = [self.heads(theta) for _ in range(draws)]
+            mean, variance, factor = (torch.cat(p, 1) for p in zip(*found, strict=True))
+        f = factor.flatten(-2)
+        return mean, torch.diag_embed(variance.flatten(-2)) + f.mT @ f
+
+    def predict(self, theta: Tensor, draws: int = 0, outside: Outside = "warn") -> Prediction:
+        r"""Mean, aleatoric and epistemic covariance of the statistics: $\overline{m_i}$, $\overline{C_i}$ and the covariance of $m_i$
+        between members i, where $m_i, C_i$ are the exact moments of a member's distribution.
+
+        * `theta`: parameters [B, D] or [D], in the units of the training. `draws`: of the dropout, in place of fixed weights.
+        * `outside`: what to do outside the region of the training: "warn", "raise" or "ignore".
+
+        Differentiable by `theta`. Raises `OrbitscopeError` for parameters that are not finite, of another number, or outside where that
+        is refused.
+        """
+        theta = torch.as_tensor(theta)
+        theta = theta[None] if theta.ndim == 1 else theta
+        self.region.check(theta, outside)
+        latent, covariance = self.latent(theta.to(next(self.parameters()).dtype), draws)
+        means, inner = physical(latent.double(), covariance.double(), self.links)  # [B, M, K], [B, M, K, K]
+        middle = means.mean(1)
+        apart = means - middle[:, None]
+        between = apart.mT @ apart / max(means.shape[1] - 1, 1)
+        return Prediction(middle.reshape(len(theta), len(self.links), self.bins), inner.mean(1), between)
+
+
+class _Members(nn.Module):
+    """A linear layer of each member of an ensemble: [M, B, in] to [M, B, out]."""
+
+    def __init__(self, members: int, into: int, out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(members, into, out) / into**0.5)
+        self.bias = nn.Parameter(torch.zeros(members, 1, out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class AlignmentEmulator(CorrelationEmulator):
+    r"""An ensemble of small residual networks with a mean and a variance for every bin of asinh xi, omega and eta.
+
+    * `examples`: of the training. `width`: of the hidden layers. `depth`: residual layers.
+    * `members`: networks that are trained side by side from other first weights; their spread is the epistemic part.
+    * `rank`: of the covariance between bins beside their variances; 0: none. 60: any covariance.
+    * `head`: "bins", free in every bin, or "pca", combinations of `components` principal components of the training.
+    * `components`: for the head "pca". `dropout`: between layers. `beta`: as of `CorrelationEmulator`.
+
+    What goes in is the place in the region of the training, without what log Mmin says of the others; what comes out is scaled by bin. The
+    variance starts at the measured scatter of realisations. Raises `OrbitscopeError` for sizes out of range.
+    """
+
+    links: ClassVar[tuple[Link, ...]] = ("asinh", "identity", "identity")
+
+    def __init__(
+        self, examples: Examples, width: int = 128, depth: int = 3, members: int = 5, rank: int = 0, head: str = "bins",
+        components: int = 16, dropout: float = 0.0, beta: Sequence[float] = (0.5, 0.5, 0.5),
+    ) -> None:  # fmt: skip
+        super().__init__(examples, beta)
+        for what, size, least in (("width", width, 1), ("depth", depth, 0), ("members", members, 1), ("rank", rank, 0)):
+            if not isinstance(size, int) or size < least:
+                raise OrbitscopeError(f"AlignmentEmulator: `{what}` should be a whole number from {least} up, got {size!r}.")
+        if head not in ("bins", "pca"):
+            raise OrbitscopeError(f"AlignmentEmulator: `head` should be 'bins' or 'pca', got {head!r}.")
+        count = len(self.links) * self.bins
+        self.members, self.rank = members, rank
+        self.first = _Members(members, len(self.region.names), width)
+        self.inner = nn.ModuleList(_Members(members, width, width) for _ in range(depth))
+        self.drop = nn.Dropout(dropout)
+        basis = None if head == "bins" else self._components(examples, components)
+        self.register_buffer("basis", basis)
+        self.centre = _Members(members, width, count if basis is None else len(basis))
+        self.scatter = _Members(members, width, count)
+        self.crossed = _Members(members, width, count * rank) if rank else None
+        with torch.no_grad():
+            for last in (self.scatter, self.crossed):
+                if last is not None:
+                    last.weight.mul_(0.1)
+
+    def _components(self, examples: Examples, components: int) -> Tensor:
+        from ._moments import to_latent
+
+        _, value, known = checked(examples)
+        latent, there = to_latent(value.double(), known, self.links)
+        scaled = torch.where(there, (latent - self.mean) / self.spread, torch.zeros_like(latent)).flatten(1)
+        if not 1 <= components <= scaled.shape[1]:
+            raise OrbitscopeError(f"AlignmentEmulator: `components` should be 1 to {scaled.shape[1]}, got {components}.")
+        _, vectors = torch.linalg.eigh(scaled.mT @ scaled)
+        kept = vectors[:, -components:].flip(1).mT
+        return kept * kept.gather(1, kept.abs().argmax(1, keepdim=True)).sign()
+
+    def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, variance and factors of every member."""
+        dtype = self.first.weight.dtype
+        x = self.region.features(theta).to(dtype)
+        h = nn.functional.silu(self.first(x.expand(self.members, *x.shape)))
+        for layer in self.inner:
+            h = h + self.drop(nn.functional.silu(layer(h)))
+        centre = self.centre(h)
+        if (basis := self._buffers["basis"]) is not None:
+            centre = centre @ basis.to(dtype)
+        shape = (self.members, len(x), len(self.links), self.bins)
+        mean = self.mean.to(dtype) + self.spread.to(dtype) * centre.reshape(shape)
+        noise = self.noise.to(dtype)
+        variance = noise.square() * torch.exp(12 * torch.tanh(self.scatter(h).reshape(shape) / 12))
+        if self.crossed is None:
+            factor = variance.new_zeros(self.members, len(x), 0, len(self.links), self.bins)
+        else:
+            factor = noise * self.crossed(h).reshape(self.members, len(x), self.rank, len(self.links), self.bins)
+        return mean.transpose(0, 1), variance.transpose(0, 1), factor.transpose(0, 1)

@@ -1,0 +1,85 @@
+"""The statistics of examples: values, which bins there are, and their scales by bin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._errors import OrbitscopeError
+from ...data import Examples
+from ...symmetry import State, parts
+from ._moments import Link, to_latent
+from ._region import PARAMETERS
+
+STATISTICS = ("xi", "omega", "eta")
+"""Position-position, position-orientation and orientation-orientation correlation, in the order of y."""
+
+
+def values_and_known(y: State) -> tuple[Tensor, Tensor]:
+    """Statistics [..., S, R] with 0 where a bin is missing, and which bins there are (booleans, the same shape).
+
+    * `y`: a tensor with NaN in bins without pairs, or two parts: values, and 1 or True where there are pairs.
+    """
+    given = parts(y)
+    value = given[0]
+    known = torch.isfinite(value) if len(given) == 1 else torch.isfinite(value) & (given[1] > 0.5)
+    return torch.where(known, value, torch.zeros_like(value)), known
+
+
+def checked(examples: Examples) -> tuple[Tensor, Tensor, Tensor]:
+    """Parameters [N, 7], statistics [N, 3, R] and which bins there are.
+
+    * `examples`: those of a training file of galaxies.
+
+    Raises `OrbitscopeError` for examples of another shape.
+    """
+    value, known = values_and_known(examples.y)
+    if not isinstance(examples.x, Tensor) or examples.x.ndim != 2 or examples.x.shape[1] != len(PARAMETERS) or value.ndim != 3:
+        raise OrbitscopeError(
+            f"galaxies: an emulator learns from parameters x [N, {len(PARAMETERS)}] and statistics y [N, {len(STATISTICS)}, bins]; got x "
+            f"{list(parts(examples.x)[0].shape)} and y {list(value.shape)}. Make some: orbitscope simulate galaxies.hod --out mocks.nc."
+        )
+    return examples.x, value, known
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Sizes of what is learnt, by statistic and bin.
+
+    * `mean`, `spread`: over all rows of the training, [S, R]. `noise`: standard deviation of realisations of one parameter point, [S, R].
+    """
+
+    mean: Tensor
+    spread: Tensor
+    noise: Tensor
+
+    @classmethod
+    def of(cls, examples: Examples, links: Sequence[Link]) -> "Scales":
+        """Those of some examples, float64; bins that are never there have mean 0 and spread 1.
+
+        * `examples`: of the training part alone. `links`: what the statistics go through.
+        """
+        _, value, known = checked(examples)
+        latent, there = to_latent(value.double(), known, links)
+        if not bool(there.any()):
+            raise OrbitscopeError(f"galaxies: no row of these examples is left for {', '.join(links)}: every one has values out of range.")
+        w = there.double()
+        count = w.sum(0).clamp_min(1)
+        mean = (w * latent).sum(0) / count
+        spread = ((w * (latent - mean).square()).sum(0) / count).sqrt()
+        spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+        return cls(mean, spread, _within(latent, w, examples.unit, spread))
+
+
+def _within(latent: Tensor, w: Tensor, unit: np.ndarray, spread: Tensor) -> Tensor:
+    """Standard deviation within units, pooled over those with at least two rows; a tenth of the spread where there are none."""
+    _, number = np.unique(unit, return_inverse=True)
+    at, count = torch.from_numpy(number), int(number.max()) + 1
+    shape = (count, *latent.shape[1:])
+    rows = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w)
+    first = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w * latent) / rows.clamp_min(1)
+    free = (rows - 1).clamp_min(0).sum(0)
+    square = (w * (latent - first[at]).square()).sum(0)
+    return torch.where((free > 0) & (square > 0), (square / free.clamp_min(1)).sqrt(), 0.1 * spread)

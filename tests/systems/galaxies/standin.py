@@ -1,0 +1,52 @@
+"""A stand-in for the simulator: parameters of the published design, smooth means and variances that are known."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from orbitscope.data import Examples
+
+BINS = 20
+EDGES = torch.logspace(-1, 1.2, BINS + 1, dtype=torch.float64)
+RADII = (EDGES[1:] * EDGES[:-1]).sqrt()
+
+
+def design(count: int, seed: int = 0) -> Tensor:
+    """Parameters [count, 7] around lines in log Mmin."""
+    g = torch.Generator().manual_seed(seed)
+    u = torch.rand(count, 7, generator=g, dtype=torch.float64)
+    m = 12 + 1.5 * u[:, 2]
+    spread = lambda k, half: half * (2 * u[:, k] - 1)  # noqa: E731
+    columns = (
+        2 * u[:, 0] - 1, 2 * u[:, 1] - 1, m, 0.173 * m - 1.784 + spread(3, 0.2), 1.128 * m - 1.895 + spread(4, 0.8),
+        0.725 * m + 4.436 + spread(5, 0.5), -0.0016 * m + 1.033 + spread(6, 0.3),
+    )  # fmt: skip
+    return torch.stack(columns, 1)
+
+
+def truth(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [N, 3, 20] of the statistics; xi follows a power law with a knee, and has negative values far out."""
+    r = RADII.to(theta)
+    m, alpha = theta[:, 2:3] - 12.75, theta[:, 6:7] - 1
+    log_xi = 1.5 + 0.6 * m + 0.5 * alpha - (1.9 + 0.2 * theta[:, 5:6] - 0.2 * 13.7) * r.log() + 0.4 * torch.tanh(theta[:, 4:5] - 12.5)
+    xi = torch.exp(log_xi) - 0.02
+    omega = 0.08 * torch.sin(math.pi / 2 * theta[:, :1]) * torch.exp(-r / 6) + 0.05 * theta[:, 1:2] * torch.exp(-r)
+    eta = 0.02 * theta[:, :1].square() * torch.exp(-r / 2) + 0.005 * theta[:, 1:2] * torch.exp(-2 * r)
+    few = torch.exp(0.5 * m)
+    noise = torch.stack([0.05 * few * (xi + 0.1), 0.004 * few * (1 + 1 / r).expand_as(omega), 0.002 * few * (1 + 1 / r).expand_as(eta)], 1)
+    return torch.stack([xi, omega, eta], 1), noise
+
+
+def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0) -> Examples:
+    """Realisations of the stand-in, a unit for each parameter point; y is two parts: values, and which bins there are."""
+    theta = design(points, seed)
+    mean, noise = truth(theta)
+    g = torch.Generator().manual_seed(seed + 1000)
+    z = torch.randn(points, realisations, 3, BINS, generator=g, dtype=torch.float64)
+    y = (mean[:, None] + noise[:, None] * z).clamp_min(-1).flatten(0, 1)
+    known = torch.rand(points * realisations, 3, BINS, generator=g) >= missing
+    unit = torch.arange(points).repeat_interleave(realisations)
+    slot = torch.arange(realisations).repeat(points)
+    y = torch.where(known, y, torch.zeros_like(y))
+    return Examples(theta.repeat_interleave(realisations, 0), (y, known), unit, slot, "stand-in", {"edges": EDGES.tolist()})
