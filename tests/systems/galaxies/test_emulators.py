@@ -46,12 +46,13 @@ def test_the_published_network_takes_20_bins_and_one_row():
     assert [tuple(p.shape) for p in model(design(1))][:2] == [(1, 1, 3, 20)] * 2
 
 
+@torch.no_grad()
 def test_dropout_is_random_while_it_is_drawn_and_off_afterwards():
     model = _made(IAEmu).eval()
     before = model.predict(design(4), outside="ignore").mean
     torch.manual_seed(1)
     drawn = model.predict(design(4), draws=6, outside="ignore")
-    assert float(drawn.deviation("epistemic").detach().max()) > 0 and not any(m.training for m in model.modules())
+    assert float(drawn.deviation("epistemic").max()) > 0 and not any(m.training for m in model.modules())
     assert torch.equal(before, model.predict(design(4), outside="ignore").mean)
     with pytest.raises(OrbitscopeError, match="no dropout"):
         _made().eval().predict(design(4), draws=3)
@@ -92,6 +93,7 @@ def test_missing_bins_count_for_nothing(options):
     assert torch.allclose(a, b, atol=1e-12)
 
 
+@torch.no_grad()
 def test_mean_and_noise_of_the_stand_in_are_learnt(trained):
     model, _, _ = trained
     theta = model.region.from_cube(0.1 + 0.8 * torch.rand(200, 7, generator=torch.Generator().manual_seed(9), dtype=torch.float64))
@@ -106,12 +108,13 @@ def test_mean_and_noise_of_the_stand_in_are_learnt(trained):
     assert float(torch.linalg.eigvalsh(found.covariance).min()) > -1e-12
 
 
+@torch.no_grad()
 def test_a_row_alone_is_a_row_of_a_batch(trained):
     model, _, _ = trained
     theta = design(8, 4)
     whole, one = model.predict(theta, outside="ignore"), model.predict(theta[3], outside="ignore")
     assert torch.allclose(whole.mean[3], one.mean[0], rtol=1e-5, atol=1e-6)
-    scale = (whole.deviation()[3].flatten()[:, None] * whole.deviation()[3].flatten()).detach()
+    scale = whole.deviation()[3].flatten()[:, None] * whole.deviation()[3].flatten()
     assert float(((whole.covariance[3] - one.covariance[0]) / scale).abs().max()) < 1e-3
 
 
@@ -142,6 +145,7 @@ def test_hessian_is_that_of_finite_differences():
     assert torch.allclose(hessian, hessian.mT, atol=1e-10 * float(hessian.abs().max()))
 
 
+@torch.no_grad()
 def test_scales_and_region_come_back_with_the_weights(trained):
     model, _, out = trained
     other = AlignmentEmulator(mocks(60, 2, seed=7), width=32, depth=1, members=3)
@@ -151,6 +155,7 @@ def test_scales_and_region_come_back_with_the_weights(trained):
     assert torch.equal(back.region.low, model.region.low)
 
 
+@torch.no_grad()
 def test_a_query_outside_the_region_warns_or_is_refused(trained):
     model, _, _ = trained
     theta = design(2)
@@ -170,11 +175,12 @@ def test_beta_is_one_in_the_first_fifth(trained):
 
 
 def test_wrong_options_are_named():
-    for options, words in (
+    wrong: tuple[tuple[Any, str], ...] = (
         ({"head": "spline"}, "`head` should be"), ({"members": 0}, "`members` should be"), ({"beta": (0.5,)}, "beta: should be 3 numbers"),
         ({"head": "pca", "components": 99}, "`components` should be 1 to 60"),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for options, words in wrong:
         with pytest.raises(OrbitscopeError, match=words):
-            _made(**options)
+            _made(AlignmentEmulator, None, **options)
     with pytest.raises(OrbitscopeError, match="orbitscope simulate galaxies.hod"):
         AlignmentEmulator(Examples(torch.randn(20, 3), torch.randn(20, 2)))
