@@ -23,6 +23,11 @@ PAGES = {
     "cure": ("Cures", "cure.md"),
     "symmetry_influence": ("Shared in learning", "symmetry-influence.md"),
     "causal_influence": ("Does influence cause anything?", "causal-influence.md"),
+    "discovery": ("Discovered", "discovery.md"),
+    "symmetry_breaking": ("Broken", "symmetry-breaking.md"),
+    "mesh_topology": ("On meshes", "mesh-topology.md"),
+    "learned_representations": ("In words", "learned-representations.md"),
+    "denoising_hamiltonian": ("In mechanics", "denoising-hamiltonian.md"),
 }
 
 
@@ -53,15 +58,17 @@ def loaded(study: str) -> Iterator[Callable[[str], ModuleType]]:
 
 def collected(studies: Path = STUDIES) -> dict[str, tuple[list[Claim], str]]:
     """The claims of every study, and its date, machine and counts; `studies`: where their results lie."""
-    found = {}
-    for study in PAGES:
-        with loaded(study) as load:
-            results = studies / study / "results" / "small"
-            claims = [Claim(*line) for line in load("claims_of").claims(results)]
-            meta = load("claims_of").tables_of(results).meta
-            count = f"{meta['measured_runs']} of {meta['planned_runs']} planned runs"
-            found[study] = claims, f"{count}, {meta['date']}, {meta['timing'].get('machine', 'machine not known')}"
-    return found
+    return {study: claims_of(study, studies) for study in PAGES}
+
+
+def claims_of(study: str, studies: Path = STUDIES) -> tuple[list[Claim], str]:
+    """The claims of one study, and its date, machine and counts."""
+    with loaded(study) as load:
+        results = studies / study / "results" / "small"
+        claims = [Claim(*line) for line in load("claims_of").claims(results)]
+        meta = load("claims_of").tables_of(results).meta
+    count = f"{meta['measured_runs']} of {meta['planned_runs']} planned runs"
+    return claims, f"{count}, {meta['date']}, {meta['timing'].get('machine', 'machine not known')}"
 
 
 def short(found: dict[str, tuple[list[Claim], str]], docs: str) -> str:

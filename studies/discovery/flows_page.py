@@ -98,14 +98,18 @@ def _right(r: Row) -> bool:
 
 
 def _bars(rows: list[Row]) -> str:
+    return "\n".join(f"* {what}: {found}." for what, found in bars(rows))
+
+
+def bars(rows: list[Row]) -> list[tuple[str, str]]:
+    """Medium by medium, in how many runs everything is right."""
     said = []
     for medium in TRUTH:
         if mine := _of(rows, medium):
             hits = sum(map(_right, mine))
-            said.append(
-                f"* Number of generators right and span within {BAR:g} degrees, {medium}: {hits} of {len(mine)}, {'met' if hits == len(mine) else 'missed'}."
-            )
-    return "\n".join(said)
+            what = f"Number of generators right and span within {BAR:g} degrees, {medium}"
+            said.append((what, f"{hits} of {len(mine)}, {'met' if hits == len(mine) else 'missed'}"))
+    return said
 
 
 def _figure() -> str:

@@ -102,6 +102,14 @@ Areas under the taggers' curves: {areas.min():.3f} to {areas.max():.3f}. {took(t
 
 def _bars(t: Tables, column: int) -> str:
     """Each bar with the worst pool's figure: met or missed."""
+    when = "with settings fixed on other jets before any tagger saw these" if column == 3 else "on the jets on which settings were chosen"
+    words = f"Judged on the crossed form under the Frobenius norm, {when}:\n\n"
+    rows = [[*row[:-1], row[-1] if row[-1] == "met" else f"**{row[-1]}**"] for row in bars(t, column)]
+    return words + table(["Target", "Measured: smallest cosine, or ratio of squares", "Bar, for every pool", "Found", ""], rows)
+
+
+def bars(t: Tables, column: int = 3) -> list[list[str]]:
+    """Every bar of the full study (3) or the quick one (4): target, what is measured, bar, every pool's figure, "met" or "missed"."""
     scores, rows = t["scores"], []
     for bar in BARS:
         target, name, more, limit = *bar[:3], bar[column]
@@ -113,10 +121,8 @@ def _bars(t: Tables, column: int) -> str:
         worst = found.min() if more else found.max()
         met = worst > limit if more else worst < limit
         every = ", ".join(f"{v:.5f}" if more else f"{v:.3f}" for v in found)
-        rows.append([TARGETS[target], COLUMNS[name], f"{'>' if more else '<'} {limit:g}", every, "met" if met else "**missed**"])
-    when = "with settings fixed on other jets before any tagger saw these" if column == 3 else "on the jets on which settings were chosen"
-    words = f"Judged on the crossed form under the Frobenius norm, {when}:\n\n"
-    return words + table(["Target", "Measured: smallest cosine, or ratio of squares", "Bar, for every pool", "Found", ""], rows)
+        rows.append([TARGETS[target], COLUMNS[name], f"{'>' if more else '<'} {limit:g}", every, "met" if met else "missed"])
+    return rows
 
 
 def _answers(t: Tables) -> str:

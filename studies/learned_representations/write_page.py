@@ -48,18 +48,26 @@ def _said(values: pd.Series, digits: int = 3) -> str:
     return said if low != low or len(values) < 3 else f"{said} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def _bars(models: pd.DataFrame, lengths: pd.DataFrame) -> str:
+def bars(models: pd.DataFrame, lengths: pd.DataFrame) -> list[list[str]]:
+    """Every bar: what, how much is wanted, what was found, by how many seeds, and "met" or "missed"."""
     rows = []
 
     def bar(what: str, wanted: str, values: pd.Series, met: pd.Series | bool, digits: int = 3) -> None:
         if len(values):
             good = bool(met) if isinstance(met, bool) else bool(met.all())
-            rows.append([what, wanted, _said(values, digits), str(len(values)), "met" if good else "missed"])
+            word = ("met" if good else "missed") if len(values) >= SEEDS else f"not judged with fewer than {SEEDS} seeds"
+            rows.append([what, wanted, _said(values, digits), str(len(values)), word])
 
     ours = _whole(models, "braid3", "matrixnet")["exact"]
     bar("Braids of three strands, held-out elements: exact", f"at least {EXACT:g}, median", ours, bool(ours.median() >= EXACT), 4)
     far = lengths[(lengths["task"] == "braid3") & (lengths["model"] == "matrixnet") & (lengths["length"] == LABEL)]["exact"]
-    bar(f"The same at {LABEL} letters (trained up to 6): exact", f"at least {LONG:g}, median", far, bool(far.median() >= LONG), 4)
+    bar(
+        f"Braids of three strands at {LABEL} letters (trained up to 6): exact",
+        f"at least {LONG:g}, median",
+        far,
+        bool(far.median() >= LONG),
+        4,
+    )
     ten = _whole(models, "orders in S10", "householder")["exact"]
     bar("Orders in S10 with learnt matrices: exact", f"at least {ORDERS:g}, median", ten, bool(ten.median() >= ORDERS), 4)
     fixed = models[models["model"] == "fixed"]["relation"]
@@ -67,15 +75,25 @@ def _bars(models: pd.DataFrame, lengths: pd.DataFrame) -> str:
     speed = _whole(models, "orders in S10", "householder")
     per = 100_000 * speed["epoch_seconds"] / speed["training_words"]
     bar("Processor seconds of an epoch of 100,000 words of 16 letters", f"under {EPOCH:g}, median", per, bool(per.median() < EPOCH), 2)
+    return rows
+
+
+def _bars(models: pd.DataFrame, lengths: pd.DataFrame) -> str:
+    told = "\n".join(f"* {task}: {text}." for task, text in ahead(models))
     return f"""## Bars
 
-{table(["what", "bar", "found: median (95 % interval over seeds)", "seeds", ""], rows)}
+{table(["what", "bar", "found: median (95 % interval over seeds)", "seeds", ""], bars(models, lengths))}
 
-{_ahead(models)}"""
+Against readers of about as many parameters that have no matrices ({AHEAD}):
+
+{told}"""
 
 
-def _ahead(models: pd.DataFrame) -> str:
-    """Where a network of learnt matrices is not ahead of the readers without matrices."""
+AHEAD = "*ahead*: the worst seed above the best rival's best seed"
+
+
+def ahead(models: pd.DataFrame) -> list[tuple[str, str]]:
+    """Task by task, a network of learnt matrices beside the best of the readers without matrices."""
     lines = []
     for task in TASKS:
         cast = CAST[task]
@@ -95,11 +113,8 @@ def _ahead(models: pd.DataFrame) -> str:
             known = min(len(own), len(rivals[best])) >= SEEDS
         word = "ahead" if own.min() > rivals[best].max() else "not ahead in every pair of seeds"
         word = word if known else f"not judged with fewer than {SEEDS} seeds"
-        lines.append(f"* {task}: {mine} {_said(own)}, best without matrices {best} {_said(rivals[best])}: {word}.")
-    return (
-        "Against readers of about as many parameters that have no matrices (*ahead*: the worst seed above the best rival's best seed):\n\n"
-        + "\n".join(lines)
-    )
+        lines.append((task, f"{mine} {_said(own)}, best without matrices {best} {_said(rivals[best])}: {word}"))
+    return lines
 
 
 def _task(name: str, models: pd.DataFrame, lengths: pd.DataFrame) -> str:

@@ -48,6 +48,11 @@ Recipe: θ shared by all layers, fixed coefficients, radial functions without th
 
 
 def _bars(t: Tables, frame: pd.DataFrame) -> str:
+    return "## The bars\n\n" + table(["bar", "measured", "word"], bars(t, frame))
+
+
+def bars(t: Tables, frame: pd.DataFrame) -> list[list[str]]:
+    """Every bar, what was measured, and "met" or "missed"."""
     done = _done(frame)
     relaxed = frame[frame.variant == "relaxed"]
     ok = {name: right(of(frame, name), name) for name in done}
@@ -106,7 +111,7 @@ def _bars(t: Tables, frame: pd.DataFrame) -> str:
                 _word(bool((layer.ratio > 1).all())),
             ],
         ]
-    return "## The bars\n\n" + table(["bar", "measured", "word"], rows)
+    return rows
 
 
 def _gravity(frame: pd.DataFrame) -> tuple[str, str]:

@@ -54,6 +54,59 @@ def test_other_results_are_other_words(script, tmp_path):
     assert costs.startswith("higher error in 10 of 10")
 
 
+def worse_suite(frame):
+    """A generator where none is, in every run."""
+    frame.loc[frame.wanted == 0, "found"] = 1
+
+
+def worse_matrices(frame):
+    """A tenth fewer answers that are exact."""
+    frame.exact *= 0.9
+
+
+def worse_integral(frame):
+    """An exact integral that drifts after all."""
+    frame.loc[frame.model == "integral", "drift"] = 0.5
+
+
+def worse_support(frame):
+    """A component that theory forbids, in one run."""
+    frame.loc[frame.index[(frame.variant == "relaxed") & frame.forbidden.notna()][0], "forbidden"] = 1e-3
+
+
+@pytest.mark.parametrize(
+    ("study", "name", "spoil", "start", "before", "after"),
+    [
+        ("discovery", "suite", worse_suite, "is a symmetry found where none", "in 0 of", ": missed"),
+        ("learned_representations", "models", worse_matrices, "Braids of three strands, held-out", "met", "missed"),
+        ("mesh_topology", "errors", worse_integral, "is there a network whose answers drift", "met", "missed"),
+        ("symmetry_breaking", "seeds", worse_support, "forbidden components", "met", "missed"),
+    ],
+)
+def test_spoilt_results_are_missed_bars(script, tmp_path, study, name, spoil, start, before, after):
+    """The words follow the tables: with the numbers of one of them made worse its bar is missed."""
+    for other in script.PAGES:
+        shutil.copytree(ROOT / "studies" / other / "results", tmp_path / other / "results")
+    path = tmp_path / study / "results" / "small" / f"{name}.csv"
+    frame = pd.read_csv(path)
+    found = {c.what: c.found for c in script.claims_of(study, tmp_path)[0]}
+    spoil(frame)
+    frame.to_csv(path, index=False)
+    spoilt = {c.what: c.found for c in script.claims_of(study, tmp_path)[0]}
+    what = next(w for w in found if w.startswith(start))
+    assert before in found[what] and after in spoilt[what] and after not in found[what]
+
+
+def test_fewer_than_three_seeds_judge_nothing(script, tmp_path):
+    """Maps of motion with two seeds have numbers and no words."""
+    shutil.copytree(ROOT / "studies" / "denoising_hamiltonian" / "results", tmp_path / "denoising_hamiltonian" / "results")
+    for path in (tmp_path / "denoising_hamiltonian" / "results" / "small").glob("*.csv"):
+        frame = pd.read_csv(path)
+        frame[frame.seed < 2].to_csv(path, index=False)
+    claims, _ = script.claims_of("denoising_hamiltonian", tmp_path)
+    assert all(c.found.startswith("not judged") for c in claims) and "2 of 3 seeds" in claims[0].found
+
+
 def test_a_file_without_markers_is_refused(script, tmp_path):
     (tmp_path / "README.md").write_text("nothing", encoding="utf-8")
     with pytest.raises(SystemExit, match="should hold one"):
