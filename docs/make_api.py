@@ -22,6 +22,7 @@ ROOMS = (
     "discover",
     "probe",
     "systems",
+    "systems.control",
     "systems.mechanics",
     "systems.meshes",
     "systems.points",

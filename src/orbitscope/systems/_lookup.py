@@ -32,6 +32,12 @@ def of_model(name: str) -> str | None:
     return next((system for system, names in TABLE.items() if name in names.models), None)
 
 
+def of_environment(name: str) -> str | None:
+    """The system that has an environment of that `name` ("reacher", "reacher-hard"), without importing it; None for none."""
+    family = name.partition("-")[0]
+    return next((system for system, names in TABLE.items() if family in names.environments), None)
+
+
 def of_file(path: Path) -> str | None:
     """The system that shows the file at `path`: by its ending, or by what a file of examples says that made it; None for none."""
     suffix = path.suffix.lower()

@@ -5,14 +5,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one system: scenarios are `family` or begin with `family.`; models, and endings of files for `view`, are listed."""
+    """The names of one system: scenarios are `family` or begin with `family.`; models, and endings of files for `view`, are listed.
+    Environments are a name of the list, or one of the list with a hyphen and a variant behind."""
 
     families: tuple[str, ...]
     models: tuple[str, ...]
     suffixes: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 TABLE: dict[str, Names] = {
+    "control": Names(
+        (),
+        (),
+        environments=(
+            "acrobot",
+            "ball_in_cup",
+            "cartpole",
+            "cup_catch",
+            "pendulum",
+            "point_mass",
+            "reacher",
+            "swimmer",
+            "walker",
+        ),
+    ),
     "mechanics": Names(("mechanics",), ("dhn", "hamiltonian_map", "hnn", "motion_mlp")),
     "meshes": Names(
         ("radar", "capacity"),

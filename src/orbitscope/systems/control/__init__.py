@@ -1,20 +1,55 @@
-"""Control: environments and their symmetries, planners whose decisions turn with the world."""
+"""Control: environments whose symmetry is declared once and measured, planners whose decisions turn with the world, agents that use what is there."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ..._errors import OrbitscopeError
 from ._balls import BALLS, Balls, balls
+from ._control_system import SYSTEM, ControlSystem
+from ._env_symmetry import EnvSymmetry
+from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
 
+if TYPE_CHECKING:
+    from ._suite import SuiteEnv
+
+_NEED_ROBOTS = {"SuiteEnv": "_suite"}
+"""Names that need packages of the extra [robots], and their modules: they are imported when they are first used."""
+
 __all__ = [
     "BALLS",
     "METHODS",
+    "SYSTEM",
     "ActionSet",
     "Balls",
     "BoxActions",
+    "ControlSystem",
     "DiscActions",
+    "EnvSymmetry",
+    "EnvironmentSpec",
     "Plan",
     "Planner",
+    "SuiteEnv",
     "balls",
     "decision_errors",
+    "environment",
+    "environment_spec",
+    "environments",
+    "register_environment",
+    "symmetry_of",
     "warm_start",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEED_ROBOTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f".{_NEED_ROBOTS[name]}", __package__)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("orbitscope"):
+            raise
+        raise OrbitscopeError(f"control: {name} needs the package {error.name}: pip install 'orbitscope[robots]'.") from error
+    return getattr(module, name)

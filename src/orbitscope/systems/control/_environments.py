@@ -1,0 +1,114 @@
+"""Environments by name, with the symmetry that is declared of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..._errors import OrbitscopeError
+from ...symmetry import Group, parse_group
+from ._env_symmetry import EnvSymmetry
+from ._suite_tasks import ALIASES, TASKS, SuiteTask, suite_task
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """An environment that is known by name.
+
+    * `name`: what the command line calls it. `description`: one line.
+    * `make(**options)`: a fresh gymnasium environment.
+    * `symmetry`: what is declared of it, with the group that is taken where none is asked for.
+    * `largest`: within which every group that is asked for lies, as a word.
+    * `note`: what a user should know.
+    """
+
+    name: str
+    description: str
+    make: Callable[..., Any]
+    symmetry: EnvSymmetry
+    largest: str
+    note: str = ""
+
+
+_OWN: dict[str, EnvironmentSpec] = {}
+
+
+def register_environment(
+    name: str, make: Callable[..., Any], symmetry: EnvSymmetry, *, largest: str | None = None, description: str = "", note: str = ""
+) -> EnvironmentSpec:
+    """Make an environment known by name, so that agents, audits and the command line's functions find it.
+
+    * `name`: letters, digits, "_", and a hyphen before a variant. `make(**options)`: a fresh gymnasium environment.
+    * `symmetry`: what is declared of it. `largest`: word of a group within which others may be asked for; None: its own alone.
+    * `description`: one line. `note`: what a user should know.
+
+    Raises `OrbitscopeError` for a name of the table.
+    """
+    if name in TASKS or name in ALIASES:
+        raise OrbitscopeError(f"register_environment: {name!r} is a task of the dm_control suite here. Take another name.")
+    _OWN[name] = EnvironmentSpec(name, description, make, symmetry, largest or symmetry.group.name, note)
+    return _OWN[name]
+
+
+def environments() -> tuple[str, ...]:
+    """The full names of all environments that are known."""
+    return (*TASKS, *_OWN)
+
+
+def environment_spec(name: str) -> EnvironmentSpec:
+    """What is known of the environment of that `name`; raises `OrbitscopeError` for another."""
+    if name in _OWN:
+        return _OWN[name]
+    if ALIASES.get(name, name) not in TASKS:
+        raise OrbitscopeError(
+            f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
+        )
+    return _of_suite(suite_task(name))
+
+
+def environment(name: str, **options: Any) -> Any:
+    """A fresh gymnasium environment; one of the table also has `get_state()` and `set_state(state)`.
+
+    * `name`: such as "reacher", "cartpole-swingup". `options`: of the environment, such as repeat=2 of those of the suite.
+
+    Raises `OrbitscopeError` for an unknown name and for options that it does not take.
+    """
+    spec = environment_spec(name)
+    try:
+        return spec.make(**options)
+    except TypeError as error:
+        raise OrbitscopeError(f"environment: {name} does not take {options} ({error}).") from error
+
+
+def symmetry_of(name: str, group: Group[Any] | str | None = None) -> EnvSymmetry:
+    """The declared symmetry of an environment.
+
+    * `name`: of the environment. `group`: another group than the usual one, or its word.
+
+    Raises `OrbitscopeError` for a group with elements of which nothing is declared.
+    """
+    spec = environment_spec(name)
+    if group is None:
+        return spec.symmetry
+    made = parse_group(group, ndim=spec.symmetry.group.ndim) if isinstance(group, str) else group
+    largest = parse_group(spec.largest, ndim=spec.symmetry.group.ndim)
+    continuous = largest.sampled  # o2: every motion of the plane that keeps the origin
+    for g in made.probes(None, 0):
+        fits = getattr(g, "ndim", None) == spec.symmetry.group.ndim and not any(getattr(g, "shift", ()))
+        if not (fits if continuous else fits and g in largest):
+            raise OrbitscopeError(
+                f"group: nothing is declared of {g!r} of {made.name} for {name}. Its groups lie within {largest.name}; the usual one is "
+                f"{spec.symmetry.group.name}. {spec.note}".rstrip()
+            )
+    return spec.symmetry.within(made)
+
+
+def _of_suite(task: SuiteTask) -> EnvironmentSpec:
+    name = f"{task.domain}-{task.task}"
+
+    def make(**options: Any) -> Any:
+        from ._suite import SuiteEnv
+
+        return SuiteEnv(name, **options)
+
+    symmetry = EnvSymmetry(task.group, task.observation, task.action, task.state)
+    return EnvironmentSpec(name, task.description, make, symmetry, task.largest, task.note)
