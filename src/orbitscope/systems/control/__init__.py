@@ -1,4 +1,4 @@
-"""Control: environments whose symmetry is declared once and measured, planners whose decisions turn with the world, agents that use what is there."""
+"""Control: environments and their symmetries, declared once and measured; planners and agents that use as much of them as is there."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
