@@ -96,13 +96,13 @@ def layers(copies: int, dtype: torch.dtype) -> list[dict[str, object]]:
     return [{**about, "ours_ms": times[0], "other_ms": times[1], "ratio": ratio}]
 
 
-def networks(copies: int, highest: int | None) -> list[dict[str, object]]:
+def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str, object]]:
     """A training step of the relaxed network over one of the strict one."""
     data = TASKS["cube-prism"].examples(0, 16)
     loss, nets = PointMSE.of(data), {}
     for name in ("e3net", "relaxed_e3net"):
         torch.manual_seed(0)
-        options = {"hidden": f"{copies}x0e+{copies}x1o+{copies}x2e", "layers": 2, **({"highest": highest} if "relaxed" in name else {})}
+        options = {"hidden": f"{copies}x0e+{copies}x1o+{copies}x2e", "layers": depth, **({"highest": highest} if "relaxed" in name else {})}
         nets[name] = SYSTEM.models[name].make(data, **options).double()
 
     def step(net: nn.Module) -> Callable[[], None]:
@@ -116,7 +116,7 @@ def networks(copies: int, highest: int | None) -> list[dict[str, object]]:
         return run
 
     found = timed({name: step(net) for name, net in nets.items()})
-    said = "" if highest is None else f", filters up to degree {highest}"
+    said = ("" if depth == 2 else f", {depth} layers") + ("" if highest is None else f", filters up to degree {highest}")
     ratio = statistics.median(b / a for a, b in zip(found["e3net"], found["relaxed_e3net"], strict=True))
     times = [1e3 * statistics.median(found[n]) for n in ("relaxed_e3net", "e3net")]
     return [
@@ -139,6 +139,7 @@ def main() -> int:
     torch.set_num_threads(1)
     rows = [row for copies in (4, 16) for dtype in (torch.float32, torch.float64) for row in layers(copies, dtype)]
     rows += [row for copies in (1, 4, 16) for highest in (None, 2, 1) for row in networks(copies, highest)]
+    rows += [row for copies, highest in ((4, None), (16, None), (16, 2), (16, 1)) for row in networks(copies, highest, 3)]
     frame = pd.DataFrame(rows).assign(machine=machine())
     text = frame.to_csv(index=False, float_format="%.4g", lineterminator="\n")
     write_whole(options.results / "speed.csv", lambda part: part.write_text(text, encoding="utf-8"))

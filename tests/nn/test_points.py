@@ -75,8 +75,10 @@ def test_the_layer_moves_with_points_features_and_relaxed_weights(relaxed, perio
             assert not torch.allclose(layer(turned(x, FEATURES, g), around, theta), turned(plain, FEATURES, g), atol=1e-2)
 
 
-def test_the_layer_is_its_formula_in_loops():
-    """Every path, pair, radial channel and copy by itself, from the tensors of `coupling` alone."""
+@pytest.mark.parametrize("folded", [False, True])
+def test_the_layer_is_its_formula_in_loops(monkeypatch, folded):
+    """Every path, pair, radial channel and copy by itself, from the tensors of `coupling` alone; in both orders of the sums."""
+    monkeypatch.setattr(TensorConv, "_folds", lambda *_: folded)
     relaxed = Irreps.of("1o+1e+2e")
     into, out = Irreps.of("2x0e+1x1o"), Irreps.of("1x0e+2x1o")
     torch.manual_seed(0)
@@ -114,6 +116,29 @@ def test_the_layer_is_its_formula_in_loops():
                         expected[0, i, to.start + m * c.size : to.start + (m + 1) * c.size] += weight * joined
                 row += 1
     assert torch.allclose(layer(x, seen, theta), expected.detach(), atol=1e-10)
+
+
+@pytest.mark.parametrize("relaxed", [None, breaking_irreps(3)], ids=["strict", "relaxed"])
+@pytest.mark.parametrize("out", [Irreps.of("2x1o"), FEATURES], ids=["some pairs do not couple", "all"])
+def test_both_orders_of_the_sums_are_one_map_with_one_gradient(monkeypatch, relaxed, out):
+    layer, seen = conv(relaxed, out), surroundings()(drawn(2, 4, 3, seed=1))
+    x = drawn(2, 4, FEATURES.dim).requires_grad_()
+    theta = () if relaxed is None else (drawn(1, relaxed.dim, seed=3).requires_grad_(),)
+    found = []
+    for folded in (False, True):
+        monkeypatch.setattr(TensorConv, "_folds", lambda *_, folded=folded: folded)
+        answer = layer(x, seen, *theta)
+        found.append([answer.detach(), *torch.autograd.grad((answer * drawn(*answer.shape, seed=5)).sum(), [x, *theta, *layer.weights])])
+    for a, b in zip(*found, strict=True):
+        assert float((a - b).abs().max()) < 1e-10 * float(a.abs().max())
+        assert bool(a.any())
+
+
+def test_the_order_follows_the_sizes_and_each_example_with_its_own_weights_gathers():
+    narrow, wide = TensorConv("16x0e+16x1o+16x2e", "0e+1o+2e", 9, relaxed="1o"), TensorConv("0e", "16x0e+16x1o+16x2e", 9, relaxed="1o")
+    assert narrow._folds(torch.zeros(4, 8, narrow.into.dim), torch.zeros(1, 3))
+    assert not narrow._folds(torch.zeros(4, 8, narrow.into.dim), torch.zeros(4, 3))
+    assert not wide._folds(torch.zeros(4, 8, 1), None)
 
 
 def test_relaxed_weights_of_zero_are_the_strict_layer_exactly():

@@ -10,6 +10,9 @@ from .._errors import OrbitscopeError
 from ..symmetry import coupling
 from ._irreps import Irreps
 
+_COPIES = 2.5  # gathering first copies what it gathers more than once: so many times the time for each multiplication (measured)
+_FOLDING = 16  # multiplications' worth of every entry of the folded matrix, which is made of few of them and many copies
+
 
 class _Path(NamedTuple):
     """One way from features over a filter to outputs: positions of the blocks, and the filter's irrep."""
@@ -50,30 +53,72 @@ class TensorConv(nn.Module):
         self.paths = len(paths)
         weights = []
         self._cuts: list[list[int]] = []  # of what comes of each block of the input, by block of the output
+        self._rows: list[list[int]] = []  # of the weights of each block of the output, by block of the input
         for i in range(len(self.into.blocks)):
             mine = [[p for p in paths if p.into == i and p.out == o] for o in range(len(self.out.blocks))]
             self.register_buffer(f"mixing{i}", _mixing(self, [p for some in mine for p in some]), persistent=False)
             self._cuts.append([len(some) * b.size for some, b in zip(mine, self.out.blocks, strict=True)])
         for o, block in enumerate(self.out.blocks):
-            rows = radial * sum(self.into.blocks[p.into].count for p in paths if p.out == o)
+            some = [radial * b.count * sum(p.into == i and p.out == o for p in paths) for i, b in enumerate(self.into.blocks)]
+            rows = sum(some)
+            self._rows.append(some)
             if not rows:
                 raise OrbitscopeError(f"TensorConv: nothing of {self.into} couples to {block} over harmonics up to degree {degree}.")
             weights.append(nn.Parameter(torch.randn(rows, block.count) / math.sqrt(rows)))
         self.weights = nn.ParameterList(weights)
         scalars = self.out.count("0e")
         self.bias = nn.Parameter(torch.zeros(scalars)) if scalars else None
+        # Multiplications: of couplings and weights for each point that gathers first, and of folding them into one matrix.
+        self._filters = radial * (degree + 1) ** 2
+        mixed = sum(b.dim * sum(cuts) for b, cuts in zip(self.into.blocks, self._cuts, strict=True))
+        self._coupling = self._filters * mixed + sum(w.numel() * b.size for w, b in zip(weights, self.out.blocks, strict=True))
+        self._folding = _FOLDING * self._filters * self.into.dim * self.out.dim
 
     def forward(self, x: Tensor, seen: Tensor, theta: Tensor | None = None) -> Tensor:
         """The features of every point, coupled with what it sees.
 
         * `x`: [N, P, into.dim]. `seen`: [N, P, P, radial, (L + 1)^2]. `theta`: [N or 1, relaxed.dim], None for 0.
         """
+        return self._biased(self._first_folded(x, seen, theta) if self._folds(x, theta) else self._first_gathered(x, seen, theta))
+
+    def _folds(self, x: Tensor, theta: Tensor | None) -> bool:
+        """Whether to fold weights, couplings and relaxed weights into one matrix, from the multiplications that either order takes."""
+        if theta is not None and len(theta) > 1:
+            return False  # a matrix for each example
         count, points = x.shape[:2]
-        flat = seen.flatten(-2).transpose(2, 3)  # [N, i, (b, y), j]
+        folded = count * points * self._filters * (self.into.dim + points) * self.out.dim + self._folding
+        gathered = count * points * (self._filters * points * self.into.dim + self._coupling)
+        return folded < _COPIES * gathered
+
+    def _first_folded(self, x: Tensor, seen: Tensor, theta: Tensor | None) -> Tensor:
+        """Every point makes all that others may see of it, [N, j, (b, y), out.dim]; what they do see is one more product."""
+        matrix = torch.cat([self._matrix(i, theta) for i in range(len(self.into.blocks))])
+        told = (x.flatten(0, 1) @ matrix).reshape(len(x), -1, self.out.dim)
+        return seen.flatten(2) @ told
+
+    def _matrix(self, i: int, theta: Tensor | None) -> Tensor:
+        """How one block of the input makes the output, [(copy, component), (b, y, out.dim)]."""
+        block, columns = self.into.blocks[i], []
+        for o, mixed in enumerate(self._mixed(i, theta)[0].split(self._cuts[i], dim=-1)):
+            to = self.out.blocks[o]
+            paths = mixed.shape[-1] // to.size
+            if not paths:
+                columns.append(mixed.new_zeros(block.count, block.size, self.radial, self._filters // self.radial, to.dim))
+                continue
+            weights = self.weights[o].split(self._rows[o])[i].reshape(self.radial, block.count, paths, to.count)
+            coupled = mixed.reshape(-1, paths, to.size).transpose(0, 1).flatten(1)  # [path, (y, component, component of the output)]
+            made = weights.transpose(2, 3).reshape(-1, paths) @ coupled
+            made = made.reshape(self.radial, block.count, to.count, -1, block.size, to.size)
+            columns.append(made.permute(1, 4, 0, 3, 2, 5).flatten(4))
+        return torch.cat(columns, -1).flatten(2).flatten(0, 1)
+
+    def _first_gathered(self, x: Tensor, seen: Tensor, theta: Tensor | None) -> Tensor:
+        """Every point sums what it sees for each radial channel and harmonic; couplings and weights come after that."""
+        count, points = x.shape[:2]
+        gathered = seen.flatten(-2).transpose(2, 3).flatten(1, 2) @ x  # [N, (i, b, y), into.dim]
         parts: list[list[Tensor]] = [[] for _ in self.out.blocks]
         for i, (block, where) in enumerate(self.into):
-            features = x[..., where].unflatten(-1, (block.count, block.size))
-            near = (flat.flatten(1, 2) @ features.flatten(2)).reshape(count, points, self.radial, -1, block.count, block.size)
+            near = gathered[..., where].reshape(count, points, self.radial, -1, block.count, block.size)
             rows = near.permute(0, 1, 2, 4, 3, 5).flatten(4)  # [N, i, b, copy, (y, component)]
             made = (rows.flatten(1, 3) @ self._mixed(i, theta)).unflatten(1, (points, self.radial * block.count))
             for o, part in enumerate(made.split(self._cuts[i], dim=-1)):
@@ -81,7 +126,7 @@ class TensorConv(nn.Module):
                     size = self.out.blocks[o].size
                     parts[o].append(part.unflatten(-1, (-1, size)).flatten(2, 3))
         found = [torch.einsum("npkc,km->npmc", torch.cat(some, 2), w).flatten(2) for some, w in zip(parts, self.weights, strict=True)]
-        return self._biased(torch.cat(found, -1))
+        return torch.cat(found, -1)
 
     def _mixed(self, i: int, theta: Tensor | None) -> Tensor:
         """How harmonics and one block of the input make outputs, [N or 1, (y, component), (output, path, component)]."""
