@@ -103,7 +103,7 @@ def bars(t: Tables, frame: pd.DataFrame) -> list[list[str]]:
             [
                 f"a training step at most {STEP:g} times the strict network's",
                 "; ".join(f"{r.ratio:.2f} ({r.irreps})" for r in step.itertuples()),
-                "met" if (step.ratio <= STEP).all() else f"met in {int((step.ratio <= STEP).sum())} of {len(step)}, missed in the rest",
+                _word(bool((step.ratio <= STEP).all())),
             ],
             [
                 "ahead of e3nn's fully connected product in one run",
