@@ -30,11 +30,13 @@ from ._spectral import EquivariantSpectralConv, SpectralConv
 from ._surround import Surround, Surrounds
 from ._symmetrize import Symmetrized, symmetrize
 from ._tensor_conv import TensorConv
+from ._vectors import EquivariantLinear, LinearThatMayLeave, RelaxedLinear, RelaxedResidualLinear, hidden_layout
 from ._wrap import wrap
 
 __all__ = [
     "Activation",
     "EquivariantConv",
+    "EquivariantLinear",
     "EquivariantSpectralConv",
     "Features",
     "FieldNorm",
@@ -45,6 +47,7 @@ __all__ = [
     "GroupPool",
     "IrrepGate",
     "Irreps",
+    "LinearThatMayLeave",
     "Magnitude",
     "MagnitudeConv",
     "MotionBlock",
@@ -56,7 +59,9 @@ __all__ = [
     "RadialBasis",
     "RelaxedConv",
     "RelaxedGroupConv",
+    "RelaxedLinear",
     "RelaxedResidualConv",
+    "RelaxedResidualLinear",
     "RelaxedSteerableConv",
     "RelaxedTranslationConv",
     "RelaxedWeights",
@@ -82,6 +87,7 @@ __all__ = [
     "Upsample",
     "export",
     "frames_of",
+    "hidden_layout",
     "order_parameters",
     "relaxed_weights",
     "restrict",

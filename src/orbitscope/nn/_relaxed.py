@@ -15,6 +15,7 @@ from ._conv import EquivariantConv
 from ._features import Features
 from ._relaxed_weights import RelaxedWeights
 from ._shared_kernel import moved_cells
+from ._vectors import LinearThatMayLeave
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -52,16 +53,16 @@ class RelaxedConv(EquivariantConv):
         return {}
 
 
-def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv]:
+def relaxed_layers(model: nn.Module) -> dict[str, RelaxedConv | LinearThatMayLeave]:
     """The relaxed layers of `model` by name; raises `OrbitscopeError` where there is none."""
-    found = {name or type(layer).__name__: layer for name, layer in model.named_modules() if isinstance(layer, RelaxedConv)}
+    found = {name or type(m).__name__: m for name, m in model.named_modules() if isinstance(m, RelaxedConv | LinearThatMayLeave)}
     if not found:
         raise OrbitscopeError(f"relaxation: {type(model).__name__} has no relaxed layer. Build one, or use nn.relax(model).")
     return found
 
 
-def penalised_layers(model: nn.Module) -> list[RelaxedConv | RelaxedWeights]:
-    """The layers of `model` that know a penalty, on grids and on points; raises `OrbitscopeError` where there is none."""
+def penalised_layers(model: nn.Module) -> list[RelaxedConv | LinearThatMayLeave | RelaxedWeights]:
+    """The layers of `model` that know a penalty, on grids, on vectors and on points; raises `OrbitscopeError` where there is none."""
     points = [layer for layer in model.modules() if isinstance(layer, RelaxedWeights)]
     return [*points] if points else [*relaxed_layers(model).values()]
 
