@@ -34,7 +34,8 @@ def test_the_section_is_written_from_rows(modules, row, tmp_path):
     page = modules("heat_page")
     kept = {"machine": "some machine", "rows": [row | {"seed": s} for s in range(3)], "map": []}
     ours = {"angle": 4.0, "seconds": 1.5, "score": 0.1}
-    kept["rows"].append(row | {"case": "published, 3 charts", "train_seconds": 0.5, "atlas": ours, "by_chart": None})
+    three = {"case": "published, 3 charts", "train_seconds": 0.5, "atlas": ours, "by_chart": None}
+    kept["rows"] += [row | three | {"seed": s} for s in range(3)] + [row | {"case": "sheared", "seed": 0}]
     (tmp_path / "heat.json").write_text(json.dumps(kept))
     looks = [{"step": 25 * k, "seconds": 10.0 * k, "angle": 9.0 / k, "norm": 0.1 * k, "loss": 0.1} for k in (1, 2, 3)]
     peer = {
@@ -48,7 +49,13 @@ def test_the_section_is_written_from_rows(modules, row, tmp_path):
     assert "1 to 3 seeds a case" in text and "nan" not in text and "None" not in text
     assert f"{np.sqrt(row['by_chart']['(30, 60)']):.2f}" in text  # the broken chart is shown
     # The recipe stays below the larger angle, 4 degrees, from its third look on, after 30 s; `atlas` took 2 s.
-    assert "| 3 | 0 | 75 | 30 | 3.00 | 2.0 | 4.00 | 30 | 15.0 |" in text and "same accuracy: met" in text
+    assert "| 3 | 0 | 75 | 30 | 3.00 | 0.30 | 2.0 | 4.00 | 30 | 15.0 |" in text
+    assert "not judged with fewer than 3 seeds (smallest 15.0, 1 seed)" in text
+    slow = [look | {"seconds": look["seconds"] / 4} for look in looks]
+    for third, word in ((looks, "met (smallest 15.0, 3 seeds)"), (slow, "missed (smallest 3.8, 3 seeds)")):
+        runs = [peer["runs"][0] | {"seed": s, "looks": looks if s < 2 else third} for s in range(3)]
+        (tmp_path / "peer.json").write_text(json.dumps(peer | {"runs": runs}))
+        assert f"same accuracy, 3 charts: {word}." in page.section(tmp_path, tmp_path)
 
 
 def test_a_warp_moves_points_as_the_element_says(modules):
