@@ -179,3 +179,23 @@ def closed(generator: NDArray[np.float64], count: int = TURNS) -> tuple[NDArray[
     period = 2 * math.pi / rate
     found = [torch.linalg.matrix_exp(torch.tensor(generator) * period * k / count).numpy() for k in range(count + 1)]
     return np.stack(found[:-1]), float(np.abs(found[-1] - np.eye(2)).max())
+
+
+def compact(generator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest generator (Frobenius norm) whose group comes back exactly after one turn: the learnt one [2, 2] without its trace."""
+    return generator - np.trace(generator) / 2 * np.eye(2)
+
+
+def departures(generator: NDArray[np.float64]) -> tuple[float, float]:
+    """What tells the group of a turning `generator` [2, 2] from circles: its growth over one turn, and the ratio of its ellipses' axes.
+
+    Growth: $e^{T\\,\\mathrm{tr} B / 2}$ with T the period; 1 for a group that comes back. Axes: 1 for rotations.
+    Raises `ValueError` for a generator that does not turn.
+    """
+    turning = compact(generator)
+    rate = math.sqrt(max(0.0, float(np.linalg.det(turning))))
+    if rate == 0:
+        raise ValueError(f"the generator {generator.tolist()} does not turn, so its group never comes back")
+    period = 2 * math.pi / rate
+    axes = np.linalg.svd(turning, compute_uv=False)
+    return math.exp(period * float(np.trace(generator)) / 2), math.sqrt(float(axes[0] / axes[1]))

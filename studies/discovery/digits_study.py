@@ -2,8 +2,9 @@
 
     python studies/discovery/digits_study.py [STEPS [SURFACE]]     # a minute or less of one core for each step; what is finished is kept
 
-Three networks see the same digits, turned within 60 degrees: a plain one, one with the group of the learnt matrices, one with that of exact
-rotations. A fourth, plain one sees digits turned anyhow, which is augmentation with the true group. All are tested on digits turned anyhow.
+Four networks see the same digits, turned within 60 degrees: a plain one, one with the group of the learnt matrices, one with the same group
+made to come back after a turn, one with that of exact rotations. A fifth, plain one sees digits turned anyhow, which is augmentation with
+the true group. All are tested on digits turned anyhow. What single errors of a generator cost is planted, on seeds of their own.
 """
 
 import json
@@ -30,7 +31,14 @@ TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 NARROW, WIDE = 60.0, 180.0
 #: Fields for each of two predictors, held out, and for a network; test fields.
 EACH, HELD, TRAIN, TEST = 900, 150, 1000, 500
-NETWORKS = ("plain", "learnt group", "true group", "plain, augmented")
+NETWORKS = ("plain", "learnt group", "learnt group, closed", "true group", "plain, augmented")
+#: Generators with one error each, and seeds that nothing else is judged by.
+STRETCH = np.diag([1.12**0.5, 1.12**-0.5])
+PLANTED = {
+    "none": TURN, "axes 1.12 : 1": STRETCH @ TURN @ np.linalg.inv(STRETCH), "growth by 6.5 % in a turn": TURN + 0.01 * np.eye(2),
+    "both": STRETCH @ TURN @ np.linalg.inv(STRETCH) + 0.01 * np.eye(2),
+}  # fmt: skip
+PLANTED_SEEDS, PLANTED_ON = (100, 101, 102), "cylinder"
 PREDICTOR = FitConfig(epochs=30, batch=32, learning_rate=3e-3)
 NETWORK = FitConfig(epochs=20, batch=64, learning_rate=3e-3)
 
@@ -81,7 +89,8 @@ def classified(name: str, seed: int, network: str, generator: np.ndarray) -> dic
     """One network trained on digits one by one, and its accuracy on digits turned within 60 degrees and anyhow."""
     clock, place = time.process_time(), dg.PLACES[name]
     x, y = charts(place, TRAIN, WIDE if network == "plain, augmented" else NARROW, 20 + seed)
-    matrices = dg.closed(generator if network == "learnt group" else TURN)[0]
+    built = {"learnt group": generator, "planted": generator, "learnt group, closed": dg.compact(generator)}
+    matrices = dg.closed(built.get(network, TURN))[0]
     make = dg.plain if network.startswith("plain") else lambda: dg.Equivariant(matrices)
     made = fit(make, (x.flatten(0, 1), y.flatten()), NETWORK, loss="cross_entropy", validation=0.1, seed=seed, progress=None)
     row: dict[str, Any] = {"place": name, "seed": seed, "network": network, "parameters": made.parameters}
@@ -112,9 +121,21 @@ def main(most: int = 1000, places: tuple[str, ...] = tuple(dg.PLACES), seeds: tu
                     said = f"{name}, seed {seed}, {network}: {row['narrow']:.3f}, {row['wide']:.3f}"
                 else:
                     continue
-                write_whole(file, lambda part: part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8"))
-                print(f"{said}; {row['seconds']:.0f} CPU s", flush=True)
+                _write(file, kept, said, row)
                 most -= 1
+    for seed in PLANTED_SEEDS if PLANTED_ON in places else ():
+        for error, generator in PLANTED.items():
+            rows = kept.setdefault("planted", [])
+            if most > 0 and not any((r["seed"], r["error"]) == (seed, error) for r in rows):
+                rows.append(row := classified(PLANTED_ON, seed, "planted", generator) | {"error": error})
+                _write(file, kept, f"seed {seed}, planted {error}: {row['narrow']:.3f}, {row['wide']:.3f}", row)
+                most -= 1
+
+
+def _write(file: Path, kept: dict[str, Any], said: str, row: dict[str, Any]) -> None:
+    """Everything so far; says what is new."""
+    write_whole(file, lambda part: part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8"))
+    print(f"{said}; {row['seconds']:.0f} CPU s", flush=True)
 
 
 if __name__ == "__main__":

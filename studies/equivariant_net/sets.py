@@ -10,12 +10,13 @@ p is 1 for a velocity, 0 for a temperature.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from study import FACTORS, Place
+from study import FACTORS, SCALARS, Place
 from torch import Tensor
 
 import orbitscope as osc
@@ -76,8 +77,8 @@ def make_sets(place: Place, name: str, tell: Tell) -> None:
     if place.has(name, "complete"):
         return
     options = place.settings.data[name]
-    found = (_ocean if name == "ocean" else _simulated)(place, name, options)
-    layout = osc.Layout.of(*(["temperature:scalar"] if name == "heat" else ["velocity:vector"]))
+    found = {"ocean": _ocean, "sst": _temperatures}.get(name, _simulated)(place, name, options)
+    layout = osc.Layout.of(*(["temperature:scalar"] if name in SCALARS else ["velocity:vector"]))
     points = options["points"]
     grid = osc.Grid.square(points, extent=float(points), boundary="open")
     place.set_file(name, "complete").parent.mkdir(parents=True, exist_ok=True)
@@ -217,13 +218,13 @@ def _ocean(place: Place, name: str, options: dict[str, Any]) -> dict[str, Window
     """All but the last of several files train: the first part of their time trains, then validation, then test, a gap between each."""
     s, points, length = place.settings, options["points"], options["length"]
     found: dict[str, Windows] = {}
-    files = s.files if len(s.files) == 1 else s.files[:-1]
+    trained = s.files if len(s.files) == 1 else s.files[:-1]
     draw = np.random.default_rng(options["seed"])
     for n, file in enumerate(s.files):
         flow = Flow.of(osc.load(file, land=options["land"]).tensor(torch.float32)[0], 1.0, 1, (False, False))
         times, gap = len(flow.levels[1.0]), options["gap"]
         corners = flow.corners(1.0, points)
-        if file not in files:
+        if file not in trained:
             _add(found, "domain", [flow.cut(1.0, c, 0, s.span, points) for c in corners])
             continue
         ends = [int(options["parts"][0] * times), int(sum(options["parts"]) * times)]
@@ -238,4 +239,31 @@ def _ocean(place: Place, name: str, options: dict[str, Any]) -> dict[str, Window
         _add(found, "validation", [flow.cut(1.0, c, start, length, points) for c in corners])
         later = Flow.of(flow.levels[1.0][ends[1] + gap :], 1.0, 1, (False, False))
         _test(found, later, s.span, s.frames, points, _shifts(options, n))
+    return {key: _some(windows, None if key.startswith(("train", "valid")) else s.windows) for key, windows in found.items()}
+
+
+def _temperatures(place: Place, name: str, options: dict[str, Any]) -> dict[str, Windows]:
+    """Departures of a file of monthly temperatures, round the globe, from the mean year of the months that train; windows at sea only.
+
+    The file lies in an installed package (`package`, `file`); `fields` is what the library's reader is told.
+    """
+    s, points, length, gap = place.settings, options["points"], options["length"], options["gap"]
+    path = str(files(options["package"]).joinpath(options["file"]))
+    values = osc.load(path, fields=options["fields"]).tensor(torch.float32)[0]
+    ends = [int(options["parts"][0] * len(values)), int(sum(options["parts"]) * len(values))]
+    for month in range(12):
+        values[month::12] = values[month::12] - values[month : ends[0] : 12].mean(0)
+    found: dict[str, Windows] = {}
+    spans = {
+        "train": (0, ends[0], length, 1),
+        "validation": (ends[0] + gap, ends[1], length, 2),
+        "original": (ends[1] + gap, len(values), s.span, 2),
+    }
+    for key, (first, last, span, step) in spans.items():
+        whole = Flow({1.0: values[first:last]}, (True, False))
+        if last - first < span:
+            raise osc.OrbitscopeError(f"data: {key} has {last - first} months, fewer than the {span} of a window. Give other `parts`.")
+        for start in range(0, last - first - span + 1, step):
+            windows = [whole.cut(1.0, c, start, span, points) for c in whole.corners(1.0, points)]
+            _add(found, key, [w for w in windows if bool(w.isfinite().all())])
     return {key: _some(windows, None if key.startswith(("train", "valid")) else s.windows) for key, windows in found.items()}

@@ -12,7 +12,9 @@ import orbitscope as osc
 from orbitscope.data import split_indices
 from orbitscope.emulators import models
 
-TITLES = {"rayleigh-benard": "Rayleigh-Benard", "heat": "Heat", "ocean": "Ocean currents"}
+TITLES = {"rayleigh-benard": "Rayleigh-Benard", "heat": "Heat", "ocean": "Ocean currents", "sst": "Sea surface temperature"}
+#: Data sets of one scalar; all others are velocities.
+SCALARS = ("heat", "sst")
 BACKBONES = {"resnet": "ResNet", "unet": "U-Net", "vit": "ViT", "fno": "FNO"}
 SYMMETRIES = {"motion": "uniform motion", "magnitude": "magnitude", "rotation": "rotation", "scale": "scale"}
 #: Test sets that a symmetry is meant for.

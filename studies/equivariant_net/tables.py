@@ -13,7 +13,7 @@ from study import OWN, SYMMETRIES, Place, runs
 
 from orbitscope._whole import write_whole
 
-PARTS = {"small": ("small-heat", "altimetry-ocean")}
+PARTS = {"small": ("small-heat", "altimetry-ocean", "ostia")}
 LABEL = ["dataset", "backbone", "variant", "seed"]
 
 

@@ -12,7 +12,7 @@ from page_data import data_part
 from page_parts import complexity_part, scales_part, skill_part
 from published import OCEAN, SOURCE
 from skill import known, without_skill
-from study import BACKBONES, OWN, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
+from study import BACKBONES, OWN, SCALARS, SHORT, SYMMETRIES, TESTS, TITLES, VARIANTS
 from tables import Ratio, ratio, read_tables, settings_of
 from words import listed, spread, told
 
@@ -259,7 +259,7 @@ def _published(t: Tables, dataset: str) -> str:
     """Only ratios to the plain network, only on the two sets that exist in both."""
     tests = t["tests"]
     rows = []
-    if dataset == "heat":
+    if dataset in SCALARS:
         return ""
     idle = without_skill(t, dataset, list(SYMMETRIES))
     for backbone in OCEAN:

@@ -29,6 +29,7 @@ def wanted(settings: Settings, run: Run) -> list[str]:
     if run.seed != settings.seeds[0]:
         skipped |= {"steps"}  # no published statement rests on it, and what it checks is arithmetic
         skipped |= {"translations"} if run.dataset == "navier-stokes" else set()  # the published ones are of Euler
+    skipped |= set(EXPERIMENTS) - set(settings.experiments) if settings.experiments else set()
     return [name for name in EXPERIMENTS if name not in skipped]
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 from basins import seeds_job  # noqa: E402
 from harness import Tell, arguments, compute, read_settings, say, where  # noqa: E402
 from jobs import audit_case, work  # noqa: E402
-from study import CLASSES, DATASETS, Place, Run, Settings, runs  # noqa: E402
+from study import CLASSES, SWAPPED, Place, Run, Settings, runs  # noqa: E402
 from tables import collect_all, restore_all  # noqa: E402
 
 from orbitscope.cli._actions import simulate_to_file  # noqa: E402
@@ -38,25 +38,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         planned = [run for run in runs(settings) if fnmatch(run.key, options.only)]
         if options.restore:
             say(f"{restore_all(place, results)} cases from {results}")
-        jobs = [("audit", name) for name in DATASETS]
+        jobs = [("audit", name) for name in settings.datasets]
         for model in settings.models:  # what is judged first, and one network whole before the next
             main_runs = [run for run in planned if run.schedule == settings.main_schedule and run.model == model]
-            jobs += [(kind, run) for kind in ("run", "seeds") for run in main_runs]
+            jobs += [(kind, run) for kind in ("run", "seeds") for run in main_runs if kind == "run" or not settings.experiments]
         jobs += [("run", run) for run in planned if ("run", run) not in jobs]
         place_for = 1 if options.restore else where(options)  # two processes would train a restored run again side by side
         compute(place, do, jobs, place_for, options.minutes, lambda: simulate(place))
         collect_all(place, results)
+    from others import page_of
     from write_page import write_page
 
-    print(write_page(results, options.docs))
+    print(write_page(page_of(results), options.docs))
     return 0
 
 
 def simulate(place: Place) -> None:
     """All classes of initial conditions of both families."""
     options = place.settings.data
+    families = {"navier-stokes" if name == SWAPPED else name for name in place.settings.datasets}
     for family, laws in CLASSES.items():
-        for law in laws:
+        for law in laws if family in families else ():
             path = place.data_file(family, law)
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

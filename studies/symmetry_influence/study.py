@@ -27,7 +27,7 @@ class Settings:
 
     A model may have `schedules` of its own, and under `families` other options for one family of data; `extra` may hold
     `swapped_schedules`, where not every one is worth its time. `units`: of states and loss (`TrainConfig.units`): the classes of a family
-    differ 60-fold in energy, and in one unit for all only the largest is learnt.
+    differ 60-fold in energy, and in one unit for all only the largest is learnt. `datasets`, `experiments`: those that there are at all.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Settings:
     batch: int = 32
     device: str = "cpu"
     units: str = "state"
+    datasets: list[str] = field(default_factory=lambda: list(DATASETS))
+    experiments: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def epochs_at(self, epochs: int) -> list[int]:
@@ -74,7 +76,7 @@ def runs(settings: Settings) -> list[Run]:
     found = []
     for schedule in sorted(settings.schedules, key=lambda name: name != settings.main_schedule):
         for seed in settings.seeds:
-            for dataset in DATASETS:
+            for dataset in settings.datasets:
                 for model in settings.swapped_models if dataset == SWAPPED else settings.models:
                     asked = settings.models[model].get("schedules", settings.schedules)
                     if dataset == SWAPPED:

@@ -107,6 +107,22 @@ def test_a_network_over_matrices_does_not_see_them(modules):
     assert odd[1] < 1e-9 and np.abs(odd[0][2] @ odd[0][2].T - np.eye(2)).max() > 0.1  # taken as they are
 
 
+def test_a_generator_without_its_trace_comes_back(modules):
+    """Growth and axes are those that were planted; the nearest group that comes back has the same ellipses and no growth."""
+    digits, turn = modules("digits"), np.array([[0.0, -1.0], [1.0, 0.0]])
+    stretch = np.diag([1.3**0.5, 1.3**-0.5])
+    crooked = 0.7 * (stretch @ turn @ np.linalg.inv(stretch)) + 0.02 * np.eye(2)
+    growth, axes = digits.departures(crooked)
+    assert abs(axes - 1.3) < 1e-12 and abs(growth - np.exp(2 * np.pi / 0.7 * 0.02)) < 1e-12
+    assert abs(digits.closed(crooked)[1] - (growth - 1)) < 1e-12  # the last element against the identity
+    again = digits.compact(crooked)
+    assert digits.closed(again)[1] < 1e-12 and np.allclose(digits.departures(again), (1.0, 1.3), atol=1e-12)
+    for other in (again + 0.01 * np.diag([1.0, -1.0]), again + 0.01 * turn):  # no other one without a trace is nearer
+        assert np.linalg.norm(other - crooked) > np.linalg.norm(again - crooked)
+    with pytest.raises(ValueError, match="does not turn"):
+        digits.departures(np.array([[1.0, 2.0], [0.5, -1.0]]))
+
+
 def test_digits_stand_where_they_should_on_every_surface(modules):
     digits = modules("digits")
     images, classes = digits.pool(True)
@@ -131,7 +147,14 @@ def test_tiny_runs_on_digits_and_weather_reach_the_page(modules, tmp_path, monke
         monkeypatch.setattr(study, name, value)
     monkeypatch.setattr(study, "RESULTS", tmp_path / "digits")
     monkeypatch.setattr(study.dg, "closed", lambda generator, count=4, old=study.dg.closed: old(study.TURN, 4))  # learnt from nothing
-    study.main(5, ("sphere, lon-lat",), (0,))
+    monkeypatch.setattr(study, "PLANTED_ON", "sphere, lon-lat")
+    monkeypatch.setattr(study, "PLANTED_SEEDS", (100,))
+    monkeypatch.setattr(study, "PLANTED", {"none": study.TURN})
+    for name in ("PLANTED", "PLANTED_ON", "PLANTED_SEEDS"):
+        monkeypatch.setattr(page, name, getattr(study, name))
+    study.main(7, ("sphere, lon-lat",), (0,))
+    kept = json.loads((tmp_path / "digits" / "digits.json").read_text())
+    assert [r["network"] for r in kept["networks"]] == list(study.NETWORKS) and len(kept["planted"]) == 1
     for name, value in (("TRAIN", 40), ("HELD", 6), ("COVER", 0.6), ("RESULTS", tmp_path / "storms"), ("SEEDS", (0,))):
         monkeypatch.setattr(weather, name, value)
     weather.main(1)
@@ -139,6 +162,10 @@ def test_tiny_runs_on_digits_and_weather_reach_the_page(modules, tmp_path, monke
     breaking, away = np.array(row["breaking"]), np.array(row["away"])
     assert breaking[away < weather.st.WIDTH].min() > 5 * np.median(breaking[away > row["reach"]])
     text = page.sections(tmp_path, tmp_path)
+    assert (
+        "errors of a generator" in text.replace("error of the generator", "errors of a generator")
+        and "not judged with fewer than 3 seeds" in text
+    )
     assert "## Digits on cylinder and sphere" in text and "## Planted weather" in text and "None" not in text and " nan" not in text
     for name in (page.DIGITS, page.STORMS):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
