@@ -19,8 +19,9 @@ class Episode:
     """What happened, step by step; step 0 is the beginning, and `actions[t]` leads from step t to t + 1.
 
     * `task`, `seed`: of the episode. `frame`: where the table stood. `success`: whether the task was done at the end.
-    * `actions` [T, 7]. `hand` [T + 1, 12]: pose (see `Scene.observe`), `opening` [T + 1], `open` [T + 1]: what the fingers were told.
-    * `speed` [T + 1, 2]: of the hand, m/s and rad/s. `bodies` [T + 1, bodies, 12], `joints` [T + 1, joints].
+    * `actions` [T, 7]: what was done. `hand` [T + 1, 12]: its pose (see `Scene.observe`). `opening` [T + 1]: of each finger, m.
+    * `open` [T + 1]: what the fingers were told. `speed` [T + 1, 2]: of the hand, m/s and rad/s.
+    * `bodies` [T + 1, bodies, 12]: poses of fixtures and things. `joints` [T + 1, joints]: numbers of mechanisms.
     * `scripted`: steps at which a keyframe of the script was reached.
     """
 
