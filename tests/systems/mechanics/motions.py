@@ -2,10 +2,28 @@
 
 import torch
 
-from orbitscope.systems.mechanics import DHN, SYSTEM, HamiltonianMap, LeapfrogHNN, ResidualMLP, motion_of
+from orbitscope.systems.mechanics import (
+    DHN,
+    SYSTEM,
+    EulerHNN,
+    HamiltonianMap,
+    LeapfrogHNN,
+    MotionTransformer,
+    ResidualMLP,
+    SympNet,
+    motion_of,
+)
 from orbitscope.systems.mechanics._scenarios import DEFAULTS, simulated
 
-KINDS = {"hamiltonian_map": HamiltonianMap, "dhn": DHN, "hnn": LeapfrogHNN, "motion_mlp": ResidualMLP}
+KINDS = {
+    "hamiltonian_map": HamiltonianMap,
+    "dhn": DHN,
+    "hnn": LeapfrogHNN,
+    "hnn_euler": EulerHNN,
+    "sympnet": SympNet,
+    "motion_mlp": ResidualMLP,
+    "motion_transformer": MotionTransformer,
+}
 SMALL = {**DEFAULTS, "frames": 25, "duration": 2.0, "starts": 2}
 
 

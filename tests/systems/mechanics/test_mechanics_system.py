@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call, grad, vmap
 
 from orbitscope import OrbitscopeError, open_probe
 from orbitscope.cli import main
 from orbitscope.data import Examples, load_examples
 from orbitscope.symmetry import mapped
-from orbitscope.systems import open_runs
+from orbitscope.systems import open_runs, train_system
 from orbitscope.systems.mechanics import (
     BODIES,
     SYSTEM,
@@ -20,6 +21,7 @@ from orbitscope.systems.mechanics import (
     numbers_of,
     trajectories_of,
 )
+from orbitscope.training import FitConfig
 
 from .motions import KINDS, SMALL, motion, network
 
@@ -60,17 +62,44 @@ def test_motions_of_a_group_compose():
         assert sum(b.shape[1] for b in act.blocks(state)) == len(act.channels)
 
 
-@pytest.mark.parametrize("model", sorted(KINDS))
-def test_from_a_pendulum_to_a_report(model, tmp_path):
-    file, folder, probe, page = (tmp_path / n for n in ("p.npz", "run", "p.nc", "r.html"))
-    few = ("starts=2", "frames=17", "duration=1.25", "context=8")
-    assert run("simulate", "mechanics.pendulum", "--initial", *few, "--trajectories", 14, "--out", file) == 0
-    assert run("train", file, "--model", model, "--override", "width=16", "--epochs", 2, "--out", folder) == 0
+FEW = ("starts=2", "frames=17", "duration=1.25", "context=8")
+
+
+@pytest.fixture(scope="module")
+def pendulums(tmp_path_factory):
+    """A file of 14 small systems."""
+    file = tmp_path_factory.mktemp("pendulums") / "p.npz"
+    assert run("simulate", "mechanics.pendulum", "--initial", *FEW, "--trajectories", 14, "--out", file) == 0
+    return file
+
+
+@pytest.mark.parametrize("model", ["hamiltonian_map", "dhn"])
+def test_from_a_pendulum_to_a_report(model, pendulums, tmp_path):
+    folder, probe, page = (tmp_path / n for n in ("run", "p.nc", "r.html"))
+    assert run("train", pendulums, "--model", model, "--override", "width=16", "--epochs", 2, "--out", folder) == 0
     (opened,) = open_runs(folder)
     assert next(opened.model.parameters()).dtype == torch.float64 and len(opened.fit.history) == 2
-    assert run("probe", folder, file, "--group", "reversal", "--out", probe, "--steps", 0, "--influence-elements", 0) == 0
+    words = ("--group", "reversal", "--out", probe, "--steps", 0, "--influence-elements", 0)
+    assert run("probe", folder, pendulums, *words) == 0
     assert "reversal" in open_probe(probe).children
     assert run("report", probe, "--out", page) == 0 and "reversal" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", sorted(KINDS))
+def test_every_model_learns_and_is_opened_again(model, pendulums, tmp_path):
+    presets = SYSTEM.models[model].presets
+    preset = "autodecoder" if "autodecoder" in presets else "small"
+    config = FitConfig(epochs=2, batch=64, learning_rate=1e-2, precision="64")
+    (found,) = train_system(pendulums, model, tmp_path / "run", config, preset=preset, options={"width": 16}, progress=None)
+    errors = [row["train"] for row in found.fit.history]
+    assert errors[1] < errors[0]
+    (opened,) = open_runs(tmp_path / "run")
+    x = opened.examples["test"].x
+    assert torch.equal(opened.model(*x), found.model(*x))
+    one = lambda w, *s: functional_call(opened.model, w, tuple(p[None] for p in s)).square().sum()  # noqa: E731
+    weights = {k: v.detach() for k, v in opened.model.named_parameters()}
+    each = vmap(grad(one), in_dims=(None, 0, 0, 0, 0))(weights, *(p[:2] for p in x))  # as influence takes them
+    assert all(torch.isfinite(g).all() for g in each.values()) and max(float(g.abs().max()) for g in each.values()) > 0
 
 
 def test_training_minimises_the_explicit_residual():

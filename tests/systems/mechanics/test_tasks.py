@@ -157,7 +157,8 @@ class Nothing(Mask):
         (lambda: NET.forecast(PATHS[:, 0, :0], 3, torch.zeros(4, 2)), "`past`"),
         (lambda: NET.complete(PATHS[:, 0, :1], CodePrior.of(NET, DATA)), "`frames`"),
         (lambda: network("dhn", DATA).complete(PATHS[:, 0, :5], CodePrior.of(network("dhn", DATA), DATA)), "at least 6"),
-        (lambda: network("dhn", DATA).refine(PATHS[:, 0], Every(4), torch.zeros(4, 8).double()), "reads 4 frames"),
+        (lambda: network("dhn", DATA).refine(PATHS[:, 0], Every(4), torch.zeros(4, 8).double()), "masks=both"),
+        (lambda: network("motion_transformer", DATA).refine(PATHS[:, 0], Every(4), torch.zeros(4, 8).double()), "reads 4 frames"),
     ],
 )
 def test_what_is_refused(call, said):

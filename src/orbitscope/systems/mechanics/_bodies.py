@@ -20,7 +20,7 @@ class Body:
     * `rate(x, numbers, t)`: $\dot x$, [N, 2d]; t in s, [N, 1]. `energy(x, numbers)`: H, [N].
     * `starts(rng, numbers, count)`: first states of `count` systems, [N, 2d].
     * `motions`: name -> matrix [2d, 2d] and direction of time (1 or -1) of a map that commutes with the motion. `turns`: whether all
-      rotations of the plane do, for two coordinates. `conservative`: whether the energy is kept.
+      rotations of the plane do, for coordinates (x, y) of each body in turn. `conservative`: whether the energy is kept.
     """
 
     name: str
@@ -144,6 +144,40 @@ def _chain_starts(rng: np.random.Generator, numbers: Array) -> Array:
     return rng.normal(size=(len(numbers), 2 * CHAIN)) * np.repeat([0.5, 1.0], CHAIN)
 
 
+EIGHT = ((0.97000436, -0.24308753), (-0.93240737, -0.86473146))
+"""Place of the first body and velocity of the third on the figure of eight of three equal masses (Chenciner and Montgomery, Annals of
+Mathematics 152 (2000) 881, with Simo's numbers); the second stands opposite to the first, the third in the middle."""
+_PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
+def _three_energy(x: Array, numbers: Array) -> Array:
+    q = x[:, :6].reshape(-1, 3, 2)
+    apart = [np.linalg.norm(q[:, a] - q[:, b], axis=1) for a, b in _PAIRS]
+    return (x[:, 6:] ** 2).sum(1) / 2 - numbers[:, 0] * sum(1 / r for r in apart)
+
+
+def _three_rate(x: Array, numbers: Array, t: Array) -> Array:
+    q, force = x[:, :6].reshape(-1, 3, 2), np.zeros((len(x), 3, 2))
+    for a, b in _PAIRS:
+        gap = q[:, b] - q[:, a]
+        pull = numbers[:, :1] * gap / (gap**2).sum(1, keepdims=True) ** 1.5
+        force[:, a] += pull
+        force[:, b] -= pull
+    return np.concatenate([x[:, 6:], force.reshape(-1, 6)], 1)
+
+
+def _three_starts(rng: np.random.Generator, numbers: Array) -> Array:
+    """Near the figure of eight, turned anyhow and either way round, the centre of mass at rest."""
+    count, (place, speed) = len(numbers), np.array(EIGHT)
+    q, v = np.stack([place, -place, 0 * place]), np.stack([-speed / 2, -speed / 2, speed])
+    way = rng.choice([-1.0, 1.0], count)[:, None, None] * np.sqrt(numbers[:, :1, None])
+    x = np.stack([np.broadcast_to(q, (count, 3, 2)), way * v], 1) + 0.02 * rng.normal(size=(count, 2, 3, 2))
+    x = x - x.mean(2, keepdims=True)
+    angle = rng.uniform(0, 2 * np.pi, count)
+    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], 1).reshape(-1, 1, 1, 2, 2)
+    return (turn @ x[..., None])[..., 0].reshape(count, 12)
+
+
 TRAP = 0.25
 """Stiffness of the well that holds the charged particle, in 1/s^2."""
 
@@ -181,6 +215,13 @@ BODIES: dict[str, Body] = {
         Body(
             "kepler", 2, {"pull": (0.8, 1.2)}, _kepler_rate, _kepler_energy, _kepler_starts, (),
             {"reversal": (reversed_momenta(2), -1), "mirror": (_FLIP, 1)}, True,
+        ),
+        Body(
+            "three-body", 6, {"pull": (0.8, 1.2)}, _three_rate, _three_energy, _three_starts, (),
+            {
+                "reversal": (reversed_momenta(6), -1), "mirror": (np.kron(np.eye(6), np.diag([1.0, -1.0])).astype(float), 1),
+                "exchange": (np.kron(np.eye(2), np.kron(np.eye(3)[[1, 0, 2]], np.eye(2))).astype(float), 1),
+            }, True,
         ),
         Body(
             "springs", CHAIN, {"stiffness": (1.0, 4.0)}, _chain_rate, _chain_energy, _chain_starts, (),

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from ..._seed import derive
 from ...data import Examples
-from ._about import motion_of, trajectories_of
+from ._about import motion_of, numbers_of, trajectories_of
 
 if TYPE_CHECKING:
     from ._models import MotionModel
@@ -30,14 +31,15 @@ class CodePrior:
 
     @classmethod
     def of(cls, model: "MotionModel", examples: Examples, noise: float = 0.0) -> "CodePrior":
-        """From the codes that the reader gives the systems of the training, and the map's residual there.
+        """From the codes of the systems of the training (see `MotionModel.known_codes`), and the map's residual there.
 
         * `model`: the map. `examples`: of its training. `noise`: standard deviation of the scaled frames that codes will be fitted to.
         """
         motion = motion_of(examples)
         frames = trajectories_of(examples)[:, :, : motion.context].flatten(0, 1).to(model.get_buffer("sizes").dtype)
         with torch.no_grad():
-            z = model.encode(frames)
+            numbers = numbers_of(examples).to(frames.dtype).repeat_interleave(motion.starts, 0)
+            z = model.known_codes(frames, numbers)
             left = float(model.residual(model.scale(frames), z).square().mean())
         centred = z - z.mean(0)
         covariance = centred.mT @ centred / max(len(z) - 1, 1)
@@ -55,6 +57,16 @@ class FittedCode:
     z: Tensor
     covariance: Tensor
     cost: Tensor
+
+    def draws(self, count: int, seed: int = 0) -> Tensor:
+        """Codes of the posterior, [count, S, c].
+
+        * `count`: how many. `seed`: of the draws.
+        """
+        generator = torch.Generator().manual_seed(derive(seed, "codes of the posterior"))
+        normal = torch.randn(count, *self.z.shape, generator=generator, dtype=torch.float64).to(self.z)
+        value, vector = torch.linalg.eigh(self.covariance)
+        return self.z + torch.einsum("sij,sj,nsj->nsi", vector, value.clamp_min(0).sqrt(), normal)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What is measured of forecasts: errors by horizon, energy, symplectic form, reversal, valid time, what codes tell."""
+"""What is measured of forecasts: errors by horizon, energy, symplectic form, reversal, valid time, calibration, codes."""
 
 from typing import TYPE_CHECKING
 
@@ -50,18 +50,17 @@ def symplectic_defect(model: "MotionModel", frames: Tensor, z: Tensor, steps: in
 
     * `model`: a map that reads one frame. `frames`: scaled present frames, [N, 2d]. `z`: codes, [N, c].
     """
-    d, on = model.pairs, torch.ones(1, 1, dtype=frames.dtype)
-
-    def moved(x: Tensor, code: Tensor) -> Tensor:
-        state = x[None]
-        for _ in range(steps):
-            state = model.step(state[:, None], on, code[None])
-        return state[0]
-
+    d, on = model.pairs, torch.ones_like(frames[:, :1])
     one, zero = torch.eye(d, dtype=frames.dtype), torch.zeros(d, d, dtype=frames.dtype)
     omega = torch.cat([torch.cat([zero, one], 1), torch.cat([-one, zero], 1)])
-    found = [torch.func.jacrev(moved)(x, code).detach() for x, code in zip(frames, z, strict=True)]
-    return torch.stack([torch.linalg.matrix_norm(j.mT @ omega @ j - omega) for j in found])
+    j, x = torch.eye(2 * d, dtype=frames.dtype), frames.detach()
+    for _ in range(steps):  # the chain rule, frame by frame; states do not mix, so that one sum gives a row for all of them
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            after = model.step(x[:, None], on, z)
+            rows = [torch.autograd.grad(after[:, k].sum(), x, retain_graph=True)[0] for k in range(2 * d)]
+        j, x = torch.stack(rows, 1) @ j, after
+    return torch.linalg.matrix_norm(j.mT @ omega @ j - omega)
 
 
 def reversal_error(model: "MotionModel", past: Tensor, z: Tensor, steps: int = 16) -> Tensor:
@@ -84,6 +83,21 @@ def valid_times(found: Tensor, truth: Tensor, pairs: int, dt: float, limit: floa
     lost = (found - truth)[..., :pairs].norm(dim=-1) > limit
     first = torch.where(lost.any(1), lost.to(torch.int64).argmax(1), lost.shape[1])
     return first * dt
+
+
+def calibration(found: Tensor, spread: Tensor, truth: Tensor) -> dict[str, float]:
+    r"""Whether errors are as large as standard deviations say: of $u = (\hat x - x) / \sigma$ the root mean square and shares.
+
+    * `found`, `truth`: any shape, in one unit. `spread`: $\sigma$, of the same shape; places with 0 are left out.
+
+    "z": root mean square of u, 1 where it is right, above where errors are larger than was said; "within1", "within2": shares with
+    $|u| < 1$ and 2, .683 and .954 for normal errors. NaN where no spread is above 0.
+    """
+    some = spread > 0
+    u = ((found - truth)[some] / spread[some]).abs()
+    if not len(u):
+        return {"z": float("nan"), "within1": float("nan"), "within2": float("nan")}
+    return {"z": float(u.square().mean().sqrt()), **{f"within{k}": float((u < k).double().mean()) for k in (1, 2)}}
 
 
 def code_probe(codes: Tensor, numbers: Tensor, new_codes: Tensor, new_numbers: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from ...data import Examples
 from ...symmetry import State, Symmetry
 from ...training import Augment, Loss
 from .._system import System, SystemModel, SystemScenario
-from ._about import motion_of
-from ._baselines import LeapfrogHNN, ResidualMLP
+from ._about import motion_of, numbers_of
+from ._baselines import EulerHNN, LeapfrogHNN, MotionTransformer, ResidualMLP, SympNet
 from ._bodies import BODIES
 from ._dhn import DHN
 from ._integrate import flow
@@ -27,6 +27,7 @@ _WORDS = {
     "double-pendulum": "two rods, the second of unknown length, from the published start and near it: mostly chaotic",
     "double-pendulum-low": "the same near its rest: regular",
     "kepler": "a planet in the plane around a star of unknown pull",
+    "three-body": "three equal masses in the plane near the figure of eight, of unknown pull",
     "springs": "a chain of three masses and four springs of unknown stiffness",
     "charged": "a charge in a well and a magnetic field of unknown strength, with canonical momenta",
     "damped-pendulum": "a pendulum with friction: no Hamiltonian system, for contrast",
@@ -35,8 +36,28 @@ _WORDS = {
 _TRAINING = {"epochs": 40, "batch": 256, "learning_rate": 3e-3, "weight_decay": 0.0, "precision": "64"}
 
 
-def _made(kind: type[MotionModel], examples: Examples, **options: Any) -> nn.Module:
-    return kind(motion_of(examples), **options)
+_WIDTHS = {"small": {"width": 64}, "medium": {"width": 128}, "autodecoder": {"width": 64, "autodecoder": True}}
+_TOKENS = {"small": {"width": 32}, "medium": {"width": 64}}
+_BLOCKS: dict[str, dict[str, Any]] = {
+    "small": {"block": 4, "stride": 2},
+    "one": {"block": 1, "stride": 1},
+    "two": {"block": 2, "stride": 1},
+    "autodecoder": {"block": 4, "stride": 2, "autodecoder": True},
+    "clean": {"block": 4, "stride": 2, "denoise": False},
+    "plain": {"block": 4, "stride": 2, "structure": "none"},
+    "plain-clean": {"block": 4, "stride": 2, "structure": "none", "denoise": False},
+    "refine": {"block": 2, "stride": 1, "masks": "both", "spacings": (1, 2)},
+    "transformer": {"block": 4, "stride": 2, "net": "transformer", "width": 32},
+    "paper": {"block": 4, "stride": 2, "net": "transformer", "width": 128, "code": 128, "autodecoder": True},
+}
+"""Of `dhn`: "clean" trains without noise, "plain" without a scalar, "refine" for the frames between known ones."""
+
+
+def _made(kind: type[MotionModel], examples: Examples, *, autodecoder: bool = False, **options: Any) -> nn.Module:
+    made = kind(motion_of(examples), **options)
+    if autodecoder:
+        made.remember(numbers_of(examples))
+    return made
 
 
 class MechanicsSystem(System):
@@ -54,17 +75,14 @@ class MechanicsSystem(System):
         for name, words, kind, presets, more in (
             (
                 "hamiltonian_map", "a midpoint generating function: symplectic, and reversible where the motion is", HamiltonianMap,
-                {"small": {"width": 64}, "medium": {"width": 128}}, {},
+                _WIDTHS, {},
             ),
-            (
-                "dhn", "the Denoising Hamiltonian Network on blocks of frames, as published", DHN,
-                {
-                    "small": {"block": 4, "stride": 2}, "two": {"block": 2, "stride": 1},
-                    "paper": {"block": 4, "stride": 2, "net": "transformer", "width": 128, "code": 128},
-                }, {},
-            ),
-            ("hnn", "a separable Hamiltonian by leapfrog", LeapfrogHNN, {"small": {"width": 64}, "medium": {"width": 128}}, {}),
-            ("motion_mlp", "a plain residual network", ResidualMLP, {"small": {"width": 64}, "medium": {"width": 128}}, {}),
+            ("dhn", "the Denoising Hamiltonian Network on blocks of frames, as published", DHN, _BLOCKS, {}),
+            ("hnn", "a separable Hamiltonian by leapfrog", LeapfrogHNN, _WIDTHS, {}),
+            ("hnn_euler", "a Hamiltonian by explicit Euler steps", EulerHNN, _WIDTHS, {}),
+            ("sympnet", "gradient modules of coordinates and momenta in turn: symplectic", SympNet, _WIDTHS, {}),
+            ("motion_mlp", "a plain residual network", ResidualMLP, _WIDTHS, {}),
+            ("motion_transformer", "a plain transformer over past frames", MotionTransformer, _TOKENS, {}),
         )
     }  # fmt: skip
 
@@ -79,7 +97,7 @@ class MechanicsSystem(System):
     def every_step(self, model: str, examples: Examples) -> Augment | None:
         """The true next frame for maps that are implicit, and noise for `dhn`."""
         motion = motion_of(examples)
-        return EndsKnown(motion.history * (1 + 2 * motion.pairs) if model == "dhn" else 1)
+        return EndsKnown(1 + motion.history * (1 + 2 * motion.pairs) if model == "dhn" else 1)
 
     def law(self, examples: Examples) -> Callable[..., State] | None:
         """The equation of motion, solved for one frame in the direction that a state names."""

@@ -13,6 +13,8 @@ from ._networks import CodeReader, PhaseFunction
 from ._tasks import blended, smoothed
 
 CODE, WIDTH, NEWTON = 8, 64, 4
+TABLE = 3.0
+"""Unit of an autodecoder's codes: they move so many times as far in a step as weights do."""
 
 
 class MotionModel(nn.Module, ABC):
@@ -33,6 +35,7 @@ class MotionModel(nn.Module, ABC):
         d = motion.pairs
         self.register_buffer("sizes", torch.tensor([motion.sizes[0]] * d + [motion.sizes[1]] * d, dtype=torch.float64))
         self.reader = CodeReader(d, motion.angles, self.reader_is_even(motion), code, width)
+        self.table: nn.Parameter | None = None
 
     def reader_is_even(self, motion: Motion) -> bool:
         """Whether a motion and its reversal have one code; the description of the `motion` says whether they may."""
@@ -62,6 +65,51 @@ class MotionModel(nn.Module, ABC):
             raise OrbitscopeError(f"encode: `frames` should be [systems, at least 2, {2 * self.pairs}], got {list(frames.shape)}.")
         return self.reader(self.scale(frames), torch.ones_like(frames[:, 0, :1]) if direction is None else direction)
 
+    def remember(self, numbers: Tensor) -> None:
+        """Give each system of the training a code of its own (an autodecoder); the reader then learns to tell these codes.
+
+        * `numbers`: of these systems, [S, k]: they serve as names and are not read otherwise.
+
+        Raises `OrbitscopeError` where two systems have the same numbers, or none.
+        """
+        different = len(torch.unique(numbers, dim=0)) if numbers.shape[1] else 0
+        if different < len(numbers):
+            raise OrbitscopeError(
+                "autodecoder: every system needs numbers of its own, by which its code is found again; got "
+                f"{different} of {len(numbers)} that differ. Leave `autodecoder` out: the reader needs none."
+            )
+        self.register_buffer("labels", numbers.double())
+        self.table = nn.Parameter(torch.randn(len(numbers), self.code) / (3 * TABLE))
+
+    def remembered(self, numbers: Tensor) -> Tensor:
+        """The codes of systems of the training, [B, code], by their `numbers` [B, k]."""
+        assert self.table is not None
+        labels = self.get_buffer("labels").to(numbers.dtype)
+        size = labels.std(0).clamp_min(1e-12)
+        at = ((numbers[..., None, :] - labels) / size).square().sum(-1).argmin(-1)
+        return TABLE * self.table[at]
+
+    def known_codes(self, frames: Tensor, numbers: Tensor) -> Tensor:
+        """Codes [B, code] of systems of the training: their own where the map has them, else read from `frames` [B, K, 2d].
+
+        * `numbers`: of the systems, [B, k].
+        """
+        return self.encode(frames) if self.table is None else self.remembered(numbers)
+
+    def own_loss(self, past: Tensor, end: Tensor, z: Tensor, drawn: Tensor) -> Tensor | None:
+        """A loss of its own, [B], for a map that is not trained on its next frame; None for others.
+
+        * `past`: scaled, [B, H, 2d]. `end`: the next frame, scaled, [B, 2d]. `z`: codes. `drawn`: standard normal numbers, [B, n].
+        """
+        return None
+
+    def advance(self, past: Tensor, z: Tensor, sign: float = 1.0) -> Tensor:
+        """`step` without derivatives and with one direction for all, which may cost less: the next frame, [B, 2d].
+
+        * `past`: scaled, [B, H, 2d], the present last. `z`: codes, [B, c]. `sign`: 1 onwards, -1 back in time.
+        """
+        return self.step(past, torch.full_like(past[..., 0, :1], sign), z)
+
     @abstractmethod
     def step(self, past: Tensor, direction: Tensor, z: Tensor, end: Tensor | None = None) -> Tensor:
         """The next frame [B, 2d], scaled.
@@ -84,15 +132,18 @@ class MotionModel(nn.Module, ABC):
 
         Raises `OrbitscopeError` for too few past frames.
         """
+        self.check_past(past)
+        frames = list(self.scale(past)[:, -self.history :].unbind(1))
+        for _ in range(steps):
+            frames.append(self.advance(torch.stack(frames[-self.history :], 1), z))
+        return self.unscale(torch.stack(frames[self.history :], 1))
+
+    def check_past(self, past: Tensor) -> None:
+        """Raise `OrbitscopeError` unless `past` are frames [B, at least `history`, 2d]."""
         if past.ndim != 3 or past.shape[1] < self.history or past.shape[2] != 2 * self.pairs:
             raise OrbitscopeError(
                 f"forecast: `past` should be [systems, at least {self.history}, {2 * self.pairs}], got {list(past.shape)}."
             )
-        frames = list(self.scale(past)[:, -self.history :].unbind(1))
-        on = torch.ones_like(past[:, 0, :1])
-        for _ in range(steps):
-            frames.append(self.step(torch.stack(frames[-self.history :], 1), on, z))
-        return self.unscale(torch.stack(frames[self.history :], 1))
 
     def complete(self, frames: Tensor, prior: CodePrior, iterations: int = 20) -> FittedCode:
         """The codes of systems that were never seen, fitted to frames of their motions; see `fit_code`.
@@ -112,20 +163,38 @@ class MotionModel(nn.Module, ABC):
         """
         known, scaled = mask(frames.shape[1]), self.scale(frames)
         if noise <= 0:
-            return self.unscale(blended(self, scaled, known, z)), None
+            return self.unscale(self.filled(scaled, mask, z)), None
         found, spread = smoothed(self, scaled, known, z, noise, slack)
         return self.unscale(found), self.unscale(spread)
+
+    def filled(self, frames: Tensor, mask: Mask, z: Tensor) -> Tensor:
+        """The unknown frames between those that `mask` knows, scaled, [B, T, 2d].
+
+        * `frames`: scaled. `z`: codes, [B, c].
+        """
+        return blended(self, frames, mask(frames.shape[1]), z)
 
     def forward(
         self, past: Tensor, direction: Tensor, context: Tensor, numbers: Tensor, end: Tensor | None = None, drawn: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
         """The next frame [B, 2d], from `past` [B, H, 2d], `direction` [B, 1] and `context` [B, K, 2d].
 
-        * `numbers`: of the system; not looked at. `end`: the next frame, in training. `drawn`: random numbers for the training of those
-          that need them.
+        * `numbers`: of the system; an autodecoder finds its code by them in training, and nothing else looks at them.
+        * `end`: the next frame, in training. `drawn`: random numbers for the training of those that need them.
+
+        A map with a loss of its own, and an autodecoder, give in training a stand-in for the frame and that loss, [B].
         """
-        z = self.reader(self.scale(context), direction)
-        return self.unscale(self.step(self.scale(past), direction, z, None if end is None else self.scale(end)))
+        read = self.reader(self.scale(context), direction)
+        if end is None:
+            return self.unscale(self.step(self.scale(past), direction, read))
+        z = read if self.table is None else self.remembered(numbers)
+        before, then = self.scale(past), self.scale(end)
+        own = None if drawn is None else self.own_loss(before, then, z, drawn)
+        if own is None and self.table is None:
+            return self.unscale(self.step(before, direction, z, then))
+        if own is None:
+            own = (self.step(before, direction, z, then) - then).square().mean(-1)
+        return end, own if self.table is None else own + (read - z.detach()).square().mean(-1)
 
 
 class HamiltonianMap(MotionModel):
@@ -172,6 +241,24 @@ class HamiltonianMap(MotionModel):
                 m = m - self._solved(m.detach(), direction, z, m - x - 0.5 * self.push(m, direction, z))
         m = m.detach()
         m = m - self._solved(m, direction.detach(), z.detach(), m - x - 0.5 * self.push(m, direction, z))
+        return 2 * m - x
+
+    @torch.no_grad()
+    def advance(self, past: Tensor, z: Tensor, sign: float = 1.0) -> Tensor:
+        """By Newton's method with differences for the Jacobian, until nothing changes any more; see `MotionModel.advance`."""
+        x, wide = past[..., -1, :], 2 * self.pairs
+        eye, way = torch.eye(wide, dtype=x.dtype, device=x.device), torch.full_like(x[..., :1], sign)
+        small = torch.finfo(x.dtype).eps ** 0.5
+        many, codes = way.repeat(wide + 1, 1), z.repeat(wide + 1, 1)
+        m = x + 0.5 * self.push(x, way, z)
+        for _ in range(2 * self.newton):
+            near = torch.cat([m, *(m + small * e for e in eye)])
+            push = self.push(near, many, codes).reshape(wide + 1, *m.shape)
+            jacobian = eye - 0.5 * ((push[1:] - push[0]) / small).movedim(0, -1)
+            change = torch.linalg.solve(jacobian, m - x - 0.5 * push[0])
+            m = m - change
+            if not bool(change.abs().max() > 4 * torch.finfo(x.dtype).eps):
+                break
         return 2 * m - x
 
     def _solved(self, m: Tensor, direction: Tensor, z: Tensor, gap: Tensor) -> Tensor:

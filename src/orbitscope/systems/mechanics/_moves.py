@@ -76,7 +76,7 @@ def groups_of(motion: Motion) -> dict[str, Group[Any]]:
     one = _element(np.eye(2 * motion.pairs), 1, "e")
     found: dict[str, Group[Any]] = {word: Group(word, [one, _element(m, s, word)]) for word, (m, s) in claimed.items()}
     if body is not None and body.turns:
-        turns = [_element(np.kron(np.eye(2), g.matrix), 1, g.name) for g in cyclic(TURNS)]
+        turns = [_element(np.kron(np.eye(motion.pairs), g.matrix), 1, g.name) for g in cyclic(TURNS)]
         found["rotation"] = Group(f"C{TURNS}", turns)
     return found
 

@@ -22,7 +22,7 @@ def blended(model: "MotionModel", frames: Tensor, known: Tensor, z: Tensor) -> T
             f"refine: {type(model).__name__} reads {model.history} frames, and a single known one between gaps is no block."
         )
     at = known.nonzero()[:, 0].tolist()
-    found, on = frames.clone(), torch.ones_like(frames[:, 0, :1])
+    found = frames.clone()
     for a, b in zip([None, *at], [*at, None], strict=True):
         first, last = (-1 if a is None else a), (frames.shape[1] if b is None else b)
         if last - first < 2:
@@ -31,11 +31,11 @@ def blended(model: "MotionModel", frames: Tensor, known: Tensor, z: Tensor) -> T
         if a is not None:
             x = frames[:, a]
             for t in range(a + 1, last):
-                onward[t] = x = model.step(x[:, None], on, z)
+                onward[t] = x = model.advance(x[:, None], z)
         if b is not None:
             x = frames[:, b]
             for t in range(b - 1, first, -1):
-                backward[t] = x = model.step(x[:, None], -on, z)
+                backward[t] = x = model.advance(x[:, None], z, -1.0)
         for t in range(first + 1, last):
             if t in onward and t in backward:
                 w = (t - first) / (last - first)
