@@ -12,7 +12,10 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-SYSTEMS = ("systems", "systems.control", "systems.manipulation", "systems.mechanics", "systems.meshes", "systems.points", "systems.words")
+SYSTEMS = (
+    "systems", "systems.control", "systems.galaxies", "systems.manipulation", "systems.mechanics", "systems.meshes", "systems.points",
+    "systems.words",
+)  # fmt: skip
 ROOMS = ("symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", *SYSTEMS, "report", "report.plot", "cli")
 _WIDE = 100  # a longer signature has a line per argument
 

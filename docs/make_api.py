@@ -23,6 +23,7 @@ ROOMS = (
     "probe",
     "systems",
     "systems.control",
+    "systems.galaxies",
     "systems.manipulation",
     "systems.mechanics",
     "systems.meshes",

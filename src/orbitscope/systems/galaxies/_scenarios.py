@@ -1,0 +1,114 @@
+"""Training sets: parameter points with several realisations each, and catalogues with their statistics."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..._errors import OrbitscopeError
+from ...data import Examples
+from ._catalogue import Halos, Real
+from ._counts import edges
+from ._design import Design
+from ._halos import HaloConfig, Progress, make_halos
+from ._mocks import OCCUPATIONS, SATELLITES, populate
+from ._statistics import alignment_statistics, filled, present
+from ._targets import STATISTICS
+
+_HALOS = ("box", "grid", "redshift", "lightest", "cosmology", "alignment")
+HOD: dict[str, Any] = {
+    "realisations": 10, "halo_seed": 0, **{name: getattr(HaloConfig(), name) for name in _HALOS}, "low": 11.0, "high": 15.0,
+    "fewest": 500.0, "occupation": "published", "satellites": "nfw", "catalogue": "", "units": "",
+}  # fmt: skip
+"""Parameters of galaxies.hod: realisations of each point; of the halos; range of logMmin and fewest galaxies expected; convention of
+occupation; profile of satellites; a catalogue of somebody's own with the units it is in."""
+
+
+def halos_of(given: Mapping[str, Any], progress: Progress | None = None) -> Halos:
+    """The halos that the parameters of a scenario ask for: made from a seed, or read.
+
+    * `given`: see `HOD`. `progress`: called with (stage, done, total), or None.
+    """
+    if str(given.get("catalogue", "")):
+        raise OrbitscopeError("catalogue: not yet.")
+    known = {f.name for f in fields(HaloConfig)}
+    return make_halos(int(given["halo_seed"]), HaloConfig(**{k: v for k, v in given.items() if k in known}), progress=progress)
+
+
+def check(given: Mapping[str, Any]) -> Design:
+    """The design that the parameters describe; raises `OrbitscopeError` for what makes no sense, before anything is computed.
+
+    * `given`: see `HOD`.
+    """
+    for name, known in (("occupation", OCCUPATIONS), ("satellites", SATELLITES)):
+        if given[name] not in known:
+            raise OrbitscopeError(f"{name}: should be one of {', '.join(known)}, got {given[name]!r}.")
+    if int(given["realisations"]) < 1:
+        raise OrbitscopeError(f"realisations: should be at least 1, got {given['realisations']}.")
+    return Design(float(given["low"]), float(given["high"]), float(given["fewest"]))
+
+
+def point_rows(halos: Halos, design: Design, seed: int, index: int, given: Mapping[str, Any]) -> tuple[Real, Real, list[int], Counter[str]]:
+    """One parameter point: its numbers [7], statistics of its realisations [R, 3, B], galaxies in each, and what was refused before it.
+
+    * `halos`, `design`: of the set. `seed`: of the set. `index`: number of the point. `given`: see `HOD`.
+    """
+    occupation, satellites, many = str(given["occupation"]), str(given["satellites"]), int(given["realisations"])
+    theta, refused = design.point(seed, index, halos, occupation)
+    rows, sizes = [], []
+    for r in range(many):
+        mock = populate(halos, theta, seed, occupation=occupation, satellites=satellites, index=index * many + r)
+        rows.append(filled(alignment_statistics(mock.positions, mock.axes, mock.box)))
+        sizes.append(len(mock))
+    return theta, np.array(rows), sizes, refused
+
+
+def hod_examples(points: list[tuple[Real, Real, list[int], Counter[str]]], first: int, about: Mapping[str, Any]) -> Examples:
+    """Examples from parameter points, one row for each realisation; y is xi, omega, eta [N, 3, B], 0 where there is no pair, and which of them
+    there are.
+
+    * `points`: of `point_rows`. `first`: number of the first. `about`: what the file should say beside.
+    """
+    many = len(points[0][1])
+    x = np.repeat([p[0] for p in points], many, axis=0)
+    y = np.concatenate([p[1] for p in points])
+    refused = sum((p[3] for p in points), Counter())
+    said = {**about, "galaxies": [n for p in points for n in p[2]], "rejected": dict(refused)}
+    unit = np.repeat(np.arange(first, first + len(points)), many)
+    return Examples(
+        torch.from_numpy(x),
+        (torch.from_numpy(y), torch.from_numpy(present(y))),
+        unit,
+        np.tile(np.arange(many), len(points)),
+        "galaxies.hod",
+        said,
+    )
+
+
+def hod_about(halos: Halos, design: Design, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training file says of itself beside its parameters.
+
+    * `halos`, `design`: of the set. `given`: see `HOD`.
+    """
+    return {
+        "edges": edges().tolist(), "box": halos.box, "halos": len(halos), "halo_seed": int(given["halo_seed"]),
+        "occupation": given["occupation"], "design": design.describe(), "statistics": list(STATISTICS),
+    }  # fmt: skip
+
+
+def simulated(count: int, seed: int, progress: Progress | None, **given: Any) -> Examples:
+    """`count` parameter points with several realisations each.
+
+    * `count`: points. `seed`: of points and mocks. `progress`: called with (stage, done, total), or None. `given`: see `HOD`.
+    """
+    design = check(given)
+    halos = halos_of(given, progress)
+    found = []
+    for index in range(count):
+        found.append(point_rows(halos, design, seed, index, given))
+        if progress is not None:
+            progress("galaxies.hod", index + 1, count)
+    return hod_examples(found, 0, hod_about(halos, design, given))
