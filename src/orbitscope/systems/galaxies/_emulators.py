@@ -75,7 +75,7 @@ class CorrelationEmulator(nn.Module, ABC):
 
     @abstractmethod
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt, in its own units, for parameters [B, D]."""
+        """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt, in its own units, for parameters `theta` [B, D]."""
 
     def reference(self) -> Tensor:
         """Scale in the tempering of the loss, [S, R]: an even weight of all bins is meant in its units."""
@@ -219,7 +219,7 @@ class AlignmentEmulator(CorrelationEmulator):
         return kept * kept.gather(1, kept.abs().argmax(1, keepdim=True)).sign()
 
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, variance and factors of every member."""
+        """Mean, variance and factors of every member, for parameters `theta` [B, D]."""
         dtype = self.first.weight.dtype
         x = self.region.features(theta).to(dtype)
         h = nn.functional.silu(self.first(x.expand(self.members, *x.shape)))

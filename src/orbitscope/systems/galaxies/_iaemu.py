@@ -97,7 +97,7 @@ class IAEmu(CorrelationEmulator):
         return self.scale
 
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance of the one member; no factors."""
+        """Mean and variance of the one member; no factors; `theta`: parameters [B, D]."""
         dtype = next(self.parameters()).dtype
         if self.training and len(theta) == 1:  # the last batch of an epoch: batch normalisation needs two rows
             return tuple(p[:1] for p in self.heads(theta.expand(2, -1)))  # pyright: ignore[reportReturnType]

@@ -67,8 +67,8 @@ def point_rows(halos: Halos, design: Design, seed: int, index: int, given: Mappi
 
 
 def hod_examples(points: list[tuple[Real, Real, list[int], Counter[str]]], first: int, about: Mapping[str, Any]) -> Examples:
-    """Examples from parameter points, one row for each realisation; y is xi, omega, eta [N, 3, B], 0 where there is no pair, and which of them
-    there are.
+    """Examples from parameter points, one row for each realisation; y is xi, omega, eta [N, 3, B], 0 where there is no pair, and
+    which of them there are.
 
     * `points`: of `point_rows`. `first`: number of the first. `about`: what the file should say beside.
     """

@@ -56,8 +56,8 @@ def present(functions: ArrayLike) -> NDArray[np.bool_]:
 class Spread:
     """What repeated or resampled statistics say.
 
-    * `mean`: of realisations, or of the whole catalogue, [3, B]. `covariance`: of one realisation, in the order xi, omega, eta, [3 B, 3 B]; NaN where a bin had no pair. `samples`: how
-      many.
+    * `mean`: of realisations, or of the whole catalogue, [3, B]. `covariance`: of one realisation, in the order xi, omega, eta,
+      [3 B, 3 B]; NaN where a bin had no pair. `samples`: how many.
     """
 
     mean: Real
