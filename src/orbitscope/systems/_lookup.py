@@ -33,8 +33,8 @@ def of_model(name: str) -> str | None:
 
 
 def of_environment(name: str) -> str | None:
-    """The system that has an environment of that `name` ("reacher", "reacher-hard"), without importing it; None for none."""
-    family = name.partition("-")[0]
+    """The system that has an environment of that `name` ("reacher", "reacher-hard+wind=1"), without importing it; None for none."""
+    family = name.partition("+")[0].partition("-")[0]
     return next((system for system, names in TABLE.items() if family in names.environments), None)
 
 

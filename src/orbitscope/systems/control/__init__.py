@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..._errors import OrbitscopeError
 from ._balls import BALLS, Balls, balls
 from ._control_system import SYSTEM, ControlSystem
+from ._env_audit import AUDIT_KIND, audit_environment, epsilons
 from ._env_symmetry import EnvSymmetry
 from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
 from ._planner import METHODS, Plan, Planner
@@ -13,18 +14,22 @@ from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
 
 if TYPE_CHECKING:
+    from ._breaking import BREAKINGS, Broken
     from ._suite import SuiteEnv
 
-_NEED_ROBOTS = {"SuiteEnv": "_suite"}
+_NEED_ROBOTS = {"BREAKINGS": "_breaking", "Broken": "_breaking", "SuiteEnv": "_suite"}
 """Names that need packages of the extra [robots], and their modules: they are imported when they are first used."""
 
 __all__ = [
+    "AUDIT_KIND",
     "BALLS",
+    "BREAKINGS",
     "METHODS",
     "SYSTEM",
     "ActionSet",
     "Balls",
     "BoxActions",
+    "Broken",
     "ControlSystem",
     "DiscActions",
     "EnvSymmetry",
@@ -32,11 +37,13 @@ __all__ = [
     "Plan",
     "Planner",
     "SuiteEnv",
+    "audit_environment",
     "balls",
     "decision_errors",
     "environment",
     "environment_spec",
     "environments",
+    "epsilons",
     "register_environment",
     "symmetry_of",
     "warm_start",

@@ -68,25 +68,32 @@ def environment_spec(name: str) -> EnvironmentSpec:
 def environment(name: str, **options: Any) -> Any:
     """A fresh gymnasium environment; one of the table also has `get_state()` and `set_state(state)`.
 
-    * `name`: such as "reacher", "cartpole-swingup". `options`: of the environment, such as repeat=2 of those of the suite.
+    * `name`: such as "reacher", "cartpole-swingup"; with a breaking behind, "reacher+wind=0.2" (see `Broken`). `options`: of the
+      environment, such as repeat=2 of those of the suite.
 
     Raises `OrbitscopeError` for an unknown name and for options that it does not take.
     """
-    spec = environment_spec(name)
+    plain, *breakings = name.split("+")
+    spec = environment_spec(plain)
     try:
-        return spec.make(**options)
+        made = spec.make(**options)
     except TypeError as error:
-        raise OrbitscopeError(f"environment: {name} does not take {options} ({error}).") from error
+        raise OrbitscopeError(f"environment: {plain} does not take {options} ({error}).") from error
+    for words in breakings:
+        from ._breaking import broken
+
+        made = broken(words)(made)
+    return made
 
 
 def symmetry_of(name: str, group: Group[Any] | str | None = None) -> EnvSymmetry:
     """The declared symmetry of an environment.
 
-    * `name`: of the environment. `group`: another group than the usual one, or its word.
+    * `name`: of the environment; what is behind a "+" does not count. `group`: another group than the usual one, or its word.
 
     Raises `OrbitscopeError` for a group with elements of which nothing is declared.
     """
-    spec = environment_spec(name)
+    spec = environment_spec(name.partition("+")[0])
     if group is None:
         return spec.symmetry
     made = parse_group(group, ndim=spec.symmetry.group.ndim) if isinstance(group, str) else group
