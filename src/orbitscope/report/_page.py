@@ -19,6 +19,7 @@ from ._element_figures import learning_figure, output_figure
 from ._example_figures import example_caption, example_figure, example_table
 from ._field_pictures import Picture, field_pictures
 from ._glossary import glossary
+from ._mesh_figures import mesh_caption, mesh_pictures, mesh_table
 from ._order_figures import order_caption, order_figure, order_pictures, order_table, picture_caption
 from ._plot import Figure
 from ._relaxed_figures import relaxed_caption, relaxed_figure
@@ -78,6 +79,7 @@ class CaseView:
     audit: SectionView | None
     audit_shared: str
     relaxed: SectionView | None
+    meshes: SectionView | None
     training: SectionView | None
     provenance: TextTable
 
@@ -141,6 +143,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: Counter, twin
         audit=_audit(case, anchor, numbers) if audited and not (twin and twin.audit) else None,
         audit_shared=f"{twin.anchor}-audit" if twin and twin.audit else "",
         relaxed=_relaxed(case, anchor, numbers),
+        meshes=_meshes(case, anchor, numbers),
         training=_training(case, anchor, numbers),
         provenance=provenance_table(case),
     )
@@ -231,6 +234,16 @@ def _order(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
         figures.append(numbers("Broken directions", picture_caption(), pictures=pictures))
     tables = [t for t in [order_table(case)] if t]
     return SectionView(f"{anchor}-relaxed", "What the relaxed weights broke", [], figures, [], open_tables=tables)
+
+
+def _meshes(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
+    """A few bodies in other meshes, and what that does to the answer."""
+    pictures = mesh_pictures(case)
+    if not pictures:
+        return None
+    figures = [numbers("The same body in other meshes", mesh_caption(case), pictures=pictures, main=True)]
+    tables = [t for t in [mesh_table(case)] if t]
+    return SectionView(f"{anchor}-meshes", "What another mesh changes", [], figures, [], open_tables=tables)
 
 
 def _training(case: Case, anchor: str, numbers: Counter) -> SectionView | None:

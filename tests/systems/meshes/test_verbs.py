@@ -12,7 +12,19 @@ from orbitscope.data import Examples, load_examples
 from orbitscope.physics import capacity, physical_optics
 from orbitscope.symmetry import Invariant
 from orbitscope.systems import load_system, open_runs
-from orbitscope.systems.meshes import SYSTEM, CapacityLaw, RadarLaw, Remesh, in_light, mesh_of, prism, radar_directions, remeshing, sphere
+from orbitscope.systems.meshes import (
+    SYSTEM,
+    CapacityLaw,
+    RadarLaw,
+    Remesh,
+    in_light,
+    mesh_of,
+    mesh_reading,
+    prism,
+    radar_directions,
+    remeshing,
+    sphere,
+)
 
 
 def run(*words):
@@ -44,7 +56,29 @@ def test_from_shapes_to_a_report(file, tmp_path):
     null = part("remeshing/influence")
     assert np.isfinite(null["null"].values).all() and null.sizes["element"] == 3
     assert run("report", probe, "--out", page) == 0
-    assert "split_30" in page.read_text(encoding="utf-8")
+    told = page.read_text(encoding="utf-8")
+    assert "split_30" in told and "The same body in other meshes" in told and "meshes" in found.children
+
+
+def test_what_a_mesh_changes_is_the_change_of_each_example_in_a_loop(file):
+    examples, moves = SYSTEM.read(file), ("split_100", "midpoint")
+    torch.manual_seed(0)
+    model = SYSTEM.models["mesh_mlp"].make(examples, width=8).double().eval()
+    found = mesh_reading(model, examples, moves=moves)
+    spread, looked = float(examples.y.double().std(0, correction=0).square().mean().sqrt()), found.attrs["looked_at"]
+    assert looked == 24 and list(found["element"].values) == ["e", *moves] and not found["change"][:, 0].any()
+    for b, number in enumerate(found["body"].values.tolist()):
+        state = tuple(part[number : number + 1] for part in examples.x)
+        plain = model(state[0].double(), *state[1:]).detach()
+        for e, word in enumerate(remeshing(moves).probes()):
+            cut = state if e == 0 else Remesh()(word, state)
+            gap = (model(cut[0].double(), *cut[1:]).detach() - plain).square().mean().sqrt() / spread
+            assert abs(float(gap) - float(found["change"][b, e])) < 1e-10 * max(1.0, float(gap))
+            kept = found["corners"][b, e].dropna("face").values
+            assert np.allclose(kept, cut[0][0][cut[2][0]].numpy(), atol=1e-6)
+    exact = SYSTEM.models["mesh_integral"].make(examples, channels=8, points=8).double().eval()
+    assert float(mesh_reading(exact, examples, moves=moves)["typical"].max()) < 1e-4 < float(found["typical"].max())
+    assert "meshes" not in SYSTEM.readings(examples, SYSTEM.models["mesh_contrast"].make(examples, encoder="mlp", width=8))
 
 
 def test_a_pretrained_run_is_gone_on_with(file, tmp_path):

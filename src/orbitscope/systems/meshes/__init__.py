@@ -6,12 +6,13 @@ from ._integral import WaveIntegral, wave_integrals
 from ._mesh import Mesh
 from ._networks import FaceGraph, FaceMLP, FaceTokens, MeshIntegral, MeshNetwork, MeshQuadrature
 from ._pretrain import ContrastLoss, FaceAutoencoder, MeshContrast, ReconstructionLoss
+from ._reading import geometric_error, mesh_reading, seen_faces
 from ._remesh import APPROXIMATE, EXACT, OPERATORS, Operator, RandomRemesh, Remesh, remeshing, surface_error
 from ._scenarios import CapacityLaw, RadarLaw, radar_directions
 from ._shadow import in_light
 from ._shapes import CONVEX, CURVED, SHAPES, box, capsule, hull, prism, random_shape, regular, sphere
 from ._state import MeshState, mesh_of, mesh_state, trimmed
-from ._system import SYSTEM, geometric_error, started
+from ._system import SYSTEM, started
 
 __all__ = [
     "APPROXIMATE",
@@ -52,6 +53,7 @@ __all__ = [
     "mean_over_neighbours",
     "mend",
     "mesh_of",
+    "mesh_reading",
     "mesh_state",
     "normal_and_area",
     "ordered",
@@ -60,6 +62,7 @@ __all__ = [
     "random_shape",
     "regular",
     "remeshing",
+    "seen_faces",
     "sphere",
     "started",
     "surface_error",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+import xarray as xr
 from torch import nn
 
 from ..._errors import OrbitscopeError
@@ -13,14 +13,13 @@ from ...symmetry import Invariant, Symmetry
 from ...training import Augment, Loss
 from ...training.files import BEST, load_weights, read_weights
 from .._system import System, SystemModel, SystemScenario
-from ._networks import ENCODERS, made
+from ._networks import ENCODERS, Response, made
 from ._pretrain import ContrastLoss, FaceAutoencoder, MeshContrast, ReconstructionLoss
-from ._remesh import APPROXIMATE, EXACT, RandomRemesh, Remesh, remeshing, surface_error
+from ._reading import geometric_error, mesh_reading
+from ._remesh import APPROXIMATE, EXACT, RandomRemesh, Remesh, remeshing
 from ._scenarios import CAPACITY_DEFAULTS, FILES_DEFAULTS, SHAPES_DEFAULTS, capacity_shapes, law_of, radar_files, radar_shapes
-from ._state import mesh_of
 
 PRETRAINING = ("mesh_autoencoder", "mesh_masked", "mesh_contrast")
-_MEASURED = 6  # shapes on which the geometric error of a move is measured
 
 
 def _network(kind: str) -> Callable[..., nn.Module]:
@@ -122,6 +121,10 @@ class Meshes(System):
             found[name] = Symmetry(words, Remesh(measured=measured), answers)
         return found
 
+    def readings(self, examples: Examples, model: nn.Module) -> dict[str, xr.Dataset]:
+        """By how much the answer of `model` changes with the mesh, and a few of the `examples` in other meshes, for the page."""
+        return {"meshes": mesh_reading(model, examples)} if isinstance(model, Response) else {}
+
     def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
         """Shaded triangles of examples, or of the mesh in a file at `path`."""
         from ._view import examples_figure, file_figure  # matplotlib
@@ -133,23 +136,6 @@ class Meshes(System):
     def law(self, examples: Examples) -> Callable[..., Any] | None:
         """The simulator that made the examples."""
         return law_of(examples.about) if examples.about.get("scenario") in self.scenarios else None
-
-
-def geometric_error(examples: Examples, move: Any) -> float:
-    """How far a move moves the surface, over the size of the body: the largest of six shapes; 0 for an exact move.
-
-    * `examples`: whose meshes are moved. `move`: of `remeshing`.
-    """
-    action = Remesh()
-    if action.is_exact(move):
-        return 0.0
-    chosen = torch.linspace(0, len(examples) - 1, min(_MEASURED, len(examples))).round().long()  # neighbours may be of one kind
-    state = tuple(p[chosen] for p in examples.x)
-    moved, worst = action(move, state), 0.0
-    for i in range(len(state[0])):
-        mesh = mesh_of(state, i)  # pyright: ignore[reportArgumentType]
-        worst = max(worst, surface_error(mesh, mesh_of(moved, i)) / max(float(v) for v in mesh.vertices.max(0) - mesh.vertices.min(0)))
-    return worst
 
 
 SYSTEM = Meshes()

@@ -13,11 +13,9 @@ from ..._errors import OrbitscopeError
 from ...data import Examples
 from ._doors import SUFFIXES, faults, load_mesh
 from ._mesh import Mesh
+from ._reading import RIGHT, UP, seen_faces
 from ._state import mesh_of
 
-# Rows: to the right, upwards, towards the reader, for a view from the front, the right and above.
-_RIGHT, _UP, _NEAR = np.array([0.866, 0.5, 0.0]), np.array([-0.25, 0.433, 0.866]), np.array([0.433, -0.75, 0.5])
-_LIGHT = np.array([0.15, -0.65, 0.745])
 _FACE, _INSIDE, _EDGE, _TEXT = np.array([0.42, 0.62, 0.80]), np.array([0.85, 0.62, 0.50]), "#22344a", "#303a46"
 _FEW = 6
 
@@ -40,17 +38,13 @@ def mesh_figure(meshes: Sequence[Mesh], titles: Sequence[str], columns: int = 3)
 
 def _draw(axes, mesh: Mesh) -> None:
     corners = mesh.corners - (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
-    flat = np.stack([corners @ _RIGHT, corners @ _UP], -1)
-    normal = mesh.weights / np.maximum(mesh.areas[:, None], 1e-300)
-    seen = normal @ _NEAR > 0
-    order = np.lexsort(((corners @ _NEAR).mean(1), seen))  # far faces first, and before all others those that are seen from inside
-    bright = 0.55 + 0.45 * np.clip(np.where(seen, 1, -1) * (normal @ _LIGHT), 0, 1)
+    flat, order, seen, bright = seen_faces(corners)
     colours = np.where(seen[:, None], _FACE, _INSIDE) * bright[:, None]
     width = float(np.clip(9 / np.sqrt(len(mesh)), 0.15, 0.9))
     axes.add_collection(PolyCollection(list(flat[order]), facecolors=colours[order], edgecolors=_EDGE, linewidths=width, joinstyle="round"))
     reach = 1.06 * float(np.abs(flat).max())
     for axis, name in zip(np.eye(3), "xyz", strict=True):
-        start, end = np.array([-1.08, -1.2]) * reach, np.array([axis @ _RIGHT, axis @ _UP]) * 0.2 * reach
+        start, end = np.array([-1.08, -1.2]) * reach, np.array([axis @ RIGHT, axis @ UP]) * 0.2 * reach
         axes.annotate("", start + end, start, arrowprops={"arrowstyle": "->", "color": _TEXT, "lw": 0.9})
         axes.text(*(start + 1.35 * end), name, fontsize=7.5, color=_TEXT, ha="center", va="center")
     axes.set(xlim=(-1.15 * reach, 1.05 * reach), ylim=(-1.3 * reach, 1.02 * reach), aspect="equal")
