@@ -189,6 +189,38 @@ def test_the_same_command_reads_ocean_files(modules, tmp_path, monkeypatch):
     assert ",domain," in tests and ",rotation," in tests and ",boost," not in tests and "scale 1/2" not in tests
 
 
+def test_temperatures_are_departures_from_the_year_that_trains(modules, tmp_path):
+    """A year that repeats and a weather on top: windows hold the weather, none holds land, and no month is in two parts."""
+    draw, months = np.random.default_rng(0), 60
+    weather = draw.normal(size=(months, 6, 12)).astype(np.float32)
+    year = 10 * np.sin(2 * np.pi * np.arange(months) / 12)[:, None, None].astype(np.float32)
+    values = 300 + year + weather
+    values[:, :, :2] = np.nan
+    coordinates = {"time": np.arange(months) * 30.0, "latitude": np.linspace(-2, 2, 6), "longitude": np.arange(12) * 30.0}
+    file = xr.Dataset({"sst": (("time", "latitude", "longitude"), values)}, coordinates)
+    file["time"].attrs["units"] = "days since 2001-01-01"
+    file["latitude"].attrs["units"], file["longitude"].attrs["units"] = "degrees_north", "degrees_east"
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "__init__.py").write_text("")
+    file.to_netcdf(tmp_path / "kept" / "sst.nc", engine="h5netcdf")
+    settings = modules("harness").read_settings(modules("study").Settings, Path("ostia.toml"), HERE)
+    options = {**settings.data["sst"], "package": "kept", "file": "sst.nc", "fields": "sst", "points": 4, "parts": [0.6, 0.2], "length": 4}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        found = modules("sets")._temperatures(modules("study").Place(tmp_path, settings), "sst", options)
+        assert set(found) == {"train", "validation", "original"}
+        mean = np.stack([values[m:36:12].mean(0) for m in range(12)])
+        away = torch.tensor(np.stack([values[t] - mean[t % 12] for t in range(months)])).transpose(1, 2)[:, None]
+        starts = {"train": range(0, 33), "validation": range(37, 45, 2), "original": range(49, 53, 2)}
+        for key, windows in found.items():
+            span = 4 if key != "original" else settings.span
+            wanted = [away[t : t + span, :, x : x + 4, :4] for t in starts[key] for x in (4, 8)]  # the window at 0 touches land
+            assert len(windows) == len(wanted), key
+            assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(windows, wanted, strict=True))
+        with pytest.raises(osc.OrbitscopeError, match="Give other `parts`"):
+            modules("sets")._temperatures(modules("study").Place(tmp_path, settings), "sst", {**options, "parts": [0.6, 0.05]})
+
+
 def test_geostrophic_currents_of_a_known_sea_level(modules):
     """A plane in latitude and longitude, against the formula; what touches land has no value."""
     made = modules("geostrophic")

@@ -167,3 +167,45 @@ def test_checkpoints_of_long_and_short_trainings_are_the_same_part(modules):
     ]  # fmt: skip
     found = modules("tables").early_and_late(pd.DataFrame(rows), [0.0, 0.3333, 0.6667, 1.0])
     assert found.groupby("part").model.nunique().to_dict() == {0.0: 2, 0.333: 2, 0.667: 2}
+
+
+def test_a_part_of_the_study_has_its_data_sets_and_experiments_alone(modules):
+    """What the settings of the finer grids leave out is no run and no experiment."""
+    read, kind = modules("harness").read_settings, modules("study").Settings
+    for name, resolution in (("wide.toml", 64), ("fine.toml", 128)):
+        settings = read(kind, Path(name), HERE)
+        found = modules("study").runs(settings)
+        assert settings.data["resolution"] == resolution and len(settings.seeds) >= 3
+        assert {r.key for r in found} == {f"navier-stokes_unet_constant_{seed}" for seed in settings.seeds}
+        assert set(modules("jobs").wanted(settings, found[0])) == set(settings.experiments) < set(modules("jobs").EXPERIMENTS)
+    whole = read(kind, Path("small.toml"), HERE)
+    assert {r.dataset for r in modules("study").runs(whole)} == set(modules("study").DATASETS)
+
+
+def test_a_finer_grid_stands_beside_the_same_network(study, modules, tmp_path):
+    """The same tables on another grid, with skill for all: every word is the same, and each network has a section of its own."""
+    others, results = modules("others"), study[0] / "results"
+    for name, resolution, seeds in (("small", 16, (0, 1, 2)), ("wide", 64, (0, 1, 2))):
+        shutil.copytree(results, tmp_path / name)
+        meta = json.loads((results / "meta.json").read_text(encoding="utf-8"))
+        meta["settings"]["name"], meta["settings"]["data"]["resolution"] = name, resolution
+        (tmp_path / name / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        for path in (tmp_path / name).glob("*.csv"):
+            frame = pd.read_csv(path)
+            if {"dataset", "model", "seed"} <= set(frame):
+                frame = frame[(frame.dataset == "euler") & (frame.model == "unet") & (frame.schedule == "constant")]
+                frame = pd.concat([frame.assign(seed=seed) for seed in seeds], ignore_index=True)
+            if path.stem == "skill":
+                frame["error"] = 0.1 * frame["persistence"]
+            frame.to_csv(path, index=False)
+    tables = modules("harness").Tables
+    columns = [*modules("tables").LABEL, "element"]
+    first, more = tables(tmp_path / "small", columns), others.other_tables(tmp_path / "small")
+    text = others.others_part(first, more)
+    assert text.startswith("## Finer grids") and text.count("### ") == 1 and "### Euler, UNet, 64 x 64" in text and "nan" not in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| Euler, ")]
+    assert len(rows) >= 4 and all(row[2] == row[3].removesuffix(" |") for row in rows)
+    counted = re.search(r"the word is the same for (\d+) of (\d+) lines", text)
+    assert counted is not None and counted[1] == counted[2] != "0" and "contradicting on the other: none" in text
+    assert others.page_of(tmp_path / "wide") == tmp_path / "small" and others.page_of(results) == results
+    assert others.others_part(first, []) == ""
