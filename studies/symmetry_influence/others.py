@@ -7,8 +7,8 @@ import pandas as pd
 from comparison import compare
 from harness import Tables, table
 from judgement import AGREES, CONTRADICTS, NOT_JUDGED
-from study import MODELS, TITLES
-from tables import LABEL, skills
+from study import MODELS, SCHEDULES, TITLES
+from tables import LABEL, SKILL, skills
 
 OTHERS = {"small": ("wide", "fine")}
 """The configs beside one whose page shows their results too."""
@@ -73,3 +73,21 @@ def _about(t: Tables, dataset: str, model: str) -> list[str]:
     runs: pd.DataFrame = t["runs"][t["runs"].schedule == t.meta["settings"]["main_schedule"]]
     skill = skills(t, dataset).get(model, float("nan"))
     return [_grid(t), str(len(runs)), f"{runs.parameters.median():,.0f}", f"{runs.epochs.median():.0f}", f"{skill:.3g}"]
+
+
+def trials_part(results: Path) -> str:
+    """The settings that were tried on other seeds before a network was run, and whether any of them has skill."""
+    file = results.with_name("tuning") / "tuning.csv"
+    if results.name not in OTHERS or not file.exists():
+        return ""
+    frame = pd.read_csv(file)
+    rows = [
+        [TITLES[r.dataset], MODELS[r.model], str(r.seed), str(r.epochs), f"{r.learning_rate:g}, {SCHEDULES[r.schedule]}", str(r.batch), f"`{r.overrides}`", f"{r.parameters:,}", f"{r.cpu_seconds:.0f}", f"{r.skill:.3f}"]
+        for r in frame.itertuples()
+    ]  # fmt: skip
+    said = [
+        f"{TITLES[dataset]}, {MODELS[model]}: the best of {len(block)} has {block.skill.min():.3f}, {'which is skill' if block.skill.min() <= SKILL else 'which is none'}."
+        for (dataset, model), block in frame.groupby(["dataset", "model"], sort=False)
+    ]
+    head = ["data", "network", "seed", "epochs", "rate", "batch", "options", "parameters", "processor s", "skill"]
+    return f"## Settings that were tried\n\nOn seeds from 100 up (`tune.py`), before any run; at most {SKILL:g} is skill. {' '.join(said)}\n\n{table(head, rows)}"

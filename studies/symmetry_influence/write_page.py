@@ -11,7 +11,7 @@ from comparison import NS, Line, compare, number
 from harness import Tables, table, took, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, UNDETERMINED
 from landscape import basin_section, matrix_section, training_section
-from others import other_tables, others_part
+from others import other_tables, others_part, trials_part
 from study import CLASSES, DATASETS, MODELS, SCHEDULES, SPLIT, SWAPPED, TITLES, Settings, runs
 from tables import LABEL, SKILL, early_and_late, equal_error, metric_ranks, spearman
 
@@ -28,7 +28,7 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [_head(tables), _summary(tables), _figure("d4", drawn), _files(tables), _comparison(tables), training_section(tables, lambda name: _figure(name, drawn)),
              matrix_section(tables, lambda name: _figure(name, drawn)), basin_section(tables, lambda name: _figure(name, drawn)),
              _shifts(tables, drawn), _times(drawn), _losses(tables, drawn), _first_question(tables), _second_question(tables, drawn),
-             _metrics(tables), _steps(tables), others_part(tables, others), _limits(tables)]  # fmt: skip
+             _metrics(tables), _steps(tables), others_part(tables, others), trials_part(results), _limits(tables)]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE

@@ -209,3 +209,24 @@ def test_a_finer_grid_stands_beside_the_same_network(study, modules, tmp_path):
     assert counted is not None and counted[1] == counted[2] != "0" and "contradicting on the other: none" in text
     assert others.page_of(tmp_path / "wide") == tmp_path / "small" and others.page_of(results) == results
     assert others.others_part(first, []) == ""
+
+
+def test_a_setting_is_tried_on_seeds_of_its_own(study, modules, tmp_path, capsys):
+    """A row with the skill that the study's own experiment finds; the study's seeds are refused; the page says whether any has skill."""
+    tune, file = modules("tune"), tmp_path / "tuning" / "tuning.csv"
+    shutil.copytree(study[0] / "out" / "data", tmp_path / "out" / "data")
+    words = ["--config", "tiny.toml", "--epochs", "1", "--rate", "1e-3", "--out", str(tmp_path / "out"), "--file", str(file)]
+    with pytest.raises(SystemExit):
+        tune.main(["euler", "unet", "0", *words])
+    assert "settings are chosen on seeds from 100 up" in capsys.readouterr().err and not file.exists()
+    small = ["--override", '{"width": 2, "kernels": [3, 3], "heads": 0}']
+    for seed in ("100", "101"):
+        assert tune.main(["euler", "unet", seed, *words, *small]) == 0
+    frame = pd.read_csv(file)
+    assert list(frame.seed) == [100, 101] and (frame.skill > 0.2).all() and frame.cpu_seconds.min() > 0
+    (tmp_path / "small").mkdir()
+    text = modules("others").trials_part(tmp_path / "small")
+    assert "the best of 2 has" in text and "which is none" in text and f"{frame.skill.min():.3f}" in text
+    frame.assign(skill=0.15).to_csv(file, index=False)
+    assert "which is skill" in modules("others").trials_part(tmp_path / "small")
+    assert modules("others").trials_part(tmp_path / "tuning") == ""
