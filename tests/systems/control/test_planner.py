@@ -110,7 +110,9 @@ class AfterShaping(Planner):
     def _samples(self, center, shape, call, iteration):
         assert self.turning is not None and self._matrices is not None
         order = len(self.turning)
-        drawn = white_noise(self.samples // order, self.horizon, self.actions.size, 1, seed=self.seed, call=call, iteration=iteration)
+        drawn = white_noise(
+            self.samples // order, self.horizon, self.actions.size, 1, seed=self.seed, call=call, iteration=iteration
+        ).double()
         return self.actions.project(center[:, :, None] + orbit(shape(drawn), self._matrices))
 
 
@@ -362,3 +364,20 @@ def test_shapes_of_a_start():
     assert (
         float((Shape.start([1.0, 2.0], None, 5, 2, torch.float64).precision(sequence)[..., 1] - sequence[..., 1] / 4).abs().max()) < 1e-12
     )
+
+
+def test_a_model_that_takes_derivatives():
+    """A Hamiltonian, say; without the word for it the message says it."""
+
+    def step(states, actions):
+        with torch.enable_grad():
+            q = states.detach().requires_grad_()
+            slope = torch.autograd.grad(q.square().sum(), q)[0]
+        return states - 0.1 * slope + actions
+
+    kwargs = {"samples": 64, "horizon": 3}
+    cost = lambda s, a: s.square().sum(-1)  # noqa: E731
+    action = Planner(step, cost, DiscActions(1.0), differentiates=True, **kwargs).command(torch.ones(2))
+    assert float(action.sum()) < 0
+    with pytest.raises(OrbitscopeError, match="differentiates=True"):
+        Planner(step, cost, DiscActions(1.0), **kwargs).command(torch.ones(2))

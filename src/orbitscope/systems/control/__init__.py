@@ -12,12 +12,14 @@ from ._environments import EnvironmentSpec, environment, environment_spec, envir
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
+from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
+    from ._balls_env import BallsEnv
     from ._breaking import BREAKINGS, Broken
     from ._suite import SuiteEnv
 
-_NEED_ROBOTS = {"BREAKINGS": "_breaking", "Broken": "_breaking", "SuiteEnv": "_suite"}
+_NEED_ROBOTS = {"BREAKINGS": "_breaking", "BallsEnv": "_balls_env", "Broken": "_breaking", "SuiteEnv": "_suite"}
 """Names that need packages of the extra [robots], and their modules: they are imported when they are first used."""
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "SYSTEM",
     "ActionSet",
     "Balls",
+    "BallsEnv",
     "BoxActions",
     "Broken",
     "ControlSystem",
@@ -36,6 +39,7 @@ __all__ = [
     "EnvironmentSpec",
     "Plan",
     "Planner",
+    "SimulatorModel",
     "SuiteEnv",
     "audit_environment",
     "balls",

@@ -107,10 +107,14 @@ class Balls:
         """States and actions under a `group` of rotations and reflections about the origin; None: D4 in the plane, the cube's in space."""
         group = ("d4" if self.ndim == 2 else "oh") if group is None else group
         group = parse_group(group, ndim=self.ndim) if isinstance(group, str) else group
-        vectors = f":vector*{self.count}"
-        states = Layout.of(*(f"{name}{vectors}:{unit}" for name, unit in _FIELDS), ndim=self.ndim)
-        forces = Layout.of(f"force{vectors}", ndim=self.ndim)
+        fields, force = self.words()
+        states, forces = Layout.of(*fields, ndim=self.ndim), Layout.of(force, ndim=self.ndim)
         return Symmetry(group, FieldAction(states, Values()), FieldAction(forces, Values()))
+
+    def words(self) -> tuple[tuple[str, ...], str]:
+        """The fields of a state and that of an action, as a `Layout` takes them."""
+        vectors = f"vector*{self.count}"
+        return tuple(f"{name}:{vectors}:{unit}" for name, unit in _FIELDS), f"force:{vectors}"
 
     def xml(self) -> str:
         """The same world in MJCF, MuJoCo's format, with targets as mocap bodies."""

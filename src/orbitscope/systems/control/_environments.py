@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._errors import OrbitscopeError
 from ...symmetry import Group, parse_group
+from ._balls import BALLS, balls
 from ._env_symmetry import EnvSymmetry
 from ._suite_tasks import ALIASES, TASKS, SuiteTask, suite_task
 
@@ -43,21 +44,23 @@ def register_environment(
 
     Raises `OrbitscopeError` for a name of the table.
     """
-    if name in TASKS or name in ALIASES:
-        raise OrbitscopeError(f"register_environment: {name!r} is a task of the dm_control suite here. Take another name.")
+    if name in TASKS or name in ALIASES or name in BALLS:
+        raise OrbitscopeError(f"register_environment: {name!r} is an environment that comes with the library. Take another name.")
     _OWN[name] = EnvironmentSpec(name, description, make, symmetry, largest or symmetry.group.name, note)
     return _OWN[name]
 
 
 def environments() -> tuple[str, ...]:
     """The full names of all environments that are known."""
-    return (*TASKS, *_OWN)
+    return (*TASKS, *BALLS, *_OWN)
 
 
 def environment_spec(name: str) -> EnvironmentSpec:
     """What is known of the environment of that `name`; raises `OrbitscopeError` for another."""
     if name in _OWN:
         return _OWN[name]
+    if name in BALLS:
+        return _of_balls(name)
     if ALIASES.get(name, name) not in TASKS:
         raise OrbitscopeError(
             f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
@@ -119,3 +122,21 @@ def _of_suite(task: SuiteTask) -> EnvironmentSpec:
 
     symmetry = EnvSymmetry(task.group, task.observation, task.action, task.state)
     return EnvironmentSpec(name, task.description, make, symmetry, task.largest, task.note)
+
+
+def _of_balls(name: str) -> EnvironmentSpec:
+    world = balls(name)
+
+    def make(**options: Any) -> Any:
+        from ._balls_env import BallsEnv
+
+        return BallsEnv(name, **options)
+
+    fields, action = world.words()
+    group = parse_group("d4" if world.ndim == 2 else "oh", ndim=world.ndim)
+    symmetry = EnvSymmetry(group, fields, action, fields)
+    many = f"{world.count} balls" if world.count > 1 else "a ball"
+    note = "Forces are cut to length 1 ball by ball, so that all rotations hold."
+    return EnvironmentSpec(
+        name, f"drive {many} to targets in {world.ndim} dimensions", make, symmetry, "o2" if world.ndim == 2 else "oh", note
+    )

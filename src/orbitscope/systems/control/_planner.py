@@ -64,6 +64,7 @@ class Planner:
     * `group`, `action`: a finite group, or words, and the representation by which it moves actions. `symmetry`: of states and actions, in
       their place; needed where `proposals` are given.
     * `shared_noise`: whether all states of a batch see the same noise, so that a decision does not depend on what stands beside it.
+    * `differentiates`: whether the model takes derivatives inside, a Hamiltonian's for example; planning is slower then.
     * `seed`: of all noise. `dtype`: of states, actions and costs. `checks`: whether conditions on the group are looked at.
 
     With a group each white $\varepsilon$ is drawn once and tried in all its copies $\rho(g)\varepsilon$. Then every *decision* commutes:
@@ -109,6 +110,7 @@ class Planner:
         action: Any = None,
         symmetry: Symmetry | None = None,
         shared_noise: bool = True,
+        differentiates: bool = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
         checks: bool = True,
@@ -124,7 +126,7 @@ class Planner:
         self.iterations = usual["iterations"] if iterations is None else iterations
         self.refit = usual["refit"] if refit is None else refit
         self.least_std, self.momentum, self.discount, self.control_cost = least_std, momentum, discount, control_cost
-        self.proposals, self.shared_noise, self.seed, self.dtype = proposals, shared_noise, seed, dtype
+        self.proposals, self.shared_noise, self.differentiates, self.seed, self.dtype = proposals, shared_noise, differentiates, seed, dtype
         self._check()
         self.shape = Shape.start(std, covariance, horizon, self.actions.size, dtype)
         self.turning: Turning | None = turning(group, action, symmetry, self.actions.size)
@@ -174,15 +176,24 @@ class Planner:
         self.calls += 1
         return found.action
 
-    @torch.no_grad()
     def plan(self, state: Any, mean: Tensor | None = None, call: int = 0) -> Plan:
         """Decide without keeping anything.
 
         * `state`: [n] or [B, n]. `mean`: the warm start, [B, H, m] or, for one state, [H, m]; None: zeros. `call`: number of the noise.
         """
+        # Without any record for derivatives, which takes a tenth of the time of small models.
+        with torch.no_grad() if self.differentiates else torch.inference_mode():
+            try:
+                found, single = self._planned(state, mean, call)
+            except RuntimeError as error:
+                if "nference tensor" not in str(error) and "does not require grad" not in str(error):
+                    raise
+                raise OrbitscopeError(f"Planner: the model takes derivatives inside ({error}). Give differentiates=True.") from error
+        return Plan(*(v[0].clone() if single else v.clone() for v in found))
+
+    def _planned(self, state: Any, mean: Tensor | None, call: int) -> tuple[tuple[Tensor, ...], bool]:
         rows, single = self._states(state)
-        start = self._warm(mean, len(rows))
-        center, shape = start, self.shape
+        center, shape = self._warm(mean, len(rows)), self.shape
         extra = self._proposed(rows)
         for iteration in range(self.iterations):
             sequences = self._samples(center, shape, call, iteration)
@@ -190,14 +201,12 @@ class Planner:
                 sequences = torch.cat([sequences, extra], 2)
             costs = self._costs(rows, sequences, center)
             weights = weights_of(costs, elites=self.elites, temperature=self.temperature).to(self.dtype)
-            away = sequences - center[:, :, None]
-            step = (weights[None, :, None, :] @ away)[:, :, 0]
+            best = (weights[None, :, None, :] @ sequences)[:, :, 0]
             if self.refit != "none" and iteration + 1 < self.iterations:
-                shape = Shape.fitted(self.refit, away - step[:, :, None], weights, self.least_std)
-            center = center + (1 - self.momentum) * step
+                shape = Shape.fitted(self.refit, sequences - best[:, :, None], weights, self.least_std)
+            center = best if self.momentum == 0 else torch.lerp(best, center, self.momentum)
         sequence = center.transpose(0, 1)
-        found = (sequence[:, 0], sequence, costs, weights)  # pyright: ignore[reportPossiblyUnboundVariable]  # iterations >= 1
-        return Plan(*(v[0] for v in found)) if single else Plan(*found)
+        return (sequence[:, 0], sequence, costs, weights), single  # pyright: ignore[reportPossiblyUnboundVariable]  # iterations >= 1
 
     def _states(self, state: Any) -> tuple[Tensor, bool]:
         rows = torch.as_tensor(state, dtype=self.dtype)
@@ -248,20 +257,17 @@ class Planner:
         horizon, rows, count, size = sequences.shape
         now = states.repeat_interleave(count, 0)
         steps = sequences.reshape(horizon, rows * count, size)
-        total: Tensor | None = None
-        factor = 1.0
-        for t in range(horizon):
-            now = self._next(now, steps[t])
-            cost = _column(self.running_cost(now, steps[t]), len(now), "running_cost")
-            total = cost * factor if total is None else total.add(cost, alpha=factor)
+        total, factor = torch.zeros(len(now), dtype=self.dtype), 1.0
+        for action in steps.unbind():
+            now = self._next(now, action)
+            total.add_(_column(self.running_cost(now, action), len(now), "running_cost"), alpha=factor)
             factor *= self.discount
-        assert total is not None
         if self.terminal_value is not None:
             total = total + factor * _column(self.terminal_value(now), len(now), "terminal_value")
         costs = total.reshape(rows, count)
         if self.control_cost:
-            pull = self.shape.precision(center)[:, :, None]
-            costs = costs + self.control_cost * (pull * (sequences - center[:, :, None])).sum((0, 3))
+            pull = self.shape.precision(center)
+            costs = costs + self.control_cost * (torch.einsum("hbkm,hbm->bk", sequences, pull) - (center * pull).sum((0, 2))[:, None])
         if not bool((costs > -torch.inf).all()) or not bool((costs.amin(1) < torch.inf).all()):
             self._blame(states, steps, count, costs)
         return costs
