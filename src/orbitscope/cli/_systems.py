@@ -106,6 +106,34 @@ def about_system_run(run: SystemRun) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def answer_system(model: str, data: Path | None, out: Path, task: str, options: dict[str, Any], *, force: bool) -> int:
+    """Ask the runs in a folder; write what each says, and print its errors."""
+    runs = open_runs(model)
+    if out.suffix.lower() != ".nc":
+        raise OrbitscopeError(f"out: what a model says is a NetCDF file, got {out}. Give --out {out.stem}.nc.")
+    targets = [out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if len(runs) > 1 else out for run in runs]
+    for target in targets:
+        check_out(force, out=target)
+    said = []
+    for run, target in zip(runs, targets, strict=True):
+        asked = run.examples["test"] if data is None else run.system.read(data)
+        found = run.system.answer(task, run.model, asked, run.examples["train"], options)
+        found.attrs |= {"model": run.kind, "model_path": str(run.path), "data_path": str(data or "the test part of the training's file")}
+        content = found.to_netcdf(engine="h5netcdf")
+        write_whole(target, lambda part, content=content: part.write_bytes(content))
+        about = {"file": target, "task": task, "systems": int(found.sizes.get("system", 0))}
+        if "error" in found:
+            about["median_error"] = float(found["error"].median())
+        if "r2" in found:
+            about["r2"] = {str(n): float(v) for n, v in zip(found["name"].values, found["r2"].values, strict=True)}
+        said.append(about)
+        words = [f"median mean square error {about['median_error']:.3g}"] if "error" in found else []
+        words += [f"R2 of {n} {v:.3f}" for n, v in about.get("r2", {}).items()]
+        print(f"{target}: {about['systems']} systems" + "".join(f", {w}" for w in words))
+    record(answers=said)
+    return 0
+
+
 def probe_system(
     model: str, data: Path, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool,
     workers: int | None = None, cluster: str | None = None,

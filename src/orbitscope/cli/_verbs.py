@@ -15,6 +15,7 @@ TABLE = {
     "doctor": ("_verbs_doctor", "which convention has a model? prints the command that probes it"),
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
     "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
+    "forecast": ("_verbs_forecast", "what a model of motion says: frames to come or in between, codes of systems it has not seen"),
     "check": ("_verbs_check", "has a model lost symmetry since an earlier probe? exit code 1 if so, for CI"),
     "report": ("_verbs_models", "one HTML page from one or more probes"),
     "card": ("_verbs_card", "one page on one model, for people and programs"),

@@ -13,7 +13,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 from ..probe import KIND, open_results
 
-_FILE_NODES = ("training", "audit", "relaxation", "order", "meshes")
+_FILE_NODES = ("training", "audit", "relaxation", "order", "meshes", "measures")
 _INSTRUMENTS = ("audit", "equivariance", "influence")
 
 
@@ -91,6 +91,7 @@ class Case:
     relaxation: xr.Dataset | None = None
     order: xr.Dataset | None = None
     meshes: xr.Dataset | None = None
+    measures: xr.Dataset | None = None
 
     def text(self, name: str, default: str = "") -> str:
         """An attribute as text."""
@@ -165,6 +166,7 @@ def _read(case: xr.DataTree | Path | str, index: int) -> Case:
         channel_names=_channel_names(tree.attrs.get("layout")),
         relaxation=_dataset(tree, "relaxation"),
         order=_dataset(tree, "order"),
+        measures=_dataset(tree, "measures"),
         meshes=_dataset(tree, "meshes"),
     )
 

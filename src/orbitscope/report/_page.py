@@ -26,7 +26,7 @@ from ._relaxed_figures import relaxed_caption, relaxed_figure
 from ._shift_figures import learning_curves, output_curves
 from ._standardised_figures import standardised_caption, standardised_figure
 from ._step_figures import damping_caption, damping_figure, step_caption, step_figure
-from ._tables import TextTable, audit_table, convention_table, integer, number_table, provenance_table, training_table
+from ._tables import TextTable, audit_table, convention_table, integer, measures_table, number_table, provenance_table, training_table
 from ._text import as_float, count, number
 from ._time_figures import time_figure
 from ._todo import todo
@@ -80,6 +80,7 @@ class CaseView:
     audit_shared: str
     relaxed: SectionView | None
     meshes: SectionView | None
+    measures: SectionView | None
     training: SectionView | None
     provenance: TextTable
 
@@ -144,6 +145,7 @@ def _case(case: Case, index: int, rows: list[VerdictRow], numbers: Counter, twin
         audit_shared=f"{twin.anchor}-audit" if twin and twin.audit else "",
         relaxed=_relaxed(case, anchor, numbers),
         meshes=_meshes(case, anchor, numbers),
+        measures=_measures(case, anchor),
         training=_training(case, anchor, numbers),
         provenance=provenance_table(case),
     )
@@ -244,6 +246,12 @@ def _meshes(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
     figures = [numbers("The same body in other meshes", mesh_caption(case), pictures=pictures, main=True)]
     tables = [t for t in [mesh_table(case)] if t]
     return SectionView(f"{anchor}-meshes", "What another mesh changes", [], figures, [], open_tables=tables)
+
+
+def _measures(case: Case, anchor: str) -> SectionView | None:
+    """What the system of the model measures beside symmetries."""
+    table = measures_table(case)
+    return None if table is None else SectionView(f"{anchor}-measures", "What the system measures", [], [], [], open_tables=[table])
 
 
 def _training(case: Case, anchor: str, numbers: Counter) -> SectionView | None:

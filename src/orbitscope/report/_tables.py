@@ -23,6 +23,22 @@ class TextTable:
     short: int = 0
 
 
+def measures_table(case: Case) -> TextTable | None:
+    """What a system measures of its model beside symmetries: value, unit and words of each measure."""
+    data = case.measures
+    values = array(data, "value", "measure")
+    if data is None or values is None:
+        return None
+    names = labels(data, "measure")
+    units, told = (tuple(map(_text, data[k].values)) if k in data.variables else ("",) * len(names) for k in ("unit", "words"))
+    rows = tuple((n, number(v), "" if u == "1" else u, w) for n, v, u, w in zip(names, values, units, told, strict=True))
+    return TextTable(str(data.attrs.get("title", "Measures of the system")), ("measure", "value", "unit", "what it is"), rows)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def number_table(group: Group) -> TextTable | None:
     """Every per-element number of equivariance and influence, with the verdict words; columns without any number are left out."""
     elements = group.elements

@@ -139,6 +139,15 @@ class System(ABC):
         their node; none unless a system has some."""
         return {}
 
+    def answer(
+        self, task: str, model: nn.Module, examples: Examples, training: Examples, options: Mapping[str, Any] | None = None
+    ) -> xr.Dataset:
+        """What `model` says of `examples` in a `task` of the system, with what it was trained on in `training`, and `options` of the task.
+
+        Raises `OrbitscopeError` where a system has no tasks, and for an unknown one.
+        """
+        raise OrbitscopeError(f"forecast: {self.name} has no tasks, got {task!r}. Its models are asked by `orbitscope probe`.")
+
     def probed(self, examples: Examples) -> Examples:
         """The `examples` as instruments see them, with room for what a motion adds, say."""
         return examples

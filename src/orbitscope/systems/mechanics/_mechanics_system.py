@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor, nn
 
 from ...data import Examples
@@ -13,12 +14,14 @@ from ...symmetry import State, Symmetry
 from ...training import Augment, Loss
 from .._system import System, SystemModel, SystemScenario
 from ._about import motion_of, numbers_of
+from ._answers import answered
 from ._baselines import EulerHNN, LeapfrogHNN, MotionTransformer, ResidualMLP, SympNet
 from ._bodies import BODIES
 from ._dhn import DHN
 from ._integrate import flow
 from ._models import HamiltonianMap, MotionModel
 from ._moves import OfFrames, OfMotion, groups_of
+from ._readings import measured
 from ._scenarios import DEFAULTS, simulated
 from ._training import CoordinateError, EndsKnown, MotionLoss
 
@@ -98,6 +101,20 @@ class MechanicsSystem(System):
         """The true next frame for maps that are implicit, and noise for `dhn`."""
         motion = motion_of(examples)
         return EndsKnown(1 + motion.history * (1 + 2 * motion.pairs) if model == "dhn" else 1)
+
+    def readings(self, examples: Examples, model: nn.Module) -> dict[str, xr.Dataset]:
+        """Errors of forecasts, energy, symplectic form and reversal of `model` at `examples`, where these are whole trajectories."""
+        motion = motion_of(examples)
+        whole = len(examples) == len(examples.units) * motion.starts * (motion.frames - motion.history)
+        return {"measures": measured(examples, model)} if whole and isinstance(model, MotionModel) else {}
+
+    def answer(
+        self, task: str, model: nn.Module, examples: Examples, training: Examples, options: Mapping[str, Any] | None = None
+    ) -> xr.Dataset:
+        """`forecast`, `complete`, `encode` or `refine` the motions in `examples` with `model`, whose `training` gives the prior of the
+        codes; `options` as `answered` takes them for the `task`."""
+        assert isinstance(model, MotionModel)
+        return answered(model, task, examples, training, options or {})
 
     def law(self, examples: Examples) -> Callable[..., State] | None:
         """The equation of motion, solved for one frame in the direction that a state names."""
