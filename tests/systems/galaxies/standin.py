@@ -39,14 +39,14 @@ def truth(theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0) -> Examples:
-    """Realisations of the stand-in, a unit for each parameter point; y is two parts: values, and which bins there are."""
+    """Realisations of the stand-in, a unit for each parameter point; bins without pairs, a part `missing`, as a training file has them."""
     theta = design(points, seed)
     mean, noise = truth(theta)
     g = torch.Generator().manual_seed(seed + 1000)
     z = torch.randn(points, realisations, 3, BINS, generator=g, dtype=torch.float64)
-    y = (mean[:, None] + noise[:, None] * z).clamp_min(-1).flatten(0, 1)
-    known = torch.rand(points * realisations, 3, BINS, generator=g) >= missing
+    y = (mean[:, None] + noise[:, None] * z).flatten(0, 1)
+    none = torch.rand(points * realisations, BINS, generator=g) < missing
+    y = torch.where(none[:, None], torch.tensor([-1.0, 0.0, 0.0], dtype=torch.float64)[:, None], y)
     unit = torch.arange(points).repeat_interleave(realisations)
     slot = torch.arange(realisations).repeat(points)
-    y = torch.where(known, y, torch.zeros_like(y))
-    return Examples(theta.repeat_interleave(realisations, 0), (y, known), unit, slot, "stand-in", {"edges": EDGES.tolist()})
+    return Examples(theta.repeat_interleave(realisations, 0), y, unit, slot, "stand-in", {"edges": EDGES.tolist()})

@@ -18,12 +18,12 @@ _FAST = FitConfig(epochs=30, batch=128, learning_rate=5e-3, weight_decay=0.0)
 
 def _made(kind: Any = AlignmentEmulator, examples: Examples | None = None, **options: Any) -> Any:
     torch.manual_seed(0)
-    return kind(examples or mocks(40, 3, missing=0.1), **options)
+    return kind(examples or mocks(40, 3, missing=0.01), **options)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    examples = mocks(500, 4, missing=0.05)
+    examples = mocks(500, 4)
     out = tmp_path_factory.mktemp("run") / "run"
     torch.manual_seed(0)
     model = AlignmentEmulator(examples, width=32, depth=1, members=3)

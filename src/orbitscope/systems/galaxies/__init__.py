@@ -10,7 +10,7 @@ from ._halotools import halotools_catalogue, halotools_model, populate_halotools
 from ._iaemu import IAEmu
 from ._losses import BetaNLL, StatisticError
 from ._mocks import Galaxies, expected_galaxies, mean_occupation, parameters, populate
-from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, sinh_normal_moments, to_latent
+from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, to_latent
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
 from ._targets import STATISTICS, Scales, values_and_known
@@ -61,7 +61,6 @@ __all__ = [
     "present",
     "published_moments",
     "realisation_spread",
-    "sinh_normal_moments",
     "tidal_axes",
     "to_latent",
     "values_and_known",

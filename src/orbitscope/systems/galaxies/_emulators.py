@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from ._region import Outside, Region
 from ._targets import Scales, checked
 
 _WARM = 0.2  # part of the training in which beta is 1, as published
+_LARGEST = 14.0  # of a logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class Prediction:
 
 
 class CorrelationEmulator(nn.Module, ABC):
-    r"""A map of parameters to Gaussians of what stands for the statistics (log xi or asinh xi, omega, eta).
+    r"""A map of parameters to Gaussians of the statistics, or of what stands for them (log xi).
 
     Scales and region come from the examples of the training alone, and are saved with the weights.
 
@@ -58,7 +60,6 @@ class CorrelationEmulator(nn.Module, ABC):
     links: ClassVar[tuple[Link, ...]]
     mean: Tensor
     spread: Tensor
-    noise: Tensor
     beta: Tensor
 
     def __init__(self, examples: Examples, beta: Sequence[float]) -> None:
@@ -69,17 +70,18 @@ class CorrelationEmulator(nn.Module, ABC):
         self.bins, self.later = int(value.shape[2]), tuple(float(b) for b in beta)
         self.region = Region(x)
         scales = Scales.of(examples, self.links)
-        for name, sizes in (("mean", scales.mean), ("spread", scales.spread), ("noise", scales.noise)):
-            self.register_buffer(name, sizes)
+        self.register_buffer("mean", scales.mean)
+        self.register_buffer("spread", scales.spread)
         self.register_buffer("beta", torch.ones(len(beta)))
 
     @abstractmethod
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt, in its own units, for parameters `theta` [B, D]."""
 
-    def reference(self) -> Tensor:
-        """Scale in the tempering of the loss, [S, R]: an even weight of all bins is meant in its units."""
-        return self.spread
+    def reference(self, mean: Tensor) -> Tensor:
+        """Scale in the tempering of the loss, which broadcasts with `mean` [B, M, S, R]: an even weight of all bins is meant in its
+        units."""
+        return self.spread.to(mean)
 
     def forward(self, theta: Tensor) -> tuple[Tensor, ...]:
         """Mean and variance [B, M, S, R] and factors [B, M, K, S, R] of what is learnt; C = diag(variance) + F^T F.
@@ -89,7 +91,7 @@ class CorrelationEmulator(nn.Module, ABC):
         mean, variance, factor = self.heads(theta)
         if not self.training:
             return mean, variance, factor
-        total = (variance + factor.square().sum(2)).detach() / self.reference().to(mean).square()
+        total = (variance + factor.square().sum(2)).detach() / self.reference(mean.detach()).square()
         return mean, variance, factor, total ** self.beta.to(mean)[:, None]
 
     def after_step(self, fraction: float, optimiser: torch.optim.Optimizer) -> None:
@@ -167,7 +169,7 @@ class _Members(nn.Module):
 
 
 class AlignmentEmulator(CorrelationEmulator):
-    r"""An ensemble of small residual networks with a mean and a variance for every bin of asinh xi, omega and eta.
+    r"""An ensemble of small residual networks with a mean and a variance for every bin of xi, omega and eta.
 
     * `examples`: of the training. `width`: of the hidden layers. `depth`: residual layers.
     * `members`: networks that are trained side by side from other first weights; their spread is the epistemic part.
@@ -176,10 +178,15 @@ class AlignmentEmulator(CorrelationEmulator):
     * `components`: for the head "pca". `dropout`: between layers. `beta`: as of `CorrelationEmulator`.
 
     What goes in is the place in the region of the training, without what log Mmin says of the others; what comes out is scaled by bin. The
-    variance starts at the measured scatter of realisations. Raises `OrbitscopeError` for sizes out of range.
+    variance starts at the measured scatter of realisations. The noise is Gaussian in xi itself, and the network gives the logarithm of the
+    mean of 1 + xi, which is never negative as it counts pairs: rows with xi <= 0 and bins without pairs (xi = -1) stay in, none is
+    selected by its noise, and the mean is the mean. Raises `OrbitscopeError` for sizes out of range.
     """
 
-    links: ClassVar[tuple[Link, ...]] = ("asinh", "identity", "identity")
+    links: ClassVar[tuple[Link, ...]] = ("identity", "identity", "identity")
+    level: Tensor
+    width: Tensor
+    noise: Tensor
 
     def __init__(
         self, examples: Examples, width: int = 128, depth: int = 3, members: int = 5, rank: int = 0, head: str = "bins",
@@ -193,6 +200,11 @@ class AlignmentEmulator(CorrelationEmulator):
             raise OrbitscopeError(f"AlignmentEmulator: `head` should be 'bins' or 'pca', got {head!r}.")
         count = len(self.links) * self.bins
         self.members, self.rank = members, rank
+        scales = Scales.of(examples, self.links)
+        for name, sizes, of_xi in (
+            ("level", scales.mean, scales.level), ("width", scales.spread, scales.range), ("noise", scales.noise, scales.part)
+        ):  # fmt: skip
+            self.register_buffer(name, torch.cat([of_xi[:1], sizes[1:]]))
         self.first = _Members(members, len(self.region.names), width)
         self.inner = nn.ModuleList(_Members(members, width, width) for _ in range(depth))
         self.drop = nn.Dropout(dropout)
@@ -202,21 +214,30 @@ class AlignmentEmulator(CorrelationEmulator):
         self.scatter = _Members(members, width, count)
         self.crossed = _Members(members, width, count * rank) if rank else None
         with torch.no_grad():
-            for last in (self.scatter, self.crossed):
+            for last in (self.centre, self.scatter, self.crossed):
                 if last is not None:
                     last.weight.mul_(0.1)
 
     def _components(self, examples: Examples, components: int) -> Tensor:
-        from ._moments import to_latent
-
+        """Principal components of what the networks give, over the parameter points of the training, [components, K]."""
         _, value, known = checked(examples)
-        latent, there = to_latent(value.double(), known, self.links)
-        scaled = torch.where(there, (latent - self.mean) / self.spread, torch.zeros_like(latent)).flatten(1)
+        _, number = np.unique(examples.unit, return_inverse=True)
+        at, w = torch.from_numpy(number), known.double()
+        shape = (int(number.max()) + 1, *value.shape[1:])
+        rows = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w)
+        mean = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w * value.double()) / rows.clamp_min(1)
+        mean[:, 0] = (1 + mean[:, 0]).clamp_min(1e-3).log()
+        scaled = torch.where(rows > 0, (mean - self.level) / self.width, torch.zeros_like(mean)).flatten(1)
         if not 1 <= components <= scaled.shape[1]:
             raise OrbitscopeError(f"AlignmentEmulator: `components` should be 1 to {scaled.shape[1]}, got {components}.")
         _, vectors = torch.linalg.eigh(scaled.mT @ scaled)
         kept = vectors[:, -components:].flip(1).mT
         return kept * kept.gather(1, kept.abs().argmax(1, keepdim=True)).sign()
+
+    def reference(self, mean: Tensor) -> Tensor:
+        """The spread of each bin; of xi that of its logarithm, times 1 + xi."""
+        width = self.width.to(mean).expand_as(mean)
+        return torch.cat([width[..., :1, :] * (1 + mean[..., :1, :]), width[..., 1:, :]], -2)
 
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, variance and factors of every member, for parameters `theta` [B, D]."""
@@ -229,11 +250,14 @@ class AlignmentEmulator(CorrelationEmulator):
         if (basis := self._buffers["basis"]) is not None:
             centre = centre @ basis.to(dtype)
         shape = (self.members, len(x), len(self.links), self.bins)
-        mean = self.mean.to(dtype) + self.spread.to(dtype) * centre.reshape(shape)
-        noise = self.noise.to(dtype)
-        variance = noise.square() * torch.exp(12 * torch.tanh(self.scatter(h).reshape(shape) / 12))
+        mean = self.level.to(dtype) + self.width.to(dtype) * centre.reshape(shape)
+        counted = mean[:, :, :1].clamp(-_LARGEST, _LARGEST).exp()  # the mean of 1 + xi
+        mean = torch.cat([counted - 1, mean[:, :, 1:]], 2)
+        noise = self.noise.to(dtype) * torch.cat([counted, torch.ones_like(mean[:, :, 1:])], 2)
+        variance = noise.square() * torch.exp(_LARGEST * torch.tanh(self.scatter(h).reshape(shape) / _LARGEST))
         if self.crossed is None:
             factor = variance.new_zeros(self.members, len(x), 0, len(self.links), self.bins)
         else:
-            factor = noise * self.crossed(h).reshape(self.members, len(x), self.rank, len(self.links), self.bins)
+            crossed = self.crossed(h).reshape(self.members, len(x), self.rank, len(self.links), self.bins)
+            factor = noise[:, :, None] * crossed
         return mean.transpose(0, 1), variance.transpose(0, 1), factor.transpose(0, 1)

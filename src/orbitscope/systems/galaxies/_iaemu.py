@@ -92,9 +92,9 @@ class IAEmu(CorrelationEmulator):
         self.embedding = _Embedding(dropout)
         self.decoders = nn.ModuleList(_Decoder(dropout) for _ in self.links)
 
-    def reference(self) -> Tensor:
+    def reference(self, mean: Tensor) -> Tensor:
         """One scale for each statistic, [S, 1]."""
-        return self.scale
+        return self.scale.to(mean)
 
     def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance of the one member; no factors; `theta`: parameters [B, D]."""

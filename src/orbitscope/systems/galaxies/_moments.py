@@ -1,4 +1,4 @@
-"""Moments of what an emulator predicts: from Gaussians of log xi or asinh xi to means and variances of xi itself."""
+"""Moments of what an emulator predicts: from Gaussians of log xi to means and variances of xi itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 
-Link = Literal["log", "asinh", "identity"]
+Link = Literal["log", "identity"]
 """What a statistic goes through before it is learnt."""
 
 
@@ -59,25 +59,6 @@ def published_moments(mean: Tensor, aleatoric: Tensor, epistemic: Tensor) -> Mom
     return Moments(torch.exp(mean), aleatoric * torch.exp(mean), (epistemic * mean).abs())
 
 
-def sinh_normal_moments(mean: Tensor, aleatoric: Tensor, epistemic: Tensor) -> Moments:
-    r"""Moments of $y = \sinh t$ with $t \sim N(m, a)$ and $m \sim N(\mu, e)$:
-    $E y = e^{(a + e)/2} \sinh \mu$; total variance $\tfrac12 (e^v - 1)(e^v \cosh 2\mu + 1)$ with v = a + e; epistemic
-    $e^a\, \tfrac12 (e^e - 1)(e^e \cosh 2\mu + 1)$; aleatoric what is left.
-
-    * `mean`: $\mu$, of asinh y, [...]. `aleatoric`, `epistemic`: a and e, variances of asinh y, [...], at least 0.
-
-    For large y these are the log-normal ones, for small y those of a Gaussian; y may be 0 or negative.
-    """
-
-    def spread(v: Tensor) -> Tensor:
-        return 0.5 * torch.expm1(v) * (torch.exp(v) * torch.cosh(2 * mean) + 1)
-
-    unknown = torch.exp(aleatoric) * spread(epistemic)
-    return Moments(
-        torch.exp((aleatoric + epistemic) / 2) * torch.sinh(mean), spread(aleatoric + epistemic) - unknown, unknown
-    )  # fmt: skip
-
-
 def to_latent(y: Tensor, known: Tensor, links: Sequence[Link]) -> tuple[Tensor, Tensor]:
     """What is learnt in place of the statistics, and which of it there is.
 
@@ -85,9 +66,8 @@ def to_latent(y: Tensor, known: Tensor, links: Sequence[Link]) -> tuple[Tensor, 
       them.
 
     Bins that are not known are 0 in the answer. "log" drops a whole row [S, R] in which a value that is known is not positive, as the
-    published training does; this selects rows by their noise, and biases the mean of rare pairs. "asinh" keeps all: asinh xi is linear
-    below 1, where xi is a small excess and its noise additive, and logarithmic above, where noise is a part of xi; xi >= -1 always.
-    Raises `OrbitscopeError` for an unknown link.
+    published training does: this selects rows by their noise, and biases the mean of rare pairs. Raises `OrbitscopeError` for an unknown
+    link.
     """
     made, there = [], known
     for k, link in enumerate(links):
@@ -96,12 +76,10 @@ def to_latent(y: Tensor, known: Tensor, links: Sequence[Link]) -> tuple[Tensor, 
             bad = (value <= 0).any(-1)
             there = there & ~bad[..., None, None]
             made.append(torch.where(value > 0, value, torch.ones_like(value)).log())
-        elif link == "asinh":
-            made.append(torch.asinh(value))
         elif link == "identity":
             made.append(value)
         else:
-            raise OrbitscopeError(f"links: should be log, asinh or identity, got {link!r}.")
+            raise OrbitscopeError(f"links: should be log or identity, got {link!r}.")
     latent = torch.stack(made, -2)
     return torch.where(there, latent, torch.zeros_like(latent)), there
 
@@ -111,8 +89,7 @@ def from_latent(latent: Tensor, links: Sequence[Link]) -> Tensor:
 
     * `latent`: [..., S, R]. `links`: of each statistic.
     """
-    inverse = {"log": torch.exp, "asinh": torch.sinh, "identity": lambda t: t}
-    return torch.stack([inverse[link](latent[..., k, :]) for k, link in enumerate(links)], -2)
+    return torch.stack([latent[..., k, :].exp() if link == "log" else latent[..., k, :] for k, link in enumerate(links)], -2)
 
 
 def physical(mean: Tensor, covariance: Tensor, links: Sequence[Link]) -> tuple[Tensor, Tensor]:
@@ -121,26 +98,12 @@ def physical(mean: Tensor, covariance: Tensor, links: Sequence[Link]) -> tuple[T
     * `mean`: of the latent values, [..., S, R]. `covariance`: [..., K, K] with K = S R, positive semi-definite.
     * `links`: of each statistic.
 
-    Exact: with u = exp of a latent value, $\mathrm{Cov}(e^a, e^b) = E e^a\, E e^b\, (e^{c} - 1)$ and $\mathrm{Cov}(e^a, b) = c\, E e^a$;
-    sinh is half the difference of two exponentials.
+    Exact: $\mathrm{Cov}(e^a, e^b) = E e^a\, E e^b\, (e^{c} - 1)$ and $\mathrm{Cov}(e^a, b) = c\, E e^a$.
     """
-    size, count = len(links), mean.shape[-1]
-    m = mean.flatten(-2)
-    # Each value is a sum of at most two signed exponentials e^{s a}, or a itself (s = 0 marks it).
-    signs, weights = [], []
-    for link in links:
-        s, w = {"log": ((1.0, 0.0), (1.0, 0.0)), "asinh": ((1.0, -1.0), (0.5, -0.5)), "identity": ((0.0, 0.0), (1.0, 0.0))}[link]
-        signs += [s] * count
-        weights += [w] * count
-    s, w = (torch.tensor(v, dtype=mean.dtype, device=mean.device) for v in (signs, weights))  # [K, 2]
-    variance = covariance.diagonal(dim1=-2, dim2=-1)
-    linear = torch.tensor([link == "identity" for link in links for _ in range(count)], device=mean.device)
-    assert len(signs) == size * count
-    level = w * torch.exp(s * m[..., None] + 0.5 * s.square() * variance[..., None])  # E of each term, [..., K, 2]
-    slope = torch.where(linear, torch.ones_like(m), (s * level).sum(-1))  # E of the derivative of the value by its latent one
-    found = torch.where(linear, m, level.sum(-1))
-    crossed = s[:, None, :, None] * s[None, :, None, :] * covariance[..., None, None]  # [..., K, K, 2, 2]
-    both = (level[..., :, None, :, None] * level[..., None, :, None, :] * torch.expm1(crossed)).sum((-2, -1))
-    straight = slope[..., :, None] * slope[..., None, :] * covariance
-    either = linear[:, None] | linear[None, :]
-    return found, torch.where(either, straight, both)
+    count = mean.shape[-1]
+    m, variance = mean.flatten(-2), covariance.diagonal(dim1=-2, dim2=-1)
+    log = torch.tensor([link == "log" for link in links for _ in range(count)], device=mean.device)
+    found = torch.where(log, torch.exp(torch.where(log, m + variance / 2, 0.0)), m)
+    slope = torch.where(log, found, 1.0)
+    inner = torch.where(log[:, None] & log, torch.expm1(covariance), covariance)
+    return found, slope[..., :, None] * slope[..., None, :] * inner

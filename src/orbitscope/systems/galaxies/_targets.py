@@ -20,11 +20,17 @@ STATISTICS = ("xi", "omega", "eta")
 def values_and_known(y: State) -> tuple[Tensor, Tensor]:
     """Statistics [..., S, R] with 0 where a bin is missing, and which bins there are (booleans, the same shape).
 
-    * `y`: a tensor with NaN in bins without pairs, or two parts: values, and 1 or True where there are pairs.
+    * `y`: as a training file has it: where a bin has no pair xi, the first, is -1, which is a value, and the others are missing. NaN is
+      missing anywhere. Or two parts: values, and 1 or True where there are some.
     """
     given = parts(y)
     value = given[0]
-    known = torch.isfinite(value) if len(given) == 1 else torch.isfinite(value) & (given[1] > 0.5)
+    known = torch.isfinite(value)
+    if len(given) > 1:
+        known = known & (given[1] > 0.5)
+    else:
+        paired = ~(value[..., :1, :] <= -1)
+        known = known & torch.cat([torch.ones_like(paired), paired.expand_as(value[..., 1:, :])], -2)
     return torch.where(known, value, torch.zeros_like(value)), known
 
 
@@ -49,11 +55,16 @@ class Scales:
     """Sizes of what is learnt, by statistic and bin.
 
     * `mean`, `spread`: over all rows of the training, [S, R]. `noise`: standard deviation of realisations of one parameter point, [S, R].
+    * `level`, `range`: mean and standard deviation of ln(1 + mean of a parameter point), [S, R]. `part`: median of the noise over 1 + mean,
+      [S, R]. These make sense for xi.
     """
 
     mean: Tensor
     spread: Tensor
     noise: Tensor
+    level: Tensor
+    range: Tensor
+    part: Tensor
 
     @classmethod
     def of(cls, examples: Examples, links: Sequence[Link]) -> "Scales":
@@ -70,16 +81,27 @@ class Scales:
         mean = (w * latent).sum(0) / count
         spread = ((w * (latent - mean).square()).sum(0) / count).sqrt()
         spread = torch.where(spread > 0, spread, torch.ones_like(spread))
-        return cls(mean, spread, _within(latent, w, examples.unit, spread))
+        return cls(mean, spread, *_within(latent, w, examples.unit, spread))
 
 
-def _within(latent: Tensor, w: Tensor, unit: np.ndarray, spread: Tensor) -> Tensor:
-    """Standard deviation within units, pooled over those with at least two rows; a tenth of the spread where there are none."""
+def _within(latent: Tensor, w: Tensor, unit: np.ndarray, spread: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Standard deviation within units, pooled over those with at least two rows, a tenth of the spread where there are none; sizes of the
+    logarithm of their means, and of the noise over the mean."""
     _, number = np.unique(unit, return_inverse=True)
     at, count = torch.from_numpy(number), int(number.max()) + 1
     shape = (count, *latent.shape[1:])
     rows = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w)
     first = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w * latent) / rows.clamp_min(1)
-    free = (rows - 1).clamp_min(0).sum(0)
-    square = (w * (latent - first[at]).square()).sum(0)
-    return torch.where((free > 0) & (square > 0), (square / free.clamp_min(1)).sqrt(), 0.1 * spread)
+    square = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w * (latent - first[at]).square())
+    free = (rows - 1).clamp_min(0)
+    pooled = square.sum(0) / free.sum(0).clamp_min(1)
+    noise = torch.where(pooled > 0, pooled.sqrt(), 0.1 * spread)
+    # A mean of a few rows may be at or near -1, where a logarithm knows no bounds; half the noise above it is meant by that.
+    each = (1 + first).clamp_min(1e-3).maximum(0.5 * (square / free.clamp_min(1)).sqrt())
+    there = (rows > 0).to(latent)
+    total = there.sum(0).clamp_min(1)
+    level = (there * each.log()).sum(0) / total
+    scale = ((there * (each.log() - level).square()).sum(0) / total).sqrt()
+    relative = torch.where(free > 0, (square / free.clamp_min(1)).sqrt() / each, torch.nan).nanmedian(0).values
+    part = torch.where(torch.isfinite(relative) & (relative > 0), relative, 0.1)
+    return noise, level, torch.where(scale > 0, scale, torch.ones_like(scale)), part
