@@ -1,5 +1,6 @@
 """Galaxies in dark matter halos: intrinsic alignments from catalogue to posterior (extra `cosmo`)."""
 
+from ._calibration import Conformal, Points, calibration, conformal, points_of, probability_integral
 from ._catalogue import Halos
 from ._counts import PairSums, edges, pair_sums
 from ._design import Design
@@ -22,6 +23,7 @@ __all__ = [
     "SYSTEM",
     "AlignmentEmulator",
     "BetaNLL",
+    "Conformal",
     "CorrelationEmulator",
     "Design",
     "Galaxies",
@@ -32,6 +34,7 @@ __all__ = [
     "Link",
     "Moments",
     "PairSums",
+    "Points",
     "Prediction",
     "Region",
     "RegionWarning",
@@ -40,6 +43,8 @@ __all__ = [
     "StatisticError",
     "alignment_statistics",
     "axes_about",
+    "calibration",
+    "conformal",
     "correlations",
     "edges",
     "expected_galaxies",
@@ -56,9 +61,11 @@ __all__ = [
     "pair_sums",
     "parameters",
     "physical",
+    "points_of",
     "populate",
     "populate_halotools",
     "present",
+    "probability_integral",
     "published_moments",
     "realisation_spread",
     "tidal_axes",
