@@ -1,11 +1,13 @@
 """A stand-in for the simulator: parameters of the published design, smooth means and variances that are known."""
 
 import math
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from orbitscope.data import Examples
+from orbitscope.systems.galaxies import CorrelationEmulator
 
 BINS = 20
 EDGES = torch.logspace(-1, 1.2, BINS + 1, dtype=torch.float64)
@@ -50,3 +52,21 @@ def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0) -
     unit = torch.arange(points).repeat_interleave(realisations)
     slot = torch.arange(realisations).repeat(points)
     return Examples(theta.repeat_interleave(realisations, 0), y, unit, slot, "stand-in", {"edges": EDGES.tolist()})
+
+
+class Oracle(CorrelationEmulator):
+    """Knows the stand-in: its mean times `bias`, its noise times `noise`; members that are off by as much as they say, if asked."""
+
+    links: ClassVar[Any] = ("identity",) * 3
+
+    def __init__(self, bias: float = 1.0, noise: float = 1.0, off: float = 0.0, says: float = 0.0) -> None:
+        super().__init__(mocks(30, 2), (0.5, 0.5, 0.5))
+        self.bias, self.size, self.off, self.says = bias, noise, off, says
+        self.weight = torch.nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, noise = truth(theta.double())
+        wave = torch.sin(40 * theta[:, 0])[:, None, None] * 2**0.5  # an error of unit size that depends on the parameters
+        mean = self.bias * mean + self.off * noise * wave
+        members = torch.stack([mean + s * self.says * noise / 2**0.5 for s in (-1, 1)], 1)
+        return members, (self.size * noise).square()[:, None].expand_as(members), members.new_zeros(len(mean), 2, 0, 3, 20)

@@ -1,7 +1,5 @@
 """Error bars: an emulator that knows the truth is found to be calibrated, wrong ones are found out, each in its own number."""
 
-from typing import Any, ClassVar
-
 import numpy as np
 import pytest
 import torch
@@ -9,30 +7,9 @@ from torch import Tensor
 
 from orbitscope import OrbitscopeError
 from orbitscope.data import Examples
-from orbitscope.systems.galaxies import CorrelationEmulator, calibration, conformal, probability_integral
+from orbitscope.systems.galaxies import calibration, conformal, probability_integral
 
-from .standin import mocks, truth
-
-_FAINT = 0.3
-"""Epistemic deviation of the oracle, in the noise of one realisation."""
-
-
-class Oracle(CorrelationEmulator):
-    """Knows the stand-in: its mean times `bias`, its noise times `noise`; members that are off by as much as they say, if asked."""
-
-    links: ClassVar[Any] = ("identity",) * 3
-
-    def __init__(self, bias: float = 1.0, noise: float = 1.0, off: float = 0.0, says: float = 0.0) -> None:
-        super().__init__(mocks(30, 2), (0.5, 0.5, 0.5))
-        self.bias, self.size, self.off, self.says = bias, noise, off, says
-        self.weight = torch.nn.Parameter(torch.ones((), dtype=torch.float64))
-
-    def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, noise = truth(theta.double())
-        wave = torch.sin(40 * theta[:, 0])[:, None, None] * 2**0.5  # an error of unit size that depends on the parameters
-        mean = self.bias * mean + self.off * noise * wave
-        members = torch.stack([mean + s * self.says * noise / 2**0.5 for s in (-1, 1)], 1)
-        return members, (self.size * noise).square()[:, None].expand_as(members), members.new_zeros(len(mean), 2, 0, 3, 20)
+from .standin import Oracle, mocks, truth
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,22 @@ from ._catalogue import Halos
 from ._counts import PairSums, edges, pair_sums
 from ._design import Design
 from ._emulators import AlignmentEmulator, CorrelationEmulator, Prediction
+from ._figures import bands_figure, calibration_figure, corner_figure, fit_figure
 from ._galaxies_system import SYSTEM, GalaxiesSystem
 from ._halos import HaloConfig, halo_bias, make_halos, tidal_axes
 from ._halotools import halotools_catalogue, halotools_model, populate_halotools
 from ._iaemu import IAEmu
+from ._inference import infer, say, simulation_based_calibration
 from ._losses import BetaNLL, StatisticError
 from ._mocks import Galaxies, expected_galaxies, mean_occupation, parameters, populate
 from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, to_latent
+from ._nuts import Chains, NUTSConfig, run_nuts
+from ._posterior import Posterior
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
 from ._targets import STATISTICS, Scales, values_and_known
+from ._vector import DataVector, data_vector, read_vector
+from ._walkers import stretch_walkers
 from ._watson import axes_about, mean_square_cosine, watson_cosines
 
 __all__ = [
@@ -23,8 +29,10 @@ __all__ = [
     "SYSTEM",
     "AlignmentEmulator",
     "BetaNLL",
+    "Chains",
     "Conformal",
     "CorrelationEmulator",
+    "DataVector",
     "Design",
     "Galaxies",
     "GalaxiesSystem",
@@ -33,8 +41,10 @@ __all__ = [
     "IAEmu",
     "Link",
     "Moments",
+    "NUTSConfig",
     "PairSums",
     "Points",
+    "Posterior",
     "Prediction",
     "Region",
     "RegionWarning",
@@ -43,16 +53,22 @@ __all__ = [
     "StatisticError",
     "alignment_statistics",
     "axes_about",
+    "bands_figure",
     "calibration",
+    "calibration_figure",
     "conformal",
+    "corner_figure",
     "correlations",
+    "data_vector",
     "edges",
     "expected_galaxies",
     "filled",
+    "fit_figure",
     "from_latent",
     "halo_bias",
     "halotools_catalogue",
     "halotools_model",
+    "infer",
     "jackknife",
     "lognormal_moments",
     "make_halos",
@@ -67,7 +83,12 @@ __all__ = [
     "present",
     "probability_integral",
     "published_moments",
+    "read_vector",
     "realisation_spread",
+    "run_nuts",
+    "say",
+    "simulation_based_calibration",
+    "stretch_walkers",
     "tidal_axes",
     "to_latent",
     "values_and_known",

@@ -96,8 +96,8 @@ def calibration(model: CorrelationEmulator, examples: Examples, draws: int = 0, 
       $\sqrt{1 + \delta^2}$ and $\sqrt{1 + R \delta^2}$, the error against one realisation and against the mean of all, over their noise.
     - `coverage`, `pit`, `chi2`: of single rows: the part within each central interval, a histogram of `probability_integral`, and the mean
       of $(y - m)^2 / (a^2 + e^2)$. `sharpness`: mean predicted deviation over the spread of $\bar y$.
-    - `aleatoric_ratio`: median of a / s, without the bias of s. `epistemic_ratio`: root of the mean $e^2$ over the mean squared error of m without noise; 1 is
-      right, below 1 is too sure; NaN where the error cannot be told from noise.
+    - `aleatoric_ratio`: median of a / s, without the bias of s. `epistemic_ratio`: root of the mean $e^2$ over the mean squared error of m
+      without noise; 1 is right, below 1 is too sure; NaN where the error cannot be told from noise.
 
     `chi2` and `excess` grow without bound where the noise is far from Gaussian, as in bins of few pairs. Raises `OrbitscopeError` for
     examples without repeated realisations.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...data import Examples
-from ._moments import Link, physical
+from ._moments import Link, lognormal_moments, physical
 from ._region import Outside, Region
 from ._targets import Scales, checked
 
@@ -134,6 +134,24 @@ class CorrelationEmulator(nn.Module, ABC):
             mean, variance, factor = (torch.cat(p, 1) for p in zip(*found, strict=True))
         f = factor.flatten(-2)
         return mean, torch.diag_embed(variance.flatten(-2)) + f.mT @ f
+
+    def moments(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, variances [B, M, K] and factors [B, M, F, K] of the statistics themselves, of every member; C = diag(variance) + F^T F.
+
+        * `theta`: parameters [B, D].
+
+        The same as `latent` and `physical` say, without a matrix for every row. Raises `OrbitscopeError` in training mode.
+        """
+        if self.training:
+            raise OrbitscopeError("predict: the emulator is in training mode. Call eval() first.")
+        mean, variance, factor = (p.double() for p in self.heads(theta.to(next(self.parameters()).dtype)))
+        log = torch.tensor([link == "log" for link in self.links], device=mean.device)[:, None]
+        if bool(log.any()):
+            if factor.shape[2]:
+                raise OrbitscopeError("moments: bins of a logarithm that vary together have no factors of their own.")
+            said = lognormal_moments(torch.where(log, mean, 0.0), torch.where(log, variance, 0.0), torch.zeros_like(mean))
+            mean, variance = torch.where(log, said.mean, mean), torch.where(log, said.aleatoric, variance)
+        return mean.flatten(-2), variance.flatten(-2), factor.flatten(-2)
 
     def predict(self, theta: Tensor, draws: int = 0, outside: Outside = "warn") -> Prediction:
         r"""Mean, aleatoric and epistemic covariance of the statistics: $\overline{m_i}$, $\overline{C_i}$ and the covariance of $m_i$
