@@ -30,7 +30,7 @@ TABLE: dict[str, Names] = {
             "walker",
         ),
     ),
-    "galaxies": Names(("galaxies",), ()),
+    "galaxies": Names(("galaxies",), ("alignment_emulator", "iaemu")),
     "mechanics": Names(("mechanics",), ("dhn", "hamiltonian_map", "hnn", "hnn_euler", "motion_mlp", "motion_transformer", "sympnet")),
     "meshes": Names(
         ("radar", "capacity"),

@@ -24,7 +24,8 @@ class Points:
     """Parameter points with their realisations, and what an emulator says of them.
 
     * `theta`: [U, 7]. `mean`, `scatter`: over the realisations of a point, [U, S, R]; NaN where there are fewer than two in a bin.
-    * `rows`: realisations in each bin, [U, S, R]. `at`: the point of each row, [N]. `predicted`: mean and deviations, [U, S, R].
+    * `rows`: realisations in each bin, [U, S, R]. `at`: the point of each row, [N].
+    * `predicted`: mean of the emulator, [U, S, R]. `aleatoric`, `epistemic`: its deviations, [U, S, R].
     """
 
     theta: Tensor
@@ -61,6 +62,14 @@ def points_of(model: CorrelationEmulator, examples: Examples, draws: int = 0) ->
     said: list[Prediction] = [model.predict(part, draws, "ignore") for part in theta.split(_CHUNK)]
     found = [torch.cat(p) for p in zip(*((p.mean, p.deviation("aleatoric"), p.deviation("epistemic")) for p in said), strict=True)]
     return Points(theta, torch.where(rows > 0, mean, nothing), scatter, rows, at, *found)
+
+
+def several(examples: Examples) -> bool:
+    """Whether some parameter point has enough realisations to tell error from noise.
+
+    * `examples`: of a training file.
+    """
+    return bool(len(examples)) and int(np.unique(examples.unit, return_counts=True)[1].max()) > 3
 
 
 @torch.no_grad()

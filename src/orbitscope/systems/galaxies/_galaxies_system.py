@@ -1,14 +1,31 @@
 """Galaxies as a system: its scenarios, models and symmetries by name."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import xarray as xr
 from torch import nn
 
 from ...data import Examples
 from ...symmetry import Symmetry
+from ...training import Loss
 from .._system import System, SystemModel, SystemScenario
+from ._calibration import calibration, several
+from ._emulators import AlignmentEmulator, CorrelationEmulator
+from ._iaemu import IAEmu
+from ._losses import BetaNLL, StatisticError
 from ._scenarios import HOD, simulated
+from ._targets import STATISTICS, Scales
+
+_KINDS: dict[str, type[CorrelationEmulator]] = {"alignment_emulator": AlignmentEmulator, "iaemu": IAEmu}
+_DRAWS = 20
+
+
+def _made(name: str) -> Any:
+    def build(examples: Examples, **options: Any) -> nn.Module:
+        return _KINDS[name](examples, **options)
+
+    return build
 
 
 class GalaxiesSystem(System):
@@ -21,7 +38,33 @@ class GalaxiesSystem(System):
             "The number of examples counts parameter points; each has `realisations` rows.",
         ),
     }  # fmt: skip
-    models: ClassVar[Mapping[str, SystemModel]] = {}
+    models: ClassVar[Mapping[str, SystemModel]] = {
+        "alignment_emulator": SystemModel(
+            "alignment_emulator", "an ensemble of small networks with a mean and a noise for every bin", _made("alignment_emulator"),
+            {"small": {"width": 96, "depth": 2, "members": 5}, "medium": {"width": 160, "depth": 3, "members": 5}},
+            {"epochs": 60, "batch": 256, "learning_rate": 4e-3, "weight_decay": 0.0},
+        ),
+        "iaemu": SystemModel(
+            "iaemu", "the published network: a shared embedding and three convolutional decoders", _made("iaemu"), {"small": {}},
+            {"epochs": 20, "batch": 128, "learning_rate": 1e-2, "weight_decay": 1e-4, "clip": 10.0},
+        ),
+    }  # fmt: skip
+
+    def loss(self, model: str, examples: Examples) -> Loss:
+        """`BetaNLL` of what `model` learns in place of the statistics."""
+        return BetaNLL(_KINDS[model].links)
+
+    def metrics(self, model: str, examples: Examples) -> dict[str, Loss]:
+        """The error of each statistic in units of its spread over `examples`."""
+        links = _KINDS[model].links
+        spread = Scales.of(examples, ("identity",) * len(STATISTICS)).spread
+        return {name: StatisticError(k, spread[k], links, name) for k, name in enumerate(STATISTICS)}
+
+    def readings(self, examples: Examples, model: nn.Module) -> dict[str, xr.Dataset]:
+        """What the error bars of an emulator are worth at `examples`, where these have several realisations of a parameter point."""
+        if not isinstance(model, CorrelationEmulator) or not several(examples):
+            return {}
+        return {"calibration": calibration(model, examples, _DRAWS if isinstance(model, IAEmu) else 0)}
 
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
         """None yet."""
