@@ -33,16 +33,14 @@ def refuse_flags(settings: Any, taken: Sequence[str], what: str) -> None:
             raise OrbitscopeError(f"--{field.name.replace('_', '-')} has no meaning for {what}. It takes: {flags}.")
 
 
-def simulate_system(
-    scenario: str, out: Path, *, count: int, seed: int, parameters: dict[str, Any], force: bool, executor: Where = None
-) -> int:
+def simulate_system(scenario: str, out: Path, *, count: int, seed: int, parameters: dict[str, Any], force: bool) -> int:
     """Write the examples of a system's scenario to a file."""
     name = of_scenario(scenario)
     assert name is not None
     check_out(force, out=out)
     with stages() as bars:
         path = load_system(name).simulate(
-            scenario, out, count=count, seed=seed, parameters=parameters, force=force, progress=bars, executor=executor
+            scenario, out, count=count, seed=seed, parameters=parameters, force=force, progress=bars
         )  # fmt: skip
     record(file=path)
     print(path)
@@ -72,17 +70,28 @@ def describe_scenarios(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def view_system(system: str, path: Path, out: Path | None, *, chosen: Sequence[int], fix: bool, force: bool) -> int:
-    """Write a sheet of a mesh or of examples; print what was mended."""
-    if out is None or out.suffix.lower() not in SHEET_KINDS:
+def view_system(
+    system: str, path: Path, out: Path | None, animation: Path | None = None, *, chosen: Sequence[int], fix: bool, force: bool
+) -> int:  # fmt: skip
+    """Write a sheet of a mesh or of examples, or an animation where a system has one; print what was mended."""
+    if animation is None and (out is None or out.suffix.lower() not in SHEET_KINDS):
         raise OrbitscopeError(f"out: a sheet is one of {', '.join(SHEET_KINDS)}, got {out}. Give --out sheet.png.")
-    check_out(force, out=out)
-    figure, done = load_system(system).view(path, chosen, fix)
-    write_whole(out, lambda part: figure.savefig(part, format=out.suffix.lower()[1:], dpi=150))
-    record(files=[out], mended=done)
+    if animation is not None and animation.suffix.lower() != ".gif":
+        raise OrbitscopeError(f"animation: only .gif is written, got {animation}.")
+    written = {name: target for name, target in (("out", out), ("animation", animation)) if target is not None}
+    check_out(force, **written)
+    done: list[str] = []
+    if out is not None:
+        figure, done = load_system(system).view(path, chosen, fix)
+        write_whole(out, lambda part: figure.savefig(part, format=out.suffix.lower()[1:], dpi=150))
+    if animation is not None:
+        film = load_system(system).movie(path, chosen)
+        write_whole(animation, lambda part: part.write_bytes(film))
+    record(files=list(written.values()), mended=done)
     for words in done:
         Console(stderr=True).print(f"mended: {words}", highlight=False, soft_wrap=True, markup=False)
-    print(out)
+    for target in written.values():
+        print(target)
     return 0
 
 

@@ -67,12 +67,11 @@ class Simulate:
         if of_scenario(self.scenario) is not None:
             from ._systems import refuse_flags, simulate_system
 
-            refuse_flags(self, ("trajectories", "seed", "initial", "workers", "cluster", "force"), self.scenario)
-            with at_work(self.workers, self.cluster) as pool:
-                return simulate_system(
-                    self.scenario, self.out, count=self.trajectories, seed=self.seed, parameters=parse_words(self.initial, "--initial"),
-                    force=self.force, executor=pool,
-                )  # fmt: skip
+            refuse_flags(self, ("trajectories", "seed", "initial", "force"), self.scenario)
+            return simulate_system(
+                self.scenario, self.out, count=self.trajectories, seed=self.seed, parameters=parse_words(self.initial, "--initial"),
+                force=self.force,
+            )  # fmt: skip
         rank = Shard.from_environment() if self.shard is None else None
         shard = Shard.parse(self.shard) if self.shard is not None else rank
         with at_work(self.workers, self.cluster) as pool, stages() as bars:
@@ -241,8 +240,8 @@ class View:
         if (system := of_file(self.data)) is not None:
             from ._systems import refuse_flags, view_system
 
-            refuse_flags(self, ("out", "trajectory", "fix", "force"), f"the {system} in {self.data}")
-            return view_system(system, self.data, self.out, chosen=self.trajectory, fix=self.fix, force=self.force)
+            refuse_flags(self, ("out", "animation", "trajectory", "fix", "force"), f"the {system} in {self.data}")
+            return view_system(system, self.data, self.out, self.animation, chosen=self.trajectory, fix=self.fix, force=self.force)
         if self.fix:
             raise OrbitscopeError("--fix mends meshes, and this is a file of trajectories. Leave it out.")
         written = view_file(

@@ -1,6 +1,5 @@
 """What cameras around the table see: depth and colour, by GL or by rays, and the cloud of points that they give together."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from ..._errors import OrbitscopeError
 from ..._expect import shown
 from ...symmetry import Rigid
+from ._gl import Pictures
 from ._mjcf import CAMERAS, WORKSPACE
 from ._poses import Array, pose
 from ._scene import Scene
 
 _FAR = 4.0  # m: what a camera sees behind this is nothing
-_HELP = "Install it (Debian: apt install libegl1, or libosmesa6 with MUJOCO_GL=osmesa), or take renderer='rays', which needs none."
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +66,11 @@ class Cameras:
             raise OrbitscopeError(f"Cameras: `size` should be height and width within 1 and 512 pixels, got {size}.")
         self.scene, self.size, self.renderer = scene, (int(size[0]), int(size[1])), renderer
         self.cameras = tuple(range(CAMERAS)) if cameras is None else tuple(cameras)
+        if not self.cameras:
+            raise OrbitscopeError("Cameras: `cameras` should be at least one number, got none.")
         if wrong := [k for k in self.cameras if not 0 <= k < CAMERAS]:
             raise OrbitscopeError(f"Cameras: there is no camera {wrong[0]}; they are numbered 0 to {CAMERAS - 1}.")
-        self._gl: Any = self._opened() if renderer == "gl" else None
-        self._last: tuple[int, Array, NDArray[np.int64]] | None = None
-
-    def _opened(self) -> Any:
-        os.environ.setdefault("MUJOCO_GL", "egl")
-        try:
-            return self.scene.mujoco.Renderer(self.scene.model, *self.size)
-        except Exception as error:  # every backend fails in its own way: import errors, attribute errors, its own types
-            raise OrbitscopeError(f"renderer: 'gl' needs OpenGL, which cannot be had here ({error}). {_HELP}") from error
+        self._gl: Any = Pictures(scene.model, self.size) if renderer == "gl" else None
 
     def close(self) -> None:
         """Free the renderer of GL."""
@@ -95,11 +88,7 @@ class Cameras:
         if self._gl is None:
             distance, _ = self._cast(camera)
             return np.where(distance < 0, np.inf, distance * self._unit(camera)[1]).reshape(self.size)
-        self._gl.enable_depth_rendering()
-        self._gl.update_scene(self.scene.data, camera=f"camera{camera}")
-        found = self._gl.render().astype(np.float64)
-        self._gl.disable_depth_rendering()
-        return np.where(found >= 0.99 * _FAR, np.inf, found)
+        return self._gl.take(self.scene.data, camera)[1]
 
     def colour(self, camera: int) -> NDArray[np.uint8]:
         """The picture [height, width, 3] of a camera.
@@ -110,8 +99,7 @@ class Cameras:
             _, geom = self._cast(camera)
             plain = np.vstack([self.scene.model.geom_rgba[:, :3], [[1.0, 1.0, 1.0]]])[geom]  # the last: nothing
             return (255 * plain).round().astype(np.uint8).reshape(*self.size, 3)
-        self._gl.update_scene(self.scene.data, camera=f"camera{camera}")
-        return np.array(self._gl.render(), dtype=np.uint8)
+        return self._gl.take(self.scene.data, camera)[0]
 
     def bodies(self, camera: int) -> NDArray[np.int64]:
         """The number of the body in each pixel [height, width], -1 for nothing: ground truth of a segmentation, by rays.
@@ -121,14 +109,25 @@ class Cameras:
         _, geom = self._cast(camera)
         return np.append(self.scene.model.geom_bodyid, -1)[geom].reshape(self.size)
 
-    def _cast(self, camera: int) -> tuple[Array, NDArray[np.int64]]:
+    def normals(self, camera: int) -> Array:
+        """The direction [height, width, 3] of the surface in each pixel, in the world, by rays; straight up where nothing is.
+
+        * `camera`: its number.
+        """
+        found = np.zeros((self.size[0] * self.size[1], 3))
+        distance, _ = self._cast(camera, found)
+        found[distance < 0] = (0.0, 0.0, 1.0)
+        return found.reshape(*self.size, 3)
+
+    def _cast(self, camera: int, normals: Array | None = None) -> tuple[Array, NDArray[np.int64]]:
         """Distance along each ray, -1 for nothing, and the number of the geom, -1 for nothing; MuJoCo's own ray casting."""
         mujoco, model, data = self.scene.mujoco, self.scene.model, self.scene.data
         rays = np.ascontiguousarray(self._unit(camera)[0] @ self.pose(camera).matrix.T)
         count = len(rays)
         geom, distance = np.full(count, -1, dtype=np.int32), np.full(count, -1.0)
         eye = np.ascontiguousarray(self.pose(camera).offset)
-        mujoco.mj_multiRay(model, data, eye, rays.ravel(), None, 1, -1, geom, distance, None, count, _FAR)
+        into = None if normals is None else normals.reshape(-1)
+        mujoco.mj_multiRay(model, data, eye, rays.ravel(), None, 1, -1, geom, distance, into, count, _FAR)
         geom[distance < 0] = -1
         return distance, geom.astype(np.int64)
 
@@ -172,11 +171,11 @@ class Cameras:
             (np.hypot(table[:, 0], table[:, 1]) < WORKSPACE[0] + margin) & (table[:, 2] > -below) & (table[:, 2] < WORKSPACE[1] + margin)
         )
         if not inside.any():
-            raise OrbitscopeError("cloud: no camera sees a point in the workspace. Give the cameras more pixels.")
+            raise OrbitscopeError("cloud: no camera sees a point in the workspace. Give the cameras more pixels, or a wider `margin`.")
         return found.chosen(inside)
 
 
-def in_hand_box(cloud: Cloud, hand: Rigid, *, half: float = 0.06, reach: tuple[float, float] = (-0.03, 0.13)) -> NDArray[np.bool_]:
+def in_hand_box(cloud: Cloud, hand: Rigid, *, half: float = 0.085, reach: tuple[float, float] = (-0.03, 0.13)) -> NDArray[np.bool_]:
     """Which points [P] lie in a box about the hand, where a held thing is: the segmentation that a policy may use.
 
     * `cloud`: the points. `hand`: its pose. `half`: m to each side. `reach`: m from and to along the fingers.

@@ -93,7 +93,7 @@ def _run(scene: Scene, seed: int, actions: Iterator[Array], watch: Callable[[Sce
         if len(kept) >= most:
             break
     c = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    done = not scene.broken and scene.task.done(scene)
+    done = not scene.broken and bool(scene.task.done(scene))
     return Episode(
         scene.task.name, seed, scene.frame, done, np.array(kept).reshape(-1, 7), hand=c["hand"], opening=c["opening"], open=c["open"],
         speed=c["speed"], bodies=c["bodies"], joints=c["joints"],

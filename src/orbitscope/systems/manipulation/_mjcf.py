@@ -17,14 +17,17 @@ _EYE, _LOOK, _FOV = (0.62, 0.55), (0.0, 0.0, 0.06), 48.0
 _WORLD = """<mujoco model="{name}">
 <compiler angle="radian" autolimits="true"/>
 <option timestep="{timestep}" cone="{cone}" integrator="implicitfast" impratio="50" iterations="60" tolerance="1e-10" ls_tolerance="1e-4"/>
-<visual><quality shadowsize="0" offsamples="0"/><global offwidth="{pixels}" offheight="{pixels}"/><map znear="0.02" zfar="4"/></visual>
+<statistic extent="1" center="0 0 0.1"/>
+<visual>
+  <headlight ambient="0.35 0.35 0.35" diffuse="0.25 0.25 0.25" specular="0 0 0"/>
+  <quality shadowsize="0" offsamples="0"/><global offwidth="{pixels}" offheight="{pixels}"/><map znear="0.02" zfar="4"/></visual>
 <default>
   <geom condim="4" friction="1 0.01 0.0001" solref="0.005 1" solimp="0.98 0.998 0.001"/>
   <default class="pad"><geom friction="1.5 0.02 0.0001" rgba="0.25 0.25 0.28 1"/></default>
   <default class="mark"><geom contype="0" conaffinity="0"/></default>
 </default>
 <worldbody>
-<light pos="0.3 0.2 1.6" dir="-0.15 -0.1 -1" castshadow="false" diffuse="0.7 0.7 0.7" ambient="0.35 0.35 0.35" specular="0 0 0"/>
+<light pos="0.3 0.2 1.6" dir="-0.15 -0.1 -1" castshadow="false" diffuse="0.4 0.4 0.4" ambient="0 0 0" specular="0 0 0"/>
 <body name="scene">
   <geom name="table" type="plane" size="0.45 0.45 0.05" rgba="0.86 0.83 0.78 1"/>
 {cameras}

@@ -95,6 +95,23 @@ class Scene:
         number = self._bodies["scene"]
         self.model.body_pos[number], self.model.body_quat[number] = frame.offset, self._quaternion(frame)
 
+    def place(self, bodies: Mapping[str, Rigid], opening: float, joints: Array) -> None:
+        """Put everything where it was recorded, without physics.
+
+        * `bodies`: poses in the world of the hand, all fixtures and all things. `opening`: of each finger, m. `joints`: of mechanisms.
+        """
+        back = self.frame.inverse()
+        for name, where in bodies.items():
+            if name in self._free:
+                self._place(name, where)
+            else:
+                there, number = back @ where, self._bodies[name]
+                self.model.body_pos[number], self.model.body_quat[number] = there.offset, self._quaternion(there)
+        self.data.qpos[self._fingers] = opening
+        self.data.qpos[self._joints] = joints
+        self.mujoco.mj_kinematics(self.model, self.data)
+        self.mujoco.mj_camlight(self.model, self.data)
+
     def throw(self, name: str, velocity: ArrayLike) -> None:
         """Give a free thing a velocity.
 

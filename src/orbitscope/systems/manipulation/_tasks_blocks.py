@@ -101,7 +101,7 @@ class Lift(Task):
         return Start(hovering(rng), {"block": standing(rng, scattered(rng, 1, apart=0.0)[0], HALF)}, FINGERS[1], True)
 
     def done(self, scene: "Scene") -> bool:
-        return scene.on_table("block").offset[2] > HALF + 0.06
+        return bool(scene.on_table("block").offset[2] > HALF + 0.06)
 
     def script(self, scene: "Scene") -> Iterator[Keyframe]:
         yield from pick(scene, "block")
