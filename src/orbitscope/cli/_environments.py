@@ -1,17 +1,19 @@
 """What the verbs do with environments: audit their symmetry, train agents in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
-from ..probe import command, save_probe
-from ..systems.control import AUDIT_KIND, audit_environment, environment, symmetry_of
+from ..probe import ProbeConfig, command, examine, save_probe
+from ..report import summary_table
+from ..systems.control import AUDIT_KIND, AgentRun, audit_environment, environment, open_agents, probed_maps, symmetry_of, train_agent
 from ._early import check_out
-from ._output import record, several
+from ._output import about_probe, record, several
 from ._progress import stages
 
 _COLOURS = {"exact": "green", "approximate": "yellow", "not a symmetry": "red"}
@@ -64,3 +66,61 @@ def _shown(group: str, table: xr.Dataset) -> Table:
         cells = [f"{float(row[n]):.2g}" for n in numbers] + [f"{worst:.2g}", f"{float(row['rollout_error']):.2g}"]
         shown.add_row(name, *cells, str(row["verdict"].values))
     return shown
+
+
+def train_in(
+    name: str, out: Path, *, agent: str, policy: str, steps: int, group: str | None, seeds: Sequence[int], options: Mapping[str, Any],
+    force: bool,
+) -> int:  # fmt: skip
+    """Train an agent in an environment, print a line for each seed."""
+    given = dict(options)
+    loop = {k: given.pop(k) for k in ("repeat", "every", "episodes") if k in given}
+    with stages() as bars:
+        runs = train_agent(
+            name, out, agent=agent, policy=policy, steps=steps, group=group, seeds=seeds, options=given, force=force, progress=bars, **loop
+        )  # fmt: skip
+    record(runs=[about_agent(run) for run in runs])
+    for run in runs:
+        print(f"{run.path}: {run}")
+    return 0
+
+
+def about_agent(run: AgentRun) -> dict[str, Any]:
+    """What a program should know of a run."""
+    return {
+        "path": run.path, "environment": run.environment, "config": run.config, "seed": run.seed, "parameters": run.agent.parameters,
+        "history": run.history, "finished": run.finished,
+    }  # fmt: skip
+
+
+def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool) -> int:
+    """Probe the policy and the critic of every run in a folder: `out` and a file beside it, print the verdicts."""
+    runs = open_agents(model)
+    outs = [out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if len(runs) > 1 else out for run in runs]
+    targets = [(one, one.with_name(f"{one.stem}.critic{one.suffix}")) for one in outs]
+    for one in (path for pair in targets for path in pair):
+        check_out(force, out=one)
+    trees, files = [], []
+    for run, pair in zip(runs, targets, strict=True):
+        maps = probed_maps(run.agent, seed=config.seed)
+        for found, target in zip(maps, pair, strict=True):
+            asked = [found.symmetry] if groups is None else [_other(run, found.name, g) for g in groups]
+            words = f"{run.config['agent']} {run.config['policy']} in {run.environment}, {found.name}"
+            with stages() as bars:
+                tree = examine(
+                    found.model, found.examples, asked, config, progress=bars, model=words, model_path=str(run.path),
+                    title=(f"{title}, {found.name}" if title else words) + (f", seed {run.seed}" if len(runs) > 1 else ""),
+                    training_seed=run.seed, data_path=run.environment, data_part=f"{len(found.examples)} steps of its own roll-outs",
+                )  # fmt: skip
+            save_probe(tree, target, force=force)
+            print(target)
+            trees.append(tree)
+            files.append(target)
+    record(probes=[{"file": target, **about_probe(tree)} for target, tree in zip(files, trees, strict=True)])
+    Console().print(summary_table(trees))
+    return 0
+
+
+def _other(run: AgentRun, name: str, words: str) -> Any:
+    symmetry = symmetry_of(run.environment, words)
+    return symmetry.policy if name == "policy" else symmetry.critic if run.config["agent"] == "sac" else symmetry.value

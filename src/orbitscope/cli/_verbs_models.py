@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from .._errors import OrbitscopeError
+
 Device = Literal["auto", "cpu", "cuda"]
 Positional = tyro.conf.Positional
 
@@ -83,10 +85,10 @@ class Probe:
 
     model: Positional[str]
     """Run folder, torch.export file (.pt2), or "package.module:callable"."""
-    data: Positional[Path]
-    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
     out: Path
-    """NetCDF file for the result; several seeds make several files."""
+    """NetCDF file for the result; several seeds make several files. Of an agent, its critic has a file beside it."""
+    data: Positional[Path | None] = None
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. The run of an agent needs none."""
     weights: Path | None = None
     """File of safetensors for "package.module:callable"."""
     frames: int | None = None
@@ -151,12 +153,21 @@ class Probe:
             influence_elements=self.influence_elements, seed=self.seed, bra_loss=None if self.bra_loss == "smse" else self.bra_loss,
             sketch=self.sketch, memory=self.memory, steps=self.steps,
         )  # fmt: skip
+        measured = (
+            "metric", "damping", "sketch", "memory", "steps", "trajectories", "times", "margin", "tolerance", "influence_elements",
+        )  # fmt: skip
+        if is_system_run(self.model, "agent"):
+            from ._environments import probe_agents
+            from ._systems import refuse_flags
+
+            refuse_flags(self, (*measured, "group", "title", "seed", "force"), "the run of an agent")
+            groups = None if self.group == ("d4",) else self.group
+            return probe_agents(self.model, self.out, groups, config, title=self.title, force=self.force)
+        if self.data is None:
+            raise OrbitscopeError(f"probe: give the file of trajectories behind {self.model}; only the run of an agent needs none.")
         if is_system_run(self.model):
             from ._systems import probe_system, refuse_flags
 
-            measured = (
-                "metric", "damping", "sketch", "memory", "steps", "trajectories", "times", "margin", "tolerance", "influence_elements",
-            )  # fmt: skip
             refuse_flags(self, (*measured, "group", "title", "seed", "workers", "cluster", "force"), "the run of a system")
             groups = None if self.group == ("d4",) else self.group
             return probe_system(

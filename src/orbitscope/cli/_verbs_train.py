@@ -1,6 +1,6 @@
 """The verb that trains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +15,15 @@ _LOOP = ("epochs", "batch", "learning_rate", "weight_decay", "clip")
 
 @dataclass
 class Train:
-    """Train an emulator, state -> next state. Interrupted, the same command goes on where it was, bit for bit.
+    """Train an emulator, state -> next state, or an agent in an environment. Interrupted, the same command goes on, bit for bit.
 
     Example: orbitscope train ns.nc --model unet --preset small --epochs 10 --out runs/unet
+    Example: orbitscope train reacher --agent sac --policy relaxed --steps 50000 --out runs/reacher
     """
 
     data: Positional[Path]
-    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Or the name of an environment, such as
+    reacher, cartpole-swingup or reacher+wind=0.2."""
     out: Path
     """Folder of the run; several seeds make seed-0, seed-1, ... in it."""
     model: str = "unet"
@@ -74,16 +76,26 @@ class Train:
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
+    agent: Literal["sac", "ppo"] = "sac"
+    """Algorithm of an agent, in an environment."""
+    policy: Literal["plain", "augmented", "exact", "relaxed", "residual", "gated"] = "exact"
+    """How much of the symmetry of an environment an agent is given."""
+    steps: int | None = None
+    """Steps of an agent in all; more of them go on with a run that is there. None: 50,000."""
     force: bool = False
     """Replace an existing run."""
 
     def run(self) -> int:
         from .. import TrainConfig, load_runs, train
-        from ..systems import of_model
+        from ..systems import of_environment, of_model
         from ._early import check_model, read_groups
         from ._output import about_run, record
+        from ._systems import refuse_flags
         from ._words import load_words, parse_words
 
+        if not self.data.exists() and of_environment(str(self.data)) is not None:
+            return self._agent()
+        refuse_flags(self, tuple(f.name for f in fields(self) if f.name not in ("agent", "policy", "steps")), "a file of trajectories")
         if of_model(self.model) is not None:
             return self._system()
         check_model(self.model, self.preset)
@@ -105,6 +117,23 @@ class Train:
         for run in runs:
             print(f"{run.path}: {run}")
         return 0
+
+    def _agent(self) -> int:
+        """The same for an agent."""
+        from ._environments import train_in
+        from ._systems import refuse_flags
+        from ._words import parse_words
+
+        refuse_flags(
+            self, ("data", "out", "agent", "policy", "steps", "group", "seed", "relaxation", "override", "force"), "an environment"
+        )
+        options = parse_words(self.override, "--override")
+        if self.relaxation is not None:
+            options["penalty"] = self.relaxation
+        return train_in(
+            str(self.data), self.out, agent=self.agent, policy=self.policy, steps=50_000 if self.steps is None else self.steps,
+            group=self.group, seeds=self.seed, options=options, force=self.force,
+        )  # fmt: skip
 
     def _loop(self) -> dict[str, Any]:
         """The settings of the loop that were given."""

@@ -87,10 +87,13 @@ def train_system(
     return runs
 
 
-def is_system_run(path: str | Path) -> bool:
-    """Whether a run of a system, or the runs of several seeds, lie in the folder `path`."""
+def is_system_run(path: str | Path, kind: str = "recipe") -> bool:
+    """Whether a run of a system, or the runs of several seeds, lie in the folder `path`.
+
+    * `kind`: "recipe" for a model trained on a file of examples, "agent" for an agent trained in an environment.
+    """
     folders = _folders(Path(path))
-    return bool(folders) and "recipe" in read_json(folders[0] / SIDECAR).get("config", {})
+    return bool(folders) and kind in read_json(folders[0] / SIDECAR).get("config", {})
 
 
 def open_runs(path: str | Path, data: str | Path | None = None) -> list[SystemRun]:

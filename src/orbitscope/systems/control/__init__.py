@@ -16,31 +16,59 @@ from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
     from ._balls_env import BallsEnv
+    from ._agent import AGENTS, Agent, returns
+    from ._agent_networks import ARMS, Head, Magnitudes, NetworkPlan, Trunk
+    from ._agent_probe import CriticMap, PolicyMap, ProbedMap, probed_maps
+    from ._agent_runs import AgentRun, is_agent_run, open_agent, open_agents, train_agent
     from ._breaking import BREAKINGS, Broken
+    from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
 
-_NEED_ROBOTS = {"BREAKINGS": "_breaking", "BallsEnv": "_balls_env", "Broken": "_breaking", "SuiteEnv": "_suite"}
+_NEED_ROBOTS = {
+    **dict.fromkeys(("AGENTS", "Agent", "returns"), "_agent"),
+    **dict.fromkeys(("ARMS", "Head", "Magnitudes", "NetworkPlan", "Trunk"), "_agent_networks"),
+    **dict.fromkeys(("CriticMap", "PolicyMap", "ProbedMap", "probed_maps"), "_agent_probe"),
+    **dict.fromkeys(("AgentRun", "is_agent_run", "open_agent", "open_agents", "train_agent"), "_agent_runs"),
+    **dict.fromkeys(("BREAKINGS", "Broken"), "_breaking"),
+    **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
+    "BallsEnv": "_balls_env",
+    "SuiteEnv": "_suite",
+}
 """Names that need packages of the extra [robots], and their modules: they are imported when they are first used."""
 
 __all__ = [
+    "AGENTS",
+    "ARMS",
     "AUDIT_KIND",
     "BALLS",
     "BREAKINGS",
     "METHODS",
     "SYSTEM",
     "ActionSet",
+    "Agent",
+    "AgentRun",
     "Balls",
     "BallsEnv",
     "BoxActions",
     "Broken",
     "ControlSystem",
+    "CriticMap",
     "DiscActions",
     "EnvSymmetry",
     "EnvironmentSpec",
+    "Head",
+    "Magnitudes",
+    "NetworkPlan",
     "Plan",
     "Planner",
+    "PolicyMap",
+    "ProbedMap",
     "SimulatorModel",
     "SuiteEnv",
+    "SymmetricPPOPolicy",
+    "SymmetricReplayBuffer",
+    "SymmetricSACPolicy",
+    "Trunk",
     "audit_environment",
     "balls",
     "decision_errors",
@@ -48,8 +76,14 @@ __all__ = [
     "environment_spec",
     "environments",
     "epsilons",
+    "is_agent_run",
+    "open_agent",
+    "open_agents",
+    "probed_maps",
     "register_environment",
+    "returns",
     "symmetry_of",
+    "train_agent",
     "warm_start",
 ]
 
