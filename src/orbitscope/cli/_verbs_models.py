@@ -160,7 +160,7 @@ class Probe:
             from ._environments import probe_agents
             from ._systems import refuse_flags
 
-            refuse_flags(self, (*measured, "group", "title", "seed", "force"), "the run of an agent")
+            refuse_flags(self, ("data", *measured, "group", "title", "seed", "force"), "the run of an agent")
             groups = None if self.group == ("d4",) else self.group
             return probe_agents(self.model, self.out, groups, config, title=self.title, force=self.force)
         if self.data is None:
@@ -168,7 +168,7 @@ class Probe:
         if is_system_run(self.model):
             from ._systems import probe_system, refuse_flags
 
-            refuse_flags(self, (*measured, "group", "title", "seed", "workers", "cluster", "force"), "the run of a system")
+            refuse_flags(self, ("data", *measured, "group", "title", "seed", "workers", "cluster", "force"), "the run of a system")
             groups = None if self.group == ("d4",) else self.group
             return probe_system(
                 self.model, self.data, self.out, groups, config, title=self.title, force=self.force, workers=self.workers,

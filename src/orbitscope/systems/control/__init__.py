@@ -15,11 +15,11 @@ from ._planner_audit import decision_errors, warm_start
 from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
-    from ._balls_env import BallsEnv
     from ._agent import AGENTS, Agent, returns
     from ._agent_networks import ARMS, Head, Magnitudes, NetworkPlan, Trunk
     from ._agent_probe import CriticMap, PolicyMap, ProbedMap, probed_maps
     from ._agent_runs import AgentRun, is_agent_run, open_agent, open_agents, train_agent
+    from ._balls_env import BallsEnv
     from ._breaking import BREAKINGS, Broken
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv

@@ -119,7 +119,7 @@ class Agent:
     def stage(self, steps: int, progress: Callable[[str, float, float], None] | None = None, goal: int | None = None) -> None:
         """One stage of so many steps: a new episode, and random numbers that depend on the seed and the number of the stage alone.
 
-        * `steps`: at least 1. `progress(stage, done, total)`: called now and then, with `goal` as the total.
+        * `steps`: at least 1. `progress(stage, done, total)`: called now and then. `goal`: the total that it is told; None: the end of this one.
         """
         with _numbers_of(self.seed, "agent stage", self.stages) as drawn:
             self.model.action_space.seed(drawn)
@@ -228,7 +228,8 @@ def returns(
 ) -> Array:
     """The undiscounted returns of whole episodes under the mean policy, [episodes].
 
-    * `agent`: has `predict`. `env`: a gymnasium environment. `episodes`: how many; the same `seed` gives the same ones to every agent.
+    * `agent`: has `predict`. `env`: a gymnasium environment. `episodes`: how many. `seed`: the same one gives the same episodes to every
+      agent.
     * `observation_noise`: standard deviation of normal noise on each observation, in its unit, one number or [n]. `action_noise`: the
       same on actions, in units of half their box.
     """
