@@ -163,7 +163,7 @@ def digits_bars(kept: Row) -> list[tuple[str, str]]:
                 )
                 what = f"{network[0].upper()}{network[1:]}, within {100 * POINT:g} point of the true group's network on digits turned anyhow, {place}, mean of {len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
                 sure = f", 95 % interval {low:.1f} to {high:.1f}" if np.isfinite(low) else ""
-                said.append((what, f"{word} (behind by {gaps.mean():.1f} points{sure})"))
+                said.append((what, f"{word} (behind by {round(gaps.mean(), 1) + 0.0:.1f} points{sure})"))
     return said
 
 

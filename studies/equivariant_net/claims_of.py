@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import numpy as np
+from harness import Tables
 from judgement import FEWEST, SKILL, factor
 from skill import shares, without_skill
 from study import BACKBONES, OWN, SHORT, SYMMETRIES
@@ -55,12 +56,24 @@ def claims(results: Path) -> list[tuple[str, str, str, bool]]:
             if all(v > SKILL for v in sea) else f"mean square of the first step over the best trivial forecast's {sea.min():.2f} to {sea.max():.2f}",
             f"skill: at most {SKILL:g}", False,
         ),
+        *_temperatures(t),
         (
             "is uniform motion of the values a true boost?",
             "RMSE of Equ-UM over the plain network's on the true boost: " + ", ".join(f"{BACKBONES[b]} {_told(r)}" for b in BACKBONES if (r := ratio(tests, FLOW, b, "boost", "motion", "plain")).values),
             RULE, False,
         ),
     ]  # fmt: skip
+
+
+def _temperatures(t: Tables) -> list[tuple[str, str, str, bool]]:
+    """What came of the measured temperatures, where they are there."""
+    found = shares(t, "sst").groupby(level=[0, 1]).median()
+    if not len(found):
+        return []
+    r = ratio(t["tests"], "sst", "resnet", "original", "rotation", "plain")
+    skill = f"mean square of the first step over the best trivial forecast's {found.min():.2f} to {found.max():.2f}"
+    told = f"{skill}, so nothing is judged" if not found.min() <= SKILL else f"{skill}; RMSE of Equ-Rot over the plain network's {_told(r)}"
+    return [("what of measured temperatures (sea surface, OSTIA)?", told, f"skill: at most {SKILL:g}", False)]
 
 
 def _count(found: dict, sign: int) -> int:

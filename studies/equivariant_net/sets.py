@@ -249,8 +249,8 @@ def _temperatures(place: Place, name: str, options: dict[str, Any]) -> dict[str,
     """
     s, points, length, gap = place.settings, options["points"], options["length"], options["gap"]
     path = str(files(options["package"]).joinpath(options["file"]))
-    values = osc.load(path, fields=options["fields"], land=0.0).tensor(torch.float32)[0]
-    values[:, (values == 0.0).any(0)] = torch.nan  # kelvin: nothing at sea is 0
+    values = osc.load(path, fields=options["fields"], land=0.0, dt=1.0).tensor(torch.float32)[0]
+    values[:, (values == 0.0).any(0)] = torch.nan  # kelvin: nothing at sea is 0; dt: months are not equally long
     ends = [int(options["parts"][0] * len(values)), int(sum(options["parts"]) * len(values))]
     for month in range(12):
         values[month::12] = values[month::12] - values[month : ends[0] : 12].mean(0)

@@ -76,11 +76,17 @@ def _head(t: Tables) -> str:
     return f"""# Study: symmetry built into networks that forecast flows
 
 Written by {" and ".join(commands)}; every number comes from its result files, every conclusion from a rule that stands beside it. The study repeats, in kind, Wang, Walters and Yu, *Incorporating
-Symmetry into Deep Dynamics Models for Improved Generalization* (ICLR 2021), with data that orbitscope simulates{" and real currents" if any(m["settings"]["files"] for m in t.meta.get("parts", [])) else ""}, splits that share no state, and test sets whose conventions are declared.
+Symmetry into Deep Dynamics Models for Improved Generalization* (ICLR 2021), with data that orbitscope simulates{_measured(t)}, splits that share no state, and test sets whose conventions are declared.
 Terms: [Concepts](../concepts.md); the layers: [Build a symmetry in](../how-to/build-in.md).
 
 * Asked: does a network with a symmetry built in forecast better where that symmetry is used, what does it cost elsewhere, and does training on transformed data do as well?
 * {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned trainings, seeds {", ".join(map(str, seeds))}; {t.meta["date"]}, {" and ".join(w for m in (t.meta, *t.meta.get("parts", [])) if (w := took(m)) != "–")}, other work beside it; {versions(t.meta)}."""
+
+
+def _measured(t: Tables) -> str:
+    parts = [m["settings"] for m in t.meta.get("parts", [])]
+    names = ["real currents"] * any(p["files"] for p in parts) + ["real temperatures"] * any("sst" in p["data"] for p in parts)
+    return f" and {' and '.join(names)}" if names else ""
 
 
 def _answers(t: Tables, dataset: str) -> str:

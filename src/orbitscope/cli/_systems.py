@@ -33,14 +33,16 @@ def refuse_flags(settings: Any, taken: Sequence[str], what: str) -> None:
             raise OrbitscopeError(f"--{field.name.replace('_', '-')} has no meaning for {what}. It takes: {flags}.")
 
 
-def simulate_system(scenario: str, out: Path, *, count: int, seed: int, parameters: dict[str, Any], force: bool) -> int:
+def simulate_system(
+    scenario: str, out: Path, *, count: int, seed: int, parameters: dict[str, Any], force: bool, executor: Where = None
+) -> int:
     """Write the examples of a system's scenario to a file."""
     name = of_scenario(scenario)
     assert name is not None
     check_out(force, out=out)
     with stages() as bars:
         path = load_system(name).simulate(
-            scenario, out, count=count, seed=seed, parameters=parameters, force=force, progress=bars
+            scenario, out, count=count, seed=seed, parameters=parameters, force=force, progress=bars, executor=executor
         )  # fmt: skip
     record(file=path)
     print(path)

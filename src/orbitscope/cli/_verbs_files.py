@@ -67,11 +67,12 @@ class Simulate:
         if of_scenario(self.scenario) is not None:
             from ._systems import refuse_flags, simulate_system
 
-            refuse_flags(self, ("trajectories", "seed", "initial", "force"), self.scenario)
-            return simulate_system(
-                self.scenario, self.out, count=self.trajectories, seed=self.seed, parameters=parse_words(self.initial, "--initial"),
-                force=self.force,
-            )  # fmt: skip
+            refuse_flags(self, ("trajectories", "seed", "initial", "workers", "cluster", "force"), self.scenario)
+            with at_work(self.workers, self.cluster) as pool:
+                return simulate_system(
+                    self.scenario, self.out, count=self.trajectories, seed=self.seed, parameters=parse_words(self.initial, "--initial"),
+                    force=self.force, executor=pool,
+                )  # fmt: skip
         rank = Shard.from_environment() if self.shard is None else None
         shard = Shard.parse(self.shard) if self.shard is not None else rank
         with at_work(self.workers, self.cluster) as pool, stages() as bars:

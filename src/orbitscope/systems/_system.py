@@ -1,5 +1,6 @@
 """What a system is: scenarios that make examples, models that are trained on them, and the symmetries that they are held against."""
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,24 +62,28 @@ class System(ABC):
     name: ClassVar[str]
     scenarios: ClassVar[Mapping[str, SystemScenario]]
     models: ClassVar[Mapping[str, SystemModel]]
+    parted: ClassVar[tuple[str, ...]] = ()
+    """Scenarios that are made in parts, by several processes if wanted (`in_parts`)."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.scenarios)})"
 
     def simulate(
         self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | None = None, executor: Any = None,
     ) -> Path:  # fmt: skip
         """Make the examples of a scenario and write them to one file, whole or not at all.
 
         * `scenario`: one of `scenarios`. `out`: the file, .npz or .nc. `count`: how many examples, at least 1. `seed`: of all draws.
         * `parameters`: of the scenario, by name. `force`: whether a file that exists is replaced. `progress(stage, done, total)`: called
-          now and then.
+          now and then. `executor`: of several processes, for scenarios that are made in parts (see `parted`).
 
-        Raises `OrbitscopeError` for an unknown scenario or parameter, and for a file that exists.
+        Raises `OrbitscopeError` for an unknown scenario or parameter, for a file that exists, and for an executor that is of no use.
         """
         plan = self.scenario(scenario)
         given = dict(parameters or {})
+        if executor is not None and scenario not in self.parted:
+            raise OrbitscopeError(f"simulate: {scenario} is made by one process. Leave --workers and --cluster out.")
         if unknown := set(given) - set(plan.parameters):
             known = ", ".join(f"{k}={v}" for k, v in plan.parameters.items()) or "none"
             raise OrbitscopeError(f"simulate: {scenario} has no parameter {sorted(unknown)[0]!r}. It has: {known}.")
@@ -86,9 +91,27 @@ class System(ABC):
             raise OrbitscopeError(f"simulate: the number of examples should be at least 1, got {count}.")
         if out.exists() and not force:
             raise OrbitscopeError(f"out: {out} exists. Give another --out, or --force to replace it.")
-        examples = plan.make(count, seed, progress, **{**plan.parameters, **given})
-        about = {**examples.about, "system": self.name, "scenario": scenario, "parameters": {**plan.parameters, **given}, "seed": seed}
-        return save_examples(_about(examples, scenario, about), out, force=force)
+        given = {**plan.parameters, **given}
+        if scenario in self.parted:
+            examples = self.in_parts(scenario, parts_of(out), count, seed, given, force=force, progress=progress, executor=executor)
+        else:
+            examples = plan.make(count, seed, progress, **given)
+        about = {**examples.about, "system": self.name, "scenario": scenario, "parameters": given, "seed": seed}
+        path = save_examples(_about(examples, scenario, about), out, force=force)
+        if scenario in self.parted:
+            shutil.rmtree(parts_of(out), ignore_errors=True)
+        return path
+
+    def in_parts(
+        self, scenario: str, folder: Path, count: int, seed: int, given: Mapping[str, Any], *, force: bool, progress: Progress | None,
+        executor: Any,
+    ) -> Examples:  # fmt: skip
+        """The examples of one of `parted`, by way of files in a folder that is gone on with after an interruption.
+
+        * `scenario`: which. `folder`: of the files; it is removed when the set is written. `count`, `seed`: as of `simulate`.
+        * `given`: all parameters. `force`: whether files of other settings are thrown away. `progress`, `executor`: as of `simulate`.
+        """
+        raise OrbitscopeError(f"simulate: {self.name} makes nothing in parts.")
 
     def scenario(self, name: str) -> SystemScenario:
         """The scenario of that `name`; raises `OrbitscopeError`, with those that there are, for another."""
@@ -169,6 +192,11 @@ class System(ABC):
     @abstractmethod
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
         """The symmetries that maps of `examples` should have, or that `model` is held against, by the names that `--group` takes."""
+
+
+def parts_of(out: Path) -> Path:
+    """The folder beside the file `out` in which its parts are until it is whole."""
+    return out.with_name(f"{out.name}.parts")
 
 
 def _about(examples: Examples, name: str, about: dict[str, Any]) -> Examples:

@@ -14,8 +14,10 @@ from ._inference import infer, say, simulation_based_calibration
 from ._losses import BetaNLL, StatisticError
 from ._mocks import Galaxies, expected_galaxies, mean_occupation, parameters, populate
 from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, to_latent
+from ._moves import InBox, StatisticsLaw, catalogue_symmetries
 from ._nuts import Chains, NUTSConfig, run_nuts
 from ._posterior import Posterior
+from ._readers import CatalogueWarning, Columns, read_halos, save_halos
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
 from ._targets import STATISTICS, Scales, values_and_known
@@ -29,7 +31,9 @@ __all__ = [
     "SYSTEM",
     "AlignmentEmulator",
     "BetaNLL",
+    "CatalogueWarning",
     "Chains",
+    "Columns",
     "Conformal",
     "CorrelationEmulator",
     "DataVector",
@@ -39,6 +43,7 @@ __all__ = [
     "HaloConfig",
     "Halos",
     "IAEmu",
+    "InBox",
     "Link",
     "Moments",
     "NUTSConfig",
@@ -51,11 +56,13 @@ __all__ = [
     "Scales",
     "Spread",
     "StatisticError",
+    "StatisticsLaw",
     "alignment_statistics",
     "axes_about",
     "bands_figure",
     "calibration",
     "calibration_figure",
+    "catalogue_symmetries",
     "conformal",
     "corner_figure",
     "correlations",
@@ -83,9 +90,11 @@ __all__ = [
     "present",
     "probability_integral",
     "published_moments",
+    "read_halos",
     "read_vector",
     "realisation_spread",
     "run_nuts",
+    "save_halos",
     "say",
     "simulation_based_calibration",
     "stretch_walkers",

@@ -1,24 +1,29 @@
 """Galaxies as a system: its scenarios, models and symmetries by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import xarray as xr
 from torch import nn
 
+from ..._errors import OrbitscopeError
 from ...data import Examples
-from ...symmetry import Symmetry
+from ...symmetry import State, Symmetry
 from ...training import Loss
-from .._system import System, SystemModel, SystemScenario
+from .._system import Progress, System, SystemModel, SystemScenario
 from ._calibration import calibration, several
 from ._emulators import AlignmentEmulator, CorrelationEmulator
 from ._iaemu import IAEmu
 from ._losses import BetaNLL, StatisticError
-from ._scenarios import HOD, simulated
+from ._moves import StatisticsLaw, catalogue_symmetries
+from ._scenarios import CATALOGUE, HOD, catalogues, simulated
+from ._shards import simulated_in_parts
 from ._targets import STATISTICS, Scales
 
 _KINDS: dict[str, type[CorrelationEmulator]] = {"alignment_emulator": AlignmentEmulator, "iaemu": IAEmu}
 _DRAWS = 20
+_OF_CATALOGUES = "galaxies.catalogue"
 
 
 def _made(name: str) -> Any:
@@ -37,6 +42,10 @@ class GalaxiesSystem(System):
             "galaxies.hod", "seven numbers of a halo occupation to xi, omega and eta of its mocks", simulated, HOD,
             "The number of examples counts parameter points; each has `realisations` rows.",
         ),
+        _OF_CATALOGUES: SystemScenario(
+            _OF_CATALOGUES, "places and long axes of galaxies to their xi, omega and eta", catalogues, CATALOGUE,
+            "Each catalogue has halos of its own; galaxies are kept at random.",
+        ),
     }  # fmt: skip
     models: ClassVar[Mapping[str, SystemModel]] = {
         "alignment_emulator": SystemModel(
@@ -49,6 +58,7 @@ class GalaxiesSystem(System):
             {"epochs": 20, "batch": 128, "learning_rate": 1e-2, "weight_decay": 1e-4, "clip": 10.0},
         ),
     }  # fmt: skip
+    parted: ClassVar[tuple[str, ...]] = ("galaxies.hod",)
 
     def loss(self, model: str, examples: Examples) -> Loss:
         """`BetaNLL` of what `model` learns in place of the statistics."""
@@ -66,9 +76,33 @@ class GalaxiesSystem(System):
             return {}
         return {"calibration": calibration(model, examples, _DRAWS if isinstance(model, IAEmu) else 0)}
 
+    def in_parts(
+        self, scenario: str, folder: Path, count: int, seed: int, given: Mapping[str, Any], *, force: bool, progress: Progress | None,
+        executor: Any,
+    ) -> Examples:  # fmt: skip
+        """A training set by way of files of a few parameter points each."""
+        return simulated_in_parts(folder, count, seed, given, force=force, progress=progress, executor=executor)
+
+    def law(self, examples: Examples) -> Callable[..., State] | None:
+        """The pair statistics, for catalogues; None for training sets, whose mocks are random."""
+        return StatisticsLaw(float(examples.about["box"]), examples.about["edges"]) if _of_catalogues(examples) else None
+
+    def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
+        """A slice through catalogues with the long axes of the galaxies, or the three functions of parameter points."""
+        from ._view import catalogue_figure, statistics_figure  # matplotlib
+
+        if fix:
+            raise OrbitscopeError(f"view: --fix mends meshes; what is wrong with {path} is said when it is read. Leave it out.")
+        examples = self.read(path)
+        return (catalogue_figure if _of_catalogues(examples) else statistics_figure)(examples, chosen), []
+
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
-        """None yet."""
-        return {}
+        """Of catalogues: isotropy, parity and homogeneity of their statistics. The seven numbers of a training set have none."""
+        return catalogue_symmetries(float(examples.about["box"])) if _of_catalogues(examples) else {}
+
+
+def _of_catalogues(examples: Examples) -> bool:
+    return examples.about.get("scenario", examples.name) == _OF_CATALOGUES
 
 
 SYSTEM = GalaxiesSystem()

@@ -3,28 +3,38 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..._errors import OrbitscopeError
+from ..._seed import derive
 from ...data import Examples
 from ._catalogue import Halos, Real
 from ._counts import edges
 from ._design import Design
 from ._halos import HaloConfig, Progress, make_halos
 from ._mocks import OCCUPATIONS, SATELLITES, populate
+from ._moves import StatisticsLaw
+from ._readers import is_halotools, read_halos
+from ._region import PARAMETERS
 from ._statistics import alignment_statistics, filled, present
 from ._targets import STATISTICS
 
 _HALOS = ("box", "grid", "redshift", "lightest", "cosmology", "alignment")
 HOD: dict[str, Any] = {
     "realisations": 10, "halo_seed": 0, **{name: getattr(HaloConfig(), name) for name in _HALOS}, "low": 11.0, "high": 15.0,
-    "fewest": 500.0, "occupation": "published", "satellites": "nfw", "catalogue": "", "units": "",
+    "fewest": 500.0, "occupation": "published", "satellites": "nfw", "catalogue": "", "units": "", "h": 0.0, "zero_axes": "error",
 }  # fmt: skip
 """Parameters of galaxies.hod: realisations of each point; of the halos; range of logMmin and fewest galaxies expected; convention of
-occupation; profile of satellites; a catalogue of somebody's own with the units it is in."""
+occupation; profile of satellites; a catalogue of somebody's own with the units it is in (see `read_halos`)."""
+CATALOGUE: dict[str, Any] = {
+    "galaxies": 1500, "box": 60.0, "grid": 24, "lightest": 2e11, "alignment": 0.6, "mu_cen": 0.8, "mu_sat": 0.5, "logMmin": 12.0,
+    "sigma_logM": 0.3, "logM0": 11.6, "logM1": 12.9, "alpha": 1.0,
+}  # fmt: skip
+"""Parameters of galaxies.catalogue: galaxies that are kept of each mock, drawn at random; of the halos, new for each; the seven numbers."""
 
 
 def halos_of(given: Mapping[str, Any], progress: Progress | None = None) -> Halos:
@@ -33,7 +43,10 @@ def halos_of(given: Mapping[str, Any], progress: Progress | None = None) -> Halo
     * `given`: see `HOD`. `progress`: called with (stage, done, total), or None.
     """
     if str(given.get("catalogue", "")):
-        raise OrbitscopeError("catalogue: not yet.")
+        path, hubble = Path(str(given["catalogue"])), float(given["h"])
+        side = None if is_halotools(path) else float(given["box"])
+        units, zero_axes, cosmology = (str(given[name]) for name in ("units", "zero_axes", "cosmology"))
+        return read_halos(path, units=units, box=side, h=hubble or None, zero_axes=zero_axes, cosmology=cosmology)
     known = {f.name for f in fields(HaloConfig)}
     return make_halos(int(given["halo_seed"]), HaloConfig(**{k: v for k, v in given.items() if k in known}), progress=progress)
 
@@ -112,3 +125,28 @@ def simulated(count: int, seed: int, progress: Progress | None, **given: Any) ->
         if progress is not None:
             progress("galaxies.hod", index + 1, count)
     return hod_examples(found, 0, hod_about(halos, design, given))
+
+
+def catalogues(count: int, seed: int, progress: Progress | None, **given: Any) -> Examples:
+    """Catalogues with their statistics: places and long axes to xi, omega and eta; each from halos of its own.
+
+    * `count`: catalogues. `seed`: of halos and mocks. `progress`: called with (stage, done, total), or None. `given`: see `CATALOGUE`.
+    """
+    config = HaloConfig(**{k: given[k] for k in ("box", "grid", "lightest", "alignment")})
+    theta, wanted = [float(given[name]) for name in PARAMETERS], int(given["galaxies"])
+    places, axes = [], []
+    for index in range(count):
+        mock = populate(make_halos(derive(seed, "galaxies catalogue", index), config), theta, seed, index=index)
+        if len(mock) < wanted:
+            raise OrbitscopeError(
+                f"galaxies.catalogue: mock {index} has {len(mock)} galaxies, fewer than the {wanted} that are wanted. Take "
+                "fewer `galaxies`, a larger `box`, or a smaller `logMmin`."
+            )
+        order = np.random.default_rng(derive(seed, "galaxies thinned", index)).permutation(len(mock))[:wanted]
+        places.append(mock.positions[order])
+        axes.append(mock.axes[order])
+        if progress is not None:
+            progress("galaxies.catalogue", index + 1, count)
+    x = torch.from_numpy(np.array(places)), torch.from_numpy(np.array(axes))
+    about = {"edges": edges().tolist(), "box": config.box, "statistics": list(STATISTICS)}
+    return Examples(x, StatisticsLaw(config.box)(*x), name="galaxies.catalogue", about=about)
