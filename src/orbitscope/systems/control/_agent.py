@@ -119,7 +119,7 @@ class Agent:
     def stage(self, steps: int, progress: Callable[[str, float, float], None] | None = None, goal: int | None = None) -> None:
         """One stage of so many steps: a new episode, and random numbers that depend on the seed and the number of the stage alone.
 
-        * `steps`: at least 1. `progress(stage, done, total)`: called now and then. `goal`: the total that it is told; None: the end of this one.
+        * `steps`: at least 1. `progress(stage, done, total)`: called now and then. `goal`: the total that it is told.
         """
         with _numbers_of(self.seed, "agent stage", self.stages) as drawn:
             self.model.action_space.seed(drawn)

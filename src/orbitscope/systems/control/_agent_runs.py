@@ -58,7 +58,7 @@ def train_agent(
     * `name`: of the environment, "reacher", "reacher+wind=0.2". `out`: folder; several seeds make seed-0, seed-1, ... in it.
     * `agent`, `policy`: as of `Agent`. `group`: word of another group than the declared one. `repeat`: steps of the task for which an
       action holds; the table's environments take it.
-    * `steps`: of the agent in all; more of them go on with a run that is there. `every`: steps of a stage, after each of which everything is
+    * `steps`: of the agent in all; more of them go on with a run that is there. `every`: steps of a stage, after each of which all is
       written. `episodes`: that the mean policy then plays, whole ones.
     * `seeds`: one run each. `options`: width, depth, banks and penalty of the networks, and options of the algorithm by its names.
     * `force`: whether a run that is there is replaced. `progress(stage, done, total)`: called now and then.
