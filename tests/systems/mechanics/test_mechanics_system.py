@@ -8,7 +8,7 @@ from torch.func import functional_call, grad, vmap
 from orbitscope import OrbitscopeError, open_probe
 from orbitscope.cli import main
 from orbitscope.data import Examples, load_examples
-from orbitscope.symmetry import mapped
+from orbitscope.symmetry import LieGroup, mapped
 from orbitscope.systems import open_runs, train_system
 from orbitscope.systems.mechanics import (
     BODIES,
@@ -49,6 +49,24 @@ def test_every_scenario_makes_motions_that_obey_the_law(name, tmp_path):
         gaps = [float((law(*symmetry.input(g, found.x)) - symmetry.output(g, found.y)).abs().max()) for g in symmetry.elements()]
         wrong = name == "driven-pendulum" or (name == "damped-pendulum" and word == "reversal")
         assert max(gaps) > 1e-4 if wrong else max(gaps) < 1e-7, (word, gaps)
+
+
+def test_symmetries_by_body_and_what_they_move():
+    few = {"count": 2, "frames": 19, "duration": 1.5}
+    names = {b: set(SYSTEM.symmetries(motion(b, **few))) for b in ("three-body", "kepler", "springs", "pendulum")}
+    both = {"reversal", "mirror", "rotation", "scale"}
+    assert names["three-body"] == {*both, "exchange", "translation"} and names["kepler"] == both
+    assert names["springs"] == {"reversal", "exchange", "scale"} and names["pendulum"] == {"reversal", "mirror"}
+    data = motion("three-body", **few)
+    symmetries = SYSTEM.symmetries(data)
+    group, scales = symmetries["translation"].group, symmetries["scale"].group
+    assert isinstance(group, LieGroup) and isinstance(scales, LieGroup)
+    past, direction, context, numbers = symmetries["translation"].input(group.exp([0.2, -0.1]), data.x)
+    shift = torch.tensor([0.2, -0.1] * 3 + [0.0] * 6, dtype=torch.float64)
+    assert torch.allclose(past, data.x[0] + shift) and torch.allclose(context, data.x[2] + shift)
+    assert torch.equal(direction, data.x[1]) and torch.equal(numbers, data.x[3])
+    wider = symmetries["scale"].input(scales.exp([np.log(2.0)]), data.x)
+    assert torch.allclose(wider[0], 2 * data.x[0]) and torch.allclose(wider[3], 8 * data.x[3]) and torch.equal(wider[1], data.x[1])
 
 
 def test_motions_of_a_group_compose():

@@ -20,7 +20,9 @@ class Body:
     * `rate(x, numbers, t)`: $\dot x$, [N, 2d]; t in s, [N, 1]. `energy(x, numbers)`: H, [N].
     * `starts(rng, numbers, count)`: first states of `count` systems, [N, 2d].
     * `motions`: name -> matrix [2d, 2d] and direction of time (1 or -1) of a map that commutes with the motion. `turns`: whether all
-      rotations of the plane do, for coordinates (x, y) of each body in turn. `conservative`: whether the energy is kept.
+      rotations of the plane do, for coordinates (x, y) of each body in turn. `shifts`: whether a shift of all bodies does.
+    * `powers`: k numbers m where $(q, p) \mapsto (a q, a p)$ commutes with the motion once the numbers are multiplied by $a^m$; None
+      where it does not. `conservative`: whether the energy is kept.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Body:
     angles: tuple[int, ...] = ()
     motions: Mapping[str, tuple[Array, int]] = field(default_factory=dict)
     turns: bool = False
+    shifts: bool = False
+    powers: tuple[float, ...] | None = None
     conservative: bool = True
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
@@ -214,22 +218,22 @@ BODIES: dict[str, Body] = {
         Body("double-pendulum-low", 2, _TWO_LENGTHS, _double_rate, _double_energy, _double_low, (0, 1), _TWICE),
         Body(
             "kepler", 2, {"pull": (0.8, 1.2)}, _kepler_rate, _kepler_energy, _kepler_starts, (),
-            {"reversal": (reversed_momenta(2), -1), "mirror": (_FLIP, 1)}, True,
+            {"reversal": (reversed_momenta(2), -1), "mirror": (_FLIP, 1)}, True, powers=(3.0,),
         ),
         Body(
             "three-body", 6, {"pull": (0.8, 1.2)}, _three_rate, _three_energy, _three_starts, (),
             {
                 "reversal": (reversed_momenta(6), -1), "mirror": (np.kron(np.eye(6), np.diag([1.0, -1.0])).astype(float), 1),
                 "exchange": (np.kron(np.eye(2), np.kron(np.eye(3)[[1, 0, 2]], np.eye(2))).astype(float), 1),
-            }, True,
+            }, True, True, (3.0,),
         ),
         Body(
             "springs", CHAIN, {"stiffness": (1.0, 4.0)}, _chain_rate, _chain_energy, _chain_starts, (),
-            {"reversal": (reversed_momenta(CHAIN), -1), "exchange": (_both(np.eye(CHAIN)[::-1].copy()), 1)},
+            {"reversal": (reversed_momenta(CHAIN), -1), "exchange": (_both(np.eye(CHAIN)[::-1].copy()), 1)}, powers=(0.0,),
         ),
         Body(
             "charged", 2, {"field": (0.5, 1.5)}, _charged_rate, _charged_energy, _charged_starts, (),
-            {"reversal with mirror": (reversed_momenta(2) @ _FLIP, -1)}, True,
+            {"reversal with mirror": (reversed_momenta(2) @ _FLIP, -1)}, True, powers=(0.0,),
         ),
         Body(
             "damped-pendulum", 1, {**_LENGTH, "damping": (0.1, 0.3)}, _damped_rate, _pendulum_energy, _pendulum_starts, (0,), _SWING,

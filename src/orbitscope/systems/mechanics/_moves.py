@@ -1,4 +1,4 @@
-"""How the elements of a group move states of a motion: matrices of the phase space, and the direction of time."""
+"""How the elements of a group move states of a motion: affine maps of the phase space, the direction of time, the numbers of a system."""
 
 from typing import Any
 
@@ -6,17 +6,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...symmetry import Action, Group, Linear, State, cyclic, parts
+from ...symmetry import Action, FiniteGroup, Group, LieGroup, Linear, State, cyclic, parts
 from ._about import Motion
 from ._bodies import BODIES, reversed_momenta
 
 TURNS = 8
+REACH = 0.3
+"""Shifts, and logarithms of changes of scale, are drawn up to this size."""
 
 
 class OfMotion(Action[Linear]):
-    """States (past frames, direction, context, numbers) under matrices that move phase space and, by their last entry, time.
+    """States (past frames, direction, context, numbers) under matrices of (phase space, 1, numbers, direction of time).
 
-    Frames stay listed along the direction; numbers stay as they are.
+    Frames stay listed along the direction. A system's numbers move under changes of scale alone: a planet twice as far out has its old
+    period around a star with eight times the pull.
 
     * `motion`: what the examples are.
     """
@@ -29,8 +32,8 @@ class OfMotion(Action[Linear]):
 
     def __call__(self, element: Linear, state: State) -> State:
         past, direction, context, numbers = parts(state)
-        matrix, sign = phase_part(element, past)
-        return past @ matrix.T, direction * sign, context @ matrix.T, numbers
+        matrix, offset, of_numbers, sign = moved_parts(element, self.pairs, past)
+        return past @ matrix.T + offset, direction * sign, context @ matrix.T + offset, numbers @ of_numbers.to(numbers).T
 
     def blocks(self, state: State) -> tuple[Tensor, ...]:
         past, direction, context, numbers = parts(state)
@@ -52,16 +55,18 @@ class OfFrames(Action[Linear]):
 
     def __call__(self, element: Linear, state: State) -> State:
         (frame,) = parts(state)
-        return frame @ phase_part(element, frame)[0].T
+        matrix, offset, *_ = moved_parts(element, self.pairs, frame)
+        return frame @ matrix.T + offset
 
     def blocks(self, state: State) -> tuple[Tensor, ...]:
         (frame,) = parts(state)
         return frame[:, : self.pairs, None], frame[:, self.pairs :, None]
 
 
-def phase_part(element: Linear, like: Tensor) -> tuple[Tensor, float]:
-    """The matrix on phase space, in the precision of `like`, and the sign of time of an `element`."""
-    return torch.as_tensor(element.matrix[:-1, :-1].copy(), dtype=like.dtype, device=like.device), float(element.matrix[-1, -1])
+def moved_parts(element: Linear, pairs: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Of an `element`: matrix and offset on the phase space of `pairs`, matrix on the numbers, in the precision of `like`; sign of time."""
+    whole, n = torch.as_tensor(element.matrix.copy(), dtype=like.dtype, device=like.device), 2 * pairs
+    return whole[:n, :n], whole[:n, n], whole[n + 1 : -1, n + 1 : -1], float(element.matrix[-1, -1])
 
 
 def groups_of(motion: Motion) -> dict[str, Group[Any]]:
@@ -73,15 +78,28 @@ def groups_of(motion: Motion) -> dict[str, Group[Any]]:
     claimed = {} if body is None else dict(body.motions)
     if body is None and motion.even:
         claimed["reversal"] = (reversed_momenta(motion.pairs), -1)
-    one = _element(np.eye(2 * motion.pairs), 1, "e")
-    found: dict[str, Group[Any]] = {word: Group(word, [one, _element(m, s, word)]) for word, (m, s) in claimed.items()}
+    count = len(motion.names)
+    one = _element(np.eye(2 * motion.pairs), count, 1, "e")
+    found: dict[str, Group[Any]] = {word: FiniteGroup(word, [one, _element(m, count, s, word)]) for word, (m, s) in claimed.items()}
     if body is not None and body.turns:
-        turns = [_element(np.kron(np.eye(motion.pairs), g.matrix), 1, g.name) for g in cyclic(TURNS)]
-        found["rotation"] = Group(f"C{TURNS}", turns)
+        turns = [_element(np.kron(np.eye(motion.pairs), g.matrix), count, 1, g.name) for g in cyclic(TURNS)]
+        found["rotation"] = FiniteGroup(f"C{TURNS}", turns)
+    if body is not None and body.shifts:
+        found["translation"] = LieGroup("translation", [_shift(motion.pairs, count, axis) for axis in (0, 1)], scale=REACH)
+    if body is not None and body.powers is not None:
+        rate = np.diag([1.0] * (2 * motion.pairs) + [0.0] + list(body.powers) + [0.0])
+        found["scale"] = LieGroup("scale", [rate], scale=REACH)
     return found
 
 
-def _element(matrix: np.ndarray, sign: int, name: str) -> Linear:
-    whole = np.zeros((len(matrix) + 1, len(matrix) + 1))
-    whole[:-1, :-1], whole[-1, -1] = matrix, sign
+def _element(matrix: np.ndarray, numbers: int, sign: int, name: str) -> Linear:
+    whole = np.eye(len(matrix) + numbers + 2)
+    whole[: len(matrix), : len(matrix)], whole[-1, -1] = matrix, sign
     return Linear(whole, name)
+
+
+def _shift(pairs: int, numbers: int, axis: int) -> np.ndarray:
+    """The rate of moving all bodies of a plane along an axis."""
+    rate = np.zeros((2 * pairs + numbers + 2, 2 * pairs + numbers + 2))
+    rate[axis:pairs:2, 2 * pairs] = 1
+    return rate
