@@ -42,13 +42,16 @@ class ManipulationSystem(System):
 
     def simulate(
         self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | None = None, executor: Any = None,
     ) -> Path:  # fmt: skip
         """Record demonstrations, see `record`; interrupted, the same call goes on.
 
         * `scenario`: such as manipulation.peg. `out`: the file, .nc. `count`: episodes. `seed`: of the first layout.
         * `parameters`: settings of the recording. `force`, `progress(stage, done, total)`: as of `record`.
+        * `executor`: None; one process makes them.
         """
+        if executor is not None:
+            raise OrbitscopeError(f"simulate: {scenario} is made by one process. Leave --workers and --cluster out.")
         name = self.scenario(scenario).name.partition(".")[2]
         return record(name, out, count=count, seed=seed, settings=parameters, force=force, progress=progress)
 
