@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.func import functional_call, grad, jvp, vmap
+from torch.func import functional_call, grad, hessian, jvp, vmap
 
 from orbitscope import OrbitscopeError
 from orbitscope.systems.mechanics import HamiltonianMap, motion_of
@@ -29,6 +29,8 @@ def test_closed_gradients_are_those_of_autograd(even, angles):
     f = PhaseFunction(2, angles, even, 3, 16).double()
     x, z = torch.randn(7, 4, dtype=torch.float64), torch.randn(7, 3, dtype=torch.float64)
     assert (f.gradient(x, z) - grad(lambda u: f(u, z).sum())(x)).abs().max() < 1e-13
+    slow = vmap(hessian(lambda u, c: f(u[None], c[None])[0]))(x, z)
+    assert (f.hessian(x, z) - slow).abs().max() < 1e-12
     net, u = ScalarNet(5, 9).double(), torch.randn(4, 5, dtype=torch.float64)
     assert (net.gradient(u) - grad(lambda v: net(v).sum())(u)).abs().max() < 1e-13
     if even:

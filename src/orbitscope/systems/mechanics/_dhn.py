@@ -137,25 +137,22 @@ class DHN(MotionModel):
         return torch.cat(gaps, 1).reshape(batch, -1)
 
     def step(self, past: Tensor, direction: Tensor, z: Tensor, end: Tensor | None = None) -> Tensor:
-        """The next frame by denoising; `end` is not looked at."""
-        return torch.where(direction > 0, self.advance(past, z), self.advance(past, z, -1.0))
-
-    def advance(self, past: Tensor, z: Tensor, sign: float = 1.0) -> Tensor:
-        """The block after, or before, the last b frames, by denoising; see `MotionModel.advance`."""
+        """The block after the last b frames, or before them where they are listed back in time, by denoising; `end` is not looked at."""
         b, s, block = self.block, self.stride, past[..., -self.block :, :]
-        at, hidden = torch.arange(b + s, device=past.device), torch.zeros_like(block[..., :s, :])
-        if sign > 0:
-            return self.denoised(torch.cat([block, hidden], -2), at < b, z)[..., b, :]
-        return self.denoised(torch.cat([hidden, block.flip(-2)], -2), at >= s, z)[..., s - 1, :]
+        at, hidden, on = torch.arange(b + s, device=past.device), torch.zeros_like(block[..., :s, :]), direction > 0
+        whole = torch.where(on[..., None], torch.cat([block, hidden], -2), torch.cat([hidden, block.flip(-2)], -2))
+        found = self.denoised(whole, torch.where(on, at < b, at >= s), z)
+        return torch.where(on, found[..., b, :], found[..., s - 1, :])
 
     def denoised(self, whole: Tensor, known: Tensor, z: Tensor, noise: Tensor | None = None, stage: int = 0) -> Tensor:
         """Both blocks [B, b + s, 2d] with the unknown frames found; where a frame stands in both, the mean of what each says of it.
 
-        * `whole`: scaled frames; unknown ones are not looked at. `known`: bool [b + s]. `z`: codes. `stage`: which of `spacings`.
+        * `whole`: scaled frames; unknown ones are not looked at. `known`: bool [b + s], or [B, b + s]. `z`: codes.
+        * `stage`: which of `spacings`.
         * `noise`: what unknown frames are mixed with before each refinement, [N + 1, B, b + s, 2d]; None: 0.
         """
         b, s = self.block, self.stride
-        held, times = known[:, None], max(self.refinements, 1)
+        held, times = known[..., None], max(self.refinements, 1)
         guess = torch.where(held, whole, torch.zeros_like(whole) if self.denoise else self._nearest(whole, known))
         roles = torch.zeros(b + s, 1, dtype=whole.dtype, device=whole.device)
         roles[:b] += 1
@@ -172,9 +169,10 @@ class DHN(MotionModel):
 
     def _nearest(self, whole: Tensor, known: Tensor) -> Tensor:
         """The nearest known frame in the place of each."""
-        at = torch.arange(len(known), device=known.device)
-        far = (at[:, None] - at).abs() + len(known) * ~known
-        return whole[..., far.argmin(1), :]
+        count = known.shape[-1]
+        at = torch.arange(count, device=known.device)
+        far = (at[:, None] - at).abs() + count * ~known[..., None, :]
+        return torch.gather(whole, -2, far.argmin(-1)[..., None].expand(whole.shape))
 
     def filled(self, frames: Tensor, mask: Mask, z: Tensor) -> Tensor:
         """The frames between every $2^m$-th one, scaled, in m stages that each halve the spacing; see `MotionModel.filled`."""

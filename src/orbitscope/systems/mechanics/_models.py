@@ -245,17 +245,12 @@ class HamiltonianMap(MotionModel):
 
     @torch.no_grad()
     def advance(self, past: Tensor, z: Tensor, sign: float = 1.0) -> Tensor:
-        """By Newton's method with differences for the Jacobian, until nothing changes any more; see `MotionModel.advance`."""
-        x, wide = past[..., -1, :], 2 * self.pairs
-        eye, way = torch.eye(wide, dtype=x.dtype, device=x.device), torch.full_like(x[..., :1], sign)
-        small = torch.finfo(x.dtype).eps ** 0.5
-        many, codes = way.repeat(wide + 1, 1), z.repeat(wide + 1, 1)
+        """By Newton's method, until nothing changes any more; see `MotionModel.advance`."""
+        x = past[..., -1, :]
+        way = torch.full_like(x[..., :1], sign)
         m = x + 0.5 * self.push(x, way, z)
         for _ in range(2 * self.newton):
-            near = torch.cat([m, *(m + small * e for e in eye)])
-            push = self.push(near, many, codes).reshape(wide + 1, *m.shape)
-            jacobian = eye - 0.5 * ((push[1:] - push[0]) / small).movedim(0, -1)
-            change = torch.linalg.solve(jacobian, m - x - 0.5 * push[0])
+            change = self._solved(m, way, z, m - x - 0.5 * self.push(m, way, z))
             m = m - change
             if not bool(change.abs().max() > 4 * torch.finfo(x.dtype).eps):
                 break
@@ -263,9 +258,8 @@ class HamiltonianMap(MotionModel):
 
     def _solved(self, m: Tensor, direction: Tensor, z: Tensor, gap: Tensor) -> Tensor:
         """The `gap` of the midpoint equation solved with its Jacobian at `m`, which is held."""
-        wide = 2 * self.pairs
         with torch.no_grad():
-            eye = torch.eye(wide, dtype=m.dtype, device=m.device)
-            columns = [torch.func.jvp(lambda u: self.push(u, direction, z), (m,), (e.expand_as(m),))[1] for e in eye]
-            jacobian = eye - 0.5 * torch.stack(columns, -1)
+            curved, d = self.function.hessian(m, z), self.pairs
+            push = direction[..., None] * torch.cat([curved[..., d:, :], -curved[..., :d, :]], -2)
+            jacobian = torch.eye(2 * d, dtype=m.dtype, device=m.device) - 0.5 * push
         return torch.linalg.solve(jacobian.detach(), gap)

@@ -28,6 +28,17 @@ class ScalarNet(nn.Module):
         back = ((1 - h2.square()) * self.last.weight[0]) @ self.second.weight
         return ((1 - h1.square()) * back) @ self.first.weight
 
+    def curvature(self, u: Tensor, along: Tensor) -> Tensor:
+        r"""The change of the slope at `u` [B, inputs] along each of several directions, $H v$: [n, B, inputs], as `along` is."""
+        h1 = torch.tanh(self.first(u))
+        h2 = torch.tanh(self.second(h1))
+        d1, d2 = 1 - h1.square(), 1 - h2.square()
+        moved1 = d1 * (along @ self.first.weight.T)
+        moved2 = d2 * (moved1 @ self.second.weight.T)
+        back = (d2 * self.last.weight[0]) @ self.second.weight
+        moved_back = (-2 * h2 * moved2 * self.last.weight[0]) @ self.second.weight
+        return (-2 * h1 * moved1 * back + d1 * moved_back) @ self.first.weight
+
 
 class PhaseFunction(nn.Module):
     r"""A scalar function $S(Q, P; z)$ on a phase space with a code z, and its gradient along Q and P.
@@ -75,6 +86,29 @@ class PhaseFunction(nn.Module):
         i, j = self.get_buffer("first"), self.get_buffer("second")
         along_p = torch.zeros_like(p).index_add(-1, i, squares * p[..., j]).index_add(-1, j, squares * p[..., i])
         return torch.cat([along_q, along_p], -1)
+
+    def hessian(self, x: Tensor, z: Tensor) -> Tensor:
+        """The second derivatives along Q and P, [B, 2d, 2d], written out: no derivative of a derivative is asked of autograd."""
+        slope, wide = self.net.gradient(self.inputs(x, z)), 2 * self.pairs
+        n, m, order = len(self.angles), len(self.plain), _order(self.angles, self.plain)
+        q, p = x[..., : self.pairs], x[..., self.pairs :]
+        way = torch.eye(wide, dtype=x.dtype, device=x.device).reshape(wide, *[1] * (x.ndim - 1), wide).expand(wide, *x.shape)
+        dq, dp = way[..., : self.pairs], way[..., self.pairs :]
+        a, da = q[..., self.angles], dq[..., self.angles]
+        i, j = self.get_buffer("first"), self.get_buffer("second")
+        moved_p = dp[..., i] * p[..., j] + p[..., i] * dp[..., j] if self.even else dp
+        rest = torch.zeros(*dq.shape[:-1], z.shape[-1], dtype=x.dtype, device=x.device)
+        change = self.net.curvature(self.inputs(x, z), torch.cat([da * a.cos(), -da * a.sin(), dq[..., self.plain], moved_p, rest], -1))
+        first, second = slope[..., :n], slope[..., n : 2 * n]
+        turning = change[..., :n] * a.cos() - change[..., n : 2 * n] * a.sin() - da * (first * a.sin() + second * a.cos())
+        along_q = torch.cat([turning, change[..., 2 * n : 2 * n + m]], -1)[..., order]
+        end = slope.shape[-1] - z.shape[-1]
+        old, new = slope[..., 2 * n + m : end], change[..., 2 * n + m : end]
+        if not self.even:
+            return torch.cat([along_q, new], -1).movedim(0, -1)
+        first_p, second_p = new * p[..., j] + old * dp[..., j], new * p[..., i] + old * dp[..., i]
+        along_p = torch.zeros_like(along_q).index_add(-1, i, first_p).index_add(-1, j, second_p)
+        return torch.cat([along_q, along_p], -1).movedim(0, -1)
 
 
 def _order(first: Sequence[int], second: Sequence[int]) -> list[int]:
