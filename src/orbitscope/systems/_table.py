@@ -39,6 +39,7 @@ TABLE: dict[str, Names] = {
             "mesh_mlp",
             "mesh_graph",
             "mesh_token",
+            "mesh_codebook",
             "mesh_quadrature",
             "mesh_integral",
             "mesh_autoencoder",

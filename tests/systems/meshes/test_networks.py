@@ -13,6 +13,7 @@ from orbitscope.systems.meshes import (
     SHAPES,
     SYSTEM,
     ContrastLoss,
+    FaceCodebook,
     FaceTokens,
     MeshIntegral,
     MeshNetwork,
@@ -32,7 +33,7 @@ from orbitscope.training import FitConfig, fit
 
 MESHES = [random_shape(kind, 1, i) for i, kind in enumerate(SHAPES)]
 ANSWERS = torch.randn(len(MESHES), 5, generator=torch.Generator().manual_seed(0))
-KINDS = ("mesh_mlp", "mesh_graph", "mesh_token", "mesh_quadrature", "mesh_integral")
+KINDS = ("mesh_mlp", "mesh_graph", "mesh_token", "mesh_codebook", "mesh_quadrature", "mesh_integral")
 
 
 def examples(room=320, dtype=torch.float32):
@@ -91,6 +92,9 @@ def test_padding_order_of_faces_and_first_corner_change_nothing(kind):
     assert torch.allclose(model(corners, neighbours, there), plain, atol=1e-10)
     assert torch.allclose(model(corners.roll(1, 2), neighbours.roll(1, 2), there), plain, atol=1e-10)
     model.train()
+    if kind == "mesh_codebook":  # standardises by the batch in training
+        plain = network(kind).double().train()(*mesh_state(MESHES, 130, torch.float64))
+        model = network(kind).double().train()
     assert torch.allclose(model(*state), plain, atol=1e-10)  # trims the padding
 
 
@@ -144,6 +148,79 @@ def test_tokens_are_words_of_a_codebook():
     encoder(*state).sum().backward()
     assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in encoder.parameters())
     assert dict(encoder.named_parameters())["graph.first.layers.0.weight"].grad.abs().sum() > 0  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def codebook(words=6, **options) -> FaceCodebook:
+    torch.manual_seed(0)
+    return FaceCodebook(16, words=words, code=4, **options).double()
+
+
+def test_a_face_becomes_the_word_that_lies_nearest():
+    encoder, state = codebook().eval(), mesh_state(MESHES, 100, torch.float64)
+    before = encoder.words.clone()
+    codes, number = encoder.codes(*state)
+    for k in range(len(MESHES)):
+        for face in range(0, 100, 7):
+            gaps = [float((codes[k, face] - word).detach().norm()) for word in encoder.words]
+            assert abs(gaps[int(number[k, face])] - min(gaps)) < 1e-10
+    assert torch.allclose(encoder(*state), encoder.up(encoder.words[number]), atol=1e-10)
+    assert torch.equal(encoder.words, before)  # words move in training alone
+
+
+def test_words_are_running_means_of_their_faces():
+    encoder, state = codebook(decay=0.9).train(), mesh_state(MESHES, 100, torch.float64)
+    encoder(*state)  # the first step draws the words
+    counts, sums = encoder.counts.clone(), encoder.sums.clone()
+    with torch.no_grad():
+        codes, number = encoder.codes(*state)
+        encoder(*state)
+    for k in range(6):
+        mine = [codes[i, f] for i, m in enumerate(MESHES) for f in range(len(m)) if int(number[i, f]) == k]  # without the padding
+        count = 0.9 * counts[k] + 0.1 * len(mine)
+        total = 0.9 * sums[k] + 0.1 * sum(mine, torch.zeros(4, dtype=torch.float64))
+        assert mine and abs(float(encoder.counts[k] - count)) < 1e-10
+        assert float((encoder.words[k] - total / count).abs().max()) < 1e-10
+
+
+def test_codes_are_standardised_over_the_faces_that_are_there_in_training_and_after():
+    encoder, state = codebook(decay=0.9).train(), mesh_state(MESHES, 100, torch.float64)
+    with torch.no_grad():
+        trained, _ = encoder.codes(*state)
+        after, number = encoder.eval().codes(*state)
+    assert torch.allclose(trained, after, atol=1e-10)  # one batch: its statistics are the running ones
+    there = torch.cat([after[i, : len(m)] for i, m in enumerate(MESHES)])
+    assert float(there.mean(0).abs().max()) < 1e-10 and float((there.std(0, correction=0) - 1).abs().max()) < 1e-2
+    assert len(number.unique()) == 6
+
+
+def test_a_lost_word_begins_anew_and_the_gradient_passes_the_words():
+    encoder, state = codebook(decay=0.5).train(), mesh_state(MESHES, 100, torch.float64)
+    encoder(*state)
+    encoder.words[3] = encoder.sums[3] = 100.0  # where no face is
+    for _ in range(8):
+        encoder(*state)
+    assert float(encoder.words[3].abs().max()) < 3 and int((encoder.counts > 0.05).sum()) == 6
+    encoder.eval()
+    codes, number = encoder.codes(*state)
+    weight = torch.randn(16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    words = encoder.words[number].clone().requires_grad_()
+    expected = torch.autograd.grad((encoder.up(words) @ weight).sum(), words)[0]
+    first = dict(encoder.named_parameters())["graph.first.layers.0.weight"]
+    through = torch.autograd.grad((encoder(*state) @ weight).sum(), first)[0]
+    assert torch.allclose(through, torch.autograd.grad(codes, first, expected)[0], rtol=1e-9, atol=1e-12)
+    with pytest.raises(OrbitscopeError, match="`words`"):
+        FaceCodebook(words=1)
+
+
+def test_a_codebook_is_trained_by_the_loop_and_uses_its_words():
+    some = examples(100)
+    model, config = network("mesh_codebook", width=16, words=16), FitConfig(epochs=8, batch=4, learning_rate=5e-3, device="cpu", warmup=0.0)
+    before = model.get_buffer("encoder.words").clone()
+    found = fit(model, some, config, loss="mse", progress=None)
+    assert found.history[-1]["train"] < found.history[0]["train"]
+    encoder = found.model.encoder
+    assert isinstance(encoder, FaceCodebook) and not torch.equal(encoder.words, before)
+    assert len(encoder.codes(*some.x)[1].unique()) >= 4
 
 
 def test_a_pretrained_encoder_goes_on(tmp_path):

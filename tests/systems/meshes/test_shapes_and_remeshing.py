@@ -113,6 +113,33 @@ def test_the_surface_error_is_a_distance():
     assert surface_error(a, a) < 1e-15 and np.isclose(surface_error(a, b), 0.25) and np.isclose(surface_error(b, a), 0.25)
 
 
+def to_triangle(point, triangle):
+    """Distance of a point from one triangle: from its plane where the foot lies inside, else from the nearest edge."""
+    found = []
+    for u, v in zip(triangle, np.roll(triangle, -1, axis=0), strict=True):
+        t = np.clip((point - u) @ (v - u) / max((v - u) @ (v - u), 1e-300), 0, 1)
+        found.append(np.linalg.norm(u + t * (v - u) - point))
+    sides = np.stack([triangle[1] - triangle[0], triangle[2] - triangle[0]], 1)
+    if np.linalg.matrix_rank(sides) == 2:
+        share = np.linalg.lstsq(sides, point - triangle[0], rcond=None)[0]
+        if share.min() >= 0 and share.sum() <= 1:
+            found.append(np.linalg.norm(triangle[0] + sides @ share - point))
+    return min(found)
+
+
+def test_the_surface_error_is_that_of_a_loop_over_all_triangles():
+    rng = np.random.default_rng(0)
+    body = sphere(1)
+    others = (box((1.0, 1.0, 1.0)), Mesh.of_corners(body.corners + 0.05 * rng.normal(size=body.corners.shape)))
+    flat = Mesh(others[0].vertices, np.vstack([others[0].faces, [[0, 1, 1]]]))  # a face without area hides no distance
+    for other in (*others, flat):
+        ways = []
+        for one, two in ((body, other), (other, body)):
+            at = np.concatenate([one.corners.reshape(-1, 3), ((one.corners + np.roll(one.corners, 1, axis=1)) / 2).reshape(-1, 3)])
+            ways.append(max(min(to_triangle(p, t) for t in two.corners) for p in np.unique(at, axis=0)))
+        assert abs(surface_error(body, other) - max(ways)) < 1e-10 and max(ways) > 0.01
+
+
 def test_augmentation_moves_meshes_and_nothing_else():
     meshes = [random_shape(kind, 0, i) for i, kind in enumerate(SHAPES)]
     x, y, way = mesh_state(meshes, 320), torch.arange(len(meshes))[:, None].float(), RandomRemesh()

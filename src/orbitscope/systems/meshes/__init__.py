@@ -1,10 +1,12 @@
 """Surfaces of triangles: shapes, re-meshing, and networks that should not care how a surface is cut into faces."""
 
+from ._codebook import FaceCodebook
 from ._doors import Fault, faults, load_mesh, mend
 from ._faces import face_features, mean_over_faces, mean_over_neighbours, normal_and_area, ordered
+from ._graph import FaceGraph, FaceMLP
 from ._integral import WaveIntegral, wave_integrals
 from ._mesh import Mesh
-from ._networks import FaceGraph, FaceMLP, FaceTokens, MeshIntegral, MeshNetwork, MeshQuadrature
+from ._networks import FaceTokens, MeshIntegral, MeshNetwork, MeshQuadrature
 from ._pretrain import ContrastLoss, FaceAutoencoder, MeshContrast, ReconstructionLoss
 from ._reading import geometric_error, mesh_reading, seen_faces
 from ._remesh import APPROXIMATE, EXACT, OPERATORS, Operator, RandomRemesh, Remesh, remeshing, surface_error
@@ -25,6 +27,7 @@ __all__ = [
     "CapacityLaw",
     "ContrastLoss",
     "FaceAutoencoder",
+    "FaceCodebook",
     "FaceGraph",
     "FaceMLP",
     "FaceTokens",

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from ...symmetry import State
 from ...training import Loss
 from ._faces import FACE_FEATURES, face_features, mean_over_faces
-from ._networks import ENCODERS, mlp
+from ._graph import mlp
+from ._networks import ENCODERS
 from ._remesh import EXACT, RandomRemesh
 
 _TEMPERATURE = 0.1
@@ -17,8 +18,9 @@ _TEMPERATURE = 0.1
 class FaceAutoencoder(nn.Module):
     """An encoder of faces, a narrow code, a network that gives corners, normal and area of every face back, [N, face, 13].
 
-    * `encoder`: "mlp", "graph" or "token". `width`: of the embedding. `code`: numbers between encoder and decoder. `hidden`: part of the
-      faces whose corners are hidden from the encoder, drawn anew in every training step (0: none). `options`: of the encoder.
+    * `encoder`: mlp, graph, token or codebook. `width`: of the embedding. `code`: numbers between encoder and decoder.
+    * `hidden`: part of the faces whose corners are hidden from the encoder, drawn anew in every training step (0: none).
+    * `options`: of the encoder.
     """
 
     def __init__(self, encoder: str = "graph", width: int = 64, code: int = 8, hidden: float = 0.0, **options: Any) -> None:
@@ -54,7 +56,7 @@ class ReconstructionLoss(Loss):
 class MeshContrast(nn.Module):
     """Two embeddings of every shape, of its mesh and of another of the same shape, [N, 2, width].
 
-    * `encoder`: "mlp", "graph" or "token". `width`: of the embedding. `moves`: that make the other mesh. `options`: of the encoder.
+    * `encoder`: mlp, graph, token or codebook. `width`: of the embedding. `moves`: that make the other mesh. `options`: of the encoder.
 
     The other mesh is drawn anew in every training step, and is always the same in evaluation.
     """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
@@ -214,7 +215,12 @@ def _one_way(mesh: Mesh, other: Mesh, points: int) -> float:
     grid = [(i, j) for i in range(points) for j in range(points - i)]
     share = np.array([[i, j, points - 1 - i - j] for i, j in grid]) / (points - 1)
     at = np.unique(np.einsum("sc,fcx->fsx", share, mesh.corners).reshape(-1, 3), axis=0)
-    return float(max(_to_triangles(p, other.corners) for p in at))
+    # No triangle can be nearer than the nearest corner unless its centre lies within that distance and its own reach.
+    centres = other.corners.mean(1)
+    reach = float(np.linalg.norm(other.corners - centres[:, None], axis=2).max())
+    nearest = cKDTree(other.corners.reshape(-1, 3)).query(at)[0]
+    chosen = cKDTree(centres).query_ball_point(at, (nearest + reach) * (1 + 1e-9))
+    return float(max(_to_triangles(p, other.corners[some]) for p, some in zip(at, chosen, strict=True)))
 
 
 def _to_triangles(p: NDArray[np.float64], corners: NDArray[np.float64]) -> float:
@@ -222,7 +228,8 @@ def _to_triangles(p: NDArray[np.float64], corners: NDArray[np.float64]) -> float
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     normal = np.cross(b - a, c - a)
     size = np.maximum((normal**2).sum(1), 1e-300)
-    inside = np.ones(len(a), dtype=bool)
+    longest = np.maximum(np.maximum(((b - a) ** 2).sum(1), ((c - b) ** 2).sum(1)), ((a - c) ** 2).sum(1))
+    inside = size > (1e-12 * longest) ** 2  # a face without area has no inside: its edges are all of it
     best = np.full(len(a), np.inf)
     for u, v in ((a, b), (b, c), (c, a)):
         edge = v - u

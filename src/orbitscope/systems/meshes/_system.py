@@ -81,7 +81,8 @@ class Meshes(System):
         for m in (
             _model("mesh_mlp", "a network on every face, their mean", _network("mlp"), _SIZES),
             _model("mesh_graph", "a network on the graph of faces, their mean", _network("graph"), _SIZES),
-            _model("mesh_token", "faces as words of a codebook, their mean", _network("token"), _SIZES),
+            _model("mesh_token", "faces as rounded numbers (words of a fixed codebook), their mean", _network("token"), _SIZES),
+            _model("mesh_codebook", "faces as words of a learnt codebook, their mean", _network("codebook"), _SIZES),
             _model("mesh_quadrature", "an integral by one point a face", _network("quadrature"), _SIZES),
             _model(
                 "mesh_integral", "exact integrals of learnt waves over the surface", _network("integral"),
