@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
@@ -218,8 +218,8 @@ def _one_way(mesh: Mesh, other: Mesh, points: int) -> float:
     # No triangle can be nearer than the nearest corner unless its centre lies within that distance and its own reach.
     centres = other.corners.mean(1)
     reach = float(np.linalg.norm(other.corners - centres[:, None], axis=2).max())
-    nearest = cKDTree(other.corners.reshape(-1, 3)).query(at)[0]
-    chosen = cKDTree(centres).query_ball_point(at, (nearest + reach) * (1 + 1e-9))
+    nearest = KDTree(other.corners.reshape(-1, 3)).query(at)[0]
+    chosen = KDTree(centres).query_ball_point(at, (nearest + reach) * (1 + 1e-9))
     return float(max(_to_triangles(p, other.corners[some]) for p, some in zip(at, chosen, strict=True)))
 
 
