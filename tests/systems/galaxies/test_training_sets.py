@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from orbitscope import OrbitscopeError, executor
+from orbitscope.cli import main
 from orbitscope.data import load_examples
 from orbitscope.systems import load_system, of_scenario
 from orbitscope.systems.galaxies import (
@@ -127,6 +128,15 @@ def test_several_processes_make_the_same_set(whole: Path, tmp_path: Path) -> Non
         assert_alike(SYSTEM.simulate("galaxies.hod", tmp_path / "two.nc", count=9, seed=4, parameters=SMALL, executor=pool), whole)
         with pytest.raises(OrbitscopeError, match="one process"):
             SYSTEM.simulate("galaxies.catalogue", tmp_path / "one.nc", count=1, executor=pool)
+
+
+def test_the_command_line_shares_the_parts_of_scenarios_that_have_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "set.nc"
+    small = [f"{name}={value}" for name, value in {**SMALL, "realisations": 1}.items()]
+    assert main(["simulate", "galaxies.hod", "--trajectories", "1", "--out", str(out), "--initial", *small]) == 0
+    assert str(out) in capsys.readouterr().out and len(load_examples(out)) == 1
+    wrong = ["simulate", "galaxies.catalogue", "--workers", "2", "--out", str(tmp_path / "x.nc")]
+    assert main(wrong) != 0 and "one process" in capsys.readouterr().err
 
 
 def test_parts_of_other_settings_give_way_to_force(tmp_path: Path) -> None:

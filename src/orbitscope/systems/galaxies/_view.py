@@ -76,6 +76,7 @@ def statistics_figure(examples: Examples, chosen: Sequence[int]) -> Figure:
         plot.set(xscale="log", xlabel="r, Mpc/h", title=name)
         if name == "xi":
             plot.set_yscale("symlog", linthresh=1.0)
+            plot.set_ylim(bottom=-1.5)
             plot.legend(fontsize=7.5, frameon=False)
         plot.axhline(0, color=_FAINT, linewidth=0.8, zorder=0)
         plot.tick_params(labelsize=8)
