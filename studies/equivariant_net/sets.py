@@ -265,6 +265,16 @@ def _temperatures(place: Place, name: str, options: dict[str, Any]) -> dict[str,
         if last - first < span:
             raise osc.OrbitscopeError(f"data: {key} has {last - first} months, fewer than the {span} of a window. Give other `parts`.")
         for start in range(0, last - first - span + 1, step):
-            windows = [whole.cut(1.0, c, start, span, points) for c in whole.corners(1.0, points)]
-            _add(found, key, [w for w in windows if bool(w.isfinite().all())])
+            corners = whole.corners(1.0, points)
+            windows, moved = (
+                [whole.cut(1.0, (x + shift, y), start, span, points) for x, y in corners] for shift in (0, _shifts(options, 0))
+            )
+            kept = [
+                (a, b)
+                for a, b in zip(windows, moved, strict=True)
+                if bool(a.isfinite().all() and (key != "original" or b.isfinite().all()))
+            ]
+            _add(found, key, [a for a, _ in kept])
+            if key == "original":
+                _add(found, "translation", [b for _, b in kept])
     return {key: _some(windows, None if key.startswith(("train", "valid")) else s.windows) for key, windows in found.items()}

@@ -137,12 +137,15 @@ class Place(Folder):
 
 
 def train_config(settings: Settings, run: Run) -> osc.TrainConfig:
-    """Same peak rate, same split, same batches for both schedules: only the rate differs. A seed decides weights, order and split."""
+    """Same peak rate, same split, same batches for both schedules: only the rate differs. A seed decides weights, order and split.
+
+    A model, or a family of it, may have a `batch` of its own.
+    """
     options = settings.small_model if run.model == "small" else settings.models[run.model]
     family = "navier-stokes" if run.dataset == SWAPPED else run.dataset
     options = options | options.get("families", {}).get(family, {})
     return osc.TrainConfig(
         model="unet" if run.model == "small" else run.model, preset=options.get("preset", "small"), overrides=options.get("overrides", {}),
-        epochs=options["epochs"], learning_rate=options["learning_rate"], batch=settings.batch, schedule=run.schedule,  # pyright: ignore[reportArgumentType]
+        epochs=options["epochs"], learning_rate=options["learning_rate"], batch=options.get("batch", settings.batch), schedule=run.schedule,  # pyright: ignore[reportArgumentType]
         seeds=(run.seed,), split=SPLIT, split_seed=run.seed, units=settings.units, keep="all", device=settings.device,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip

@@ -208,13 +208,14 @@ def test_temperatures_are_departures_from_the_year_that_trains(modules, tmp_path
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(tmp_path)
         found = modules("sets")._temperatures(modules("study").Place(tmp_path, settings), "sst", options)
-        assert set(found) == {"train", "validation", "original"}
+        assert set(found) == {"train", "validation", "original", "translation"}
         mean = np.stack([values[m:36:12].mean(0) for m in range(12)])
         away = torch.tensor(np.stack([values[t] - mean[t % 12] for t in range(months)])).transpose(1, 2)[:, None]
-        starts = {"train": range(0, 33), "validation": range(37, 45, 2), "original": range(49, 53, 2)}
+        starts = {"train": range(0, 33), "validation": range(37, 45, 2), "original": range(49, 53, 2), "translation": range(49, 53, 2)}
+        places = {"original": (4,), "translation": (6,)}  # moved by 2, the window at 8 would touch land, as that at 0 does as it is
         for key, windows in found.items():
-            span = 4 if key != "original" else settings.span
-            wanted = [away[t : t + span, :, x : x + 4, :4] for t in starts[key] for x in (4, 8)]  # the window at 0 touches land
+            span = settings.span if key in places else 4
+            wanted = [away[t : t + span, :, x : x + 4, :4] for t in starts[key] for x in places.get(key, (4, 8))]
             assert len(windows) == len(wanted), key
             assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(windows, wanted, strict=True))
         with pytest.raises(osc.OrbitscopeError, match="Give other `parts`"):
