@@ -183,7 +183,9 @@ def probed(
         "data_path": str(data), "data_part": f"test: {len(tested)} of {sum(len(e) for e in run.examples.values())} examples",
         "training_config": json.dumps(run.fit.metrics),
     }  # fmt: skip
-    tree = examine(run.model, tested, asked, config, law=run.system.law(tested), progress=progress, executor=executor, **about)
-    for name, table in run.system.readings(tested, run.model).items():
+    tree = examine(
+        run.system.seen(run.model), tested, asked, config, law=run.system.law(tested), progress=progress, executor=executor, **about
+    )
+    for name, table in run.system.readings(run.examples["test"], run.model).items():
         tree[name] = xr.DataTree(table)
     return tree

@@ -52,6 +52,15 @@ class SystemModel:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """What was inferred from data: `lines` for people, `numbers` for programs, and `figure`, a function that draws it."""
+
+    lines: Sequence[str]
+    numbers: Mapping[str, Any]
+    figure: Callable[[], Any] | None = None
+
+
 class System(ABC):
     """One system on the rooms above: its scenarios, models and symmetries by name; the verbs of the command line do the rest.
 
@@ -175,9 +184,27 @@ class System(ABC):
         """The `examples` as instruments see them, with room for what a motion adds, say."""
         return examples
 
+    def seen(self, model: nn.Module) -> nn.Module:
+        """What instruments see of a `model`: the part of its answer that the symmetries speak of; the model itself unless a system says
+        otherwise."""
+        return model
+
     def law(self, examples: Examples) -> Callable[[State], State] | None:
         """The true map x -> y behind the `examples`, which the audit moves; None where nobody knows it."""
         return None
+
+    def infer(
+        self, model: nn.Module, examples: Examples, data: Path, out: Path, *, settings: Mapping[str, int], fixed: Mapping[str, float],
+        emulator_error: bool = True, force: bool = False, progress: Progress | None = None,
+    ) -> Inferred:  # fmt: skip
+        """The parameters behind the measurements in the file `data`, by the trained `model`, written to `out`.
+
+        * `examples`: of the training. `settings`: draws, warmup, chains and seed. `fixed`: parameters that are held, by name.
+        * `emulator_error`: whether it is in the likelihood. `force`: replace what is there. `progress(stage, done, total)`.
+
+        Raises `OrbitscopeError` where a system infers nothing.
+        """
+        raise OrbitscopeError(f"infer: {self.name} has no parameters to infer. Systems that have: galaxies.")
 
     def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
         """A figure of matplotlib of what is in the file at `path`, the examples with the numbers `chosen` or the first few; with `fix`

@@ -6,6 +6,7 @@ from ._counts import PairSums, edges, pair_sums
 from ._design import Design
 from ._emulators import AlignmentEmulator, CorrelationEmulator, Prediction
 from ._figures import bands_figure, calibration_figure, corner_figure, fit_figure
+from ._flips import XiOf, flips, xi_examples
 from ._galaxies_system import SYSTEM, GalaxiesSystem
 from ._halos import HaloConfig, halo_bias, make_halos, tidal_axes
 from ._halotools import halotools_catalogue, halotools_model, populate_halotools
@@ -57,6 +58,7 @@ __all__ = [
     "Spread",
     "StatisticError",
     "StatisticsLaw",
+    "XiOf",
     "alignment_statistics",
     "axes_about",
     "bands_figure",
@@ -71,6 +73,7 @@ __all__ = [
     "expected_galaxies",
     "filled",
     "fit_figure",
+    "flips",
     "from_latent",
     "halo_bias",
     "halotools_catalogue",
@@ -102,4 +105,5 @@ __all__ = [
     "to_latent",
     "values_and_known",
     "watson_cosines",
+    "xi_examples",
 ]

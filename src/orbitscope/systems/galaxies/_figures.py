@@ -26,7 +26,9 @@ def corner_figure(found: xr.Dataset, truth: dict[str, float] | None = None) -> F
                 ax.axis("off")
                 continue
             if i == j:
-                ax.hist(draws[:, j], 30, density=True, histtype="stepfilled", color=_BLUE, alpha=0.5)
+                ax.hist(
+                    draws[:, j], int(np.clip(0.7 * len(draws) ** 0.5, 10, 36)), density=True, histtype="stepfilled", color=_BLUE, alpha=0.5
+                )
                 ax.set_yticks([])
             else:
                 _regions(ax, draws[:, j], draws[:, i])
@@ -49,7 +51,7 @@ def _regions(ax, x: np.ndarray, y: np.ndarray) -> None:
     """Areas that hold 68 and 95 % of the draws, from a smoothed histogram."""
     from scipy.ndimage import gaussian_filter
 
-    counts, across, up = np.histogram2d(x, y, 36)
+    counts, across, up = np.histogram2d(x, y, int(np.clip(0.7 * len(x) ** 0.5, 10, 36)))  # fewer draws, coarser cells
     smooth = gaussian_filter(np.pad(counts, 3), 1.2)
     step = across[1] - across[0], up[1] - up[0]
     middles = [np.arange(len(e) - 1 + 6) * s + e[0] - 2.5 * s for e, s in zip((across, up), step, strict=True)]

@@ -4,22 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import xarray as xr
-from torch import nn
+from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...data import Examples
 from ...symmetry import State, Symmetry
 from ...training import Loss
-from .._system import Progress, System, SystemModel, SystemScenario
+from .._system import Inferred, Progress, System, SystemModel, SystemScenario
 from ._calibration import calibration, several
 from ._emulators import AlignmentEmulator, CorrelationEmulator
+from ._figures import corner_figure
+from ._flips import XiOf, flips, xi_examples
 from ._iaemu import IAEmu
+from ._inference import infer, say
 from ._losses import BetaNLL, StatisticError
 from ._moves import StatisticsLaw, catalogue_symmetries
+from ._nuts import NUTSConfig
 from ._scenarios import CATALOGUE, HOD, catalogues, simulated
 from ._shards import simulated_in_parts
 from ._targets import STATISTICS, Scales
+from ._vector import read_vector
 
 _KINDS: dict[str, type[CorrelationEmulator]] = {"alignment_emulator": AlignmentEmulator, "iaemu": IAEmu}
 _DRAWS = 20
@@ -96,9 +102,33 @@ class GalaxiesSystem(System):
         examples = self.read(path)
         return (catalogue_figure if _of_catalogues(examples) else statistics_figure)(examples, chosen), []
 
+    def infer(
+        self, model: nn.Module, examples: Examples, data: Path, out: Path, *, settings: Mapping[str, int], fixed: Mapping[str, float],
+        emulator_error: bool = True, force: bool = False, progress: Progress | None = None,
+    ) -> Inferred:  # fmt: skip
+        """The seven numbers behind correlation functions (see `infer`), for emulators."""
+        if not isinstance(model, CorrelationEmulator):
+            raise OrbitscopeError(f"infer: {type(model).__name__} is no emulator of galaxies.")
+        vector = read_vector(data, model.bins, examples.about.get("edges"))
+        config = NUTSConfig(**settings)
+        found = infer(model, vector, config, fixed=fixed, emulator_error=emulator_error, out=out, force=force, progress=progress)
+        numbers = {str(n): np.quantile(found["sample"][..., k], [0.16, 0.5, 0.84]) for k, n in enumerate(found["parameter"].values)}
+        return Inferred(say(found), {"intervals": numbers, **found.attrs}, lambda: corner_figure(found))
+
+    def probed(self, examples: Examples) -> Examples:
+        """Catalogues as they are; of a training file ln(1 + xi) of the mean realisation of each parameter point."""
+        return examples if _of_catalogues(examples) else xi_examples(examples)
+
+    def seen(self, model: nn.Module) -> nn.Module:
+        """ln(1 + xi) of an emulator."""
+        return XiOf(model) if isinstance(model, CorrelationEmulator) else model
+
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
-        """Of catalogues: isotropy, parity and homogeneity of their statistics. The seven numbers of a training set have none."""
-        return catalogue_symmetries(float(examples.about["box"])) if _of_catalogues(examples) else {}
+        """Of catalogues: isotropy, parity and homogeneity of their statistics; of a training set, as `probed` makes it, "flips": the signs
+        of the alignment strengths, which leave xi alone."""
+        if _of_catalogues(examples):
+            return catalogue_symmetries(float(examples.about["box"]))
+        return {"flips": flips(int(examples.y.shape[-1]))} if isinstance(examples.y, Tensor) and examples.y.ndim == 2 else {}
 
 
 def _of_catalogues(examples: Examples) -> bool:

@@ -145,14 +145,15 @@ def say(found: xr.Dataset) -> list[str]:
 
 def simulation_based_calibration(
     model: CorrelationEmulator, theta: Tensor, y: Tensor, *, walkers: int = 32, burn: int = 600, steps: int = 1200, ranks: int = 39,
-    seed: int = 0, emulator_error: bool = True, progress: Tell | None = None,
+    seed: int = 0, used: Tensor | None = None, emulator_error: bool = True, progress: Tell | None = None,
 ) -> xr.Dataset:  # fmt: skip
     r"""Where the true parameters of many mocks stand in their posteriors: ranks $\#\{l : \theta_l < \theta\}$, uniform if all is right.
 
     * `model`: a trained emulator. `theta`: true parameters [D, 7], drawn as those of the training. `y`: one realisation each, [D, 3, R].
     * `walkers`, `burn`, `steps`: of `stretch_walkers`, which samples all posteriors at once; the first `burn` steps are left out.
     * `ranks`: draws of each posterior that a truth is ranked among, far apart; ranks run from 0 to this. `seed`: of the walkers.
-    * `emulator_error`: as of `Posterior`. `progress`: called with (stage, done, total).
+    * `used`: bins that are looked at, [3, R], booleans; None: all. `emulator_error`: as of `Posterior`.
+    * `progress`: called with (stage, done, total).
 
     Hollow histograms (many ranks at both ends) say that posteriors are too narrow. The noise is that of the emulator, for mocks of the
     training's box. Mocks of the emulator's own (mean plus noise) test the sampler alone, those of the simulator also the emulator. The
@@ -165,7 +166,7 @@ def simulation_based_calibration(
         raise OrbitscopeError(
             f"calibration: `theta` should be [D, 7] and `y` [D, 3, {model.bins}], got {list(theta.shape)}, {list(y.shape)}."
         )
-    used = torch.ones(len(model.links), model.bins, dtype=torch.bool)
+    used = torch.ones(len(model.links), model.bins, dtype=torch.bool) if used is None else used
     target = Posterior(model, DataVector(y[0], used), None, emulator_error)
     g = torch.Generator().manual_seed(seed)
     size, mocks = len(target.names), len(theta)
