@@ -1,7 +1,5 @@
 """The work of `orbitscope infer`: a run, data, chains with progress, the answer in words and numbers."""
 
-import dataclasses
-
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..systems import open_runs
@@ -31,11 +29,10 @@ def infer_to_file(asked: Infer) -> int:
             run.model, run.examples["train"], asked.data, asked.out, settings=settings, fixed={n: float(v) for n, v in fixed.items()},
             emulator_error=asked.emulator_error, force=asked.force, progress=bars,
         )  # fmt: skip
-    if asked.corner is not None:
-        kind = asked.corner.suffix.lower()[1:]
-        figure = found.figure()
+    if asked.corner is not None and found.figure is not None:
+        kind, figure = asked.corner.suffix.lower()[1:], found.figure()
         write_whole(asked.corner, lambda part: figure.savefig(part, format=kind, dpi=150))
-    record(file=asked.out, **dataclasses.asdict(dataclasses.replace(found, figure=None)))
+    record(file=asked.out, lines=list(found.lines), numbers=dict(found.numbers))
     for line in found.lines:
         print(line)
     print(asked.out)

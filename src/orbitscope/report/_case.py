@@ -13,7 +13,7 @@ import xarray as xr
 from .._errors import OrbitscopeError
 from ..probe import KIND, open_results
 
-_FILE_NODES = ("training", "audit", "relaxation", "order", "meshes", "measures")
+_FILE_NODES = ("training", "audit", "relaxation", "order", "calibration", "meshes", "measures")
 _INSTRUMENTS = ("audit", "equivariance", "influence")
 
 
@@ -90,6 +90,7 @@ class Case:
     channel_names: tuple[str, ...] = field(default=())
     relaxation: xr.Dataset | None = None
     order: xr.Dataset | None = None
+    calibration: xr.Dataset | None = None
     meshes: xr.Dataset | None = None
     measures: xr.Dataset | None = None
 
@@ -166,6 +167,7 @@ def _read(case: xr.DataTree | Path | str, index: int) -> Case:
         channel_names=_channel_names(tree.attrs.get("layout")),
         relaxation=_dataset(tree, "relaxation"),
         order=_dataset(tree, "order"),
+        calibration=_dataset(tree, "calibration"),
         measures=_dataset(tree, "measures"),
         meshes=_dataset(tree, "meshes"),
     )

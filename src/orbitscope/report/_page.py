@@ -16,6 +16,7 @@ from ._audit_figures import audit_figure, convention_figure, training_figure
 from ._captions import Caption
 from ._case import Case, Group
 from ._element_figures import learning_figure, output_figure
+from ._emulator_figures import calibration_caption, calibration_figure, calibration_table
 from ._example_figures import example_caption, example_figure, example_table
 from ._field_pictures import Picture, field_pictures
 from ._glossary import glossary
@@ -230,12 +231,22 @@ def _order(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
     """The relaxed weights of a network on points."""
     plot = order_figure(case)
     if plot is None:
-        return None
+        return _error_bars(case, anchor, numbers)
     figures = [numbers("Order parameters", order_caption(case), plot)]
     if pictures := order_pictures(case):
         figures.append(numbers("Broken directions", picture_caption(), pictures=pictures))
     tables = [t for t in [order_table(case)] if t]
     return SectionView(f"{anchor}-relaxed", "What the relaxed weights broke", [], figures, [], open_tables=tables)
+
+
+def _error_bars(case: Case, anchor: str, numbers: Counter) -> SectionView | None:
+    """What the error bars of an emulator of statistics are worth."""
+    plot = calibration_figure(case)
+    if plot is None:
+        return None
+    figures = [numbers("Error bars against held-out points", calibration_caption(case), plot)]
+    tables = [t for t in [calibration_table(case)] if t]
+    return SectionView(f"{anchor}-relaxed", "Error bars", [], figures, [], open_tables=tables)
 
 
 def _meshes(case: Case, anchor: str, numbers: Counter) -> SectionView | None:

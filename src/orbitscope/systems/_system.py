@@ -200,7 +200,8 @@ class System(ABC):
         """The parameters behind the measurements in the file `data`, by the trained `model`, written to `out`.
 
         * `examples`: of the training. `settings`: draws, warmup, chains and seed. `fixed`: parameters that are held, by name.
-        * `emulator_error`: whether it is in the likelihood. `force`: replace what is there. `progress(stage, done, total)`.
+        * `emulator_error`: whether it is in the likelihood. `force`: replace what is there.
+        * `progress`: called with (stage, done, total), or None.
 
         Raises `OrbitscopeError` where a system infers nothing.
         """
