@@ -24,7 +24,10 @@ class XiOf(nn.Module):
         self.model = model
 
     def forward(self, theta: Tensor) -> Tensor:
-        """[B, R], of parameters [B, 7]."""
+        """[B, R].
+
+        * `theta`: parameters, [B, 7].
+        """
         mean, variance, _ = self.model.heads(theta)
         xi = torch.exp(mean[:, :, 0] + variance[:, :, 0] / 2) if self.model.links[0] == "log" else mean[:, :, 0]
         return (1 + xi.mean(1)).clamp_min(_LEAST).log()
