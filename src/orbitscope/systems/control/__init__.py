@@ -9,6 +9,7 @@ from ._control_system import SYSTEM, ControlSystem
 from ._env_audit import AUDIT_KIND, audit_environment, epsilons
 from ._env_symmetry import EnvSymmetry
 from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
+from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
@@ -59,6 +60,8 @@ __all__ = [
     "Head",
     "Magnitudes",
     "NetworkPlan",
+    "ModelBasedAgent",
+    "ModelBasedConfig",
     "Plan",
     "Planner",
     "PolicyMap",
@@ -75,6 +78,7 @@ __all__ = [
     "environment",
     "environment_spec",
     "environments",
+    "evaluate_agent",
     "epsilons",
     "is_agent_run",
     "open_agent",

@@ -131,6 +131,7 @@ class Planner:
         self.shape = Shape.start(std, covariance, horizon, self.actions.size, dtype)
         self.turning: Turning | None = turning(group, action, symmetry, self.actions.size)
         self._matrices: Tensor | None = None
+        self._back: tuple[Tensor, Tensor] | None = None  # how states move back, made when it is needed
         if self.turning is not None:
             self._matrices = self.turning.matrices.to(dtype)
             if checks:
@@ -247,7 +248,9 @@ class Planner:
         if self.turning is None or self._matrices is None or self.turning.states is None:
             made = _proposals(self.proposals, states, self.horizon, self.actions.size)
             return self.actions.project(made.permute(2, 0, 1, 3))
-        back = torch.cat([self.turning.states(g.inverse(), states) for g in self.turning.elements])
+        if self._back is None or self._back[0].shape[-1] != states.shape[1]:
+            self._back = self.turning.back(states.shape[1], self.dtype)
+        back = (torch.einsum("gij,bj->gbi", self._back[0], states) + self._back[1]).flatten(0, 1)
         made = _proposals(self.proposals, back, self.horizon, self.actions.size).unflatten(0, (len(self.turning), len(states)))
         moved = torch.einsum("gij,gbphj->hbgpi", self._matrices, made)
         return self.actions.project(moved.flatten(2, 3))

@@ -17,7 +17,7 @@ _ALIKE = 1e-9  # entries of matrices closer than this are one
 
 
 class ActionSet(ABC):
-    """A convex set of actions [m] with a projection onto it; to add one, write `size`, `project`, `kept_by` and `advice`."""
+    """A convex set of actions [m] with a projection onto it; to add one, write `size`, `project`, `squash`, `kept_by`, `advice`."""
 
     @property
     @abstractmethod
@@ -27,6 +27,10 @@ class ActionSet(ABC):
     @abstractmethod
     def project(self, action: Tensor) -> Tensor:
         """`action` [..., m], brought into the set; what lies in it stays."""
+
+    @abstractmethod
+    def squash(self, action: Tensor) -> Tensor:
+        """A smooth map of all `action` [..., m] into the set, which commutes with the matrices that keep it: for policies."""
 
     @abstractmethod
     def kept_by(self, matrix: NDArray[np.float64]) -> bool:
@@ -71,6 +75,10 @@ class BoxActions(ActionSet):
             return action.clamp(-self.high[0], self.high[0])
         low, high = (torch.as_tensor(v, dtype=action.dtype, device=action.device) for v in (self.low, self.high))
         return torch.minimum(torch.maximum(action, low), high)
+
+    def squash(self, action: Tensor) -> Tensor:
+        low, high = (torch.as_tensor(v, dtype=action.dtype, device=action.device) for v in (self.low, self.high))
+        return (low + high) / 2 + (high - low) / 2 * torch.tanh(action)
 
     def kept_by(self, matrix: NDArray[np.float64]) -> bool:
         centre, half = (np.add(self.high, self.low)) / 2, np.subtract(self.high, self.low) / 2
@@ -118,6 +126,11 @@ class DiscActions(ActionSet):
         apart = action.unflatten(-1, (self.count, self.size_of_one))
         squares = apart.square().sum(-1, keepdim=True)
         return (apart * (self.radius * squares.clamp_min(self.radius**2).rsqrt())).flatten(-2)
+
+    def squash(self, action: Tensor) -> Tensor:
+        apart = action.unflatten(-1, (self.count, self.size_of_one))
+        length = apart.square().sum(-1, keepdim=True).clamp_min(1e-12).sqrt()
+        return (self.radius * torch.tanh(length) / length * apart).flatten(-2)
 
     def kept_by(self, matrix: NDArray[np.float64]) -> bool:
         blocks = matrix.reshape(self.count, self.size_of_one, self.count, self.size_of_one)

@@ -31,6 +31,14 @@ class Turning:
     def __len__(self) -> int:
         return len(self.elements)
 
+    def back(self, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Matrices and offsets of the inverses of all elements on states of `size` numbers, [|G|, n, n] and [|G|, 1, n]."""
+        assert self.states is not None
+        eye, origin = torch.eye(size, dtype=torch.float64), torch.zeros(1, size, dtype=torch.float64)
+        offsets = [self.states(g.inverse(), origin) for g in self.elements]
+        matrices = [(self.states(g.inverse(), eye) - offset).T for g, offset in zip(self.elements, offsets, strict=True)]
+        return torch.stack(matrices).to(dtype), torch.stack(offsets).to(dtype)
+
     @property
     def signed(self) -> bool:
         """Whether every element only exchanges and negates components of an action."""
