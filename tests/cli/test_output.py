@@ -22,6 +22,7 @@ CALLS = {  # in this order: the later ones read what the earlier ones wrote
     "probe": ["probe", "run", "ns.nc", "--group", "c2", *FEW, "--influence-elements", "0", "--steps", "0", "--out", "p.nc"],
     "epochs": ["epochs", "run", "ns.nc", "--group", "c2", *FEW, "--no-coherence", "--out", "e.nc"],
     "transfer": ["transfer", "run", "ns.nc", "--group", "c2", *FEW, "--steps", "1", "--batch", "2", "--out", "t.nc"],
+    "plan": ["plan", "ball2d", "--steps", "2", "--samples", "8", "--out", "plan.nc"],
     "check": ["check", "p.nc", "--against", "p.nc"],
     "card": ["card", "p.nc", "--out", "card.json"],
     "report": ["report", "p.nc", "--out", "r.html"],

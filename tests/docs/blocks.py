@@ -21,6 +21,7 @@ _SMALL = {
     "simulate": {"--trajectories": "8", "--resolution": "16", "--frames": "4"},
     "train": {"--epochs": "1"},
     "transfer": {"--steps": "2"},
+    "plan": {"--steps": "3", "--episodes": "1"},
     "discover": {"--epochs": "30"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }

@@ -12,6 +12,7 @@ TABLE = {
     "audit": ("_verbs_models", "which symmetries do the physics and the file have, and does the file keep its convention?"),
     "discover": ("_verbs_discover", "which symmetry is in examples, or in a model, that nobody declared?"),
     "infer": ("_verbs_infer", "which parameters gave such data? chains through a trained emulator"),
+    "plan": ("_verbs_plan", "plan in an environment with its true model; does every decision turn with the world?"),
     "probe": ("_verbs_models", "which symmetries has a model learnt? (audit, equivariance error, influence, verdict)"),
     "doctor": ("_verbs_doctor", "which convention has a model? prints the command that probes it"),
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),

@@ -1,5 +1,7 @@
 """systems/control/_model_based: the world model commutes, decisions do, sequences lie within episodes, learning runs, saving keeps all."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from orbitscope.systems.control._model_based import _moved
 from orbitscope.systems.control._replay import Episodes
 
 BALL = balls("ball2d")
-SMALL = {"width": 8, "samples": 16, "elites": 6, "horizon": 3, "batch": 16, "first": 20, "iterations": 2}
+SMALL: dict[str, Any] = {"width": 8, "samples": 16, "elites": 6, "horizon": 3, "batch": 16, "first": 20, "iterations": 2}
 
 
 def agent(**kwargs):

@@ -1,6 +1,7 @@
 """systems/control/_planner: decisions turn with the world to rounding, each condition is needed, loops give the same, bad input."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -375,7 +376,7 @@ def test_a_model_that_takes_derivatives():
             slope = torch.autograd.grad(q.square().sum(), q)[0]
         return states - 0.1 * slope + actions
 
-    kwargs = {"samples": 64, "horizon": 3}
+    kwargs: dict[str, Any] = {"samples": 64, "horizon": 3}
     cost = lambda s, a: s.square().sum(-1)  # noqa: E731
     action = Planner(step, cost, DiscActions(1.0), differentiates=True, **kwargs).command(torch.ones(2))
     assert float(action.sum()) < 0

@@ -13,6 +13,7 @@ from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
+from ._planning import plan_episodes, plan_picture, save_plan
 from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ __all__ = [
     "environment_spec",
     "environments",
     "evaluate_agent",
+    "plan_episodes",
+    "plan_picture",
     "epsilons",
     "is_agent_run",
     "open_agent",
@@ -86,6 +89,7 @@ __all__ = [
     "probed_maps",
     "register_environment",
     "returns",
+    "save_plan",
     "symmetry_of",
     "train_agent",
     "warm_start",

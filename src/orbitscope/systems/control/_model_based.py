@@ -231,7 +231,7 @@ def evaluate_agent(agent: ModelBasedAgent, environments: Sequence[Any], seed: in
     total, running = np.zeros(len(environments)), np.ones(len(environments), dtype=bool)
     while running.any():
         actions, _ = agent.predict(seen)
-        for i in np.flatnonzero(running):
+        for i in np.flatnonzero(running).tolist():
             seen[i], reward, ended, cut, _ = environments[i].step(actions[i])
             total[i] += reward
             running[i] = not (ended or cut)

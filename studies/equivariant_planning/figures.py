@@ -1,0 +1,71 @@
+"""The figures of the study: planning with the true model, an obstacle straight ahead, learning."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from harness import Tables
+
+from orbitscope._whole import write_whole
+
+STEM = "equivariant-planning"
+COLOURS = {"none": "#666666", "d4": "#0072B2", "d8": "#D55E00", "o": "#0072B2", "oh": "#D55E00"}
+AGENTS = {
+    "plain": ("#666666", "--"), "plain+sampling": ("#666666", "-"), "augmented": ("#009E73", "--"), "equivariant": ("#0072B2", "--"),
+    "equivariant+sampling": ("#0072B2", "-"),
+}  # fmt: skip
+
+
+def draw_obstacle(t: Tables, docs: Path) -> str:
+    """How often the target is reached, by the distance from the line through the obstacle."""
+    f = t["obstacle"]
+    if not len(f):
+        return ""
+    methods = sorted(set(f.method))
+    figure, axes = plt.subplots(1, len(methods), figsize=(4.4 * len(methods), 3.2), layout="constrained", squeeze=False, sharey=True)
+    for axis, method in zip(axes[0], methods, strict=True):
+        some = f[f.method == method]
+        offsets = sorted(set(some.offset))
+        for n, (group, one) in enumerate(some.groupby("group", sort=False)):
+            axis.bar(
+                np.arange(len(offsets)) + 0.25 * (n - 1), one.sort_values("offset").arrived, 0.22, color=COLOURS[str(group)], label=group
+            )
+        axis.set_xticks(range(len(offsets)), [f"{o:g}" for o in offsets])
+        axis.set(xlabel="start beside the line (m)", title=method, ylim=(0, 1.05))
+    axes[0, 0].set_ylabel("part that reaches the target")
+    axes[0, -1].legend(frameon=False, fontsize=8, title="group")
+    words = "An obstacle between start and target: the part of episodes that reach the target, by how far the start lies beside the line."
+    return _written(figure, docs / f"{STEM}-obstacle.png", words)
+
+
+def draw_learning(t: Tables, docs: Path) -> str:
+    """Returns by steps of the environment, a thin line for each seed, a thick one for the mean."""
+    f = t["learning"]
+    if not len(f):
+        return ""
+    tasks = sorted(set(f.world))
+    figure, axes = plt.subplots(1, len(tasks), figsize=(4.8 * len(tasks), 3.6), layout="constrained", squeeze=False, sharey=True)
+    for axis, task in zip(axes[0], tasks, strict=True):
+        for agent, (colour, style) in AGENTS.items():
+            some = f[(f.world == task) & (f.agent == agent)]
+            for _, one in some.groupby("seed"):
+                axis.plot(one.step, one["return"], style, color=colour, lw=0.6, alpha=0.6)
+            if len(some):
+                mean = some.pivot_table(index="step", values="return")
+                axis.plot(mean.index, mean["return"], style, color=colour, lw=2.2, label=agent)
+        axis.set(xlabel="steps of the environment", title=task)
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("return (100 at most)")
+    axes[0, -1].legend(frameon=False, fontsize=8)
+    words = "Returns while the model is learnt; thin lines are seeds, thick ones their mean. The wind has a quarter of the largest force."
+    return _written(figure, docs / f"{STEM}-learning.png", words)
+
+
+def _written(figure: Any, path: Path, words: str) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=150, metadata={"Software": None})
+    plt.close(figure)
+    write_whole(path, lambda part: part.write_bytes(stream.getvalue()))
+    return f"![{words}]({path.name})\n\n*{words}*"
