@@ -133,8 +133,8 @@ class ModelBasedAgent:
     ) -> list[dict[str, float]]:
         """Act in `env` for so many more `steps`, learning on the way; what was measured on the way, a row for each time.
 
-        * `evaluate`: fresh environments, in one episode of which the return is measured every `each` steps, without noise, always from the
-          same starts. `progress(done, total, words)`: called then.
+        * `evaluate`: fresh environments, in one episode of which the return is measured, without noise, always from the same starts.
+        * `each`: steps from one measurement to the next. `progress(done, total, words)`: called then.
         """
         episodes, rows = Episodes(self.config.horizon), []
         rng = np.random.default_rng([self.config.seed, 0xA6E7])

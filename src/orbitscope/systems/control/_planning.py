@@ -131,7 +131,7 @@ def _tell(progress: Told | None, episode: int, done: int, total: int) -> None:
 
 
 def save_plan(found: xr.Dataset, path: Path | str) -> Path:
-    """Write what `plan_episodes` found to the NetCDF file `path`, whole or not at all."""
+    """Write `found`, what `plan_episodes` returned, to the NetCDF file `path`, whole or not at all."""
     content = found.to_netcdf(engine="h5netcdf")
     write_whole(Path(path), lambda part: part.write_bytes(content))
     return Path(path)
