@@ -165,7 +165,7 @@ def _audited(
         if result.attrs["distribution_note"]:
             console.print(f"{result.attrs['group']}: {result.attrs['distribution_note']}", highlight=False, soft_wrap=True)
     for name, result in results.items():
-        console.print(_audit_table(name, result))
+        console.print(audit_table(name, result))
     leaks = False
     if splits:
         nodes["/leakage"] = _leakage(console, trajectories, path, splits, groups, asked.options, asked.trust)
@@ -241,7 +241,7 @@ def _list(console: Console, what: str, found: xr.Dataset) -> None:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _audit_table(name: str, result: xr.Dataset) -> Table:
+def audit_table(name: str, result: xr.Dataset) -> Table:
     """One row per element; for a group of many, one per run of elements with the same verdict, with its worst numbers."""
     table = Table(title=f"{name}: residual floor {float(result['residual_floor']):.1e}", title_justify="left")
     for column in ("element", "solver residual", "p (invariant distribution)", "verdict"):
@@ -266,4 +266,4 @@ def _runs(words: Sequence[str], apart: bool) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-__all__ = ["Asked", "audit_files"]
+__all__ = ["Asked", "audit_files", "audit_table"]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from rich.console import Console
 from .._errors import OrbitscopeError
 from .._executor import Where
 from .._whole import write_whole
-from ..probe import ProbeConfig, examine, save_probe
+from ..probe import KIND, ProbeConfig, audit, command, examine, save_probe
 from ..report import summary_table
 from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, train_system
 from ..training import FitConfig
+from ._audit import audit_table
 from ._early import check_out
 from ._output import about_probe, record
 from ._progress import stages
@@ -95,6 +97,37 @@ def view_system(
     for target in written.values():
         print(target)
     return 0
+
+
+def audit_system(system: str, path: Path, groups: Sequence[str] | None, *, samples: int, seed: int, out: Path | None, force: bool) -> int:
+    """Print the audit of a file of examples by the symmetries of its system, all or those named; 1 if one is no symmetry of its law."""
+    check_out(force, out=out)
+    made = load_system(system)
+    examples = made.probed(made.read(path))
+    known = made.symmetries(examples)
+    if unknown := [g for g in groups or () if g not in known]:
+        said = f"{system} knows {', '.join(known)}" if known else f"{system} declares none for them"
+        raise OrbitscopeError(f"--group: {unknown[0]!r} is no symmetry of these examples. {said}.")
+    if not known:
+        raise OrbitscopeError(f"audit: {system} declares no symmetry of the examples in {path}.")
+    found: dict[str, xr.Dataset] = {}
+    for name in groups or known:
+        with stages() as bars:
+            found[name] = audit(
+                examples, known[name], law=made.law(examples), samples=samples, seed=seed, progress=partial(bars, f"audit {name}")
+            )
+    first = next(iter(found.values()))
+    console = Console()
+    console.print(f"{path}: {first.attrs['verdict']}. {first.attrs['explanation']}", highlight=False, soft_wrap=True, markup=False)
+    for name, table in found.items():
+        console.print(audit_table(name, table))
+    record(file=path, groups=found, verdict={name: sorted(set(map(str, t["verdict"].values))) for name, t in found.items()})
+    if out is not None:
+        about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(examples)}
+        tree = {"/": xr.Dataset(attrs=about), "/audit": xr.Dataset(attrs=first.attrs)}
+        save_probe(xr.DataTree.from_dict(tree | {f"/{name}/audit": t for name, t in found.items()}), out, force=force)
+        print(out)
+    return 1 if any("not a symmetry" in t["verdict"].values for t in found.values()) else 0
 
 
 def train_model(

@@ -22,9 +22,9 @@ class Audit:
 
     data: Positional[tuple[Path, ...]]
     """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Several are audited each by itself. Or the
-    name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2."""
+    name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2. Or one file of examples of a system."""
     group: tuple[str, ...] = ("d4",)
-    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment by default what is declared of it."""
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment and of a system's examples by default what is declared."""
     law: str | None = None
     """Equation, with parameters if need be: euler, navier-stokes:viscosity=2e-3, shallow-water:gravity=9.8,viscosity=0; None: what the
     file says it is."""
@@ -55,7 +55,7 @@ class Audit:
     """Replace an existing file."""
 
     def run(self) -> int:
-        from ..systems import of_environment
+        from ..systems import of_environment, of_file
         from ._audit import Asked, audit_files
         from ._where import at_work
 
@@ -68,6 +68,12 @@ class Audit:
             return audit_environments(
                 [str(path) for path in self.data], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force
             )  # fmt: skip
+        if len(self.data) == 1 and (system := of_file(self.data[0])) is not None:
+            from ._systems import audit_system, refuse_flags
+
+            refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), f"the {system} in {self.data[0]}")
+            groups = None if self.group == ("d4",) else self.group
+            return audit_system(system, self.data[0], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
         asked = Asked(self.group, self.law, self.samples, self.seed, self.load, self.screening, self.splits, self.trust)
         with at_work(self.workers, self.cluster) as pool:
             return audit_files(self.data, asked, out=self.out, force=self.force, fix=self.fix, choose=self.choose, executor=pool)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...data import Examples
-from ...symmetry import State, Symmetry
+from ...symmetry import State, Symmetry, parts
 from ...training import Loss
 from .._system import Inferred, Progress, System, SystemModel, SystemScenario
 from ._calibration import calibration, several
@@ -127,7 +127,8 @@ class GalaxiesSystem(System):
         """Of catalogues: isotropy, parity and homogeneity of their statistics; of a training set, as `probed` makes it, "flips": the signs
         of the alignment strengths, which leave xi alone."""
         if _of_catalogues(examples):
-            return catalogue_symmetries(float(examples.about["box"]))
+            sizes = [float(p.double().square().mean().sqrt()) or 1.0 for p in parts(examples.y)]
+            return catalogue_symmetries(float(examples.about["box"]), sizes)
         return {"flips": flips(int(examples.y.shape[-1]))} if isinstance(examples.y, Tensor) and examples.y.ndim == 2 else {}
 
 

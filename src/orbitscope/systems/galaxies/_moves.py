@@ -1,5 +1,6 @@
 """How catalogues in a periodic box move: rotations and reflections about its centre, and shifts; and what should not change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,16 +71,30 @@ class InBox(Action[Isometry]):
         return torch.cat([angle.cos(), angle.sin()], -1).flatten(1)
 
 
-def catalogue_symmetries(box: float) -> dict[str, Symmetry]:
+class Measured(Invariant[Any]):
+    """A statistic that no motion changes, with differences in units of its own size, so that none hides behind a larger one.
+
+    * `name`: of the statistic. `size`: root mean square of its values.
+    """
+
+    def __init__(self, name: str, size: float) -> None:
+        super().__init__((name,))
+        self.size = size
+
+    def squares(self, a: State, b: State | None = None, element: Any = None) -> Tensor:
+        return super().squares(a, b, element) / self.size**2
+
+
+def catalogue_symmetries(box: float, sizes: Sequence[float] = (1.0, 1.0, 1.0)) -> dict[str, Symmetry]:
     """What xi, omega and eta of a catalogue should not notice, by name: "rotations" (the 24 of the cube: isotropy), "parity" (inversion),
     "shifts" (27: homogeneity), "oh" (the 48 motions of the cube).
 
-    * `box`: side of the periodic cube, Mpc/h.
+    * `box`: side of the periodic cube, Mpc/h. `sizes`: root mean squares of xi, omega and eta, in whose units differences are measured.
 
     Long axes turn as vectors; that they have no head is part of the statistics, not of the motion.
     """
     into = PartsAction(InBox(box), FieldAction(Layout.of("axis:vector", ndim=3), Points()))
-    out = PartsAction(*(Invariant((name,)) for name in STATISTICS))
+    out = PartsAction(*(Measured(name, size) for name, size in zip(STATISTICS, sizes, strict=True)))
     one, turned = Isometry(((1, 0, 0), (0, 1, 0), (0, 0, 1)), name="e"), Isometry(((-1, 0, 0), (0, -1, 0), (0, 0, -1)), name="inversion")
     first, second, third = (translations(_SHIFTS, axis, ndim=3) for axis in range(3))
     groups: dict[str, Group[Any]] = {
