@@ -133,3 +133,15 @@ def test_a_breaking_of_about_the_tolerance_is_judged_by_a_smaller_one():
         found = stabiliser({**tensors, "4e": size * peaks(4, CUBE)}, 1e-2)
         assert found.name in ("D∞h", "D4h", "C∞h", "C4h") and found.tolerance <= 1e-2 and found.error <= 2e-2
     assert stabiliser(tensors, 1e-5).name == "C4h"
+
+
+def test_several_tensors_of_an_irrep_leave_what_all_of_them_leave():
+    up, across, there = np.eye(3)[2], np.eye(3)[0], np.ones(3)
+    assert stabiliser({"1o": np.concatenate([up, 2 * up])}).name == "C∞v"
+    assert stabiliser({"1o": np.concatenate([up, across])}).name == "Cs"
+    assert stabiliser({"1o": np.concatenate([up, across, np.eye(3)[1]])}).name == "C1"
+    assert stabiliser({"1e": np.concatenate([up, there])}).name == "Ci"
+    one, two = stabiliser({"2e": np.eye(5)[2]}), stabiliser({"2e": np.concatenate([np.eye(5)[2], np.zeros(5)])})
+    assert one.name == two.name and np.allclose(one.axes[0][1], two.axes[0][1])
+    with pytest.raises(OrbitscopeError, match="multiple"):
+        stabiliser({"1o": np.ones(4)})

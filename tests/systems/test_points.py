@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from orbitscope import OrbitscopeError, open_probe
+from orbitscope import OrbitscopeError, ProbeConfig, equivariance, examine, influence, open_probe, verdict
 from orbitscope.cli import main
 from orbitscope.data import Examples, load_examples, save_examples
 from orbitscope.nn import relaxed_weights
@@ -178,6 +178,63 @@ def test_what_an_irrep_does_to_the_answer_adds_up_where_the_network_is_linear_in
     assert json.loads(str(found.attrs["groups"]))[0]["group"] == "C1" and left_over(net) is None
 
 
+@pytest.mark.parametrize("scenario", ["particle.field", "crystal.perovskite"])
+def test_errors_with_weights_held_and_moved_differ_by_the_learnt_breaking_alone(scenario):
+    """f(gx, t) - g f(x, t) = [f(gx, t) - f(gx, gt)] + [f(gx, gt) - g f(x, t)], and the second bracket is rounding."""
+    data = shaken(made(scenario, count=8))
+    net = network("relaxed_e3net", data)
+    broken(net, data)
+    symmetry = SYSTEM.symmetries(data)["o3"]
+    free, states, joint = with_weights(net, data, symmetry)
+    found = reading(net, data, elements=5, seed=1)
+    assert float(found["held"].min()) > 1e-3 and float(np.abs(found["held"] - found["turned"]).max()) < 1e-10
+    g = symmetry.group.probes(3, seed=1)[2]
+    plain, moved = called(free, states.x), joint.input(g, states.x)
+    gap = called(net, symmetry.input(g, data.x)) - symmetry.output(g, plain)
+    assert torch.allclose(gap, free(*moved[:-1], states.x[-1]) - free(*moved), atol=1e-10)
+    # In the learning: moved with its weights, an example is the example itself to every other weight.
+    assert abs(float(found["coherence_moved"]) - 1) < 1e-6 and float(found["coherence_held"]) < 1 - 1e-4
+    words = [verdict(s, equivariance(m, d, s)) for m, d, s in ((net, data, symmetry), (free, states, joint))]
+    assert set(words[1]["output"].values) == {"exact up to rounding"} and set(words[0]["output"].values[1:]) != {"exact up to rounding"}
+    left = influence(free, states, joint, metric="euclidean", trajectories=6, times=1)
+    assert float(np.abs(left["response"] - 1).max()) < 1e-6
+
+
+def test_each_layer_may_have_relaxed_weights_of_its_own():
+    data = made("particle.cluster")
+    one, own = network("relaxed_e3net", data), network("relaxed_e3net", data, shared=False)
+    assert relaxed_weights(own).irreps.dim == 2 * relaxed_weights(one).irreps.dim
+    broken(one, data)
+    same = relaxed_weights(one).theta.detach()
+    own.load_state_dict({**one.state_dict(), "relaxed.theta": torch.cat([same, same], 1), "relaxed.kept": torch.ones(1, 2 * same.shape[1])})
+    assert torch.allclose(called(own, data.x), called(one, data.x), atol=1e-12)  # alike in both layers: the shared network
+    with torch.no_grad():
+        relaxed_weights(own).theta[:, same.shape[1] :] = 0.0  # the last layer is strict again
+    assert float((called(own, data.x) - called(one, data.x)).detach().abs().max()) > 1e-3
+    broken(own, data)
+    symmetry = SYSTEM.symmetries(data)["o3"]
+    elements = symmetry.group.probes(4, seed=1)
+    free, states, joint = with_weights(own, data, symmetry)
+    assert equivariance_gaps(free, states.x, joint, elements).max() < 1e-10
+    assert equivariance_gaps(own, data.x, symmetry, elements[1:]).min() > 1e-3
+    found = reading(own, data, elements=2)
+    assert found.sizes["irrep"] == 9 and found.sizes["component"] == 2 * same.shape[1]
+
+
+def test_the_group_that_all_layers_leave_is_the_group_of_all_their_tensors():
+    data = made("particle.cluster")
+    net = network("relaxed_e3net", data, shared=False, relaxed="1o+2e")
+    up, across = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0])
+    for second, name in ((up, "C∞v"), (across, "Cs")):
+        relaxed_weights(net).set({})
+        with torch.no_grad():
+            relaxed_weights(net).theta[0, :3], relaxed_weights(net).theta[0, 8:11] = up, second
+        group = left_over(net)
+        assert group is not None and group.name == name
+        found = equivariance_gaps(net, data.x, SYSTEM.symmetries(data, net)["left"], list(group.probes(4, 0)))
+        assert found.max() < 1e-10
+
+
 def test_the_group_that_is_left_holds_in_the_answer():
     data = made("crystal.perovskite")
     net = network("relaxed_e3net", data)
@@ -260,8 +317,6 @@ def test_an_e3nn_network_is_probed_through_the_public_api():
     """A foreign model of e3nn on one point with a vector, under O(3): it is equivariant; with a constant vector added it is not."""
     from e3nn import o3
 
-    from orbitscope import equivariance
-
     class Foreign(torch.nn.Module):
         def __init__(self, push: float) -> None:
             super().__init__()
@@ -277,6 +332,11 @@ def test_an_e3nn_network_is_probed_through_the_public_api():
         found = equivariance(Foreign(push), data, symmetry)
         assert (float(found["commutator"].max()) < 1e-6) == holds
     assert orthogonal(3) == symmetry.group
+    data = made("particle.field", count=8, electric=(0, 0, 0), magnetic=(0, 0, 0))
+    tree = examine(Foreign(1.0), data, symmetry, ProbeConfig(trajectories=6, times=1, steps=0, influence_elements=3))
+    (node,) = [child for child in tree.children.values() if "verdict" in child.children]
+    told = node.children["verdict"].attrs
+    assert told["sentence_output"] and told["sentence_learning"] and node.children["influence"].to_dataset().sizes["element"] == 3
 
 
 def test_pictures_show_points_vectors_and_cells(tmp_path):

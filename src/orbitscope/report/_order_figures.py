@@ -68,9 +68,19 @@ def order_caption(case: Case) -> str:
         many = f" of case {k}" if len(groups(case)) > 1 else ""
         axes = ", ".join(_axis(n, v) for n, v in group.get("axes", [])[:3])
         text += f" The group that is left{many}: {group['group']}" + (f", with {axes}." if axes else ".")
-    return text + (
+    text += (
         f" With the relaxed weights held, an element of O(3) changes the answer by up to {number(float(held.max()))}: the learnt breaking. "
-        f"With them moved too, by {number(float(moved.max()))}: rounding. The two differ by what was learnt and by nothing else."
+        f"With them moved too, by {number(float(moved.max()))}: rounding. The two differ by what was learnt and by nothing else"
+    )
+    turned = array(case.order, "turned", "element")
+    if turned is not None:
+        text += f": moving the weights alone changes the answer by as much, to {number(float(np.abs(turned - held).max()))}"
+    alone, both = array(case.order, "coherence_held"), array(case.order, "coherence_moved")
+    if alone is None or both is None or not np.isfinite([alone, both]).all():
+        return text + "."
+    return text + (
+        f". In the learning: a gradient step on an example helps its moved copy {number(float(alone))} as well as itself with the weights "
+        f"held (median coherence), {number(float(both), 6)} with them moved too."
     )
 
 
@@ -99,10 +109,13 @@ def order_pictures(case: Case) -> list[Picture]:
     names = labels(case.order, "component")
     found = []
     for k, (row, group) in enumerate(zip(theta, groups(case), strict=False)):
-        parts = {n: row[[c.split(":")[0] == n for c in names]] for n in dict.fromkeys(c.split(":")[0] for c in names)}
-        if np.linalg.norm(row) > _SHOWN:
-            label = f"case {k}: {group['group']}" if len(theta) > 1 else str(group["group"])
-            found.append(_picture(label, parts, group))
+        joined = {n: row[[c.split(":")[0] == n for c in names]] for n in dict.fromkeys(c.split(":")[0] for c in names)}
+        copies = max(len(v) // (2 * int(n[:-1]) + 1) for n, v in joined.items())
+        for layer in range(copies):  # where every layer has weights of its own
+            parts = {n: v.reshape(-1, 2 * int(n[:-1]) + 1)[layer] for n, v in joined.items() if layer < len(v) // (2 * int(n[:-1]) + 1)}
+            if np.linalg.norm(np.concatenate(list(parts.values()))) > _SHOWN:
+                label = f"case {k}: {group['group']}" if len(theta) > 1 else str(group["group"])
+                found.append(_picture(label + f", layer {layer + 1}" * (copies > 1), parts, group))
     return found[-3:]
 
 

@@ -14,6 +14,7 @@ from ._rotational import RotationIrrep, rotation_generators, rotation_vector
 from ._schoenflies import schoenflies
 
 Matrix = NDArray[np.float64]
+Tensors = dict[tuple[str, int], Matrix]  # by irrep and number of the copy
 _STARTS, _STEPS, _SAME, _MOST = 512, 14, 0.2, 120
 _CONTINUOUS = {(False, False, False): "C∞", (True, False, False): "D∞", (False, True, False): "C∞h", (False, False, True): "C∞v"}
 
@@ -52,7 +53,8 @@ class Stabiliser:
 def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: int = 0) -> Stabiliser:
     r"""The elements of O(3) with $\|D(g) v - v\| \le \epsilon \|v\|$ for tensors v of several irreps together, named.
 
-    * `tensors`: irrep -> components, such as {"1o": [0, 0, 1], "2e": [...]}, in the basis of `RotationIrrep`; 0e is never moved.
+    * `tensors`: irrep -> components, such as {"1o": [0, 0, 1], "2e": [...]}, in the basis of `RotationIrrep`, several tensors of an
+      irrep end to end; 0e is never moved.
     * `tolerance`: $\epsilon$, dimensionless; smaller singular values of the infinitesimal action, relative to $\|v\|$, count as 0.
     * `seed`: of the rotations from which the search starts.
 
@@ -65,13 +67,12 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
     >>> stabiliser({"1o": [0.0, 0.0, 2.0]}).name, stabiliser({"1e": [0.0, 0.0, 2.0]}).name, stabiliser({}).name
     ('C∞v', 'C∞h', 'O(3)')
     """
-    known = {name: _components(name, v) for name, v in tensors.items()}
-    known = {name: v for name, v in known.items() if name != "0e"}
+    known = {(name, copy): v for name, given in tensors.items() for copy, v in enumerate(_components(name, given)) if name != "0e"}
     size = float(np.sqrt(sum(float(v @ v) for v in known.values())))
     if size == 0.0:
         return Stabiliser("O(3)", (), np.stack([np.eye(3), -np.eye(3)]), np.eye(3), 0.0, tolerance)
     scaled = {name: v / size for name, v in known.items()}
-    action = np.concatenate([(rotation_generators(_irrep(n).degree) @ v).T for n, v in scaled.items()])  # [components, 3]
+    action = np.concatenate([(rotation_generators(_irrep(n).degree) @ v).T for (n, _), v in scaled.items()])  # [components, 3]
     _, values, basis = np.linalg.svd(action)
     free = basis[np.append(values, np.zeros(3 - len(values))) <= tolerance]
     if len(free) == 3:
@@ -92,7 +93,7 @@ def stabiliser(tensors: Mapping[str, ArrayLike], tolerance: float = 1e-2, seed: 
     raise AssertionError("the last turn returns or raises")
 
 
-def _continuous(tensors: dict[str, Matrix], axis: Matrix, tolerance: float) -> Stabiliser:
+def _continuous(tensors: Tensors, axis: Matrix, tolerance: float) -> Stabiliser:
     """All turns about one axis, and which of a half turn across it, the inversion and a mirror through it."""
     axis = axis * np.sign(axis[np.argmax(np.abs(axis) > 0.3)])
     across = np.linalg.svd(axis[None])[2][1]
@@ -104,7 +105,7 @@ def _continuous(tensors: dict[str, Matrix], axis: Matrix, tolerance: float) -> S
     return Stabiliser(name, ((0, axis),), elements, axis[None], _worst(tensors, elements), tolerance)
 
 
-def _search(tensors: dict[str, Matrix], tolerance: float, seed: int) -> list[Matrix]:
+def _search(tensors: Tensors, tolerance: float, seed: int) -> list[Matrix]:
     """Elements found from random starts, the identity first."""
     rng = np.random.default_rng([seed, 0x57AB])
     starts = np.stack([np.eye(3), *(haar_rotation(3, rng) for _ in range(_STARTS))])
@@ -116,10 +117,10 @@ def _search(tensors: dict[str, Matrix], tolerance: float, seed: int) -> list[Mat
     return found
 
 
-def _refined(tensors: dict[str, Matrix], starts: Matrix, sign: float) -> tuple[Matrix, Matrix]:
+def _refined(tensors: Tensors, starts: Matrix, sign: float) -> tuple[Matrix, Matrix]:
     r"""Rotations [B, 3, 3] near `starts` that change the tensors least, times the inversion for `sign` -1; and by how much, [B]."""
-    rates = {n: torch.as_tensor(rotation_generators(_irrep(n).degree)) for n in tensors}
-    target = {n: torch.as_tensor(v) * (sign if n.endswith("o") else 1.0) for n, v in tensors.items()}
+    rates = {n: torch.as_tensor(rotation_generators(_irrep(n[0]).degree)) for n in tensors}
+    target = {n: torch.as_tensor(v) * (sign if n[0].endswith("o") else 1.0) for n, v in tensors.items()}
     algebra, turns = torch.as_tensor(rotation_algebra(3)), torch.tensor(np.stack([rotation_vector(r) for r in starts]))
     rotations = torch.as_tensor(starts)
     moved = {n: (_exp(turns, rates[n]) @ torch.as_tensor(v)) for n, v in tensors.items()}
@@ -139,7 +140,7 @@ def _exp(turns: Tensor, rates: Tensor) -> Tensor:
     return torch.linalg.matrix_exp(torch.einsum("nk,kab->nab", turns, rates))
 
 
-def _closed(tensors: dict[str, Matrix], found: list[Matrix], tolerance: float) -> Matrix:
+def _closed(tensors: Tensors, found: list[Matrix], tolerance: float) -> Matrix:
     """With all products that hold to twice the tolerance."""
     at = 0
     while at < len(found):
@@ -153,7 +154,7 @@ def _closed(tensors: dict[str, Matrix], found: list[Matrix], tolerance: float) -
     return _polished(tensors, np.array(found))
 
 
-def _polished(tensors: dict[str, Matrix], found: Matrix) -> Matrix:
+def _polished(tensors: Tensors, found: Matrix) -> Matrix:
     """The same elements after more iterations, the identity as it is: products of what was nearly found add up errors."""
     for sign in (1.0, -1.0):
         mine = np.flatnonzero(np.linalg.det(found) * sign > 0)
@@ -167,8 +168,8 @@ def _listed(found: list[Matrix], element: Matrix) -> bool:
     return bool(found) and bool(np.min(np.linalg.norm(np.array(found) - element, axis=(1, 2))) < _SAME)
 
 
-def _change(tensors: dict[str, Matrix], element: Matrix) -> float:
-    return float(np.sqrt(sum(float(np.sum((_irrep(n).matrix(_exactly(element)) @ v - v) ** 2)) for n, v in tensors.items())))
+def _change(tensors: Tensors, element: Matrix) -> float:
+    return float(np.sqrt(sum(float(np.sum((_irrep(n).matrix(_exactly(element)) @ v - v) ** 2)) for (n, _), v in tensors.items())))
 
 
 def _exactly(element: Matrix) -> Matrix:
@@ -177,7 +178,7 @@ def _exactly(element: Matrix) -> Matrix:
     return u @ v
 
 
-def _worst(tensors: dict[str, Matrix], elements: Matrix) -> float:
+def _worst(tensors: Tensors, elements: Matrix) -> float:
     return max(_change(tensors, g) for g in elements)
 
 
@@ -188,7 +189,8 @@ def _irrep(name: str) -> RotationIrrep:
 
 
 def _components(name: str, given: ArrayLike) -> Matrix:
-    values = np.asarray(given, dtype=np.float64).reshape(-1)
-    if len(values) != _irrep(name).size(3) or not np.isfinite(values).all():
-        raise OrbitscopeError(f"stabiliser: {name} has {_irrep(name).size(3)} finite components, got {values.tolist()}.")
-    return values
+    """The tensors of an irrep, [copy, component]."""
+    values, size = np.asarray(given, dtype=np.float64).reshape(-1), _irrep(name).size(3)
+    if not len(values) or len(values) % size or not np.isfinite(values).all():
+        raise OrbitscopeError(f"stabiliser: {name} has {size} finite components (or a multiple, for several), got {values.tolist()}.")
+    return values.reshape(-1, size)

@@ -16,8 +16,9 @@ class E3Net(nn.Module):
 
     * `into`, `out`: irreps of the features of each point, words or `Irreps`.
     * `hidden`: irreps between layers. `layers`: number of convolutions, at least 1.
-    * `relaxed`: irreps of the relaxed weights $\theta$, which all layers share; None for the strict network. `hold`, `lasso`: stages of
-      their training, as of `RelaxedWeights`.
+    * `relaxed`: irreps of the relaxed weights $\theta$; None for the strict network. `shared`: whether all layers have one $\theta$, whose
+      size is then identified best; else each has one of its own, end to end in one `RelaxedWeights`. `hold`, `lasso`: stages of their
+      training, as of `RelaxedWeights`.
     * `cutoff`: distance beyond which points do not see each other, in the unit of the positions. `radial`: functions of the distance.
     * `degree`: L, of the harmonics. `neighbours`: typical number of points within the cutoff.
     * `periodic`: the state has cells [N, 3, 3] after the features. `cases`: above 1, it ends with the number of a case, [N], and each case
@@ -35,16 +36,17 @@ class E3Net(nn.Module):
 
     def __init__(
         self, into: str | Irreps, out: str | Irreps, *, hidden: str | Irreps = "8x0e+8x1o+4x2e", layers: int = 2,
-        relaxed: str | Irreps | None = None, hold: float = 0.0, lasso: float = 0.0, cutoff: float = 3.0,
-        radial: int = 8, degree: int = 2, neighbours: float = 4.0,
+        relaxed: str | Irreps | None = None, shared: bool = True, hold: float = 0.0, lasso: float = 0.0,
+        cutoff: float = 3.0, radial: int = 8, degree: int = 2, neighbours: float = 4.0,
         periodic: bool = False, cases: int = 1, products: bool = False, gated: bool = True, highest: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.into, self.out, self.periodic, self.products = Irreps.of(into), Irreps.of(out), periodic, products
         if layers < 1:
             raise OrbitscopeError(f"E3Net: `layers` should be at least 1, got {layers}.")
-        self.relaxed = None if relaxed is None else RelaxedWeights(relaxed, cases, hold=hold, lasso=lasso)
-        weights = None if self.relaxed is None else self.relaxed.irreps
+        weights = None if relaxed is None else Irreps.of(relaxed)
+        self.own = 1 if shared else layers  # relaxed weights end to end
+        self.relaxed = None if weights is None else RelaxedWeights(Irreps(weights.blocks * self.own), cases, hold=hold, lasso=lasso)
         self.cased = cases > 1
         self.seen = Surroundings(RadialBasis(cutoff, radial), degree, neighbours)
         current = Irreps.of("+".join(filter(None, [f"{_pairs(self.into)}x0e" if products else "", str(self.into)])))
@@ -78,8 +80,9 @@ class E3Net(nn.Module):
         x = features / self.into_scale
         if self.products:
             x = torch.cat([_products(self.into, x), x], -1)
-        for conv, gate in zip(self.convs, self.gates, strict=True):
-            x = gate(conv(x, seen, theta))
+        parts = [None] if theta is None else theta.chunk(self.own, -1)
+        for layer, (conv, gate) in enumerate(zip(self.convs, self.gates, strict=True)):
+            x = gate(conv(x, seen, parts[layer % len(parts)]))
         return x * self.out_scale
 
     @torch.no_grad()

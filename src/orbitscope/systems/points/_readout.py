@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...data import Examples
 from ...nn import RelaxedWeights, order_parameters, relaxed_weights
+from ...probe import influence
 from ...symmetry import PartsAction, Symmetry, orthogonal
 from ._about import described, input_action, irreps_action, moved_weights
 
@@ -82,13 +83,18 @@ def reading(model: nn.Module, examples: Examples, *, elements: int = 8, toleranc
     * `elements`: how many of O(3) beside the identity. `tolerance`: of `stabiliser`. `seed`: of the elements.
 
     `response` [irrep]: root mean square of `responses` over that of the answer. `held`, `moved` [element]: equivariance error; the first is
-    the learnt breaking, the second rounding.
+    the learnt breaking, the second rounding. `turned` [element]: how much the answer at the moved state changes when the weights alone are
+    moved, $\|f(g x, \theta) - f(g x, g \theta)\| / \|f\|$; it equals `held` to rounding, so nothing else is broken. `coherence_held`,
+    `coherence_moved`: `influence` of an example on its moved copy over that on itself (euclidean, median and least over elements; 4
+    examples), NaN for fewer than two units.
     """
     found, x = order_parameters(model, tolerance), examples.x
     assert isinstance(x, tuple)
     like = next(model.parameters())
     x = tuple(part.to(like.dtype) if part.is_floating_point() else part for part in x)
-    data = Examples(x, examples.y, examples.unit, examples.slot, examples.name, examples.about)
+    y = examples.y
+    assert isinstance(y, Tensor)
+    data = Examples(x, y.to(like.dtype), examples.unit, examples.slot, examples.name, examples.about)
     with torch.no_grad():
         size = float(model(*x).square().mean().sqrt()) or 1.0
     owed = responses(model, x)
@@ -99,11 +105,38 @@ def reading(model: nn.Module, examples: Examples, *, elements: int = 8, toleranc
     free, states, joint = with_weights(model, data, symmetry)
     assert isinstance(states.x, tuple)
     units = {"units": "1"}
+    coherent = [_coherences(m, d, s, seed) for m, d, s in ((model, data, symmetry), (free, states, joint))]
     return found.assign(
+        turned=(
+            "element",
+            _turned(free, states, joint, chosen),
+            {"long_name": "change of the answer by moving the weights alone", **units},
+        ),
+        coherence_held=((), float(np.median(coherent[0])), {"long_name": "coherence with the moved copy, relaxed weights held", **units}),
+        coherence_moved=((), float(np.min(coherent[1])), {"long_name": "the same, relaxed weights moved too", **units}),
         response=("irrep", np.array(response), {"long_name": "what the answer owes to the irrep, over the answer", **units}),
         held=("element", equivariance_gaps(model, x, symmetry, chosen), {"long_name": "equivariance error, relaxed weights held", **units}),
         moved=("element", equivariance_gaps(free, states.x, joint, chosen), {"long_name": "the same, relaxed weights moved too", **units}),
     ).assign_coords(element=[g.name for g in chosen])
+
+
+@torch.no_grad()
+def _turned(free: nn.Module, states: Examples, joint: Symmetry, elements: Sequence[Any]) -> np.ndarray:
+    x = states.x
+    assert isinstance(x, tuple)
+    size, found = float(free(*x).square().sum()), []
+    for g in elements:
+        moved = joint.input(g, x)
+        found.append(float((free(*moved[:-1], x[-1]) - free(*moved)).square().sum()) / size)
+    return np.sqrt(np.array(found))
+
+
+def _coherences(model: nn.Module, data: Examples, symmetry: Symmetry, seed: int) -> np.ndarray:
+    """Median coherence of each element, the identity apart."""
+    if len(data.units) < 2:
+        return np.array([np.nan])
+    found = influence(model, data, symmetry, metric="euclidean", trajectories=min(4, len(data.units)), times=1, seed=seed)
+    return found["response"].values[1:]
 
 
 def is_relaxed(model: nn.Module) -> bool:
