@@ -77,7 +77,8 @@ def steps(tables: Tables, dataset: str) -> plt.Figure:
     frame, still = tables["steps"], tables["persistence_steps"]
     frame, still = frame[frame.dataset == dataset], still[still.dataset == dataset]
     backbones = present(frame, "backbone", BACKBONES)
-    shown = [(s, t) for s, own in OWN.items() for t in own if t in set(frame.test)]
+    known = set(frame.variant)  # a column that no network has anything for is not drawn
+    shown = [(s, t) for s, own in OWN.items() for t in own if t in set(frame.test) and {s, f"augmented {s}"} & known]
     figure, axes = plt.subplots(
         len(backbones), len(shown), figsize=(2.5 * len(shown), 2.5 * len(backbones) + 0.7), sharex=True, sharey="col", squeeze=False
     )

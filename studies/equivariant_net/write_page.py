@@ -303,6 +303,13 @@ def _beside(r: Ratio, theirs: float, idle: bool) -> str:
     return UNDETERMINED if not r.sign else AGREES if (r.sign < 0) == (theirs < 1) else CONTRADICTS
 
 
+def _other_fields(t: Tables) -> str:
+    """Which real fields were left out, where one of a package was read."""
+    if not any("sst" in m["settings"]["data"] for m in t.meta.get("parts", [])):
+        return ""
+    return " Other real fields were not read: currents of the ocean model POP and monthly winds come as system packages (libncarg-data, ferret-datasets), most files of `iris-sample-data` are in the format .pp, which takes iris to read, and none of these is a dependency here."
+
+
 def _limits(t: Tables) -> str:
     s = t.meta["settings"]
     absent = [f"{SHORT[v]} {BACKBONES[b]}" for b in s["models"] for v in s["variants"] if not v.startswith("augmented") and
@@ -311,4 +318,4 @@ def _limits(t: Tables) -> str:
     return f"""## Limits
 
 Small networks, few steps of training, small windows; seeds vary the weights and the order of the data, not the data. Ranges over seeds are no intervals of confidence. Velocities alone do not determine the flow: the temperature that drives it is hidden, as in the paper.
-Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{missing} `full.toml` holds sizes towards the paper's."""
+Windows are open on all sides: what flows in is unknown, which bounds every forecast, and no network is told where the plates are. The published test sets differ: their rotated set was not rotated by its script, and their scaled set was interpolated without a filter.{_other_fields(t)}{missing} `full.toml` holds sizes towards the paper's."""
