@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orbitscope.cli import main
-from orbitscope.systems import of_scenario
+from orbitscope.systems import of_environment, of_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,6 +64,9 @@ def small(words: list[str]) -> list[str]:
     sizes = _SMALL.get(verb, {})
     if verb == "simulate" and of_scenario(rest[0]) is not None:  # examples of a system have no grid and no times
         sizes = {"--trajectories": "120" if rest[0].startswith("words") else "16"}
+    if verb == "train" and of_environment(rest[0]) is not None:
+        sizes = {"--steps": "60"}
+        text += "" if "--override" in text else " --override width=8 repeat=50 every=60 episodes=1 batch_size=8 learning_starts=20"
     for flag, size in sizes.items():
         text, found = re.subn(rf"{flag} \S+", f"{flag} {size}", text)
         if not found:

@@ -20,6 +20,7 @@ from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
+from ..systems import is_system_run
 from ._discover import describe_discovery, discovery_page
 from ._early import check_law, check_out, read_groups
 from ._guests import adapted
@@ -188,6 +189,10 @@ def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) ->
     several = path.is_dir() and (path.suffix == ".zarr" or (folder_files(path) and not (path / SIDECAR).exists()) or not run)
     if options or several:
         return _describe_data(path, options)
+    if path.is_dir() and is_system_run(path, "agent"):
+        from ._environments import describe_agents
+
+        return describe_agents(path)
     if path.is_dir():
         runs = load_runs(path, trust=trust)
         record(kind="run", runs=[about_run(run) for run in runs])

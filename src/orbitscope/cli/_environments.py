@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
 from .._errors import OrbitscopeError
+from ..nn import relaxation
 from ..probe import ProbeConfig, command, examine, save_probe
 from ..report import summary_table
 from ..systems.control import AUDIT_KIND, AgentRun, audit_environment, environment, open_agents, probed_maps, symmetry_of, train_agent
@@ -91,6 +93,23 @@ def about_agent(run: AgentRun) -> dict[str, Any]:
         "path": run.path, "environment": run.environment, "config": run.config, "seed": run.seed, "parameters": run.agent.parameters,
         "history": run.history, "finished": run.finished,
     }  # fmt: skip
+
+
+def describe_agents(path: Path) -> str:
+    """Words on the runs of agents in a folder: how the returns went, and what relaxed networks have broken, element by element."""
+    lines = []
+    runs = open_agents(path)
+    record(kind="agents", runs=[about_agent(run) for run in runs])
+    for run in runs:
+        lines.append(f"{run.path}: {run}" + ("" if run.finished else "; not finished: the same command goes on"))
+        curve = ", ".join(f"{h['steps']:,}: {np.mean(h['returns']):.4g}" for h in run.history[-6:])
+        lines.append(f"  returns by steps    {curve or 'none yet'}")
+        for name, network in run.agent.networks.items():
+            if run.agent.plan.arm in ("relaxed", "residual"):
+                broken = relaxation(network)["broken"].max("layer")
+                said = ", ".join(f"{g} {float(v):.2g}" for g, v in zip(broken["element"].values.tolist(), broken.values, strict=True))
+                lines.append(f"  broken, {name:<11} {said} (0 is strict; the layer that breaks an element most)")
+    return "\n".join(lines)
 
 
 def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool) -> int:

@@ -220,6 +220,9 @@ def test_from_the_command_line(tmp_path, capsys):
     assert main([*words, "width=8", "repeat=50", "every=60", "episodes=1", "batch_size=8", "learning_starts=20"]) == 0
     assert "sac relaxed in reacher" in capsys.readouterr().out
     assert sorted(p.suffix for p in folder.iterdir() if not p.name.startswith(".")) == [".json", *[".safetensors"] * 3]
+    assert main(["info", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "returns by steps    60:" in said and "broken, actor" in said and "r " in said
     short = ["--trajectories", "4", "--times", "2", "--steps", "0"]
     assert main(["probe", str(folder), "--out", str(probe), *short]) == 0
     assert "verdict" in open_probe(probe)["D2"] and "verdict" in open_probe(tmp_path / "p.critic.nc")["D2"]
@@ -230,7 +233,7 @@ def test_from_the_command_line(tmp_path, capsys):
         (["train", "reacher", "--epochs", "3", "--out", str(folder)], "--epochs has no meaning"),
         (["train", "reacher", "--policy", "exact", "--steps", "9", "--out", str(folder)], "holds a run with policy = 'relaxed'"),
         (["train", "reacher", "--agent", "ppo", "--policy", "augmented", "--out", str(tmp_path / "b")], "PPO has none"),
-        (["train", "reacher", "--group", "so2/8", "--out", str(tmp_path / "c")], "no list of elements"),
+        (["train", "reacher", "--group", "so2/8", "--out", str(tmp_path / "c")], "builds a finite group into layers"),
         (["train", "no.nc", "--policy", "plain", "--out", str(tmp_path / "d")], "--policy has no meaning"),
         (["train", "reacher", "--override", "depths=3", "--out", str(tmp_path / "e")], "does not take"),
         (["probe", str(folder), "x.nc", "--law", "euler", "--out", str(tmp_path / "q.nc")], "--law has no meaning"),

@@ -9,7 +9,11 @@ from ._control_system import SYSTEM, ControlSystem
 from ._env_audit import AUDIT_KIND, audit_environment, epsilons
 from ._env_symmetry import EnvSymmetry
 from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
+<<<<<<< HEAD
 from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
+=======
+from ._finite import FiniteProcess, ValueBound, value_bound
+>>>>>>> 0ad9d3a (The bound on the asymmetry of values, exact for finite processes; info tells what an agent's relaxed networks have broken)
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
@@ -58,6 +62,7 @@ __all__ = [
     "DiscActions",
     "EnvSymmetry",
     "EnvironmentSpec",
+    "FiniteProcess",
     "Head",
     "Magnitudes",
     "NetworkPlan",
@@ -73,6 +78,7 @@ __all__ = [
     "SymmetricReplayBuffer",
     "SymmetricSACPolicy",
     "Trunk",
+    "ValueBound",
     "audit_environment",
     "balls",
     "decision_errors",
@@ -92,6 +98,7 @@ __all__ = [
     "save_plan",
     "symmetry_of",
     "train_agent",
+    "value_bound",
     "warm_start",
 ]
 

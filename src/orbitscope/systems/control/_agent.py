@@ -64,6 +64,11 @@ class Agent:
                 "policy: 'augmented' moves what is in a replay buffer, and PPO has none. Take --agent sac, or --policy exact."
             )
         symmetry.check(env)
+        if self.plan.strict and (symmetry.group.sampled or not symmetry.group.finite):
+            raise OrbitscopeError(
+                f"policy: {policy!r} builds a finite group into layers, and {symmetry.group.name} is none. Take d8 for o2, c8 for so2, or the "
+                "policy 'augmented' with a sample."
+            )
         if penalty and not (self.plan.strict and policy in ("relaxed", "residual")):
             raise OrbitscopeError(
                 f"penalty: the policy {policy!r} has no relaxed layers. Take relaxed or residual, or leave the penalty out."

@@ -1,0 +1,51 @@
+"""studies/approximate_equivariance_rl: the tiny study from environments to page; its rules on hand-made numbers."""
+
+import pandas as pd
+import pytest
+
+STUDY = "approximate_equivariance_rl"
+
+
+@pytest.fixture(scope="module")
+def study(script, tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("rl")
+    where = ["--results", folder / "results", "--docs", folder / "docs", "--out", folder / "out", "--workers", 1]
+    return folder, script("--config", "tiny.toml", *where), where
+
+
+def test_page_figures_and_tables(study, script):
+    folder, said, where = study
+    page = (folder / "docs" / "approximate-equivariance-rl.md").read_text(encoding="utf-8")
+    for name in ("return", "curves"):
+        assert (folder / "docs" / f"approximate-equivariance-rl-{name}.png").stat().st_size > 3_000
+    agents, environments, noise = (pd.read_csv(folder / "results" / f"{n}.csv") for n in ("agents", "environments", "noise"))
+    assert len(agents) == 6 and set(agents["arm"]) == {"plain", "exact", "relaxed"} and set(noise["noise"]) == {"observation", "action"}
+    exact = agents[agents["arm"] == "exact"]
+    assert exact["policy_gap"].max() < 1e-6 < agents.loc[agents["arm"] == "plain", "policy_gap"].min()
+    assert environments.set_index("size")["epsilon_p"].to_dict()[0.0] == 0.0 and environments["epsilon_p"].max() > 0.01
+    assert "not judged with fewer than 3 seeds" in page and "8 of 8 planned runs" in page and "None" not in page
+    before = (folder / "results" / "agents.csv").read_bytes()
+    assert "CPU s" in said and "CPU s" not in script("--config", "tiny.toml", *where)
+    assert (folder / "results" / "agents.csv").read_bytes() == before
+
+
+def test_bars_are_judged_by_their_rules(modules):
+    page = modules("write_page")
+
+    class Made(dict):
+        meta = {"settings": {"environments": ["cart"], "steps": 100}}
+
+    def rows(size, **returns):
+        return [
+            {"environment": "cart", "size": size, "arm": arm, "seed": seed, "return": value, "step_seconds": 0.01}
+            for arm, values in returns.items()
+            for seed, value in enumerate(values)
+        ]
+
+    found = rows(0.0, exact=[100, 100, 100], relaxed=[94, 95, 93], plain=[10, 10, 10])
+    found += rows(0.1, exact=[80, 80, 80], relaxed=[90, 90, 90], plain=[85, 85, 85]) + rows(0.2, exact=[1], relaxed=[2], plain=[3])
+    judged = page.bars(Made(agents=pd.DataFrame(found)))
+    assert [r[-1] for r in judged] == ["missed", "met", "met"] and judged[0][2] == "0.940" and judged[2][2] == "8.3 minutes"
+    few = page.bars(Made(agents=pd.DataFrame(rows(0.0, exact=[1, 1], relaxed=[1, 1], plain=[1, 1]))))
+    assert few[0][-1] == "not judged with fewer than 3 seeds"
