@@ -9,11 +9,8 @@ from ._control_system import SYSTEM, ControlSystem
 from ._env_audit import AUDIT_KIND, audit_environment, epsilons
 from ._env_symmetry import EnvSymmetry
 from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
-<<<<<<< HEAD
-from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
-=======
 from ._finite import FiniteProcess, ValueBound, value_bound
->>>>>>> 0ad9d3a (The bound on the asymmetry of values, exact for finite processes; info tells what an agent's relaxed networks have broken)
+from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
@@ -65,9 +62,9 @@ __all__ = [
     "FiniteProcess",
     "Head",
     "Magnitudes",
-    "NetworkPlan",
     "ModelBasedAgent",
     "ModelBasedConfig",
+    "NetworkPlan",
     "Plan",
     "Planner",
     "PolicyMap",
@@ -85,13 +82,13 @@ __all__ = [
     "environment",
     "environment_spec",
     "environments",
-    "evaluate_agent",
-    "plan_episodes",
-    "plan_picture",
     "epsilons",
+    "evaluate_agent",
     "is_agent_run",
     "open_agent",
     "open_agents",
+    "plan_episodes",
+    "plan_picture",
     "probed_maps",
     "register_environment",
     "returns",
