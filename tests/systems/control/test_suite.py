@@ -1,5 +1,7 @@
 """Tasks of the suite: clean environments, reproducible, with states that can be set, and exactly the symmetries that are declared."""
 
+import subprocess
+import sys
 import warnings
 
 import gymnasium
@@ -98,7 +100,7 @@ def test_what_is_refused_says_what_to_do():
         environment("reacher", repeat=0)
     with pytest.raises(OrbitscopeError, match="`render_mode`"):
         environment("reacher", render_mode="human")
-    with pytest.raises(OrbitscopeError, match="is a task of the dm_control suite"):
+    with pytest.raises(OrbitscopeError, match="comes with the library"):
         register_environment("reacher", SuiteEnv, symmetry_of("reacher"))
     assert of_environment("reacher-hard") == "control" and of_environment("ns.nc") is None
 
@@ -106,3 +108,21 @@ def test_what_is_refused_says_what_to_do():
 def test_ids_of_gymnasium():
     env = gymnasium.make("orbitscope/cartpole-swingup-v0", repeat=2)
     assert env.reset(seed=0)[0].shape == (5,)
+
+
+def test_without_the_extra_packages_declarations_can_be_read_and_the_rest_says_what_to_install():
+    code = """
+import sys
+for name in ("gymnasium", "mujoco", "dm_control", "stable_baselines3"):
+    sys.modules[name] = None
+from orbitscope import OrbitscopeError
+from orbitscope.systems import control
+print(control.symmetry_of("reacher"))
+for ask in (lambda: control.SuiteEnv, lambda: control.environment("reacher"), lambda: control.Agent):
+    try:
+        ask()
+    except OrbitscopeError as error:
+        print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.count("pip install 'orbitscope[robots]'") == 3 and "EnvSymmetry(D2: arm_x" in said

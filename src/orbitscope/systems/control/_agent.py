@@ -66,8 +66,8 @@ class Agent:
         symmetry.check(env)
         if self.plan.strict and (symmetry.group.sampled or not symmetry.group.finite):
             raise OrbitscopeError(
-                f"policy: {policy!r} builds a finite group into layers, and {symmetry.group.name} is none. Take d8 for o2, c8 for so2, or the "
-                "policy 'augmented' with a sample."
+                f"policy: {policy!r} builds a finite group into layers, and {symmetry.group.name} is none. Take d8 for o2, c8 for so2, or "
+                "the policy 'augmented' with a sample."
             )
         if penalty and not (self.plan.strict and policy in ("relaxed", "residual")):
             raise OrbitscopeError(

@@ -82,6 +82,8 @@ def environment(name: str, **options: Any) -> Any:
         made = spec.make(**options)
     except TypeError as error:
         raise OrbitscopeError(f"environment: {plain} does not take {options} ({error}).") from error
+    except ModuleNotFoundError as error:
+        raise OrbitscopeError(f"environment: {plain} needs the package {error.name}: pip install 'orbitscope[robots]'.") from error
     for words in breakings:
         from ._breaking import broken
 
