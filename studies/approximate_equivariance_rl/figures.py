@@ -1,0 +1,65 @@
+"""The figures of the page: returns against the measured breaking, learning curves."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from study import ARMS
+
+from orbitscope._whole import write_whole
+
+COLOURS = {
+    "plain": "#555555", "augmented": "#E69F00", "exact": "#0072B2", "relaxed": "#D55E00", "residual": "#009E73", "gated": "#CC79A7",
+}  # fmt: skip
+LEVELS = "change of a step over that of unrelated actions, measured"
+
+
+def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
+    """Write the figures."""
+    names = [n for n in environments["environment"].unique() if (agents["environment"] == n).any()]
+    figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
+    for k, name in enumerate(names):
+        epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
+        mine = agents[agents["environment"] == name]
+        for ax, column, label in zip(
+            axes[0, 2 * k :], ("return", "policy_asymmetry"), ("return", "commutator of the policy"), strict=False
+        ):
+            _against(ax, mine, epsilon, column)
+            ax.set(xlabel=LEVELS, ylabel=label, title=name if column == "return" else "does the policy turn with the world?")
+        axes[0, 2 * k].legend(fontsize=7, frameon=False)
+    _save(figure, docs / "approximate-equivariance-rl-return.png")
+    sizes = sorted(curves["size"].unique())
+    figure, axes = plt.subplots(len(names), len(sizes), figsize=(3.4 * len(sizes), 2.9 * len(names)), layout="constrained", squeeze=False)
+    for row, name in zip(axes, names, strict=True):
+        for ax, size in zip(row, sizes, strict=True):
+            some = curves[(curves["environment"] == name) & (curves["size"] == size)]
+            for arm in ARMS:
+                _band(ax, some[some["arm"] == arm], "steps", arm)
+            ax.set(title=f"{name}, broken by {size:g}" if size else f"{name}, exact", xlabel="steps of the agent", ylabel="return")
+    axes[0, 0].legend(fontsize=7, frameon=False)
+    _save(figure, docs / "approximate-equivariance-rl-curves.png")
+
+
+def _against(ax: Any, rows: pd.DataFrame, epsilon: pd.Series, column: str) -> None:
+    for number, arm in enumerate(a for a in ARMS if (rows["arm"] == a).any()):
+        found = rows[rows["arm"] == arm].groupby("size")[column].agg(["mean", "min", "max"])
+        x = epsilon.loc[found.index].to_numpy(float)
+        width = (float(epsilon.max()) or 1.0) * 0.012
+        x = x + width * (number - 2.5)  # side by side, so that no bar hides another
+        low, high = found["mean"] - found["min"], found["max"] - found["mean"]
+        ax.errorbar(x, found["mean"], [low, high], fmt="o-", ms=4, lw=1.2, capsize=2, color=COLOURS[arm], label=arm)
+
+
+def _band(ax: Any, rows: pd.DataFrame, x: str, arm: str) -> None:
+    if not len(rows):
+        return
+    found = rows.groupby(x)["return"].agg(["mean", "min", "max"])
+    ax.plot(found.index, found["mean"], "o-", ms=3, lw=1.3, color=COLOURS[arm], label=arm)
+    ax.fill_between(found.index.to_numpy(float), np.asarray(found["min"]), np.asarray(found["max"]), color=COLOURS[arm], alpha=0.12, lw=0)
+
+
+def _save(figure: Any, path: Path) -> None:
+    write_whole(path, lambda part: figure.savefig(part, format="png", dpi=130))
+    plt.close(figure)
