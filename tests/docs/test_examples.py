@@ -56,6 +56,7 @@ def test_pages_followed_in_one_folder_do_not_meet() -> None:
         ("own_data", {}),
         ("own_group", {}),
         ("policy", {"epochs": 50}),
+        ("coordinate_regression", {"steps": 20, "tests": 6}),
         ("cloud", {"clouds": 8}),
         ("classifier", {"shapes": 16, "epochs": 10}),
         ("discover", {"count": 1000, "epochs": 25}),
@@ -75,6 +76,7 @@ def test_example_runs(name, sizes, tmp_path, monkeypatch, capsys):
         "own_data": ["consistent", "components swapped", "lazy"],
         "own_group": ["V4 (4 elements)", "declared as a vector"],
         "policy": ["output:", "learning:", "next:"],
+        "coordinate_regression": ["energy d4", "error in unseen quadrants", "decision error"],
         "cloud": ["Coordinates commutator", "exact up to rounding"],
         "classifier": ["classifier.html", "squared error"],
         "discover": ["so(2)", "angle to the generator that was hidden", "built: error"],
@@ -86,6 +88,7 @@ def test_every_example_is_tested():
     assert sorted(os.path.splitext(p)[0] for p in os.listdir(ROOT / "examples") if p.endswith(".py")) == [
         "classifier",
         "cloud",
+        "coordinate_regression",
         "discover",
         "own_data",
         "own_group",

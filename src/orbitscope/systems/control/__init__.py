@@ -15,6 +15,7 @@ from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
 from ._planning import plan_episodes, plan_picture, save_plan
+from ._regression import PlaceEnergy, marker_pictures
 from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ __all__ = [
     "ModelBasedAgent",
     "ModelBasedConfig",
     "NetworkPlan",
+    "PlaceEnergy",
     "Plan",
     "Planner",
     "PolicyMap",
@@ -82,13 +84,14 @@ __all__ = [
     "environment",
     "environment_spec",
     "environments",
-    "epsilons",
     "evaluate_agent",
+    "marker_pictures",
+    "plan_episodes",
+    "plan_picture",
+    "epsilons",
     "is_agent_run",
     "open_agent",
     "open_agents",
-    "plan_episodes",
-    "plan_picture",
     "probed_maps",
     "register_environment",
     "returns",
