@@ -6,10 +6,11 @@ Every finished training and case is kept; a second start goes on with what is mi
 page again from the tables.
 """
 
+import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness import Folder, Tell, arguments, collect, compute, read_settings, where  # noqa: E402
+from influence import shared  # noqa: E402
 from measure import measured  # noqa: E402
 
+from orbitscope._whole import write_whole  # noqa: E402
 from orbitscope.systems import SystemRun, train_system  # noqa: E402
 from orbitscope.systems.mechanics import SYSTEM  # noqa: E402
 from orbitscope.training import FitConfig  # noqa: E402
@@ -26,7 +29,7 @@ from orbitscope.training import FitConfig  # noqa: E402
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study is made of: see small.toml."""
+    """What a study is made of: see small.toml. Models are named with their preset, as in dhn/two; `other_epochs` has the epochs of some."""
 
     name: str
     body: str
@@ -36,6 +39,8 @@ class Settings:
     epochs: int
     batch: int
     gaps: list[int]
+    chaotic: bool = False
+    other_epochs: dict[str, int] = field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,22 +74,40 @@ def data(place: Folder) -> Path:
 def work(place: Folder, job: tuple[str, int], deadline: float, tell: Tell) -> None:
     """Train one model with one seed and measure it."""
     (model, seed), began = job, time.process_time()
-    if place.case_file(f"{model}-{seed}", "motion").exists():
+    key = f"{model.replace('/', '.')}-{seed}"
+    missing = [kind for kind in ("motion", "influence") if not place.case_file(key, kind).exists()]
+    if not missing:
         return
     run = trained(place, model, seed)
-    seconds = time.process_time() - began
-    tables: dict[str, list[dict[str, Any]]] = measured(run, place.settings.gaps)
-    tables["cost"] = [{"cpu_seconds": time.process_time() - began, "training": seconds, "parameters": run.fit.parameters}]
-    place.write_case(f"{model}-{seed}", "motion", {"model": model, "seed": seed}, tables, time.process_time() - began)
+    seconds = all_seconds(run.path / "seconds.json", time.process_time() - began)
+    if "motion" in missing:
+        began = time.process_time()
+        tables: dict[str, list[dict[str, Any]]] = measured(run, place.settings.gaps, place.settings.chaotic)
+        spent = seconds + time.process_time() - began
+        tables["cost"] = [{"cpu_seconds": spent, "training": seconds, "parameters": run.fit.parameters}]
+        place.write_case(key, "motion", {"model": model, "seed": seed}, tables, spent)
+    if "influence" in missing:
+        began = time.process_time()
+        rows = shared(run)
+        place.write_case(key, "influence", {"model": model, "seed": seed}, {"influence": rows}, time.process_time() - began)
     tell(f"{model}, seed {seed}: {run}")
+
+
+def all_seconds(file: Path, now: float) -> float:
+    """Processor seconds of a training over all its starts; a start that finds it finished adds nothing worth a word."""
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else 0.0
+    write_whole(file, lambda part: part.write_text(json.dumps(before + now), encoding="utf-8"))
+    return before + now
 
 
 def trained(place: Folder, model: str, seed: int) -> SystemRun:
     """The run of a model and a seed, gone on with where it stopped."""
     settings = place.settings
-    config = FitConfig(epochs=settings.epochs, batch=settings.batch, learning_rate=3e-3, weight_decay=0.0, precision="32")
-    out = place.out / "runs" / f"{model}-{seed}"
-    return train_system(data(place), model, out, config, seeds=(seed,), progress=None)[0]
+    name, _, preset = model.partition("/")
+    epochs = settings.other_epochs.get(model, settings.epochs)
+    config = FitConfig(epochs=epochs, batch=settings.batch, learning_rate=3e-3, weight_decay=0.0, precision="32")
+    out = place.out / "runs" / f"{model.replace('/', '.')}-{seed}"
+    return train_system(data(place), name, out, config, seeds=(seed,), preset=preset or "small", progress=None)[0]
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_spoilt_results_are_missed_bars(script, tmp_path, study, name, spoil, st
 def test_fewer_than_three_seeds_judge_nothing(script, tmp_path):
     """Maps of motion with two seeds have numbers and no words."""
     shutil.copytree(ROOT / "studies" / "denoising_hamiltonian" / "results", tmp_path / "denoising_hamiltonian" / "results")
-    for path in (tmp_path / "denoising_hamiltonian" / "results" / "small").glob("*.csv"):
+    for path in (tmp_path / "denoising_hamiltonian" / "results").glob("*/*.csv"):
         frame = pd.read_csv(path)
         frame[frame.seed < 2].to_csv(path, index=False)
     claims, _ = script.claims_of("denoising_hamiltonian", tmp_path)
