@@ -84,7 +84,15 @@ def main() -> int:
             "halotools_populate_seconds": best(lambda m=model: m.mock.populate(seed=2), asked.repeats),
         })  # fmt: skip
         print(json.dumps(rows[-1]))
-    result = {"bar_ratio": BAR, "halos": len(halos), "box": halos.box, "halos_seconds": made, "machine": machine(), "rows": rows}
+    result = {
+        "bar_ratio": BAR,
+        "repeats": asked.repeats,
+        "halos": len(halos),
+        "box": halos.box,
+        "halos_seconds": made,
+        "machine": machine(),
+        "rows": rows,
+    }
     if asked.out is not None:
         asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0

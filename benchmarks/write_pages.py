@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - prose templates
-"""docs/benchmarks/{influence,layers}.md from benchmarks/results/*.json: no number in them is typed in by hand.
+"""docs/benchmarks/{influence,layers,galaxies}.md from benchmarks/results/*.json: no number in them is typed in by hand.
 
 python benchmarks/write_pages.py
 """
@@ -198,9 +198,58 @@ Largest error of an exact element: float32 {held(exact32, 1e-5)}, float64 {held(
 """
 
 
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
+
+
+def galaxies(d: dict[str, Any]) -> str:
+    """Pair statistics and mocks beside halotools."""
+    least = min(r["count_ratio"] for r in d["rows"])
+    counts = [
+        [
+            f"{r['galaxies']:,}",
+            f"{_ms(r['count_seconds'])}",
+            f"{_ms(r['halotools_count_seconds'])}",
+            f"{r['count_ratio']:.3g}",
+            f"{r['largest_difference']:.1g}",
+        ]
+        for r in d["rows"]
+    ]
+    mocks = [
+        [
+            f"{r['galaxies']:,}",
+            f"{_ms(r['populate_seconds'])}",
+            f"{_ms(r['halotools_populate_seconds'])}",
+            f"{r['halotools_populate_seconds'] / r['populate_seconds']:.3g}",
+        ]
+        for r in d["rows"]
+    ]
+    return f"""# Mocks and pairs of galaxies
+
+{d["machine"]}; one thread; {d["halos"]:,} halos in a box of {d["box"]:g} Mpc/h, which take {d["halos_seconds"]:.2g} s to make. Milliseconds are of the processor, the best of {d["repeats"]} calls,
+ours and halotools' in one run.
+
+    python benchmarks/galaxies.py --repeats {d["repeats"]} --out benchmarks/results/galaxies.json
+
+## xi, omega and eta of one mock
+
+halotools calls `tpcf`, `ed_3d` and `ee_3d`; ours is one pass over pairs. Difference: the largest, over one plus the value.
+
+{table(["galaxies", "ours, ms", "halotools, ms", "ratio", "difference"], counts)}
+
+The bar is a ratio of {d["bar_ratio"]:g}: {"met" if least >= d["bar_ratio"] else "missed"}, the least is {least:.2g}.
+
+## Populating the halos
+
+halotools populates a model again, which is quicker than the first time.
+
+{table(["galaxies", "ours, ms", "halotools, ms", "ratio"], mocks)}
+"""
+
+
 def main() -> int:
-    """Both pages, each where its results are."""
-    for name, make in (("influence", influence), ("layers", layers)):
+    """All pages, each where its results are."""
+    for name, make in (("influence", influence), ("layers", layers), ("galaxies", galaxies)):
         source = HERE / "results" / f"{name}.json"
         if source.exists():
             text = make(json.loads(source.read_text(encoding="utf-8")))
