@@ -27,7 +27,8 @@ def draw(t: Tables, chaos: Tables | None, docs: Path) -> str:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
     _horizons(axes[0], t)
     _gaps(axes[1], t)
-    words = "Median over motions, in units of a right angle squared, a line for each seed; left with fitted codes, right filled frames, maps in the colours of the left."
+    words = "Median over motions, in units of a right angle squared, a line for each seed; left with fitted codes, right filled frames,"
+    words += " maps in the colours of the left."
     shown = _kept(figure, docs, "errors", words)
     if chaos is not None and len(chaos["chaos"]):
         figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
