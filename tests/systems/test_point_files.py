@@ -9,6 +9,7 @@ from ase.io import write
 
 from orbitscope import OrbitscopeError
 from orbitscope.cli import main
+from orbitscope.data import save_examples
 from orbitscope.systems.points import SYSTEM, described, read_points
 
 RNG = np.random.default_rng(0)
@@ -44,6 +45,33 @@ def test_a_network_is_trained_on_an_extxyz_file_from_the_command_line(tmp_path):
     assert main(words) == 0 and (tmp_path / "run" / "run.json").exists()
     assert main(["view", str(tmp_path / "x.extxyz"), "--out", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
+
+
+def test_frames_of_different_sizes_are_padded_and_masked(tmp_path):
+    some = frames(12, periodic=False)
+    some[1], some[4] = some[1][:2], some[4][1:]
+    for k in (1, 4):
+        some[k].calc = SinglePointCalculator(some[k], forces=-some[k].get_positions(), energy=1.0)
+    write(tmp_path / "x.extxyz", some, format="extxyz")
+    data = read_points(tmp_path / "x.extxyz")
+    there = data.x[2]
+    assert described(data)["masked"] and there.sum(1).tolist() == [len(a) for a in some] and data.x[0].shape == (12, 3, 3)
+    assert np.allclose(data.x[0][4, :2], some[4].get_positions(), atol=1e-7) and np.allclose(data.y[1, :2], some[1].get_forces(), atol=1e-7)
+    assert not data.y[~there].any() and not data.x[1][~there].any() and data.x[1][4, 0].tolist() == data.x[1][0, 1].tolist()
+    words = ["train", str(tmp_path / "x.extxyz"), "--model", "e3net", "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    few = ("--group", "e3", "--influence-elements", "2", "--steps", "0", "--trajectories", "2")
+    assert main(["probe", str(tmp_path / "run"), str(tmp_path / "x.extxyz"), *few, "--out", str(tmp_path / "p.nc")]) == 0
+    assert main(["view", str(tmp_path / "x.extxyz"), "--out", str(tmp_path / "sheet.png")]) == 0
+    kept = save_examples(data, tmp_path / "kept.nc")
+    again = SYSTEM.read(kept)
+    assert torch.equal(again.x[2], there) and again.x[2].dtype == torch.bool
+    mask = np.ones((4, 3), dtype=bool)
+    mask[0, 2] = False
+    assert read_points(npz(tmp_path / "m.npz", there=mask)).x[2].sum() == 11
+    for wrong in (np.ones((4, 2), dtype=bool), np.ones((4, 3)), np.zeros((4, 3), dtype=bool)):
+        with pytest.raises(OrbitscopeError, match="there of"):
+            read_points(npz(tmp_path / "m.npz", there=wrong))
 
 
 def npz(path, **arrays):
@@ -86,11 +114,10 @@ def test_a_bad_archive_is_refused_with_its_name(tmp_path, arrays, match):
 
 def test_bad_frames_are_refused(tmp_path):
     file = tmp_path / "bad.extxyz"
-    two, swapped, half = frames(2), frames(2), frames(2)
-    two[1] = two[1][:2]
+    swapped, half = frames(2), frames(2)
     swapped[1].set_atomic_numbers([22, 56, 8])
     half[0].pbc = [True, True, False]
-    for some, match in ((two, "2 to 3 points"), (swapped, "different orders"), (half, "some directions or frames only")):
+    for some, match in ((swapped, "different orders"), (half, "some directions or frames only")):
         write(file, some, format="extxyz")
         with pytest.raises(OrbitscopeError, match=match):
             read_points(file)

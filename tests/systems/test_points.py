@@ -200,6 +200,35 @@ def test_errors_with_weights_held_and_moved_differ_by_the_learnt_breaking_alone(
     assert float(np.abs(left["response"] - 1).max()) < 1e-6
 
 
+def test_a_padded_cloud_answers_as_the_cloud_alone():
+    """Each size by itself, without mask, against both in one batch; points that are not there have gradients of 0 and no NaN."""
+    whole = made("particle.cluster")
+    into, out = whole.about["points"]["into"], whole.about["points"]["out"]
+    there = torch.ones(6, 4, dtype=torch.bool)
+    there[::2, 3], there[1, 2:] = False, False
+    data = point_examples(*whole.x[:2], whole.y, into=into, out=out, there=there, **whole.about["points"]["network"])
+    net = network("relaxed_e3net", data)
+    broken(net, data)
+    found = called(net, data.x)
+    alone = network("relaxed_e3net", whole)
+    alone.load_state_dict(net.state_dict())
+    for k in range(6):
+        n = int(there[k].sum())
+        single = alone(whole.x[0][k : k + 1, :n], whole.x[1][k : k + 1, :n])
+        assert torch.allclose(found[k : k + 1, :n], single, atol=1e-10) and not found[k, n:].any()
+    places = data.x[0].clone().requires_grad_()
+    slope = torch.autograd.grad(net(places, *data.x[1:]).square().sum(), places)[0]
+    assert bool(torch.isfinite(slope).all()) and not slope[~there].any() and slope[there].any()
+    symmetry = SYSTEM.symmetries(data)["e3"]
+    strict = network("e3net", data)
+    assert equivariance_gaps(strict, data.x, symmetry, symmetry.group.probes(4, seed=1)).max() < 1e-10
+    assert network("coordinate_net", data, width=8)(*data.x).shape == data.y.shape
+    with pytest.raises(OrbitscopeError, match="`there`"):
+        point_examples(*whole.x[:2], whole.y, into=into, out=out, there=torch.zeros(6, 4, dtype=torch.bool))
+    with pytest.raises(OrbitscopeError, match="which points there are"):
+        net(*data.x[:2])
+
+
 def test_each_layer_may_have_relaxed_weights_of_its_own():
     data = made("particle.cluster")
     one, own = network("relaxed_e3net", data), network("relaxed_e3net", data, shared=False)

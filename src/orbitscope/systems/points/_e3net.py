@@ -21,7 +21,8 @@ class E3Net(nn.Module):
       training, as of `RelaxedWeights`.
     * `cutoff`: distance beyond which points do not see each other, in the unit of the positions. `radial`: functions of the distance.
     * `degree`: L, of the harmonics. `neighbours`: typical number of points within the cutoff.
-    * `periodic`: the state has cells [N, 3, 3] after the features. `cases`: above 1, it ends with the number of a case, [N], and each case
+    * `periodic`: the state has cells [N, 3, 3] after the features. `masked`: then which points there are, [N, P]; nobody sees the others,
+      and their answer is 0. `cases`: above 1, it ends with the number of a case, [N], and each case
       has a $\theta$ of its own. `products`: whether the scalar products of features of one irrep join the input as scalars.
     * `gated`: whether there are gates; without them the network is linear in the features. `highest`: degree of the highest filter that
       relaxed weights make; None: whatever couples, which costs time.
@@ -38,10 +39,11 @@ class E3Net(nn.Module):
         self, into: str | Irreps, out: str | Irreps, *, hidden: str | Irreps = "8x0e+8x1o+4x2e", layers: int = 2,
         relaxed: str | Irreps | None = None, shared: bool = True, hold: float = 0.0, lasso: float = 0.0,
         cutoff: float = 3.0, radial: int = 8, degree: int = 2, neighbours: float = 4.0,
-        periodic: bool = False, cases: int = 1, products: bool = False, gated: bool = True, highest: int | None = None,
+        periodic: bool = False, masked: bool = False, cases: int = 1, products: bool = False,
+        gated: bool = True, highest: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.into, self.out, self.periodic, self.products = Irreps.of(into), Irreps.of(out), periodic, products
+        self.into, self.out, self.periodic, self.masked, self.products = Irreps.of(into), Irreps.of(out), periodic, masked, products
         if layers < 1:
             raise OrbitscopeError(f"E3Net: `layers` should be at least 1, got {layers}.")
         weights = None if relaxed is None else Irreps.of(relaxed)
@@ -65,25 +67,29 @@ class E3Net(nn.Module):
     def forward(self, positions: Tensor, features: Tensor, *rest: Tensor, theta: Tensor | None = None) -> Tensor:
         """The features of the points that follow, in their own unit.
 
-        * `positions`: [N, P, 3]. `features`: [N, P, into.dim]. `rest`: cells [N, 3, 3] and numbers of cases [N], where the network has
-          them.
+        * `positions`: [N, P, 3]. `features`: [N, P, into.dim]. `rest`: cells [N, 3, 3], which points there are [N, P] and numbers of
+          cases [N], where the network has them.
         * `theta`: other relaxed weights [N or 1, dim] than its own; None: its own.
         """
-        if len(rest) != self.periodic + self.cased:
-            wanted = [w for w, there in (("cells [N, 3, 3]", self.periodic), ("cases [N]", self.cased)) if there]
+        if len(rest) != self.periodic + self.masked + self.cased:
+            parts = (("cells [N, 3, 3]", self.periodic), ("which points there are [N, P]", self.masked), ("cases [N]", self.cased))
+            wanted = [w for w, there in parts if there]
             raise OrbitscopeError(
                 f"E3Net: after positions and features it takes {' and '.join(wanted) or 'nothing'}, got {len(rest)} more."
             )
         if theta is None and self.relaxed is not None:
             theta = self.relaxed(rest[-1].long() if self.cased else None)
         seen = self.seen(positions, rest[0] if self.periodic else None)
+        there = rest[int(self.periodic)].to(features.dtype) if self.masked else None
+        if there is not None:
+            seen = seen * there[:, None, :, None, None]
         x = features / self.into_scale
         if self.products:
             x = torch.cat([_products(self.into, x), x], -1)
         parts = [None] if theta is None else theta.chunk(self.own, -1)
         for layer, (conv, gate) in enumerate(zip(self.convs, self.gates, strict=True)):
             x = gate(conv(x, seen, parts[layer % len(parts)]))
-        return x * self.out_scale
+        return x * self.out_scale if there is None else x * self.out_scale * there[..., None]
 
     @torch.no_grad()
     def scale_to(self, features: Tensor, answers: Tensor) -> "E3Net":
@@ -176,14 +182,14 @@ def built(model: str, about: Mapping[str, Any], options: Mapping[str, Any], poin
     * `model`: e3net, relaxed_e3net, coordinate_net or residual_e3net. `about`: their irreps and what parts they have.
     * `options`: of `E3Net`. `points`: number of points of an example.
     """
-    periodic, cases = bool(about["periodic"]), int(about["cases"])
+    periodic, masked, cases = bool(about["periodic"]), bool(about.get("masked", False)), int(about["cases"])
     own = {k: v for k, v in options.items() if k != "width"}
-    inputs = points * (3 + Irreps.of(about["into"]).dim) + 9 * periodic + (cases > 1)
+    inputs = points * (3 + Irreps.of(about["into"]).dim) + 9 * periodic + points * masked + (cases > 1)
     plain = CoordinateNet(inputs, (points, Irreps.of(about["out"]).dim), int(options.get("width", 64)), quiet=model == "residual_e3net")
     if model == "coordinate_net":
         return plain
     if model == "relaxed_e3net":
         own = {"relaxed": "0o+1o+1e+2o+2e+3o+3e+4o+4e", "hold": 0.4, "lasso": 2e-2, **own}
     known = {**dict(about.get("network", {})), **own}
-    net = E3Net(about["into"], about["out"], periodic=periodic, cases=cases, **known)
+    net = E3Net(about["into"], about["out"], periodic=periodic, masked=masked, cases=cases, **known)
     return ResidualE3Net(net, plain) if model == "residual_e3net" else net

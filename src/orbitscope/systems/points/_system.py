@@ -17,7 +17,7 @@ from ...symmetry import Group, LieGroup, Rigid, State, Symmetry, euclidean, orth
 from ...training import Loss
 from .. import System, SystemModel, SystemScenario
 from . import _scenarios as made
-from ._about import described, input_action, irreps_action
+from ._about import ABOUT, described, input_action, irreps_action, with_mask
 from ._e3net import E3Net, ResidualE3Net, built
 from ._readers import is_archive_of_points, read_points
 from ._readout import is_relaxed, reading
@@ -116,7 +116,8 @@ class PointSystem(System):
         """The examples of a file, or the frames of an .xyz or .extxyz file (see `read_points`)."""
         if path.suffix.lower() in (".xyz", ".extxyz") or (path.suffix.lower() == ".npz" and is_archive_of_points(path)):
             return read_points(path)
-        return load_examples(path)
+        found = load_examples(path)
+        return with_mask(found) if found.about.get(ABOUT, {}).get("masked") else found
 
     def view(self, path: Path, chosen: Sequence[int], fix: bool = False) -> tuple[Any, list[str]]:
         """Points, vectors and cells of the examples in the file at `path`: those with the numbers `chosen`, or the first six; there is

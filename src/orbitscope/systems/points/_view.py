@@ -41,11 +41,12 @@ def points_figure(examples: Examples, chosen: Sequence[int] = ()) -> Figure:
         axes = sheet.add_subplot(rows, columns, panel + 1, projection="3d")
         assert isinstance(axes, Axes3D)
         cell = x[2][k].double().numpy() if said["periodic"] else None
-        places = x[0][k].double().numpy()
-        _one(axes, places, _kinds(said["into"], x[1][k].double().numpy()), said.get("names") or [], cell)
+        there = x[2 + bool(said["periodic"])][k].bool().numpy() if said.get("masked") else np.ones(x[0].shape[1], dtype=bool)
+        places = x[0][k].double().numpy()[there]
+        _one(axes, places, _kinds(said["into"], x[1][k].double().numpy()[there]), said.get("names") or [], cell)
         if arrows is not None and longest > 0:
             size = _ARROW * _reach(places, cell) / longest
-            axes.quiver(*places.T, *(size * arrows[k]).T, color="#222222", lw=1.4, arrow_length_ratio=0.25)
+            axes.quiver(*places.T, *(size * arrows[k][there]).T, color="#222222", lw=1.4, arrow_length_ratio=0.25)
         axes.set_title(f"example {k}", fontsize=10)
     if arrows is not None and longest > 0:
         sheet.text(0.01, 0.01, f"arrows: the answers, the longest of all examples is {longest:.3g}", fontsize=8.5, color="#444444")
