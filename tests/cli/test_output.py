@@ -61,7 +61,7 @@ def test_one_json_object_on_stdout_and_words_on_stderr(verb, folder, monkeypatch
 
 
 def test_every_verb_is_tried():
-    apart = {"quickstart", "doctor", "discover", "forecast", "infer"}
+    apart = {"quickstart", "doctor", "discover", "forecast", "infer", "evaluate"}
     assert set(TABLE) - set(CALLS) == apart, "these have tests of their own; give a new verb a line above"
 
 

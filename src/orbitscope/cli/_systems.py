@@ -222,3 +222,16 @@ def probed(
     for name, table in run.system.readings(run.examples["test"], run.model).items():
         tree[name] = xr.DataTree(table)
     return tree
+
+
+def evaluate_runs(model: Path, episodes: int, seed: int) -> int:
+    """Let the policies of the runs in a folder act; print a line for each, the plain rivals behind."""
+    rows = []
+    for run in open_runs(model):
+        with stages() as bars:
+            found = run.system.evaluate(run, episodes, seed, bars)
+        for name, one in found.items():
+            print(f"{run.path}, {name}: {one}")
+            rows.append({"run": run.path, "policy": name, **dataclasses.asdict(one)})
+    record(evaluations=rows)
+    return 0

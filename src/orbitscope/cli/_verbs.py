@@ -18,6 +18,7 @@ TABLE = {
     "epochs": ("_verbs_models", "how symmetry came and went over a training, from its checkpoints"),
     "transfer": ("_verbs_models", "what a few steps on the copies under each element do to all others"),
     "forecast": ("_verbs_forecast", "what a model of motion says: frames to come or in between, codes of systems it has not seen"),
+    "evaluate": ("_verbs_evaluate", "how often does a policy do its task, in episodes of its own?"),
     "check": ("_verbs_check", "has a model lost symmetry since an earlier probe? exit code 1 if so, for CI"),
     "report": ("_verbs_models", "one HTML page from one or more probes"),
     "card": ("_verbs_card", "one page on one model, for people and programs"),

@@ -217,6 +217,12 @@ class System(ABC):
         `OrbitscopeError` where a system has none."""
         raise OrbitscopeError(f"animation: {self.name} has no animation of {path}. Give --out sheet.png alone.")
 
+    def evaluate(self, run: Any, episodes: int, seed: int, progress: Progress | None = None) -> Mapping[str, Any]:
+        """What comes of it when the policy of a `run` acts in so many `episodes`, from the layout of `seed` on, by the names of policies:
+        dataclasses that print themselves. `progress(stage, done, total)` is called as it goes. Raises `OrbitscopeError` where a system has
+        no policies."""
+        raise OrbitscopeError(f"evaluate: the models of {self.name} are no policies. `orbitscope probe` measures them.")
+
     @abstractmethod
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
         """The symmetries that maps of `examples` should have, or that `model` is held against, by the names that `--group` takes."""

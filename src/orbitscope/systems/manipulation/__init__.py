@@ -8,12 +8,18 @@ from ._episode import Episode, demonstrate, replay
 from ._files import SETTINGS, examples_of, read_episodes, record, recorded, thinned
 from ._keyframes import decisions, keyframes
 from ._manipulation_system import SYSTEM, ManipulationSystem
+from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
+from ._rotations import angle_modulo, rotation_grid, small_turns, used_rotations
 from ._scene import Scene
 from ._task import Keyframe, Start, Task
 from ._tasks import TASKS, task
+from ._transporter import LEVELS, FieldNet, Level, Transporter, turns_about_vertical
+from ._transporter_training import FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, transporter_for
+from ._voxels import saturated, splatted
 from ._wilson import wilson
 
 __all__ = [
+    "LEVELS",
     "SETTINGS",
     "SYSTEM",
     "TASKS",
@@ -21,18 +27,33 @@ __all__ = [
     "Cameras",
     "Cloud",
     "Episode",
+    "Evaluation",
+    "FieldNet",
+    "FingerError",
     "Keyframe",
+    "KeyframeLoss",
+    "Level",
     "ManipulationSystem",
+    "ModelPolicy",
+    "NearestDemonstration",
+    "PlaceError",
+    "Policy",
     "Scene",
+    "Sight",
     "Start",
     "TableTop",
     "Task",
+    "Transporter",
+    "TurnError",
+    "WithAnswer",
+    "angle_modulo",
     "audit_sliding",
     "audit_task",
     "decisions",
     "demonstrate",
     "difference",
     "drive",
+    "evaluate",
     "examples_of",
     "in_hand_box",
     "keyframes",
@@ -42,8 +63,15 @@ __all__ = [
     "recorded",
     "register",
     "replay",
+    "rotation_grid",
+    "saturated",
     "scene_elements",
+    "small_turns",
+    "splatted",
     "task",
     "thinned",
+    "transporter_for",
+    "turns_about_vertical",
+    "used_rotations",
     "wilson",
 ]

@@ -5,15 +5,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import nn
 
 from ..._errors import OrbitscopeError
 from ...data import Examples
-from ...symmetry import Symmetry
+from ...symmetry import FieldAction, Group, Invariant, Layout, LieGroup, PartsAction, Points, Rigid, Symmetry, Values
+from ...training import Augment, Loss
+from .._runs import SystemRun
 from .._system import Progress, System, SystemModel, SystemScenario
 from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
+from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, evaluate
+from ._poses import about
 from ._scene import Scene
 from ._tasks import TASKS, task
+from ._transporter_training import FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, goals_of, transporter_for
 
 
 def _made(name: str, count: int, seed: int, progress: Progress | None, **parameters: Any) -> Examples:
@@ -27,6 +33,9 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
     return examples_of(tables, {"system": "manipulation", "scenario": f"manipulation.{name}", "parameters": chosen, "seed": seed})
 
 
+_TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 3e-3, "weight_decay": 1e-5}
+
+
 class ManipulationSystem(System):
     """Tasks of a hand on a table top; what is learnt are the keyframes of demonstrations."""
 
@@ -38,7 +47,12 @@ class ManipulationSystem(System):
         )
         for name, kind in TASKS.items()
     }  # fmt: skip
-    models: ClassVar[Mapping[str, SystemModel]] = {}
+    models: ClassVar[Mapping[str, SystemModel]] = {
+        "transporter": SystemModel(
+            "transporter", "scores hand poses by correlating scene and hand, coarse to fine, bi-equivariant", transporter_for,
+            {"small": {}, "wide": {"width": 6, "features": 16}}, _TRAINING,
+        )
+    }  # fmt: skip
 
     def simulate(
         self, scenario: str, out: Path, *, count: int, seed: int = 0, parameters: Mapping[str, Any] | None = None, force: bool = False,
@@ -69,9 +83,58 @@ class ManipulationSystem(System):
 
         return film(read_episodes(path), chosen)
 
+    def loss(self, model: str, examples: Examples) -> str | Loss:
+        """`KeyframeLoss` for every `model` and all `examples`."""
+        return KeyframeLoss()
+
+    def metrics(self, model: str, examples: Examples) -> dict[str, Loss]:
+        """Place, orientation and fingers of the next keyframe, for every `model` and all `examples`."""
+        return {"place": PlaceError(), "turn": TurnError(), "fingers": FingerError()}
+
+    def every_step(self, model: str, examples: Examples) -> Augment | None:
+        """Scenes turned and shifted in the plane, the answer handed to the `model` (`WithAnswer`), for all `examples`."""
+        return WithAnswer()
+
+    def augment(self, model: str, examples: Examples, word: str) -> Augment:
+        """The answer handed over alone for the `word` "none": `model` sees the `examples` as they were recorded."""
+        if word != "none":
+            raise OrbitscopeError(f"train: --augment of {model} should be none (scenes are turned and shifted without it), got {word!r}.")
+        return WithAnswer(turn=False, shift=0.0)
+
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
-        """None yet of the `examples`; `audit_task` measures those of the simulator, and no `model` is asked."""
-        return {}
+        """Quarter turns about the vertical ("c4"), all turns about it ("so2") and small shifts ("shifts") of scene, hand and answer.
+
+        * `examples`: keyframes. `model`: is not looked at.
+        """
+        goals_of(examples)
+        poses = FieldAction(Layout.of("place:point", "x:vector", "y:vector", "z:vector", ndim=3), Values())
+        points, paint = FieldAction(Layout.of("place:point", ndim=3), Points()), FieldAction(Layout.of("r", "g", "b", ndim=3), Points())
+        into = PartsAction(points, paint, Invariant(("seen",)), poses, Invariant(("open",)))
+        out = PartsAction(poses, Invariant(("open",)))
+        turn = np.zeros((1, 3, 3))
+        turn[0, 1, 0], turn[0, 0, 1] = 1.0, -1.0
+        quarter = [Rigid(about(2, np.pi / 2 * k).round(), name="e" if k == 0 else f"r{k}") for k in range(4)]
+        moves = np.zeros((3, 4, 4))
+        moves[[0, 1, 2], [0, 1, 2], 3] = 1.0
+        groups: dict[str, Group] = {
+            "c4": Group("C4 about z", quarter), "so2": LieGroup("SO(2) about z", turn, Rigid, scale=np.pi),
+            "shifts": LieGroup("shifts of 8 cm", moves, Rigid, scale=0.08, homogeneous=True),
+        }  # fmt: skip
+        return {name: Symmetry(group, into, out, name=name) for name, group in groups.items()}
+
+    def evaluate(
+        self, run: SystemRun, episodes: int, seed: int = 1000, progress: Progress | None = None
+    ) -> dict[str, Evaluation]:  # fmt: skip
+        """How often the policy of a run does its task, and the nearest demonstration in its place.
+
+        * `run`: a trained model. `episodes`: how many. `seed`: of the first layout. `progress(stage, done, total)`: called as it goes.
+        """
+        about_ = run.examples["train"].about
+        name = str(about_.get("scenario", "")).partition(".")[2]
+        settings = checked_settings(about_.get("parameters"))
+        scene, seeds = Scene(task(name), cone=settings["cone"]), range(seed, seed + episodes)
+        rivals: dict[str, Policy] = {run.kind: ModelPolicy(run.model), "nearest demonstration": NearestDemonstration(run.examples["train"])}
+        return {k: evaluate(policy, scene, seeds, settings=settings, progress=progress) for k, policy in rivals.items()}
 
 
 SYSTEM = ManipulationSystem()

@@ -1,0 +1,136 @@
+"""What the training of a keyframe policy minimises and is told, and how the model is made for its examples."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._errors import OrbitscopeError
+from ..._seed import derive
+from ...data import Examples
+from ...symmetry import State, parts
+from ...training import Loss
+from ._rotations import rotation_grid, used_rotations
+from ._transporter import Transporter
+
+
+class KeyframeLoss(Loss):
+    """The loss that a model in training hands over beside its answer; of an answer alone the distance of the pose, in cm and 15 degrees.
+
+    Invariant under motions of space, which keep distances and angles.
+    """
+
+    name = "keyframe"
+
+    def each(self, prediction: State, target: State, state: State = None) -> Tensor:
+        """[B]: `prediction` (pose [B, 12], logit [B, 1]) with or without a loss [B], `target` (pose [B, 12], open [B, 1])."""
+        answer, _, *own = parts(prediction)
+        if own:
+            return own[0]
+        wanted = parts(target)[0]
+        return (answer[:, :3] - wanted[:, :3]).norm(dim=1) / 0.01 + angles(answer, wanted) / np.deg2rad(15)
+
+
+class PlaceError(Loss):
+    """Distance of the place of the pose, m; no motion of space changes it."""
+
+    name = "place"
+
+    def each(self, prediction: State, target: State, state: State = None) -> Tensor:
+        """[B]: `prediction` (pose, logit), `target` (pose, open)."""
+        return (parts(prediction)[0][:, :3] - parts(target)[0][:, :3]).norm(dim=1)
+
+
+class TurnError(Loss):
+    """Angle of the orientation of the pose, radians, modulo a half turn about the fingers: the two of a parallel jaw are alike."""
+
+    name = "turn"
+
+    def each(self, prediction: State, target: State, state: State = None) -> Tensor:
+        """[B]: `prediction` (pose, logit), `target` (pose, open)."""
+        return angles(parts(prediction)[0], parts(target)[0])
+
+
+class FingerError(Loss):
+    """Share of keyframes at which the fingers would do something else; no motion changes it."""
+
+    name = "fingers"
+
+    def each(self, prediction: State, target: State, state: State = None) -> Tensor:
+        """[B]: `prediction` (pose, logit), `target` (pose, open)."""
+        logit, then = parts(prediction)[1], parts(target)[1]
+        return ((logit > 0).to(then) - then).abs()[:, 0]
+
+
+def angles(found: Tensor, wanted: Tensor) -> Tensor:
+    """Angles between orientations of poses [B, 12], modulo a half turn about the fingers, [B]."""
+    a, b = (p[:, 3:].unflatten(1, (3, 3)) for p in (found, wanted))  # rows are axes
+    cosines = (a * b).sum(2)
+    plain, half = cosines.sum(1), cosines[:, 2] - cosines[:, 0] - cosines[:, 1]
+    return ((torch.maximum(plain, half) - 1) / 2).clamp(-1, 1).acos()
+
+
+class WithAnswer:
+    """Turns and shifts each example in the plane, and hands its answer to the model: the fine level is trained about the true pose.
+
+    * `turn`: whether scenes are turned by any angle; else they stay. `shift`: the largest, m along x and y.
+    """
+
+    def __init__(self, turn: bool = True, shift: float = 0.04) -> None:
+        self.turn, self.shift, self.name = turn, shift, f"answer given, {'turned' if turn else 'not turned'}, shifted by {shift} m"
+
+    def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
+        """Uniform numbers [length, 7]: angle, two shifts, four for the model.
+
+        * `length`: number of examples. `seed`, `epoch`, `step`: of the training; the numbers depend on these alone.
+        """
+        generator = torch.Generator().manual_seed(derive(seed, "keyframe jitter", epoch * 2**20 + step))
+        return torch.rand(length, 7, generator=generator, dtype=torch.float64)
+
+    def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
+        """The examples moved, with the answer and numbers as three more parts of x."""
+        points, colours, mask, hand, told = parts(x)
+        goal, then = parts(y)
+        drawn = drawn.to(points)
+        angle = 2 * np.pi * drawn[:, 0] * float(self.turn)
+        c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        turn = torch.stack([c, -s, zero, s, c, zero, zero, zero, zero + 1], 1).unflatten(1, (3, 3))
+        shift = torch.cat([(2 * drawn[:, 1:3] - 1) * self.shift, zero[:, None]], 1)
+        points = points @ turn.mT + shift[:, None]
+        hand, goal = (_moved(p, turn, shift) for p in (hand, goal))
+        return (points, colours, mask, hand, told, goal, then, drawn[:, 3:]), (goal, then)
+
+
+def _moved(poses: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
+    rows = poses.unflatten(1, (4, 3)) @ turn.mT
+    return torch.cat([rows[:, 0] + shift, rows[:, 1:].flatten(1)], 1)
+
+
+def transporter_for(
+    examples: Examples, *, spacing: int = 45, width: int = 3, features: int = 8, order: int = 4, lift: bool = True
+) -> Transporter:  # fmt: skip
+    """A `Transporter` whose coarse orientations are those of a grid that the examples use, and their quarter turns.
+
+    * `examples`: keyframes of demonstrations. `spacing`: of the grid, degrees. `width`, `features`, `order`, `lift`: as of `Transporter`.
+
+    Raises `OrbitscopeError` for other examples.
+    """
+    wanted = goals_of(examples)[:, 3:].reshape(-1, 3, 3).transpose(0, 2, 1)
+    grid = rotation_grid(np.deg2rad(spacing))
+    # A scene may come turned by any angle: the demonstrations are looked at in turned copies.
+    copies = [_about_vertical(a) @ wanted for a in np.linspace(0, np.pi / 2, 6, endpoint=False)]
+    return Transporter(used_rotations(grid, np.concatenate(copies)), width=width, features=features, order=order, lift=lift)
+
+
+def goals_of(examples: Examples) -> np.ndarray:
+    """The poses [N, 12] that examples ask for; raises `OrbitscopeError` for examples that are no keyframes."""
+    y: Any = examples.y
+    if not isinstance(y, tuple) or len(y) != 2 or y[0].shape[1:] != (12,) or not isinstance(examples.x, tuple) or len(examples.x) != 5:
+        raise OrbitscopeError(f"transporter: needs keyframes of demonstrations, which `simulate manipulation.peg` makes; got {examples!r}.")
+    return y[0].double().numpy()
+
+
+def _about_vertical(angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
