@@ -104,7 +104,8 @@ def sight(seed: int = 0) -> tuple[Tensor, ...]:
 
 def transporter(**options) -> Transporter:
     torch.manual_seed(0)
-    return Transporter(rotation_grid(np.pi / 4, tilt=0.8), width=1, features=3, levels=LEVELS, **options).double()
+    model = Transporter(rotation_grid(np.pi / 4, tilt=0.8), width=1, features=3, levels=LEVELS, **options)
+    return model.double().requires_grad_(False)
 
 
 def test_scores_are_the_sum_over_what_is_held():

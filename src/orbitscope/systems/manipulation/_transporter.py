@@ -94,6 +94,11 @@ class Transporter(nn.Module):
     Source: the claim of Zhu et al., arXiv 2502.01773 (abstract); the construction is of this package.
     """
 
+    turns: Tensor
+    """Orientations of the coarse level, [R, 3, 3]."""
+    small: Tensor
+    """Turns of the fine level about a coarse one, [27, 3, 3]."""
+
     def __init__(
         self, turns: np.ndarray, *, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, levels: tuple[Level, ...] = LEVELS
     ) -> None:
