@@ -23,6 +23,7 @@ from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
 from ._targets import STATISTICS, Scales, values_and_known
 from ._vector import DataVector, data_vector, read_vector
+from ._view import slice_figure
 from ._walkers import stretch_walkers
 from ._watson import axes_about, mean_square_cosine, watson_cosines
 
@@ -100,6 +101,7 @@ __all__ = [
     "save_halos",
     "say",
     "simulation_based_calibration",
+    "slice_figure",
     "stretch_walkers",
     "tidal_axes",
     "to_latent",
