@@ -23,6 +23,7 @@ _SMALL = {
     "transfer": {"--steps": "2"},
     "plan": {"--steps": "3", "--episodes": "1"},
     "discover": {"--epochs": "30"},
+    "evaluate": {"--episodes": "1"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }
 # Narrow networks too, where the page names no width: what the commands do is asked here, not what the network learns.
