@@ -20,11 +20,12 @@ def halos() -> Halos:
 
 def table(halos: Halos) -> dict[str, np.ndarray]:
     assert halos.axis is not None and halos.elongation is not None
-    return {
+    columns = {
         "halo_x": halos.positions[:, 0], "halo_y": halos.positions[:, 1], "halo_z": halos.positions[:, 2], "halo_mvir": halos.mass,
         "halo_rvir": halos.radius, "halo_nfw_conc": halos.concentration, "halo_axisA_x": 40 * halos.axis[:, 0],
         "halo_axisA_y": 40 * halos.axis[:, 1], "halo_axisA_z": 40 * halos.axis[:, 2], "halo_c_to_a": halos.elongation,
     }  # fmt: skip
+    return {name: values.copy() for name, values in columns.items()}  # the tests write into them
 
 
 def csv(path: Path, columns: dict[str, np.ndarray]) -> Path:
@@ -54,6 +55,21 @@ def test_halos_come_back_from_a_file_that_halotools_can_read(halos: Halos, tmp_p
     path = save_halos(halos, tmp_path / "own.hdf5")
     found = Table.read(path, path="data")
     np.testing.assert_array_equal(found["halo_mvir"], halos.mass)
+
+
+def test_a_file_as_halotools_stores_it_is_read(halos: Halos, tmp_path: Path) -> None:
+    from astropy.table import Table
+
+    path = tmp_path / "cached.hdf5"
+    Table(table(halos)).write(path, path="data")
+    with h5py.File(path, "a") as file:  # three sides, and the redshift as bytes
+        file.attrs.create("Lbox", np.full(3, 40.0))
+        file.attrs.create("redshift", np.bytes_("0.0000"))
+    same(read_halos(path), halos)
+    with h5py.File(path, "a") as file:
+        file.attrs["Lbox"] = np.array([40.0, 40.0, 80.0])
+    with pytest.raises(OrbitscopeError, match="cube"):
+        read_halos(path)
 
 
 def test_units_are_converted_and_named_columns_found(halos: Halos, tmp_path: Path) -> None:
@@ -127,6 +143,17 @@ def test_what_is_missing_is_told(halos: Halos, tmp_path: Path) -> None:
     columns = {name: values for name, values in table(halos).items() if name != "halo_axisA_y"}
     with pytest.raises(OrbitscopeError, match="x, z component"):
         read_halos(csv(tmp_path / "flat.csv", columns), units="Mpc/h", box=40.0)
+
+
+def test_single_halos_without_a_concentration_take_that_of_their_mass(halos: Halos, tmp_path: Path) -> None:
+    columns = table(halos)
+    columns["halo_nfw_conc"][2:4] = [np.inf, np.nan]
+    columns["halo_nfw_conc"][9] = 0.0
+    with pytest.warns(CatalogueWarning, match="3 of .* no concentration"):
+        found = read_halos(csv(tmp_path / "some.csv", columns), units="Mpc/h", box=40.0)
+    known = np.isin(np.arange(len(halos)), [2, 3, 9], invert=True)
+    np.testing.assert_allclose(found.concentration[known], halos.concentration[known])
+    assert (np.abs(np.log(found.concentration[~known] / np.median(halos.concentration))) < 1).all()
 
 
 def test_damaged_and_wrong_files_are_told(halos: Halos, tmp_path: Path) -> None:

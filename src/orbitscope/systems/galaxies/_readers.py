@@ -92,8 +92,9 @@ def read_halos(
     * `columns`: what the columns are called, as `Columns` or as a mapping of some of its names.
     * `zero_axes`: "error", or "drop" the halos whose long axis has length 0. `cosmology`: of colossus, for radii and concentrations.
 
-    Only halos that lie in no other are kept, where the column of parents tells. Missing radii and concentrations are those of colossus'
-    models for the mass, with a `CatalogueWarning`; so is the want of shapes, with which no aligned mock can be made.
+    Only halos that lie in no other are kept, where the column of parents tells. Missing radii and concentrations (of single halos: not
+    finite or not positive) are those of colossus' models for the mass, with a `CatalogueWarning`; so is the want of shapes, with which no
+    aligned mock can be made.
 
     Raises `OrbitscopeError` for missing columns and units, axes of length 0, and for lengths, masses and box that cannot be in one unit:
     radii whose spheres are too thin or too dense for halos, centres outside the box or in a corner of it.
@@ -115,12 +116,17 @@ def read_halos(
     radius, concentration = found.get("radius"), found.get("concentration")
     radius = None if radius is None else radius * length
     _check_units(path, places, mass, radius, side, config)
+    cosmos = Cosmos(config)
     if radius is None or concentration is None:
         what = " and ".join(w for w, v in (("radii", radius), ("concentrations", concentration)) if v is None)
         warnings.warn(f"{path.name}: no {what} in the file; those of colossus for the mass are taken.", CatalogueWarning, stacklevel=2)
-        cosmos = Cosmos(config)
         radius = cosmos.radius(mass) if radius is None else radius
         concentration = cosmos.concentration(mass) if concentration is None else concentration
+    unknown = ~(np.isfinite(concentration) & (concentration > 0)) & (mass > 0)
+    if unknown.any():  # halo finders write infinity where a scale radius was not found
+        said = f"{int(unknown.sum())} of {len(mass)} halos have no concentration"
+        warnings.warn(f"{path.name}: {said}; that of colossus for the mass is taken.", CatalogueWarning, stacklevel=2)
+        concentration = np.where(unknown, cosmos.concentration(np.maximum(mass, mass[unknown].min())), concentration)
     axis = np.stack([found[f"axis_{c}"] for c in "xyz"], -1) if "axis_x" in found else None
     about = {"made": "read_halos", "file": path.name, "units": units or "Mpc/h", "redshift": redshift}
     try:
@@ -204,12 +210,20 @@ def _check_units(path: Path, places: Real, mass: Real, radius: Real | None, side
 
 def _hdf5(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     with h5py.File(path, "r") as file:
-        said = {name: file.attrs[name] for name in ("Lbox", "redshift") if name in file.attrs}
+        said = {name: _number(path, name, file.attrs[name]) for name in ("Lbox", "redshift") if name in file.attrs}
         table = file.get("data")
         if isinstance(table, h5py.Dataset) and table.dtype.names:
             rows = table[()]
             return {name: np.asarray(rows[name]) for name in table.dtype.names}, said
         return {name: np.asarray(item[()]) for name, item in file.items() if isinstance(item, h5py.Dataset) and item.ndim == 1}, said
+
+
+def _number(path: Path, name: str, stored: Any) -> float:
+    """One number of an attribute, which halotools stores as a number, as text, or three times, for the sides of the box."""
+    values = np.unique(np.array([float(v) for v in np.ravel(stored)]))
+    if len(values) != 1:
+        raise OrbitscopeError(f"path: {name} of {path} is {values.tolist()}; a cube of one side is needed.")
+    return float(values[0])
 
 
 def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
