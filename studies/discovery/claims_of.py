@@ -48,7 +48,7 @@ def claims(results: Path) -> Claims:
                 (
                     f"heat: {_small(what)}?",
                     text,
-                    "processor seconds until the published recipe stays within the larger of the two angles, over those of `atlas` with its predictors; the smallest ratio",
+                    "processor seconds until the published recipe stays within the angle of `atlas` (or its end, where it does not get there), over those of `atlas` with its predictors; the smallest ratio",
                     False,
                 )
                 for what, text in heat_page.speed_bars(heat["rows"], peer)

@@ -129,15 +129,20 @@ def _first(looks: list[dict[str, Any]], limit: float) -> float | None:
 
 
 def _races(rows: list[dict[str, Any]], peer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every run of the recipe beside `atlas` on the same charts and seed: the angle that both reach, and the processor seconds of each."""
+    """Every run of the recipe beside `atlas` on the same charts and seed: processor seconds until it stays within the angle of `atlas`.
+
+    A run that ends farther off took longer than it ran: its ratio is a lower bound (`open`).
+    """
     found = []
     for run in sorted(peer["runs"], key=lambda r: (r["charts"], r["seed"])):
         ours = [r for r in _of(rows, f"published, {run['charts']} charts") if r["seed"] == run["seed"]]
-        last, race = run["looks"][-1], {"run": run, "own": None, "angle": None, "first": None, "ratio": None}
+        race = {"run": run, "own": None, "angle": None, "first": None, "ratio": None, "open": False}
         if ours:
             race["own"], race["angle"] = ours[0]["train_seconds"] + ours[0]["atlas"]["seconds"], ours[0]["atlas"]["angle"]
-            race["first"] = _first(run["looks"], max(race["angle"], last["angle"]))
-            race["ratio"] = None if race["first"] is None else race["first"] / race["own"]
+            race["first"] = _first(run["looks"], race["angle"])
+            if race["first"] is None:
+                race["first"], race["open"] = run["looks"][-1]["seconds"], True
+            race["ratio"] = race["first"] / race["own"]
         found.append(race)
     return found
 
@@ -146,16 +151,14 @@ def speed_bars(rows: list[dict[str, Any]], peer: dict[str, Any]) -> list[tuple[s
     """Atlas by atlas: how many times faster than the published recipe to the same accuracy, and whether that meets the bar."""
     said, races = [], _races(rows, peer)
     for count in sorted({r["run"]["charts"] for r in races}):
-        ratios = [r["ratio"] for r in races if r["run"]["charts"] == count and r["ratio"] is not None]
-        if ratios:
-            word = "not judged with fewer than 3 seeds" if len(ratios) < FEWEST else "met" if min(ratios) >= SPEED else "missed"
-            seeds = f"{len(ratios)} seed{'s' if len(ratios) > 1 else ''}"
-            said.append(
-                (
-                    f"At least {SPEED:g} times faster than the published recipe to the same accuracy, {count} charts",
-                    f"{word} (smallest {min(ratios):.1f}, {seeds})",
-                )
-            )
+        mine = [r for r in races if r["run"]["charts"] == count and r["ratio"] is not None]
+        if mine:
+            least = min(mine, key=lambda r: r["ratio"])
+            good = "met" if least["ratio"] >= SPEED else "missed" if not least["open"] else "left open, as a run ended before"
+            word = good if len(mine) >= FEWEST else f"not judged with fewer than {FEWEST} seeds"
+            seeds = f"{len(mine)} seed{'s' if len(mine) > 1 else ''}"
+            what = f"At least {SPEED:g} times faster than the published recipe to the same accuracy, {count} charts"
+            said.append((what, f"{word} (smallest {'more than ' * least['open']}{least['ratio']:.1f}, {seeds})"))
     return said
 
 
@@ -165,17 +168,17 @@ def _peer(rows: list[dict[str, Any]], peer: dict[str, Any] | None) -> str:
     lines = []
     for race in _races(rows, peer):
         run, last = race["run"], race["run"]["looks"][-1]
-        cells = [("own", ".1f"), ("angle", ".2f"), ("first", ".0f"), ("ratio", ".1f")]
+        cells = [("own", ".1f", ""), ("angle", ".2f", ""), ("first", ".0f", "> " * race["open"]), ("ratio", ".1f", "> " * race["open"])]
         lines.append([
             f"{run['charts']}", str(run["seed"]), f"{last['step']:,}", f"{last['seconds']:.0f}", f"{last['angle']:.2f}", f"{last['norm']:.2f}",
-            *("–" if race[k] is None else format(race[k], form) for k, form in cells),
+            *("–" if race[k] is None else sign + format(race[k], form) for k, form, sign in cells),
         ])  # fmt: skip
-    head = ["charts", "seed", "recipe: steps", "its processor s", "angle in the end, degrees", "length of its generator", "`atlas`: processor s, predictors included", "its angle, degrees", "recipe, s until it stays within the larger of the two angles", "ratio"]  # fmt: skip
+    head = ["charts", "seed", "recipe: steps", "its processor s", "angle in the end, degrees", "length of its generator", "`atlas`: processor s, predictors included", "its angle, degrees", "recipe, s until it stays within that angle", "ratio"]  # fmt: skip
     said = "\n".join(f"* {what}: {found}." for what, found in speed_bars(rows, peer))
     planned = f"{len(peer['runs'])} of {len(RUNS)} planned runs"
     return f"""### The published recipe
 
-AtlasD's joint training on the published initial states, by our own implementation (`studies/discovery/heat_peer.py`): predictors and basis in one loop, with the published radii, rates, batch and regularisers. Ours are that errors of moved answers are averaged over charts (with their sum the generator vanishes), the order of layers in a network, all charts in one grouped convolution, the acting matrix itself, and {peer["states"]:,} states for {peer["epochs"]} epochs in place of 10,000 for 10, so that its generator is still growing at the end; its direction is what is compared. {planned}.
+AtlasD's joint training on the published initial states, by our own implementation (`studies/discovery/heat_peer.py`): predictors and basis in one loop, with the published radii, rates, batch and regularisers. Ours are that errors of moved answers are averaged over charts (with their sum the generator vanishes), the order of layers in a network, all charts in one grouped convolution, the acting matrix itself, and {peer["states"]:,} states for {peer["epochs"]} epochs in place of 10,000 for 10, so that its generator is still growing at the end; its direction is what is compared, and a run that ends farther off than `atlas` gives a lower bound of its time (>). {planned}.
 
 {table(head, lines)}
 

@@ -48,14 +48,18 @@ def test_the_section_is_written_from_rows(modules, row, tmp_path):
     text = page.section(tmp_path, tmp_path)
     assert "1 to 3 seeds a case" in text and "nan" not in text and "None" not in text
     assert f"{np.sqrt(row['by_chart']['(30, 60)']):.2f}" in text  # the broken chart is shown
-    # The recipe stays below the larger angle, 4 degrees, from its third look on, after 30 s; `atlas` took 2 s.
+    # The recipe stays below the angle of `atlas`, 4 degrees, from its third look on, after 30 s; `atlas` took 2 s.
     assert "| 3 | 0 | 75 | 30 | 3.00 | 0.30 | 2.0 | 4.00 | 30 | 15.0 |" in text
     assert "not judged with fewer than 3 seeds (smallest 15.0, 1 seed)" in text
     slow = [look | {"seconds": look["seconds"] / 4} for look in looks]
-    for third, word in ((looks, "met (smallest 15.0, 3 seeds)"), (slow, "missed (smallest 3.8, 3 seeds)")):
+    far, quick = ([look | {"angle": 50.0} for look in some] for some in (looks, slow))  # these never come near
+    cases = {"met (smallest 15.0, 3 seeds)": looks, "missed (smallest 3.8, 3 seeds)": slow, "met (smallest 15.0, 3 seeds) ": far}
+    cases["left open, as a run ended before (smallest more than 3.8, 3 seeds)"] = quick
+    for word, third in cases.items():
         runs = [peer["runs"][0] | {"seed": s, "looks": looks if s < 2 else third} for s in range(3)]
         (tmp_path / "peer.json").write_text(json.dumps(peer | {"runs": runs}))
-        assert f"same accuracy, 3 charts: {word}." in page.section(tmp_path, tmp_path)
+        text = page.section(tmp_path, tmp_path)
+        assert f"same accuracy, 3 charts: {word.strip()}." in text and ("> 15.0" in text) == (third is far)
 
 
 def test_a_warp_moves_points_as_the_element_says(modules):
