@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         planned = [run for run in runs(settings) if fnmatch(run.key, options.only)]
         if options.restore:
             say(f"{restore_all(place, results)} cases from {results}")
-        jobs = [("audit", name) for name in settings.datasets]
+        jobs = [] if settings.experiments else [("audit", name) for name in settings.datasets]
         for model in settings.models:  # what is judged first, and one network whole before the next
             main_runs = [run for run in planned if run.schedule == settings.main_schedule and run.model == model]
             jobs += [(kind, run) for kind in ("run", "seeds") for run in main_runs if kind == "run" or not settings.experiments]
