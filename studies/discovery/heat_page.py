@@ -176,6 +176,13 @@ def _peer(rows: list[dict[str, Any]], peer: dict[str, Any] | None) -> str:
     head = ["charts", "seed", "recipe: steps", "its processor s", "angle in the end, degrees", "length of its generator", "`atlas`: processor s, predictors included", "its angle, degrees", "recipe, s until it stays within that angle", "ratio"]  # fmt: skip
     said = "\n".join(f"* {what}: {found}." for what, found in speed_bars(rows, peer))
     planned = f"{len(peer['runs'])} of {len(RUNS)} planned runs"
+    short = [r for r in _races(rows, peer) if r["open"]]
+    ends = [r["run"]["looks"][-1]["angle"] for r in short]
+    cut = (
+        f"{len(short)} of {len(peer['runs'])} runs end too early to have found the turn ({min(ends):.0f} to {max(ends):.0f} degrees off): of these only the least time is known, and not where they would have ended. "
+        if short
+        else ""
+    )
     return f"""### The published recipe
 
 AtlasD's joint training on the published initial states, by our own implementation (`studies/discovery/heat_peer.py`): predictors and basis in one loop, with the published radii, rates, batch and regularisers. Ours are that errors of moved answers are averaged over charts (with their sum the generator vanishes), the order of layers in a network, all charts in one grouped convolution, the acting matrix itself, and {peer["states"]:,} states for {peer["epochs"]} epochs in place of 10,000 for 10, so that its generator is still growing at the end; its direction is what is compared, and a run that ends farther off than `atlas` gives a lower bound of its time (>). {planned}.
@@ -184,7 +191,7 @@ AtlasD's joint training on the published initial states, by our own implementati
 
 {said}
 
-The recipe learns networks, which would do for laws that are not linear; the ridge regression of `atlas` here uses that heat is. So the ratio is of two ways to the same generator, and not of two searches on the same predictors."""
+{cut}The recipe learns networks, which would do for laws that are not linear; the ridge regression of `atlas` here uses that heat is. So the ratio is of two ways to the same generator, and not of two searches on the same predictors."""
 
 
 def _map(cells: list[dict[str, Any]], docs: Path) -> str:
