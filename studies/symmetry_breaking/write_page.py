@@ -7,6 +7,7 @@ import figures
 import numpy as np
 import pandas as pd
 from harness import Tables, table, took, versions
+from scipy.stats import binomtest
 from tables import CONTROL, FORBIDDEN, PRESENT, STUCK, groups, leading, of, right, spread
 from tasks import COMPARED, CONTROLS, TASKS, VARIANTS
 
@@ -23,7 +24,7 @@ def write_page(results: Path, docs: Path) -> Path:
     figures.draw(frame, docs)
     parts = [
         _head(t), _bars(t, frame), _read_off(frame), _controls(frame), _fields(frame), _amplitude(frame), _trap(frame), _baselines(frame),
-        _speed(t), _limits(t),
+        _calibration(t), _speed(t), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -301,6 +302,41 @@ def _plain(frame: pd.DataFrame) -> str:
     names = [n for n in _done(frame) if TASKS[n].group in ("shape", "phase") and TASKS[n].leading and len(of(frame, n, "coordinates"))]
     wins = [n for n in names if of(frame, n, "coordinates").test.median() < of(frame, n).test.median()]
     return f"does better than the relaxed one in {len(wins)} of {len(names)}" if names else "was not trained"
+
+
+def _calibration(t: Tables) -> str:
+    """How often the name of a group is right."""
+    if "calibration" not in t:
+        return ""
+    frame = t["calibration"]
+    tolerance, planted = float(frame.tolerance.iloc[0]), frame[frame.planted != "C1"]
+    within, beyond = planted[planted.noise < tolerance], planted[planted.noise > tolerance]
+    none = frame[frame.planted == "C1"]
+    rows = [
+        [what, str(len(some)), str(int(wrong.sum())), _rate(int(wrong.sum()), len(some))]
+        for what, some, wrong in (
+            (
+                "missed: another name than the planted group's, noise at most a tenth of the tolerance",
+                within,
+                within.named != within.planted,
+            ),
+            ("false alarm: a group other than C1 for random tensors", none, none.named != "C1"),
+            ("false alarm: a group other than C1 where noise of five tolerances has broken it", beyond, beyond.named != "C1"),
+        )
+    ]
+    each = "; ".join(f"{g}: {int((s.named != g).sum())} of {len(s)}" for g, s in within.groupby("planted", sort=False))
+    return f"""## How often the name is right
+
+`studies/symmetry_breaking/calibration.py`: random tensors of all irreps of a relaxed network, made invariant under a group, turned at random, with noise of a length relative to theirs; the name is that of `symmetry.stabiliser` at a tolerance of {tolerance:g}. Rates with 95 % intervals (Clopper and Pearson); {frame.machine.iloc[0]}.
+
+{table(["what", "draws", "wrong", "rate"], rows)}
+
+Missed, by planted group: {each}. Draws are few, so that the intervals are wide. Nothing is said of noise near the tolerance, where either name can be had."""
+
+
+def _rate(wrong: int, draws: int) -> str:
+    found = binomtest(wrong, draws).proportion_ci(method="exact")
+    return f"{100 * wrong / draws:.0f} % ({100 * found.low:.0f} to {100 * found.high:.1f} %)"
 
 
 def _speed(t: Tables) -> str:

@@ -129,3 +129,16 @@ def test_the_committed_page_is_what_the_script_writes(modules, tmp_path):
     results, page = here / "studies" / STUDY / "results" / "small", here / "docs" / "studies" / "symmetry-breaking.md"
     modules("write_page").write_page(results, tmp_path)
     assert (tmp_path / page.name).read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
+def test_planted_tensors_are_left_alone_by_the_turned_group_and_named(modules):
+    from orbitscope.symmetry import stabiliser
+
+    calibration = modules("calibration")
+    for group in ("D2h", "C∞v", "D∞h"):
+        tensors = calibration.drawn(group, 0.0, np.random.default_rng(0), 5)
+        assert abs(sum(float(v @ v) for v in tensors.values()) - 1) < 1e-12
+        assert stabiliser(tensors).name == group
+    noisy = calibration.drawn("D2h", 0.05, np.random.default_rng(0), 5)
+    assert abs(sum(float(v @ v) for v in noisy.values()) ** 0.5 - 1) < 0.06 and set(noisy) == set(calibration.NAMES)
+    assert {len(calibration.elements(g)) for g in ("Oh", "C4v", "C3v", "D2h")} == {48, 8, 6}

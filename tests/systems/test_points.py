@@ -206,7 +206,7 @@ def test_a_padded_cloud_answers_as_the_cloud_alone():
     into, out = whole.about["points"]["into"], whole.about["points"]["out"]
     there = torch.ones(6, 4, dtype=torch.bool)
     there[::2, 3], there[1, 2:] = False, False
-    data = point_examples(*whole.x[:2], whole.y, into=into, out=out, there=there, **whole.about["points"]["network"])
+    data = point_examples(whole.x[0], whole.x[1], whole.y, into=into, out=out, there=there, **whole.about["points"]["network"])
     net = network("relaxed_e3net", data)
     broken(net, data)
     found = called(net, data.x)
@@ -224,7 +224,7 @@ def test_a_padded_cloud_answers_as_the_cloud_alone():
     assert equivariance_gaps(strict, data.x, symmetry, symmetry.group.probes(4, seed=1)).max() < 1e-10
     assert network("coordinate_net", data, width=8)(*data.x).shape == data.y.shape
     with pytest.raises(OrbitscopeError, match="`there`"):
-        point_examples(*whole.x[:2], whole.y, into=into, out=out, there=torch.zeros(6, 4, dtype=torch.bool))
+        point_examples(whole.x[0], whole.x[1], whole.y, into=into, out=out, there=torch.zeros(6, 4, dtype=torch.bool))
     with pytest.raises(OrbitscopeError, match="which points there are"):
         net(*data.x[:2])
 
