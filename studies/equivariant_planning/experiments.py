@@ -10,7 +10,7 @@ from torch import Tensor
 
 from orbitscope.systems.control import Balls, BallsEnv, ModelBasedAgent, ModelBasedConfig, Planner, balls, decision_errors, evaluate_agent
 
-GROUPS = {2: ("none", "d4", "d8"), 3: ("none", "o", "oh")}
+GROUPS = {2: ("none", "c2", "d4", "d8"), 3: ("none", "o", "oh")}  # c2: every sequence and its opposite, antithetic noise
 AGENTS = {
     "plain": ("plain", False), "plain+sampling": ("plain", True), "augmented": ("augmented", False), "equivariant": ("equivariant", False),
     "equivariant+sampling": ("equivariant", True),
@@ -70,8 +70,8 @@ def obstacle(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
         inside = (states[:, :2].square().sum(-1) < _RADIUS**2).to(states.dtype)
         return ball.cost(states, actions) + _PENALTY * inside
 
-    rows, count = [], settings.rollouts[-1] - settings.rollouts[-1] % 16
-    for group in GROUPS[2]:
+    rows, count = [], settings.rollouts[0] - settings.rollouts[0] % 16
+    for group in ("none", "d4", "d8"):
         for offset in settings.offsets:
             states = torch.zeros(settings.episodes, 6, dtype=torch.float64)
             angle = (

@@ -11,7 +11,7 @@ from harness import Tables
 from orbitscope._whole import write_whole
 
 STEM = "equivariant-planning"
-COLOURS = {"none": "#666666", "d4": "#0072B2", "d8": "#D55E00", "o": "#0072B2", "oh": "#D55E00"}
+COLOURS = {"none": "#666666", "c2": "#CC79A7", "d4": "#0072B2", "d8": "#D55E00", "o": "#0072B2", "oh": "#D55E00"}
 AGENTS = {
     "plain": ("#666666", "--"), "plain+sampling": ("#666666", "-"), "augmented": ("#009E73", "--"), "equivariant": ("#0072B2", "--"),
     "equivariant+sampling": ("#0072B2", "-"),

@@ -57,7 +57,7 @@ def jobs(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
             made.append((f"{world}-{method}", "planning", {"world": world, "method": method}))
     made += [(f"obstacle-{method}", "obstacle", {"world": "obstacle", "method": method}) for method in settings.methods]
     for tasks, agents in ((settings.tasks, settings.agents), (settings.broken_tasks, settings.broken_agents)):
-        for task, seed, agent in itertools.product(tasks, settings.seeds, agents):
+        for task, agent, seed in itertools.product(tasks, agents, settings.seeds):
             made.append((f"{task}-{agent}-{seed}", "learning", {"world": task, "agent": agent, "seed": seed}))
     return made
 

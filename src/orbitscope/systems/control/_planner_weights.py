@@ -19,12 +19,10 @@ def weights_of(costs: Tensor, *, elites: int | None, temperature: float) -> Tens
     Infinite costs have weight 0; a row must have a finite one.
     """
     costs = costs.double()
-    finite = costs.isfinite()
-    lowest = costs.amin(1, keepdim=True)
-    weights = torch.exp((lowest - costs) / temperature) if temperature < float("inf") else finite.double()
+    soft = temperature < float("inf")
+    weights = torch.exp((costs.amin(1, keepdim=True) - costs) / temperature) if soft else costs.isfinite().double()
     if elites is not None and elites < costs.shape[1]:
         weights = weights * _elite(costs, elites)
-    weights = weights.where(finite, 0.0)
     return weights / weights.sum(1, keepdim=True)
 
 
