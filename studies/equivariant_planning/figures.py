@@ -35,7 +35,7 @@ def draw_obstacle(t: Tables, docs: Path) -> str:
         axis.set_xticks(range(len(offsets)), [f"{o:g}" for o in offsets])
         axis.set(xlabel="start beside the line (m)", title=method, ylim=(0, 1.05))
     axes[0, 0].set_ylabel("part that reaches the target")
-    axes[0, -1].legend(frameon=False, fontsize=8, title="group")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8, title="group")
     words = "An obstacle between start and target: the part of episodes that reach the target, by how far the start lies beside the line."
     return _written(figure, docs / f"{STEM}-obstacle.png", words)
 
