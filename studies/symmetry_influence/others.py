@@ -19,6 +19,12 @@ def others_of(results: Path) -> list[Path]:
     return [p for name in OTHERS.get(results.name, ()) if (p := results.with_name(name)).joinpath("meta.json").exists()]
 
 
+def unfinished(name: str) -> list[str]:
+    """The configs beside that of a study that have no results yet."""
+    here = Path(__file__).resolve().parent / "results"
+    return [f"`{other}.toml`" for other in OTHERS.get(name, ()) if not (here / other / "meta.json").exists()]
+
+
 def page_of(results: Path) -> Path:
     """The results whose page shows these: their own, unless they stand on that of a study beside them."""
     first = next((results.with_name(name) for name, more in OTHERS.items() if results.name in more), results)

@@ -11,7 +11,7 @@ from comparison import NS, Line, compare, number
 from harness import Tables, table, took, versions
 from judgement import AGREES, CONTRADICTS, FEWEST, NOT_JUDGED, UNDETERMINED
 from landscape import basin_section, matrix_section, training_section
-from others import other_tables, others_part, trials_part
+from others import other_tables, others_part, trials_part, unfinished
 from study import CLASSES, DATASETS, MODELS, SCHEDULES, SPLIT, SWAPPED, TITLES, Settings, runs
 from tables import LABEL, SKILL, early_and_late, equal_error, metric_ranks, spearman
 
@@ -321,6 +321,8 @@ def _not_run(t: Tables) -> str:
     names = [f"{TITLES[r.dataset]}, {MODELS[r.model]}, {SCHEDULES[r.schedule]}" for r in missing]
     counted = "; ".join(f"{name} ({names.count(name)})" for name in dict.fromkeys(names))
     text = f"* Planned and not run (seeds): {counted}.\n" if missing else ""
+    if finer := unfinished(settings.name):
+        text += f"* Cells on finer grids have their settings ({', '.join(finer)}) and were not run.\n"
     if settings.name == "small" and len(t["runs"]) and "vit" in set(t["runs"].model):
         text += "* The ViT's width, depth, rate and epochs were chosen by the validation error of seed 0 on Navier-Stokes, and on Euler by the skill of other seeds ([above](#settings-that-were-tried)), so that it has skill; it trains longer than the UNet (times stand in the table), so nothing here compares the two at equal time.\n"
     return text
