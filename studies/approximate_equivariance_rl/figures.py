@@ -13,7 +13,7 @@ from orbitscope._whole import write_whole
 COLOURS = {
     "plain": "#555555", "augmented": "#E69F00", "exact": "#0072B2", "relaxed": "#D55E00", "residual": "#009E73", "gated": "#CC79A7",
 }  # fmt: skip
-LEVELS = "change of a step over that of unrelated actions, measured"
+LEVELS = "measured breaking (share of unrelated)"
 
 
 def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:

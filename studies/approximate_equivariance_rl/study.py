@@ -64,12 +64,19 @@ class Job:
         return f"{self.environment}+{kind}={self.size:g}" if self.size else self.environment
 
 
+JUDGED = ("plain", "exact", "relaxed")
+"""The arms that the bars are about."""
+
+
 def jobs(settings: Settings) -> list[Job]:
-    """The environments first, then size by size and seed by seed, so that what is there is judged by whole seeds."""
+    """The environments first, then the arms that are judged, size by size and seed by seed, so that a study cut short is judged by whole
+    seeds; then the others."""
     found = [Job(e, s, "environment", 0) for e in settings.environments for s in settings.sizes]
-    for environment in settings.environments:
-        for size in settings.sizes:
-            found += [Job(environment, size, arm, seed) for seed in settings.seeds for arm in settings.arms]
+    arms = [[a for a in settings.arms if (a in JUDGED) == judged] for judged in (True, False)]
+    for some in arms:
+        for environment in settings.environments:
+            for size in settings.sizes:
+                found += [Job(environment, size, arm, seed) for seed in settings.seeds for arm in some]
     return found
 
 

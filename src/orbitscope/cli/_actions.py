@@ -201,7 +201,12 @@ def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) ->
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
     if holds_discovery(path):
         return describe_discovery(path)
-    if not path.is_file() or not h5py.is_hdf5(path) or kind_of(path) != KIND:  # what a file is, before any of its values are read
+    kind = kind_of(path) if path.is_file() and h5py.is_hdf5(path) else None
+    if kind is not None and kind.endswith("of an environment"):
+        from ._environments import describe_audit
+
+        return describe_audit(path)
+    if kind != KIND:  # what a file is, before any of its values are read
         return _describe_data(path)
     with reading(path, "info"):
         return _describe_probe(open_probe(path))

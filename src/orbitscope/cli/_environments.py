@@ -11,7 +11,7 @@ from rich.table import Table
 
 from .._errors import OrbitscopeError
 from ..nn import relaxation
-from ..probe import ProbeConfig, command, examine, save_probe
+from ..probe import ProbeConfig, command, examine, open_results, save_probe
 from ..report import summary_table
 from ..systems.control import AUDIT_KIND, AgentRun, audit_environment, environment, open_agents, probed_maps, symmetry_of, train_agent
 from ._early import check_out
@@ -68,6 +68,15 @@ def _shown(group: str, table: xr.Dataset) -> Table:
         cells = [f"{float(row[n]):.2g}" for n in numbers] + [f"{worst:.2g}", f"{float(row['rollout_error']):.2g}"]
         shown.add_row(name, *cells, str(row["verdict"].values))
     return shown
+
+
+def describe_audit(path: Path) -> str:
+    """Words on a file of `orbitscope audit` of an environment."""
+    tree = open_results(path)
+    found = {node.attrs["group"]: node.to_dataset() for node in tree.children.values()}
+    record(kind="audit of an environment", environment=tree.attrs["environment"], groups=found)
+    lines = [f"{tree.attrs['environment']}, audited: {tree.attrs['command']}"]
+    return "\n".join(lines + [f"{name}: {one.attrs['verdict']}. {one.attrs['explanation']}" for name, one in found.items()])
 
 
 def train_in(

@@ -166,6 +166,7 @@ def test_from_the_command_line(tmp_path, capsys):
     assert "reacher, D2: exact" in capsys.readouterr().out
     tree = open_results(out)
     assert tree["D2"].attrs["verdict"] == "exact" and float(tree["D2"].to_dataset()["transition_epsilon"].max()) < 1e-9
+    assert run(["info", str(out)]) == 0 and "D2: exact. All 4 elements" in capsys.readouterr().out
     assert run(["audit", "reacher", "--out", str(out)]) == 2 and "exists" in capsys.readouterr().err
     assert run(["audit", "pendulum+gravity=1", "--samples", "8"]) == 1
     assert "not a symmetry" in capsys.readouterr().out
