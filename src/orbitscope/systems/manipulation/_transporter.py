@@ -29,8 +29,8 @@ class Level(NamedTuple):
     kernel: int
 
 
-LEVELS = (Level(16, 0.04, 5), Level(16, 0.012, 9))
-"""Coarse and fine: the whole table at 4 cm, then 19 cm about what was found, at 12 mm."""
+LEVELS = (Level(16, 0.04, 5), Level(16, 0.012, 7))
+"""Coarse and fine: the whole table at 4 cm, then 19 cm about what was found, at 12 mm; what is held within 8 cm counts there."""
 _MIDDLE = (0.0, 0.0, 0.18)  # of the coarse cube, above the table's top
 _SPREAD = np.deg2rad(15.0)
 
