@@ -17,22 +17,34 @@ def questions(t: Tables, chaos: Tables | None) -> str:
     """Each with ratios seed by seed and their interval."""
     parts = [
         "## The three questions that the paper leaves open\n\nRatios seed by seed, their geometric mean and Student's interval of it (95 %) over seeds. Three seeds make wide intervals: *undetermined* is said where 1 lies inside.",
-        _keeps(t), _ablation(t), _blocks(t, chaos),
+        _keeps(t, chaos), _ablation(t), _blocks(t, chaos),
     ]  # fmt: skip
     return "\n\n".join(parts)
 
 
-def _keeps(t: Tables) -> str:
+def _keeps(t: Tables, chaos: Tables | None) -> str:
     f, e, rows = _at(t, "forecast", codes="fit", horizon=120), _at(t, "energy", codes="fit"), []
     for other in listed(f):
         if other == CONSISTENT:
             continue
         cells = [ratios(f, "median", other, CONSISTENT), *(ratios(e, k, other, CONSISTENT) for k in ("rms", "secular"))]
         rows.append([NAMES[other], *map(times, cells)])
-    text = "**Does the consistent variant keep more?** Others over the consistent variant:"
-    return f"{text}\n\n" + (
-        table(["map", "error up to 120 frames", "energy, rms", "energy, secular"], rows) if rows else "No other map was trained."
-    )
+    made = table(["map", "error up to 120 frames", "energy, rms", "energy, secular"], rows) if rows else "No other map was trained."
+    text = f"**Does the consistent variant keep more?** Others over the consistent variant:\n\n{made}"
+    return text if chaos is None else text + _keeps_longer(chaos)
+
+
+def _keeps_longer(chaos: Tables) -> str:
+    """The same on the chaotic trajectories of the double pendulum."""
+    rows = []
+    for where in ("published start", "near it"):
+        c = _at(chaos, "chaos", start=where, kind="chaotic")
+        others = [m for m in listed(c) if m != CONSISTENT] if len(c) else []
+        rows += [[where, NAMES[m], *(times(ratios(c, k, m, CONSISTENT)) for k in ("lyapunov_times", "energy"))] for m in others]
+    if not rows:
+        return ""
+    text = "On the chaotic trajectories of the double pendulum, others over the consistent variant (a shorter valid time is worse):"
+    return f"\n\n{text}\n\n" + table(["start", "map", "valid time in Lyapunov times", "energy, last quarter"], rows)
 
 
 def _ablation(t: Tables) -> str:
@@ -95,9 +107,12 @@ def missing(t: Tables, chaos: Tables | None) -> str:
     for one, what in ((t, ""), (chaos, ", double pendulum")):
         if one is None:
             continue
-        planned = [(m, s) for m in one.meta["settings"]["models"] for s in one.meta["settings"]["seeds"]]
+        settings = one.meta["settings"]
         have = set(zip(one["cost"].model, one["cost"].seed, strict=True)) if len(one["cost"]) else set()
-        left = [f"{NAMES[m]}, seed {s}" for m, s in planned if (m, s) not in have]
+        without = {m: [str(s) for s in settings["seeds"] if (m, s) not in have] for m in settings["models"]}
+        left = [
+            f"{NAMES[m]} ({'all seeds' if len(s) == len(settings['seeds']) else 'seed ' + ', '.join(s)})" for m, s in without.items() if s
+        ]
         lines.append(f"* Planned and not trained yet{what}: {'; '.join(left)}." if left else f"* All planned runs are here{what}.")
     if chaos is None:
         lines.append("* The double pendulum was not trained.")

@@ -75,7 +75,8 @@ def work(place: Folder, job: tuple[str, int], deadline: float, tell: Tell) -> No
     """Train one model with one seed and measure it."""
     (model, seed), began = job, time.process_time()
     key = f"{model.replace('/', '.')}-{seed}"
-    missing = [kind for kind in ("motion", "influence") if not place.case_file(key, kind).exists()]
+    kinds = ("motion",) if place.settings.chaotic else ("motion", "influence")
+    missing = [kind for kind in kinds if not place.case_file(key, kind).exists()]
     if not missing:
         return
     run = trained(place, model, seed)

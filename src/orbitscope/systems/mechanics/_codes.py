@@ -115,7 +115,8 @@ def fit_code(model: "MotionModel", frames: Tensor, prior: CodePrior, iterations:
 def _normal(left: Callable[[Tensor], Tensor], z: Tensor, prior: CodePrior, inverse: Tensor) -> tuple[Tensor, Tensor]:
     """The matrix and the right side of the normal equations at `z`, over the variance."""
     eye = torch.eye(z.shape[1], dtype=z.dtype)
-    jacobian = torch.stack([torch.func.jvp(left, (z,), (e.expand_as(z).clone(),))[1] for e in eye], -1)
+    along = torch.func.vmap(lambda e: torch.func.jvp(left, (z,), (e.expand_as(z).clone(),))[1])
+    jacobian = along(eye).movedim(0, -1)
     matrix = jacobian.mT @ jacobian / prior.variance + inverse
     slope = (jacobian.mT @ left(z)[..., None])[..., 0] / prior.variance + (z - prior.mean) @ inverse
     return matrix, slope
