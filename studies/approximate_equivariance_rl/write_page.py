@@ -66,7 +66,7 @@ def bars(t: Tables) -> list[list[str]]:
                 rows.append(
                     [
                         f"{environment}, broken by {size:g}: relaxed ahead of exact and of plain",
-                        "mean return",
+                        "ahead by the mean, at two middle sizes: this is one",
                         found,
                         str(count),
                         _word(ahead, count),
@@ -77,7 +77,7 @@ def bars(t: Tables) -> list[list[str]]:
         slow = agents.groupby("arm")["step_seconds"].mean().idxmax()
         rows.append(
             [
-                f"{LONG:,} steps on one core, slowest arm ({slow}), extrapolated from {t.meta['settings']['steps']:,}",
+                f"{LONG:,} steps on one core, slowest arm of those run ({slow}), extrapolated from {t.meta['settings']['steps']:,}",
                 f"under {MINUTES:g} minutes of the processor",
                 f"{worst:.1f} minutes",
                 str(agents["seed"].nunique()),
@@ -158,18 +158,18 @@ The return is the mean of the last two evaluations, the area the mean of all. Th
 
 
 def _noise(t: Tables) -> str:
-    noise, agents = t["noise"], t["agents"]
+    noise, last = t["noise"], t["curves"][t["curves"]["steps"] == t["curves"]["steps"].max()]
     kinds = list(dict.fromkeys(zip(noise["noise"], noise["level"], strict=True)))
     rows = []
     for (environment, size), mine in noise.groupby(["environment", "size"]):
         for arm in (a for a in ARMS if (mine["arm"] == a).any()):
             one = mine[mine["arm"] == arm]
             cells = [_said(one[(one["noise"] == k) & (one["level"] == level)]["return"]) for k, level in kinds]
-            rows.append([str(environment), f"{size:g}", arm, _said(_of(agents, str(environment), float(size), arm)), *cells])
+            rows.append([str(environment), f"{size:g}", arm, _said(_of(last, str(environment), float(size), arm)), *cells])
     names = [f"{k} noise {level:g}" for k, level in kinds]
     return f"""## Noise that was not there in training
 
-Returns of the trained policies with normal noise on observations, in units of the size of each field, and on actions, in units of half their box.
+Returns of the policies at the end of training, in the last evaluation without noise and with normal noise on observations, in units of the size of each field, and on actions, in units of half their box.
 
 {table(["environment", "broken by", "arm", "without", *names], rows)}"""
 
