@@ -144,7 +144,7 @@ def test_what_is_saved_predicts_the_same(tmp_path):
     again = Agent.load(path, "reacher")
     x = np.random.default_rng(0).normal(size=(5, 8))
     assert np.array_equal(agent.predict(x)[0], again.predict(x)[0]) and again.steps == 30
-    with pytest.raises(OrbitscopeError, match="does not fit|declares"):
+    with pytest.raises(OrbitscopeError, match="was trained with the group D2, now D1"):
         Agent.load(path, "pendulum")
     with pytest.raises(OrbitscopeError, match="was trained with the group D2"):
         Agent.load(path, "reacher", symmetry_of("reacher", "c2"))
