@@ -11,7 +11,9 @@ from tables import NAMES, PRETEXTS, of, summary
 
 from orbitscope._whole import write_whole
 
-COLOURS = {"mlp": "#0072B2", "graph": "#D55E00", "token": "#CC79A7", "quadrature": "#009E73", "integral": "#000000"}
+COLOURS = {
+    "mlp": "#0072B2", "graph": "#D55E00", "token": "#CC79A7", "codebook": "#E69F00", "quadrature": "#009E73", "integral": "#000000",
+}  # fmt: skip
 _OF_PRETEXT = {"none": "#D55E00", "autoencoder": "#0072B2", "masked": "#CC79A7", "contrast": "#009E73"}
 
 

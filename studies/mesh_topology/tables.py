@@ -9,8 +9,8 @@ from judgement import AGREES, CONTRADICTS, NOT_JUDGED, UNDETERMINED, interval
 SAME = 0.01  # an interval of a ratio that lies this near to 1 shows no change
 KEYS = ["model", "pretext", "augmented", "labels"]
 NAMES = {
-    "mlp": "faces one by one", "graph": "graph of faces", "token": "tokens", "quadrature": "one-point quadrature",
-    "integral": "exact integral",
+    "mlp": "faces one by one", "graph": "graph of faces", "token": "tokens, rounded numbers", "codebook": "tokens, learnt words",
+    "quadrature": "one-point quadrature", "integral": "exact integral",
 }  # fmt: skip
 PRETEXTS = {"none": "no pretraining", "autoencoder": "autoencoder", "masked": "masked faces", "contrast": "two meshings"}
 

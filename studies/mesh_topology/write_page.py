@@ -76,7 +76,7 @@ def _claims(runs: pd.DataFrame) -> str:
                     ]
                 )
     pretraining = []
-    for model in ("graph", "token"):
+    for model in ("graph", "token", "codebook"):
         for share in sorted(runs["labels"].unique(), reverse=True):
             for augmented in (0, 1):
                 base = of(runs, model, "none", augmented, share)
@@ -192,4 +192,4 @@ def _limits(t: Tables) -> str:
 
 {m["measured_runs"]} of {m["planned_runs"]} planned runs, {cost / 60:.0f} minutes of processor {took(m)}; {versions(m)}; {m["date"]}.
 
-Not said: whether the published networks behave like these, which are small and our own, on shapes of our own; what more data or longer training would change; anything about other physics than this one. Bodies are convex or nearly so, without shadows. Tokens here are rounded numbers (a codebook without learnt words), not a learnt vector quantisation. All of these networks but the exact integral are weak here (their nMSE is nearer to 1, the best constant, than to 0): shapes and epochs are few. Intervals over three seeds are wide."""
+Not said: whether the published networks behave like these, which are small and our own, on shapes of our own; what more data or longer training would change; anything about other physics than this one. Bodies are convex or nearly so, without shadows. Learnt words are the nearest of running means (vector quantisation without a commitment loss; codes are standardised instead), not the published recipe, which is not known to us in detail. All of these networks but the exact integral are weak here (their nMSE is nearer to 1, the best constant, than to 0): shapes and epochs are few. Intervals over three seeds are wide."""
