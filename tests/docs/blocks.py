@@ -24,6 +24,7 @@ _SMALL = {
     "plan": {"--steps": "3", "--episodes": "1"},
     "discover": {"--epochs": "30"},
     "evaluate": {"--episodes": "1"},
+    "infer": {"--draws": "20", "--warmup": "50", "--chains": "1"},
     "probe": {"--trajectories": "2", "--times": "1", "--influence-elements": "3"},
 }
 # Narrow networks too, where the page names no width: what the commands do is asked here, not what the network learns.
