@@ -23,14 +23,14 @@ def draw(t: Tables, docs: Path) -> str:
         parts.append(
             "![Error over noise, coverage and scatter by separation](galaxy-alignments-error-bars.png)\n\n"
             "Left: error of the mean over the noise of one mock, 1 is the floor and the dotted line the bar. Middle: coverage of the 68 "
-            "and 95 % intervals, bands of three points around. Right: the predicted noise over the measured one. Thin lines are seeds of the ensemble, "
-            "dashed ones the published network."
+            "and 95 % intervals, bands of three points around. Right: the predicted noise over the measured one. Thin lines are seeds of "
+            "the ensemble, dashed ones the published network."
         )
     if len(t["ranks"]):
         _save(_ranks(t), docs / "galaxy-alignments-ranks.png")
         parts.append(
             "![Ranks of the truth](galaxy-alignments-ranks.png)\n\nRanks of the true parameters among 39 draws of their posteriors, in ten "
-            "classes; the band holds 95 % of the counts that chance allows. Full at both ends: posteriors too narrow; in the middle: too wide."
+            "classes; the band holds 95 % of the counts that chance allows. Full at both ends: too narrow; full in the middle: too wide."
         )
     return "\n\n".join(parts)
 

@@ -20,6 +20,7 @@ from orbitscope.systems.galaxies import (
     alignment_statistics,
     calibration,
     conformal,
+    expected_galaxies,
     flips,
     make_halos,
     points_of,
@@ -29,6 +30,7 @@ from orbitscope.systems.galaxies import (
 )
 from orbitscope.training import FitConfig
 
+_MANY = 30_000
 DRAWS = 20  # of the dropout of the published network
 NAMES = ("xi", "omega", "eta")
 
@@ -67,7 +69,8 @@ def beyond_file(place: Folder) -> Path:
 
 
 def beyond(place: Folder, model: str, seed: int) -> Rows:
-    """Points outside the region: those of the training's range, one occupation number moved out of its band by a half to a whole width."""
+    """Points outside the region: one occupation number of a point of the training moved out of its band by a quarter to a half of its
+    width; mocks of very many galaxies, which take minutes to count, are left out."""
     rng = np.random.default_rng(7)
     found = load_examples(data_file(place))
     region = SYSTEM.model("alignment_emulator").make(found, width=2, depth=0, members=1).region
@@ -76,12 +79,14 @@ def beyond(place: Folder, model: str, seed: int) -> Rows:
     halos, rows, values = halos_of(place), [], []
     many = place.settings.realisations
     for index in range(place.settings.beyond):
-        theta = points[int(rng.integers(len(points)))].clone()
-        j = int(rng.choice([4, 5, 6]))
-        low, high = region.bounds(theta[2])
-        theta[j] = (high[j] if rng.uniform() < 0.5 else 2 * low[j] - high[j]) + float(rng.uniform(0.5, 1.0)) * (high[j] - low[j]) * 0.5
-        if theta[6] <= 0.05:
-            theta[6] = high[6] + 0.5 * (high[6] - low[6])
+        while True:
+            theta = points[int(rng.integers(len(points)))].clone()
+            j = int(rng.choice([4, 5, 6]))
+            low, high = (b[j] for b in region.bounds(theta[2]))
+            step = float(rng.uniform(0.25, 0.5)) * (high - low)
+            theta[j] = high + step if rng.uniform() < 0.5 else low - step
+            if theta[6] > 0.05 and 500 < expected_galaxies(halos, theta.numpy()) < _MANY:
+                break
         for r in range(many):
             rows.append(theta.numpy())
             values.append(simulated(halos, theta.numpy(), 1000, index * many + r))

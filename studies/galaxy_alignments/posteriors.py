@@ -25,8 +25,8 @@ from orbitscope.systems.galaxies import (
 from orbitscope.systems.galaxies import infer as posterior
 
 MUS = PARAMETERS[:2]
-SIDE = 9  # of the grid of alignments that is simulated
-PER_POINT = 10  # mocks at each point of it, and ten times as many for the covariance
+SIDE = 7  # of the grid of alignments that is simulated
+PER_POINT = 6  # mocks at each point of it, and ten times as many for the covariance
 OUT = "posterior.nc"
 
 
@@ -94,7 +94,7 @@ def _direct(place: Folder, net: CorrelationEmulator, truth: Tensor, y: Tensor) -
         theta = np.array([*np.clip(mu, -0.999, 0.999), *truth.numpy()[2:]])
         means.append(np.nanmean([simulated(halos, theta, 78, n * PER_POINT + k)[1:] for k in range(PER_POINT)], 0))
     mocks, seconds = len(grid) * PER_POINT + len(rows), time.process_time() - began
-    basis = lambda m: np.stack([m[:, 0] ** i * m[:, 1] ** j for i in range(6) for j in range(6 - i)], -1)  # noqa: E731
+    basis = lambda m: np.stack([m[:, 0] ** i * m[:, 1] ** j for i in range(5) for j in range(5 - i)], -1)  # noqa: E731
     used = np.isfinite(y[1:].numpy()) & np.isfinite(noise) & (noise > 0) & np.isfinite(np.array(means)).all(0)
     weights = np.linalg.lstsq(basis(grid), np.array(means)[:, used], rcond=None)[0]
     fine = np.linspace(-1, 1, 101)

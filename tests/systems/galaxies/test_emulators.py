@@ -7,7 +7,7 @@ import torch
 
 from orbitscope import OrbitscopeError
 from orbitscope.data import Examples
-from orbitscope.systems.galaxies import AlignmentEmulator, BetaNLL, IAEmu, RegionWarning, values_and_known
+from orbitscope.systems.galaxies import AlignmentEmulator, BetaNLL, IAEmu, RegionWarning, XiOf, flips, values_and_known, xi_examples
 from orbitscope.systems.galaxies._losses import gaussian_nll, marginal_nll
 from orbitscope.training import FitConfig, fit, load_fit
 
@@ -184,3 +184,32 @@ def test_wrong_options_are_named():
             _made(AlignmentEmulator, None, **options)
     with pytest.raises(OrbitscopeError, match="orbitscope simulate galaxies.hod"):
         AlignmentEmulator(Examples(torch.randn(20, 3), torch.randn(20, 2)))
+
+
+@pytest.mark.parametrize(("kind", "options"), [(AlignmentEmulator, {"rank": 2, "members": 2}), (IAEmu, {})])
+@torch.no_grad()
+def test_moments_of_members_are_those_of_predict(kind, options):
+    model = _made(kind, **options).double().eval()
+    theta = model.region.from_cube(torch.full((2, 7), 0.4, dtype=torch.float64))
+    mean, variance, factor = model.moments(theta)
+    said = model.predict(theta)
+    inner = torch.diag_embed(variance) + factor.mT @ factor
+    scale = said.aleatoric.abs().amax()
+    assert torch.allclose(mean.mean(1), said.mean.flatten(1), rtol=1e-10)
+    assert float((inner.mean(1) - said.aleatoric).abs().max() / scale) < 1e-10
+
+
+def test_flips_leave_everything_but_the_signs_alone():
+    given = mocks(12, 3)
+    points = xi_examples(given)
+    assert len(points) == 12 and isinstance(points.y, torch.Tensor) and points.y.shape == (12, 20)
+    symmetry = flips(20)
+    signs = {g.name: symmetry.input(g, points.x)[:, :2] / points.x[:, :2] for g in symmetry.elements()}
+    wanted = {"e": (1, 1), "r": (-1, -1), "s": (-1, 1), "sr": (1, -1)}
+    for name, pair in wanted.items():
+        assert torch.allclose(signs[name], torch.tensor(pair, dtype=torch.float64).expand(12, 2))
+        g = next(e for e in symmetry.elements() if e.name == name)
+        assert torch.equal(symmetry.input(g, points.x)[:, 2:], points.x[:, 2:])  # pyright: ignore[reportCallIssue, reportArgumentType]
+    model = _made(AlignmentEmulator, given, width=8).eval()
+    said = model.predict(points.x, outside="ignore").mean[:, 0]
+    assert torch.allclose(XiOf(model)(points.x), torch.log1p(said).to(torch.float32), atol=1e-5)
