@@ -28,6 +28,7 @@ PAGES = {
     "mesh_topology": ("On meshes", "mesh-topology.md"),
     "learned_representations": ("In words", "learned-representations.md"),
     "denoising_hamiltonian": ("In mechanics", "denoising-hamiltonian.md"),
+    "galaxy_alignments": ("Among galaxies", "galaxy-alignments.md"),
 }
 
 

@@ -178,6 +178,10 @@ def _errors(t: Tables) -> str:
     ]
     text = "## Errors and error bars on new points\n\nOne number for each seed. The error over the noise of one mock is $\\sqrt{1 + \\delta^2}$ with the emulator's own squared error $\\delta^2$ in units of that noise, the noise of the test mocks taken out; against the mean of all mocks of a point, $\\sqrt{1 + R \\delta^2}$, little errors show more.\n\n"
     text += table(head, rows) if rows else "Not measured yet."
+    ours = c[c.model == OURS] if len(c) else c
+    high = [str(n) for n, some in ours.groupby("statistic", sort=False) if some.aleatoric_ratio.median() > 1.15] if len(ours) else []
+    if high:
+        text += f"\n\nThe ensemble predicts more noise than the mocks have for {' and '.join(high)}: with few points a likelihood cannot tell its own error from the noise, so that the intervals are nearly right and their split into noise and ignorance is not."
     if again:
         text += "\n\nIntervals recalibrated on the validation points (split conformal), counted on the test points:\n\n" + table(
             ["emulator", "function", "level", "holds", "worst bin, points off"], again
