@@ -213,9 +213,10 @@ def speed(place: Folder, model: str, seed: int) -> Rows:
     many = torch.from_numpy(np.resize(theta, (4096, theta.shape[1]))).float()
     for name in place.settings.models:
         net = emulator(trained(place, name, seed))
+        some, count = (many, 20) if name != "iaemu" else (many[:512], 2)  # convolutions are slow
         for what, work, count, each in (
-            ("batched", lambda net=net: net(many), 20, len(many)), ("single", lambda net=net: net(many[:1]), 400, 1),
-            ("single with covariance", lambda net=net: net.predict(many[:1], outside="ignore"), 200, 1),
+            ("batched", lambda net=net, some=some: net(some), count, len(some)), ("single", lambda net=net: net(many[:1]), 20 * count, 1),
+            ("single with covariance", lambda net=net: net.predict(many[:1], outside="ignore"), 10 * count, 1),
         ):  # fmt: skip
             with torch.no_grad():
                 work()
