@@ -214,17 +214,17 @@ def speed(place: Folder, model: str, seed: int) -> Rows:
     for name in place.settings.models:
         net = emulator(trained(place, name, seed))
         some, count = (many, 20) if name != "iaemu" else (many[:512], 2)  # convolutions are slow
-        for what, work, count, each in (
+        for what, work, calls, each in (
             ("batched", lambda net=net, some=some: net(some), count, len(some)), ("single", lambda net=net: net(many[:1]), 20 * count, 1),
             ("single with covariance", lambda net=net: net.predict(many[:1], outside="ignore"), 10 * count, 1),
         ):  # fmt: skip
             with torch.no_grad():
                 work()
                 began = time.process_time()
-                for _ in range(count):
+                for _ in range(calls):
                     work()
-                seconds = (time.process_time() - began) / (count * each)
-            rows.append({"what": f"{name}, {what}", "seconds": seconds, "calls": count * each, "ratio": mock / seconds})
+                seconds = (time.process_time() - began) / (calls * each)
+            rows.append({"what": f"{name}, {what}", "seconds": seconds, "calls": calls * each, "ratio": mock / seconds})
     return {"speed": rows}
 
 
