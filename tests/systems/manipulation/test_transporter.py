@@ -32,7 +32,7 @@ from orbitscope.systems.manipulation import (
 )
 from orbitscope.systems.manipulation._poses import about, angle_of, turned
 from orbitscope.systems.manipulation._rotations import nearest_rotation
-from orbitscope.systems.manipulation._transporter import _between
+from orbitscope.systems.manipulation._transporter import RunningScale, _between
 
 LEVELS = (Level(20, 0.04, 5), Level(10, 0.03, 5))
 QUARTER = torch.tensor(about(2, np.pi / 2))
@@ -190,6 +190,17 @@ def test_the_fine_answer_turns_along(seed):
     assert size > 1e-3, "something is to be found"
     # The orientations of the search are kept in float32.
     assert (other - moved(pose, QUARTER, still)).abs().max() < 1e-5 and (logit - again).abs().max() < 1e-5
+
+
+def test_the_running_scale_is_that_of_what_it_saw():
+    scale, rng = RunningScale(2).double(), np.random.default_rng(0)
+    some = torch.tensor(rng.standard_normal((40, 8, 2)) * (100.0, 0.1) + (300.0, 0.0))
+    for batch in some:
+        scale(batch)
+    seen = some.flatten(0, 1)
+    out = scale.eval()(seen)
+    assert out.mean(0).abs().max() < 0.3 and (out.std(0) - 1).abs().max() < 0.3
+    assert torch.equal(out, scale(seen)), "nothing is counted when it is not trained"
 
 
 @pytest.fixture(scope="module")

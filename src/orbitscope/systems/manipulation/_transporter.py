@@ -76,6 +76,30 @@ class FieldNet(nn.Module):
         return last(x + F.relu(second(x)))
 
 
+class RunningScale(nn.Module):
+    """Numbers [B, C] less their running mean, over their running standard deviation: correlations grow to hundreds in training, and what
+    tells two keyframes apart may be a tenth of them."""
+
+    mean: Tensor
+    square: Tensor
+    seen: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        for name, value in (("mean", torch.zeros(channels)), ("square", torch.ones(channels)), ("seen", torch.zeros(()))):
+            self.register_buffer(name, value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` [B, C] scaled; in training it is counted first."""
+        if self.training:
+            with torch.no_grad():
+                self.seen += 1
+                weight = float(torch.clamp(1 / self.seen, min=0.02))
+                self.mean.lerp_(x.detach().mean(0), weight)
+                self.square.lerp_(x.detach().square().mean(0), weight)
+        return (x - self.mean) / (self.square - self.mean.square()).clamp(min=1e-6).sqrt()
+
+
 class Transporter(nn.Module):
     r"""Scores of hand poses, $Q(a) = \sum_y f_S(a y) \cdot f_H(y)$ over SE(3), coarse to fine; the pose and fingers of the next keyframe.
 
@@ -108,7 +132,7 @@ class Transporter(nn.Module):
         self.register_buffer("small", torch.tensor(small_turns(_SPREAD), dtype=torch.float32))
         self.scene_nets = nn.ModuleList(FieldNet(6, width, features, order) for _ in self.levels)
         self.hand_nets = nn.ModuleList(FieldNet(4, width, features, order) for _ in self.levels)
-        self.fingers = nn.Linear(features + 1, 1)
+        self.fingers = nn.Sequential(RunningScale(features + 1), nn.Linear(features + 1, 1))
 
     # --- fields --------------------------------------------------------------------------------------------------------------------
 
