@@ -216,8 +216,15 @@ def _published(t: Tables) -> str:
     if not len(p):
         return ""
     rows = [[str(int(r.bin)), _n(r.xi), _n(r.right), _n(r.published)] for r in p.itertuples()]
+    wide = (
+        " **This network is far from trained**, its noise of log xi is much too wide, so that neither column says how good a trained one is."
+        if p.right.median() > 1.5
+        else ""
+    )
     return (
-        "## The published formulas\n\nNoise of xi as the published network predicts it for log xi, turned into a deviation of xi by the right formula (a log-normal's) and by the published one, over the measured scatter of mocks; medians over test points. 1 is right.\n\n"
+        "## The published formulas\n\nNoise of xi as the published network predicts it for log xi, turned into a deviation of xi by the right formula (a log-normal's) and by the published one, over the measured scatter of mocks; medians over test points. 1 is right."
+        + wide
+        + "\n\n"
         + table(["bin", "xi", "log-normal", "published"], rows)
     )
 
@@ -267,6 +274,9 @@ def _ranks(t: Tables) -> str:
         [str(x.mocks_of), str(x.parameter), str(int(x.mocks)), f"{x.p_value:.2g}", f"{x.covered68:.0%}", f"{x.covered95:.0%}"]
         for x in r.itertuples()
     ]
+    control = ""
+    if _control_fails(r):
+        control = f" **The control fails**: ranks of the emulator's own mocks are not uniform either, so the walkers took too few steps ({int(t.meta['settings']['steps'])} in all) to settle, and this table judges the sampler, not the emulator; the bar is not measured."
     return (
         f"## Are posteriors right on average?\n\nSimulation-based calibration: one mock of each of many test points, and as many of the emulator's own, on the {int(r.bins.iloc[0])} bins that all have. Mocks of the emulator test the sampler; those of the simulator also the emulator, and the prior, which is not quite the design (points with too few galaxies were drawn again).{control}\n\n"
         + table(["mocks of", "parameter", "mocks", "p of uniform ranks", "68 % holds", "95 % holds"], rows)
