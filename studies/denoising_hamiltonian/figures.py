@@ -88,7 +88,7 @@ def _valid(axis: plt.Axes, chaos: Tables) -> None:
         one = some[some.start == where]
         axis.plot([names.index(m) + 0.2 * shift - 0.1 for m in one.model], one.lyapunov_times, marker, color=colour, label=where, ms=5)
     axis.axhline(1.7, color="k", ls="--", lw=0.8)
-    axis.set_xticks(range(len(names)), [NAMES[m].replace(", ", ",\n").replace("midpoint ", "midpoint\n") for m in names], fontsize=8)
+    axis.set_xticks(range(len(names)), [NAMES[m].replace("), ", "),\n").replace("midpoint ", "midpoint\n") for m in names], fontsize=8)
     axis.set(ylabel="valid time (Lyapunov times)", ylim=(0, None), xlim=(-0.6, len(names) - 0.4))
     axis.grid(alpha=0.3, axis="y")
     axis.legend(fontsize=8, frameon=False)
