@@ -58,7 +58,7 @@ def draw_learning(t: Tables, docs: Path) -> str:
         axis.set(xlabel="steps of the environment", title=task)
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("return (100 at most)")
-    axes[0, -1].legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8, title="agent")
     words = "Returns while the model is learnt; thin lines are seeds, thick ones their mean. The wind has a quarter of the largest force."
     return _written(figure, docs / f"{STEM}-learning.png", words)
 

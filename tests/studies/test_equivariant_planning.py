@@ -37,7 +37,12 @@ def test_page_figures_and_tables(study):
     for path in (folder / "results").glob("*.csv"):
         assert path.read_bytes() == first[path.name], path.name
     planning = pd.read_csv(folder / "results" / "planning.csv")
-    assert planning[planning.group.isin(["d4", "d8"])].decision_error.max() < 1e-12 < 1e-3 < planning[planning.group == "none"].decision_error.min()
+    assert (
+        planning[planning.group.isin(["d4", "d8"])].decision_error.max()
+        < 1e-12
+        < 1e-3
+        < planning[planning.group == "none"].decision_error.min()
+    )
     assert set(planning[planning.budget == "equal base samples"].rollouts) == {2, 4, 16, 32}
 
 
