@@ -22,8 +22,9 @@ def test_page_figures_and_tables(study, script):
     agents, environments, noise = (pd.read_csv(folder / "results" / f"{n}.csv") for n in ("agents", "environments", "noise"))
     assert len(agents) == 6 and set(agents["arm"]) == {"plain", "exact", "relaxed"} and set(noise["noise"]) == {"observation", "action"}
     exact = agents[agents["arm"] == "exact"]
-    assert exact["policy_gap"].max() < 1e-6 < agents.loc[agents["arm"] == "plain", "policy_gap"].min()
-    assert environments.set_index("size")["epsilon_p"].to_dict()[0.0] == 0.0 and environments["epsilon_p"].max() > 0.01
+    plain = agents[agents["arm"] == "plain"]
+    assert max(exact["policy_gap"]) < 1e-6 < min(plain["policy_gap"])
+    assert environments.set_index("size")["epsilon_p"].to_dict()[0.0] == 0.0 and max(environments["epsilon_p"]) > 0.01
     assert "not judged with fewer than 3 seeds" in page and "8 of 8 planned runs" in page and "None" not in page
     before = (folder / "results" / "agents.csv").read_bytes()
     assert "CPU s" in said and "CPU s" not in script("--config", "tiny.toml", *where)
