@@ -126,3 +126,17 @@ for ask in (lambda: control.SuiteEnv, lambda: control.environment("reacher"), la
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.count("pip install 'orbitscope[robots]'") == 3 and "EnvSymmetry(D2: arm_x" in said
+
+
+@pytest.mark.parametrize("name", ["cartpole", "ball2d"])
+def test_without_opengl_a_picture_says_what_to_set(name, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RuntimeError("no display")
+
+    env = environment(name, render_mode="rgb_array")
+    env.reset(seed=0)
+    monkeypatch.setattr("mujoco.Renderer", fails)
+    if name == "cartpole":
+        monkeypatch.setattr(env.physics, "render", fails)
+    with pytest.raises(OrbitscopeError, match=f"{name}.*no display.*MUJOCO_GL=egl"):
+        env.render()

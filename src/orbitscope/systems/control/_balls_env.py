@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
 from ._balls import BALLS, Balls, balls
+from ._drawing import drawing
 
 Array = NDArray[np.float64]
 mujoco: Any = importlib.import_module("mujoco")  # most of its names are made in C, without types
@@ -90,14 +91,10 @@ class BallsEnv(gymnasium.Env[Array, NDArray[np.float32]]):
         """A picture [size, size, 3] from above, or None without a `render_mode`."""
         if self.render_mode is None:
             return None
-        try:
+        with drawing(self.name):
             self._renderer = self._renderer or mujoco.Renderer(self.model, self.size, self.size)
             self._renderer.update_scene(self.data, camera="above")
             return self._renderer.render()
-        except Exception as error:  # whatever the OpenGL library at hand raises
-            raise OrbitscopeError(
-                f"{self.name}: MuJoCo cannot draw here ({error}). Set MUJOCO_GL=egl (or osmesa, with libosmesa6) before Python starts."
-            ) from error
 
 
 for _name in BALLS:

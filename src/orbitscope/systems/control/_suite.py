@@ -10,6 +10,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
+from ._drawing import drawing
 from ._suite_tasks import TASKS, observed, read_state, suite_task, write_state
 
 Array = NDArray[np.float64]
@@ -102,12 +103,8 @@ class SuiteEnv(gymnasium.Env[Array, NDArray[np.float32]]):
         """A picture [size, size, 3] of the first camera, or None without a `render_mode`."""
         if self.render_mode is None:
             return None
-        try:
+        with drawing(self.name):
             return self.physics.render(self.size, self.size, camera_id=0)
-        except Exception as error:  # whatever the OpenGL library at hand raises
-            raise OrbitscopeError(
-                f"{self.name}: MuJoCo cannot draw here ({error}). Set MUJOCO_GL=egl (or osmesa, with libosmesa6) before Python starts."
-            ) from error
 
 
 for _name in TASKS:

@@ -109,7 +109,10 @@ class DHN(MotionModel):
         b, s = self.block, self.stride
         (q, p), (later_q, later_p) = self.split(whole[..., :b, :]), self.split(whole[..., s:, :])
         truth, known = [later_q, p, q, later_p], torch.ones_like(whole[..., 0])
-        mean = lambda found: torch.stack([(f - t).square().mean((-1, -2)) for f, t in zip(found, truth, strict=True)]).mean(0)  # noqa: E731
+
+        def mean(found: list[Tensor]) -> Tensor:
+            return torch.stack([(f - t).square().mean((-1, -2)) for f, t in zip(found, truth, strict=True)]).mean(0)
+
         clean = mean(self.errors(whole, known, z, stage))
         if not self.denoise:
             return clean
