@@ -30,9 +30,10 @@ from orbitscope.systems.manipulation import (
     transporter_for,
     used_rotations,
 )
+from orbitscope.systems.manipulation._field_nets import RunningScale
 from orbitscope.systems.manipulation._poses import about, angle_of, turned
 from orbitscope.systems.manipulation._rotations import nearest_rotation
-from orbitscope.systems.manipulation._transporter import RunningScale, _between
+from orbitscope.systems.manipulation._search import between, peak
 
 LEVELS = (Level(20, 0.04, 5), Level(10, 0.03, 5))
 QUARTER = torch.tensor(about(2, np.pi / 2))
@@ -104,7 +105,7 @@ def sight(seed: int = 0) -> tuple[Tensor, ...]:
 
 def transporter(**options) -> Transporter:
     torch.manual_seed(0)
-    model = Transporter(rotation_grid(np.pi / 4, tilt=0.8), width=1, features=3, levels=LEVELS, **options)
+    model = Transporter(rotation_grid(np.pi / 4, tilt=0.8), **{"width": 1, "features": 3, "levels": LEVELS, **options})
     return model.double().requires_grad_(False)
 
 
@@ -150,6 +151,51 @@ def test_scores_are_bi_equivariant():
     assert float((wrong - plain).abs().max()) > 1e-3 * size, "the thing in the hand matters"
 
 
+def test_any_motion_of_what_is_held_is_undone_at_every_level():
+    """Q(a g2^-1 | S, g2 H) = Q(a | S, H) for turns with shifts of no whole voxels; three levels, the last one resampled."""
+    model, x = transporter(levels=(*LEVELS, Level(6, 0.008, 7, 5.0))), sight(1)
+    points, colours, mask, hand, told = x
+    inside = model.in_hand(points, hand)[0] > 0
+    place, turn = hand[:, :3], hand[:, 3:].unflatten(1, (3, 3)).mT[0]
+    g2, shift = torch.tensor(turned(np.array([0.5, 0.4, -0.9]))), torch.tensor([0.003, -0.005, 0.004], dtype=torch.float64)
+    held = points.clone()
+    held[0, inside] = (((points[0, inside] - place) @ turn) @ g2.mT + shift) @ turn.mT + place
+    moved_ = (held, *x[1:])
+    assert int(model.in_hand(held, hand).sum()) == int(inside.sum()) == 30
+    base = model.turns.double()[None, 3]
+    for level, turns in enumerate((model.turns.double()[None], model.finer(1, base), model.finer(2, base))):
+        centre = torch.tensor([[0.01, 0.0, 0.1]], dtype=torch.float64)
+        plain, _, _ = model.scores(level, x, turns, centre, base)
+        found, _, _ = model.scores(level, moved_, turns @ g2.mT, centre, base @ g2.mT)
+        assert float((found - plain).abs().max()) < 1e-10 * max(1.0, float(plain.abs().max())) and float(plain.std()) > 1e-4
+
+
+def test_hands_are_found_from_what_they_hold():
+    """Where the best place of what is held is p, the hand is at p - R c: a thing held elsewhere, the same place of the thing."""
+    model, x = transporter(), sight(2)
+    points, colours, mask, hand, told = x
+    c = model.contents(x)[3][0]
+    inside = model.in_hand(points, hand)[0] > 0
+    frame = (points[0, inside] - hand[0, :3]) @ hand[0, 3:].reshape(3, 3).mT
+    assert (c - frame.mean(0)).abs().max() < 1e-12
+    held = points.clone()
+    held[0, inside] += torch.tensor([0.002, 0.001, -0.003], dtype=torch.float64)
+    (thing, plain), (same, found) = (
+        (p[0, :3] + p[0, 3:].reshape(3, 3).mT @ model.contents(given)[3][0], p)
+        for given in (x, (held, *x[1:]))
+        for p in [model.find(given)[0]]
+    )
+    assert (thing - same).abs().max() < 1e-9 and (plain - found).abs().max() > 1e-3
+
+
+def test_a_hand_that_is_not_told_apart_is_its_bones():
+    model, x = transporter(held=False), sight()
+    moved_ = (x[0] + 0.0, 1 - x[1], *x[2:])  # other colours everywhere, in the hand too
+    turns, centre = model.turns.double()[None], model.middle(x[3])
+    assert torch.equal(model.hand_kernels(0, x, turns), model.hand_kernels(0, moved_, turns))
+    assert (model.scores(0, x, turns, centre)[0] - model.scores(0, moved_, turns, centre)[0]).abs().max() > 1e-3
+
+
 def test_what_is_left_out_breaks_what_it_should():
     x = sight()
     points, colours, mask, hand, told = x
@@ -180,11 +226,11 @@ def test_the_fine_answer_turns_along(seed):
         for q in (torch.eye(3, dtype=torch.float64), QUARTER):
             x = (points @ q.mT, colours, mask, moved(hand, q, still), told)
             base = q @ model.turns.double()[None, 5]
-            turns = model.small.double() @ base[:, None]
+            turns = model.finer(1, base)
             scores, scene, kernels = model.scores(1, x, turns, centre @ q.mT)
-            place, best, at = model._best(1, scores, centre @ q.mT)
+            place, best, at = peak(LEVELS[1], scores, centre @ q.mT)
             logit = model._told(scene, kernels, at, best, told)
-            turn = _between(scores, best, at) @ base
+            turn = between(LEVELS[1], scores, best, at) @ base
             found.append((torch.cat([place, turn.mT.flatten(1)], 1), logit, float(scores.amax() - scores.amin())))
     (pose, logit, size), (other, again, _) = found
     assert size > 1e-3, "something is to be found"

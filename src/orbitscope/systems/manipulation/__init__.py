@@ -5,21 +5,24 @@ from ._cameras import Cameras, Cloud, in_hand_box
 from ._drive import drive
 from ._env import TableTop, register
 from ._episode import Episode, demonstrate, replay
+from ._field_nets import FieldNet, turns_about_vertical
 from ._files import SETTINGS, examples_of, read_episodes, record, recorded, thinned
 from ._keyframes import decisions, keyframes
 from ._manipulation_system import SYSTEM, ManipulationSystem
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
 from ._rotations import angle_modulo, rotation_grid, small_turns, used_rotations
 from ._scene import Scene
+from ._search import Level
 from ._task import Keyframe, Start, Task
 from ._tasks import TASKS, task
-from ._transporter import LEVELS, FieldNet, Level, Transporter, turns_about_vertical
-from ._transporter_training import FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, transporter_for
+from ._transporter import LEVELS, Transporter
+from ._transporter_training import SEARCHES, FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, transporter_for
 from ._voxels import saturated, splatted
 from ._wilson import wilson
 
 __all__ = [
     "LEVELS",
+    "SEARCHES",
     "SETTINGS",
     "SYSTEM",
     "TASKS",

@@ -33,6 +33,7 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
     return examples_of(tables, {"system": "manipulation", "scenario": f"manipulation.{name}", "parameters": chosen, "seed": seed})
 
 
+_OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "search": "two"}
 _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 3e-3, "weight_decay": 1e-5}
 
 
@@ -50,7 +51,7 @@ class ManipulationSystem(System):
     models: ClassVar[Mapping[str, SystemModel]] = {
         "transporter": SystemModel(
             "transporter", "scores hand poses by correlating scene and hand, coarse to fine, bi-equivariant", transporter_for,
-            {"small": {}, "wide": {"width": 6, "features": 16}}, _TRAINING,
+            {"small": _OPTIONS, "wide": {**_OPTIONS, "width": 6, "features": 16}}, _TRAINING,
         )
     }  # fmt: skip
 

@@ -1,103 +1,25 @@
 """The keyframe transporter: poses of the hand are scored by correlating what lies in the scene with what lies in the hand."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..._errors import OrbitscopeError
-from ...nn import EquivariantConv, Features
-from ...symmetry import Group, octahedral
-from ._poses import turned
+from ._field_nets import FieldNet, RunningScale
 from ._rotations import small_turns
+from ._search import Level, between, indices, joined, peak, resampled, split
 from ._voxels import saturated, splatted
 
 _HAND = (0.085, -0.03, 0.13)  # half width and reach of the box about the hand, as of `in_hand_box`
+_TABLE = 0.012  # m above the table's top below which nothing is in the hand
 _BONES = torch.tensor([[0.0, y, z] for y in (-0.03, 0.0, 0.03) for z in (0.0, -0.04, -0.08)], dtype=torch.float64)
-
-
-class Level(NamedTuple):
-    """One level of the search.
-
-    * `cells`: voxels along each axis of the cube about its centre. `edge`: of a voxel, m. `kernel`: voxels of what is held, odd.
-    """
-
-    cells: int
-    edge: float
-    kernel: int
-
-
-LEVELS = (Level(16, 0.04, 5), Level(16, 0.012, 7))
-"""Coarse and fine: the whole table at 4 cm, then 19 cm about what was found, at 12 mm; what is held within 8 cm counts there."""
 _MIDDLE = (0.0, 0.0, 0.18)  # of the coarse cube, above the table's top
-_SPREAD = np.deg2rad(15.0)
+_LIFTED = 1  # levels up to this one see what is held in every orientation; finer ones resample its field by some degrees
 
-
-def turns_about_vertical(order: int = 4) -> Group:
-    """The quarter turns of space about z, 1, 2 or 4 of them.
-
-    * `order`: how many. Raises `OrbitscopeError` for another number: a lattice has no others.
-    """
-    if order not in (1, 2, 4):
-        raise OrbitscopeError(f"turns_about_vertical: `order` should be 1, 2 or 4, got {order}.")
-    upright = [g for g in octahedral() if np.asarray(g.matrix)[2, 2] == 1 and np.linalg.det(np.asarray(g.matrix)) > 0]
-    kept = [g for g in upright if _power_of(np.asarray(g.matrix)) % (4 // order) == 0]
-    return Group(f"C{order}z", kept)
-
-
-def _power_of(matrix: np.ndarray) -> int:
-    return round(float(np.arctan2(matrix[1, 0], matrix[0, 0])) / (np.pi / 2)) % 4
-
-
-class FieldNet(nn.Module):
-    """Scalar fields to scalar fields by convolutions that commute with quarter turns about the vertical, exactly.
-
-    * `channels`: that come in. `width`: regular fields inside. `out`: scalar fields that go out. `order`: 4; 1 for a plain network.
-    """
-
-    def __init__(self, channels: int, width: int, out: int, order: int = 4) -> None:
-        super().__init__()
-        group = turns_about_vertical(order)
-        into, inside = Features.of(group, f"scalar*{channels}"), Features.of(group, f"regular*{width * 4 // order}")
-        self.layers = nn.ModuleList(
-            [
-                EquivariantConv(into, inside, 3, boundary="zero"),
-                EquivariantConv(inside, inside, 3, boundary="zero"),
-                EquivariantConv(inside, Features.of(group, f"scalar*{out}"), 3, boundary="zero"),
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, out, n, n, n] of the fields `x` [B, channels, n, n, n]."""
-        first, second, last = self.layers
-        x = F.relu(first(x))
-        return last(x + F.relu(second(x)))
-
-
-class RunningScale(nn.Module):
-    """Numbers [B, C] less their running mean, over their running standard deviation: correlations grow to hundreds in training, and what
-    tells two keyframes apart may be a tenth of them."""
-
-    mean: Tensor
-    square: Tensor
-    seen: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        for name, value in (("mean", torch.zeros(channels)), ("square", torch.ones(channels)), ("seen", torch.zeros(()))):
-            self.register_buffer(name, value)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`x` [B, C] scaled; in training it is counted first."""
-        if self.training:
-            with torch.no_grad():
-                self.seen += 1
-                weight = float(torch.clamp(1 / self.seen, min=0.02))
-                self.mean.lerp_(x.detach().mean(0), weight)
-                self.square.lerp_(x.detach().square().mean(0), weight)
-        return (x - self.mean) / (self.square - self.mean.square()).clamp(min=1e-6).sqrt()
+LEVELS = (Level(16, 0.04, 5), Level(10, 0.012, 7))
+"""Coarse and fine: the whole table at 4 cm, then 12 cm about what was found, at 12 mm and 15 degrees."""
 
 
 class Transporter(nn.Module):
@@ -106,96 +28,120 @@ class Transporter(nn.Module):
     * `turns` [R, 3, 3]: orientations of the coarse level, which quarter turns permute (`rotation_grid`, `used_rotations`).
     * `width`, `features`: of the networks (`FieldNet`), and fields that are correlated. `order`: 4, or 1 without built-in symmetry.
     * `lift`: whether the hand's network sees the turned contents of the hand for every orientation; else they are turned afterwards, and
-      only what its network commutes with is exact. `levels`: of the search.
+      only what its network commutes with is exact. `held`: whether what is in the hand is told apart; else all points are the scene, and
+      the hand is its own bones. `levels`: of the search, at least one.
 
     The scene's network sees all points that are not in a box about the hand, and where the hand is; the hand's network those in the box,
-    turned by each orientation R: $Q(R, t) = \sum_k f_S[t + k]\, f_H(R H)[k]$. Then
+    turned by each orientation R about their mean c: $Q(R, p) = \sum_k f_S[p + k]\, f_H(R (H - c))[k]$, for a hand at $p - R c$. Then
     $$Q(g_1 a g_2^{-1} \mid g_1 S, g_2 H) = Q(a \mid S, H)$$
-    for quarter turns and shifts by whole voxels $g_1$ (away from the edge of the cube), for every rotation $g_2$ of what is held, and for
-    shifts $g_2$ that R takes to whole voxels; for others up to the size of a voxel. In training, x has three parts more, see `WithAnswer`,
-    and beside the answer there is the loss: the cross-entropy of the nearest cell at each level, plus that of the fingers.
+    for quarter turns and shifts by whole voxels $g_1$ (away from the edge of the cube), and for every rigid motion $g_2$ of what is held;
+    for other $g_1$ up to the size of a voxel. What the cameras see of the hand itself is in the box too, and no $g_2$ moves it. In
+    training, x has three parts more, see `WithAnswer`, and beside the answer there is the loss: the cross-entropy of the nearest cell at
+    each level, plus that of the fingers.
 
     Source: the claim of Zhu et al., arXiv 2502.01773 (abstract); the construction is of this package.
     """
 
     turns: Tensor
     """Orientations of the coarse level, [R, 3, 3]."""
-    small: Tensor
-    """Turns of the fine level about a coarse one, [27, 3, 3]."""
 
     def __init__(
-        self, turns: np.ndarray, *, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, levels: tuple[Level, ...] = LEVELS
-    ) -> None:
+        self, turns: np.ndarray, *, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, held: bool = True,
+        levels: Sequence[Level] = LEVELS,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.levels, self.lift = tuple(Level(*level) for level in levels), lift
+        self.levels, self.lift, self.held = tuple(Level(*level) for level in levels), lift, held
         self.register_buffer("turns", torch.tensor(np.asarray(turns), dtype=torch.float32))
-        self.register_buffer("small", torch.tensor(small_turns(_SPREAD), dtype=torch.float32))
         self.scene_nets = nn.ModuleList(FieldNet(6, width, features, order) for _ in self.levels)
         self.hand_nets = nn.ModuleList(FieldNet(4, width, features, order) for _ in self.levels)
-        self.fingers = nn.Sequential(RunningScale(features + 1), nn.Linear(features + 1, 1))
+        self.fingers = nn.Sequential(RunningScale(features + 1), nn.Linear(features + 1, 16), nn.ReLU(), nn.Linear(16, 1))
 
     # --- fields --------------------------------------------------------------------------------------------------------------------
 
     def scene_field(self, level: int, x: tuple[Tensor, ...], centre: Tensor) -> Tensor:
-        """f_S [B, features, n, n, n] of what is seen, on the cube of a level.
+        """f_S [B, features, m, m, m] of what is seen, on the cube of a level; at finer levels that cube is wider by a kernel.
 
         * `level`: its number. `x`: points, colours, mask, hand, open, as of the examples. `centre` [B, 3]: of the cube, m.
         """
         points, colours, mask, hand, told = x
         which = self.levels[level]
-        outside = mask * (1 - self.in_hand(points, hand))
+        cells = which.cells + (which.kernel - 1 if level else 0)
+        outside = mask * (1 - self.in_hand(points, hand)) if self.held else mask
         one = torch.ones_like(mask)[..., None]
-        seen = saturated(splatted(points - centre[:, None], torch.cat([one, colours], 2), outside, which.cells, which.edge))
-        place, turn = _parts(hand)
+        seen = saturated(splatted(points - centre[:, None], torch.cat([one, colours], 2), outside, cells, which.edge))
+        place, turn = split(hand)
         bones = place[:, None] + _BONES.to(hand) @ turn.mT
         told_ = told[:, None].expand(-1, len(_BONES), -1)
         marks = torch.cat([torch.ones_like(told_), told_], 2)
-        where = splatted(bones - centre[:, None], marks, torch.ones_like(marks[..., 0]), which.cells, which.edge)
+        where = splatted(bones - centre[:, None], marks, torch.ones_like(marks[..., 0]), cells, which.edge)
         return self.scene_nets[level](torch.cat([seen, where], 1))
 
-    def hand_kernels(self, level: int, x: tuple[Tensor, ...], turns: Tensor) -> Tensor:
-        """f_H [B, R, features, k, k, k] of what is held, turned.
+    def contents(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is in the hand, in its frame: points [B, M, 3] less their mean, features [B, M, 4], weights [B, M]; and the mean [B, 3].
 
-        * `level`: its number. `x`: what is seen. `turns` [B, R, 3, 3]: orientations of the hand.
+        * `x`: what is seen. Where nothing is in the hand, its mean is the hand's origin.
         """
         points, colours, mask, hand, _ = x
-        which, (batch, count) = self.levels[level], turns.shape[:2]
-        place, turn = _parts(hand)
-        inside = (points - place[:, None]) @ turn  # in the frame of the hand
+        if not self.held:
+            bones = _BONES.to(hand).expand(len(hand), -1, -1)
+            held = torch.cat([torch.ones_like(bones[..., :1]), torch.full_like(bones, 0.3)], 2)
+            return bones, held, torch.ones_like(bones[..., 0]), torch.zeros_like(bones[:, 0])
+        place, turn = split(hand)
+        inside = (points - place[:, None]) @ turn
         weights = mask * self.in_hand(points, hand)
-        most = int((weights > 0).sum(1).max()) if bool((weights > 0).any()) else 1
+        most = max(1, int((weights > 0).sum(1).max()))
         keep = weights.topk(most, dim=1).indices  # few points are in the hand, and many orientations follow
         parts = (inside, colours, weights[..., None])
         inside, colours, weights = (torch.gather(t, 1, keep[..., None].expand(-1, -1, t.shape[2])) for t in parts)
-        held = torch.cat([torch.ones_like(weights), colours], 2)
+        mean = (weights * inside).sum(1) / weights.sum(1).clamp(min=1.0)
+        return inside - mean[:, None], torch.cat([torch.ones_like(weights), colours], 2), weights[..., 0], mean
+
+    def hand_kernels(self, level: int, x: tuple[Tensor, ...], turns: Tensor, base: Tensor | None = None) -> Tensor:
+        """f_H [B, R, features, k, k, k] of what is held, turned.
+
+        * `level`: its number. `x`: what is seen. `turns` [B, R, 3, 3]: orientations of the hand. `base` [B, 3, 3]: the one that the small
+          turns of a third level and finer are about.
+        """
+        which, (batch, count) = self.levels[level], turns.shape[:2]
+        inside, held, weights, _ = self.contents(x)
 
         def field(moved: Tensor, repeat: int) -> Tensor:
-            f, w = (t.repeat_interleave(repeat, 0) for t in (held, weights[..., 0]))
+            f, w = (t.repeat_interleave(repeat, 0) for t in (held, weights))
             return saturated(splatted(moved, f, w, which.kernel, which.edge))
 
-        if self.lift:
-            moved = torch.einsum("brij,bpj->brpi", turns, inside).flatten(0, 1)
-            return self.hand_nets[level](field(moved, count)).unflatten(0, (batch, count))
-        plain = self.hand_nets[level](field(inside, 1))
-        return _turned(plain, turns)
+        net = self.hand_nets[level]
+        if not self.lift:
+            return resampled(net(field(inside, 1)), turns)
+        if level > _LIFTED and base is not None:
+            return resampled(net(field(inside @ base.mT, 1)), turns @ base.mT[:, None])
+        moved = torch.einsum("brij,bpj->brpi", turns, inside).flatten(0, 1)
+        return net(field(moved, count)).unflatten(0, (batch, count))
 
     def in_hand(self, points: Tensor, hand: Tensor) -> Tensor:
-        """1 for `points` [B, P, 3] in the box about the `hand` [B, 12], else 0."""
-        place, turn = _parts(hand)
+        """1 for `points` [B, P, 3] in the box about the `hand` [B, 12] and clear of the table, else 0."""
+        place, turn = split(hand)
         inside = (points - place[:, None]) @ turn
         half, low, high = _HAND
-        near = (inside[..., :2].abs() < half).all(-1) & (inside[..., 2] > low) & (inside[..., 2] < high)
+        near = (inside[..., :2].abs() < half).all(-1) & (inside[..., 2] > low) & (inside[..., 2] < high) & (points[..., 2] > _TABLE)
         return near.to(points.dtype)
 
-    def scores(self, level: int, x: tuple[Tensor, ...], turns: Tensor, centre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Q [B, R, n, n, n] for orientations and voxels; and f_S and f_H.
+    def scores(
+        self, level: int, x: tuple[Tensor, ...], turns: Tensor, centre: Tensor, base: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """Q [B, R, n, n, n] for orientations and places of what is held (its mean); and f_S and f_H.
 
         * `level`: its number. `x`: what is seen. `turns` [B, R, 3, 3]: orientations. `centre` [B, 3]: of the cube of voxels, m.
+        * `base`: as of `hand_kernels`.
         """
-        scene, kernels = self.scene_field(level, x, centre), self.hand_kernels(level, x, turns)
+        scene, kernels = self.scene_field(level, x, centre), self.hand_kernels(level, x, turns, base)
         batch, count, features, k = kernels.shape[:4]
-        flat = F.conv3d(scene.reshape(1, batch * features, *scene.shape[2:]), kernels.flatten(0, 1), padding=k // 2, groups=batch)
+        wide = self._wide(level, scene)
+        flat = F.conv3d(wide.reshape(1, batch * features, *wide.shape[2:]), kernels.flatten(0, 1), groups=batch)
         return flat.unflatten(1, (batch, count))[0] / (features * k**3) ** 0.5, scene, kernels
+
+    def _wide(self, level: int, scene: Tensor) -> Tensor:
+        """Wider by a kernel: beyond the coarse cube there is nothing, and finer fields come so."""
+        return scene if level else F.pad(scene, [self.levels[0].kernel // 2] * 6)
 
     # --- answers -------------------------------------------------------------------------------------------------------------------
 
@@ -214,110 +160,58 @@ class Transporter(nn.Module):
         """The centre of the coarse cube, [B, 3], for as many examples and in the precision as `like` [B, ...]."""
         return torch.tensor(_MIDDLE, dtype=like.dtype, device=like.device).expand(len(like), 3)
 
+    def finer(self, level: int, base: Tensor) -> Tensor:
+        """Orientations [B, 27, 3, 3] of a level after the first, about `base` [B, 3, 3]."""
+        return torch.tensor(small_turns(np.deg2rad(self.levels[level].spread))).to(base) @ base[:, None]
+
     def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor) -> Tensor:
         """The loss of each example, [B].
 
-        * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn` [B, 4]: uniform numbers, for the jitter of the cube.
+        * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn` [B, 3 or more for each finer level]: uniform
+          numbers, by which the cubes of finer levels are off, as the level before would be.
         """
-        place, turn = _parts(goal)
-        turns = self.turns.to(goal).expand(len(goal), -1, -1, -1)
-        centre = self.middle(goal)
-        scores, _, _ = self.scores(0, x, turns, centre)
-        near = torch.einsum("brij,bij->br", turns, turn).argmax(1)
-        total = F.cross_entropy(scores.flatten(1), self._cell(0, place, centre, near), reduction="none")
-        base = turns[torch.arange(len(goal)), near]
-        fine = self.levels[1]
-        off = (drawn[:, :3] - 0.5) * (self.levels[0].edge)  # the coarse level is right to half a voxel
-        centre = place + off
-        turns = self.small.to(goal) @ base[:, None]
-        scores, scene, kernels = self.scores(1, x, turns, centre)
-        near = torch.einsum("brij,bij->br", turns, turn).argmax(1)
-        total = total + F.cross_entropy(scores.flatten(1), self._cell(1, place, centre, near), reduction="none")
-        at = self._indices(fine, place - centre)
-        logit = self._told(scene, kernels, at, near, x[4])
+        hand, turn = split(goal)
+        place = hand + (turn @ self.contents(x)[3][..., None])[..., 0]
+        total, base = torch.zeros_like(place[:, 0]), turn
+        scene = kernels = near = at = torch.zeros(0)
+        for level, which in enumerate(self.levels):
+            if level == 0:
+                centre, turns = self.middle(goal), self.turns.to(goal).expand(len(goal), -1, -1, -1)
+            else:
+                off = drawn[:, 3 * level - 3 : 3 * level] - 0.5  # the level before is right to half a voxel
+                centre, turns = place + off * self.levels[level - 1].edge, self.finer(level, base)
+            scores, scene, kernels = self.scores(level, x, turns, centre, base)
+            near = torch.einsum("brij,bij->br", turns, turn).argmax(1)
+            at = indices(which, place - centre)
+            cell = ((near * which.cells + at[:, 0]) * which.cells + at[:, 1]) * which.cells + at[:, 2]
+            total = total + F.cross_entropy(scores.flatten(1), cell, reduction="none")
+            base = turns[torch.arange(len(goal)), near]
+        logit = self._told(self._wide(len(self.levels) - 1, scene), kernels, at, near, x[4])
         return total + F.binary_cross_entropy_with_logits(logit, then, reduction="none")[:, 0]
 
     @torch.no_grad()
     def find(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """The best pose [B, 12] and the logit [B, 1] of open fingers, level by level, for what is seen, `x`."""
-        turns = self.turns.to(x[0]).expand(len(x[0]), -1, -1, -1)
-        centre = self.middle(x[0])
-        rows = torch.arange(len(centre))
-        scores, _, _ = self.scores(0, x, turns, centre)
-        place, best, _ = self._best(0, scores, centre)
-        base = turns[rows, best]
-        turns = self.small.to(base) @ base[:, None]
-        scores, scene, kernels = self.scores(1, x, turns, place)
-        found, best, at = self._best(1, scores, place)
-        turn = _between(scores, best, at) @ base
-        logit = self._told(scene, kernels, at, best, x[4])
-        return torch.cat([found, turn.mT.flatten(1)], 1), logit
-
-    def _indices(self, level: Level, away: Tensor) -> Tensor:
-        return (away / level.edge + (level.cells - 1) / 2).round().long().clamp(0, level.cells - 1)
-
-    def _cell(self, level: int, place: Tensor, centre: Tensor, turn: Tensor) -> Tensor:
-        n = self.levels[level].cells
-        i = self._indices(self.levels[level], place - centre)
-        return ((turn * n + i[:, 0]) * n + i[:, 1]) * n + i[:, 2]
-
-    def _best(self, level: int, scores: Tensor, centre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Place [B, 3] of the best score, refined by a parabola along each axis; number of its orientation; its indices [B, 3]."""
-        n, edge = self.levels[level].cells, self.levels[level].edge
-        flat = scores.flatten(1).argmax(1)
-        at = torch.stack([flat // n**2 % n, flat // n % n, flat % n], 1)
-        turn = flat // n**3
-        rows = torch.arange(len(scores))
-        mine = scores[rows, turn]
-        fraction = torch.zeros_like(centre)
-        for d in range(3):
-            step = torch.zeros(3, dtype=torch.long)
-            step[d] = 1
-            low, high = ((at + s * step).clamp(0, n - 1) for s in (-1, 1))
-            a, b, c = (mine[rows, p[:, 0], p[:, 1], p[:, 2]] for p in (low, at, high))
-            bend = a - 2 * b + c
-            inner = (at[:, d] > 0) & (at[:, d] < n - 1) & (bend < 0)
-            fraction[:, d] = torch.where(inner, ((a - c) / (2 * bend.clamp(max=-1e-12))), torch.zeros_like(a)).clamp(-0.5, 0.5)
-        return centre + (at + fraction - (n - 1) / 2) * edge, turn, at
+        place, base = self.middle(x[0]), torch.zeros(0)
+        scene = kernels = best = at = torch.zeros(0)
+        for level, which in enumerate(self.levels):
+            turns = self.finer(level, base) if level else self.turns.to(x[0]).expand(len(x[0]), -1, -1, -1)
+            scores, scene, kernels = self.scores(level, x, turns, place, base if level else None)
+            place, best, at = peak(which, scores, place)
+            base = between(which, scores, best, at) @ base if level else turns[torch.arange(len(place)), best]
+        logit = self._told(self._wide(len(self.levels) - 1, scene), kernels, at, best, x[4])
+        return joined(place - (base @ self.contents(x)[3][..., None])[..., 0], base), logit
 
     def _told(self, scene: Tensor, kernels: Tensor, at: Tensor, turn: Tensor, told: Tensor) -> Tensor:
-        """The logit of open fingers, [B, 1], from the correlation of each feature at the pose: what no motion changes."""
+        """The logit of open fingers, [B, 1], from the correlation of each feature at the pose as a cosine: what no motion changes.
+
+        Bare correlations grow a hundredfold in training, faster than a head could follow.
+        """
         k = kernels.shape[-1]
-        padded = F.pad(scene, [k // 2] * 6)
         found = []
         for b in range(len(scene)):
             i, j, m = (int(v) for v in at[b])
-            window = padded[b, :, i : i + k, j : j + k, m : m + k]
-            found.append((window * kernels[b, turn[b]]).sum((1, 2, 3)) / k**1.5)
+            window, mine = scene[b, :, i : i + k, j : j + k, m : m + k], kernels[b, turn[b]]
+            size = (window.square().sum((1, 2, 3)) * mine.square().sum((1, 2, 3))).clamp(min=1e-12).sqrt()
+            found.append((window * mine).sum((1, 2, 3)) / size)
         return self.fingers(torch.cat([torch.stack(found), told], 1))
-
-
-def _parts(poses: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions [B, 3] and rotations [B, 3, 3] of poses [B, 12]."""
-    return poses[:, :3], poses[:, 3:].unflatten(1, (3, 3)).mT
-
-
-def _turned(fields: Tensor, turns: Tensor) -> Tensor:
-    """Fields [B, C, k, k, k] turned by each of `turns` [B, R, 3, 3], resampled: [B, R, C, k, k, k]."""
-    (batch, count), k = turns.shape[:2], fields.shape[-1]
-    axis = (torch.arange(k, dtype=fields.dtype, device=fields.device) - (k - 1) / 2) / ((k - 1) / 2)
-    where = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
-    back = torch.einsum("brji,xyzj->brxyzi", turns, where).flatten(0, 1)  # at R^-1 of each centre
-    out = F.grid_sample(fields.repeat_interleave(count, 0), back.flip(-1), align_corners=True, padding_mode="zeros")
-    return out.unflatten(0, (batch, count))
-
-
-def _between(scores: Tensor, best: Tensor, at: Tensor) -> Tensor:
-    """The small turn [B, 3, 3] between the 27 of the fine level: the best one, refined by a parabola along each axis of its vector."""
-    rows = torch.arange(len(scores))
-    here = scores[rows, :, at[:, 0], at[:, 1], at[:, 2]].unflatten(1, (3, 3, 3))
-    index = torch.stack([best // 9, best // 3 % 3, best % 3], 1)
-    vector = (index - 1).to(scores)
-    for d in range(3):
-        line = torch.stack([here[b].movedim(d, 0)[:, *[int(index[b, e]) for e in range(3) if e != d]] for b in range(len(here))])
-        bend = line[:, 0] - 2 * line[:, 1] + line[:, 2]
-        inner = (index[:, d] == 1) & (bend < 0)
-        step = torch.where(inner, (line[:, 0] - line[:, 2]) / (2 * bend.clamp(max=-1e-12)), torch.zeros_like(bend)).clamp(-0.5, 0.5)
-        vector[:, d] += step
-    made = [turned(_SPREAD * v) for v in vector.double().cpu().numpy()]
-    return torch.tensor(np.stack(made)).to(scores)

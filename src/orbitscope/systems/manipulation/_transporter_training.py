@@ -7,16 +7,23 @@ import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
+from ..._expect import shown
 from ..._seed import derive
 from ...data import Examples
 from ...symmetry import State, parts
 from ...training import Loss
 from ._rotations import rotation_grid, used_rotations
-from ._transporter import Transporter
+from ._search import Level
+from ._transporter import LEVELS, Transporter
+
+SEARCHES = {"two": LEVELS, "three": (*LEVELS, Level(8, 0.005, 15, 5.0)), "flat": (Level(40, 0.015, 7),)}
+"""Levels of a search by name: coarse and fine; a third level of 5 mm and 5 degrees; one level of 15 mm over the whole table."""
+_FINGERS = 3.0  # what wrong fingers weigh: as 3 cm
 
 
 class KeyframeLoss(Loss):
-    """The loss that a model in training hands over beside its answer; of an answer alone the distance of the pose, in cm and 15 degrees.
+    """The loss that a model in training hands over beside its answer; of an answer alone the distance of the pose, in cm and 15 degrees,
+    and 3 where the fingers would do something else.
 
     Invariant under motions of space, which keep distances and angles.
     """
@@ -25,11 +32,12 @@ class KeyframeLoss(Loss):
 
     def each(self, prediction: State, target: State, state: State = None) -> Tensor:
         """[B]: `prediction` (pose [B, 12], logit [B, 1]) with or without a loss [B], `target` (pose [B, 12], open [B, 1])."""
-        answer, _, *own = parts(prediction)
+        answer, logit, *own = parts(prediction)
         if own:
             return own[0]
-        wanted = parts(target)[0]
-        return (answer[:, :3] - wanted[:, :3]).norm(dim=1) / 0.01 + angles(answer, wanted) / np.deg2rad(15)
+        wanted, then = parts(target)[:2]
+        away = (answer[:, :3] - wanted[:, :3]).norm(dim=1) / 0.01 + angles(answer, wanted) / np.deg2rad(15)
+        return away + _FINGERS * ((logit > 0).to(then) - then).abs()[:, 0]
 
 
 class PlaceError(Loss):
@@ -81,12 +89,12 @@ class WithAnswer:
         self.turn, self.shift, self.name = turn, shift, f"answer given, {'turned' if turn else 'not turned'}, shifted by {shift} m"
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
-        """Uniform numbers [length, 7]: angle, two shifts, four for the model.
+        """Uniform numbers [length, 9]: angle, two shifts, six for the model.
 
         * `length`: number of examples. `seed`, `epoch`, `step`: of the training; the numbers depend on these alone.
         """
         generator = torch.Generator().manual_seed(derive(seed, "keyframe jitter", epoch * 2**20 + step))
-        return torch.rand(length, 7, generator=generator, dtype=torch.float64)
+        return torch.rand(length, 9, generator=generator, dtype=torch.float64)
 
     def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
         """The examples moved, with the answer and numbers as three more parts of x."""
@@ -108,19 +116,26 @@ def _moved(poses: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
 
 
 def transporter_for(
-    examples: Examples, *, spacing: int = 45, width: int = 3, features: int = 8, order: int = 4, lift: bool = True
+    examples: Examples, *, spacing: int = 45, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, held: bool = True,
+    search: str = "two",
 ) -> Transporter:  # fmt: skip
     """A `Transporter` whose coarse orientations are those of a grid that the examples use, and their quarter turns.
 
-    * `examples`: keyframes of demonstrations. `spacing`: of the grid, degrees. `width`, `features`, `order`, `lift`: as of `Transporter`.
+    * `examples`: keyframes of demonstrations. `spacing`: of the grid, degrees. `search`: which of `SEARCHES`.
+    * `width`, `features`, `order`, `lift`, `held`: as of `Transporter`.
 
-    Raises `OrbitscopeError` for other examples.
+    Raises `OrbitscopeError` for other examples and an unknown search.
     """
+    if search not in SEARCHES:
+        raise OrbitscopeError(f"transporter: `search` should be one of {', '.join(SEARCHES)}, got {shown(search)}.")
     wanted = goals_of(examples)[:, 3:].reshape(-1, 3, 3).transpose(0, 2, 1)
     grid = rotation_grid(np.deg2rad(spacing))
     # A scene may come turned by any angle: the demonstrations are looked at in turned copies.
     copies = [_about_vertical(a) @ wanted for a in np.linspace(0, np.pi / 2, 6, endpoint=False)]
-    return Transporter(used_rotations(grid, np.concatenate(copies)), width=width, features=features, order=order, lift=lift)
+    return Transporter(
+        used_rotations(grid, np.concatenate(copies)), width=width, features=features, order=order, lift=lift, held=held,
+        levels=SEARCHES[search],
+    )  # fmt: skip
 
 
 def goals_of(examples: Examples) -> np.ndarray:
