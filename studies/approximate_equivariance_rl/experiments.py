@@ -1,13 +1,14 @@
 """One arm in one environment: trained, evaluated on the way, with noise, under the moved world; and the environment, audited."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from study import Job, Place, Settings
 
-from orbitscope.systems.control import Agent, audit_environment, environment, epsilons, probed_maps, returns, symmetry_of
+from orbitscope.systems.control import Agent, audit_environment, environment, epsilons, learnt_bound, probed_maps, returns, symmetry_of
 
 
 def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
@@ -15,7 +16,11 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
     if place.case_file(job.key, "control").exists():
         return
     started = time.process_time()
-    tables = audited(place.settings, job) if job.arm == "environment" else trained(place.settings, job)
+    if job.arm == "environment":
+        tables = audited(place.settings, job)
+    else:
+        agent, tables = trained(place.settings, job)
+        agent.save(place.out / "agents" / job.key)  # so that what is measured later needs no training
     seconds = time.process_time() - started
     place.write_case(job.key, "control", job.label, tables, seconds)
     row = next(iter(tables.values()))[0]
@@ -35,8 +40,8 @@ def audited(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
     return {"environments": [{"epsilon_r": rewards, "epsilon_p": steps, **shares, "rollout_error": float(table["rollout_error"].max())}]}
 
 
-def trained(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
-    """Tables "agents" (a row), "curves" (a row for each evaluation) and "noise" (a row for each noise)."""
+def trained(settings: Settings, job: Job) -> tuple[Agent, dict[str, list[dict[str, Any]]]]:
+    """The agent, and tables "agents" and "bounds" (a row), "curves" (a row for each evaluation) and "noise" (a row for each noise)."""
     name = job.name(settings.kind)
     train, test = (environment(name, repeat=settings.repeat) for _ in range(2))
     options = {"batch_size": settings.batch, "learning_rate": settings.rate, "learning_starts": min(500, settings.steps // 4)}
@@ -58,7 +63,8 @@ def trained(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
         "return": float(np.mean([c["return"] for c in curves[-2:]])), "area": float(np.mean([c["return"] for c in curves])),
         "training_seconds": spent, "step_seconds": spent / settings.steps, "parameters": agent.parameters, **_asymmetry(agent),
     }  # fmt: skip
-    return {"agents": [row], "curves": curves, "noise": noise}
+    bound = learnt_bound(agent, test, episodes=settings.paired, seed=job.seed)
+    return agent, {"agents": [row], "bounds": [asdict(bound)], "curves": curves, "noise": noise}
 
 
 def _scales(agent: Agent) -> Any:

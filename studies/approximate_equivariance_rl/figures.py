@@ -42,6 +42,26 @@ def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame,
     _save(figure, docs / "approximate-equivariance-rl-curves.png")
 
 
+def draw_bounds(bounds: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
+    """Write the figure of critics: asymmetry over the span of values against measured breaking, beside the tightest bound."""
+    names = list(bounds["environment"].unique())
+    figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
+    shares = bounds.assign(**{c: bounds[c] / bounds["span"] for c in ("asymmetry", "mean_asymmetry", "own_bound")})
+    for k, name in enumerate(names):
+        epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
+        mine = shares[shares["environment"] == name]
+        for ax, column, label in zip(axes[0, 2 * k :], ("asymmetry", "mean_asymmetry"), ("largest", "root mean square"), strict=False):
+            _against(ax, mine, epsilon, column)
+            limit = mine.groupby("size")["own_bound"].mean()
+            ax.plot(epsilon.loc[limit.index], limit, "--", lw=1, color="black", label="bound by V, mean of runs")
+            ax.axhline(1.0, lw=0.8, color="#999999")
+            ax.text(0.01, 1.05, "span of Q", fontsize=7, color="#777777", transform=ax.get_yaxis_transform(), va="bottom")
+            ax.set_yscale("symlog", linthresh=1e-3)
+            ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry of Q over its span", title=name, ylim=(-1e-4, None))
+        axes[0, 2 * k].legend(fontsize=7, frameon=False)
+    _save(figure, docs / "approximate-equivariance-rl-critics.png")
+
+
 def _against(ax: Any, rows: pd.DataFrame, epsilon: pd.Series, column: str) -> None:
     for number, arm in enumerate(a for a in ARMS if (rows["arm"] == a).any()):
         found = rows[rows["arm"] == arm].groupby("size")[column].agg(["mean", "min", "max"])

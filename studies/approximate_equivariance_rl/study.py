@@ -19,18 +19,16 @@ ARMS = {
 class Settings:
     """One TOML file.
 
-    `environments`: names, without a breaking; `repeat`: steps for which an action holds; `kind`, `sizes`: the breaking, and how much of it,
-    0 for none. `arms`, `seeds`: one run each. `steps`: of the agent; `every`: between two evaluations of `episodes` episodes. `width`,
-    `batch`, `rate`: of the networks and their training. `noises`: standard deviations of noise on observations, in units of the size of
-    each field, at the end. `action_noise`: on actions, in units of half their box.
+    `waves`: what is run, in this order, each with `environment`, its name without a breaking, `sizes` of the breaking, 0 for none, `arms`
+    and `seeds`. `repeat`: steps for which an action holds; `kind`: of the breaking. `steps`: of the agent; `every`: between two evaluations
+    of `episodes` episodes. `width`, `batch`, `rate`: of the networks and their training. `noises`: standard deviations of noise on
+    observations, in units of the size of each field, at the end. `action_noise`: on actions, in units of half their box. `paired`: roll-outs
+    on which the asymmetry of a critic is measured.
     """
 
     name: str
-    environments: list[str]
+    waves: list[dict[str, Any]]
     kind: str
-    sizes: list[float]
-    arms: list[str]
-    seeds: list[int]
     repeat: int
     steps: int
     every: int
@@ -40,6 +38,7 @@ class Settings:
     rate: float
     noises: list[float]
     action_noise: float
+    paired: int
 
 
 @dataclass(frozen=True)
@@ -64,20 +63,13 @@ class Job:
         return f"{self.environment}+{kind}={self.size:g}" if self.size else self.environment
 
 
-JUDGED = ("plain", "exact", "relaxed")
-"""The arms that the bars are about."""
-
-
 def jobs(settings: Settings) -> list[Job]:
-    """The environments first, then the arms that are judged, size by size and seed by seed, so that a study cut short is judged by whole
-    seeds; then the others."""
-    found = [Job(e, s, "environment", 0) for e in settings.environments for s in settings.sizes]
-    arms = [[a for a in settings.arms if (a in JUDGED) == judged] for judged in (True, False)]
-    for some in arms:
-        for environment in settings.environments:
-            for size in settings.sizes:
-                found += [Job(environment, size, arm, seed) for seed in settings.seeds for arm in some]
-    return found
+    """The environments first, then wave by wave, size by size and seed by seed, so that a study cut short is judged by whole seeds."""
+    worlds = {(w["environment"], float(size)) for w in settings.waves for size in w["sizes"]}
+    found = [Job(environment, size, "environment", 0) for environment, size in sorted(worlds)]
+    for w in settings.waves:
+        found += [Job(w["environment"], float(size), arm, seed) for size in w["sizes"] for seed in w["seeds"] for arm in w["arms"]]
+    return list(dict.fromkeys(found))
 
 
 class Place(Folder):

@@ -17,7 +17,7 @@ def study(script, tmp_path_factory):
 def test_page_figures_and_tables(study, script):
     folder, said, where = study
     page = (folder / "docs" / "approximate-equivariance-rl.md").read_text(encoding="utf-8")
-    for name in ("return", "curves"):
+    for name in ("return", "curves", "critics"):
         assert (folder / "docs" / f"approximate-equivariance-rl-{name}.png").stat().st_size > 3_000
     agents, environments, noise = (pd.read_csv(folder / "results" / f"{n}.csv") for n in ("agents", "environments", "noise"))
     assert len(agents) == 6 and set(agents["arm"]) == {"plain", "exact", "relaxed"} and set(noise["noise"]) == {"observation", "action"}
@@ -25,6 +25,10 @@ def test_page_figures_and_tables(study, script):
     plain = agents[agents["arm"] == "plain"]
     assert max(exact["policy_gap"]) < 1e-6 < min(plain["policy_gap"])
     assert environments.set_index("size")["epsilon_p"].to_dict()[0.0] == 0.0 and max(environments["epsilon_p"]) > 0.01
+    bounds = pd.read_csv(folder / "results" / "bounds.csv")
+    assert len(bounds) == 6 and max(bounds[bounds["size"] == 0]["bound"]) == 0 < min(bounds[bounds["size"] > 0]["bound"])
+    assert max(bounds[bounds["arm"] == "exact"]["asymmetry"]) < 1e-5 < min(bounds[bounds["arm"] == "plain"]["asymmetry"])
+    assert len(list((folder / "out" / "agents").glob("*.safetensors"))) == 6
     assert "not judged with fewer than 3 seeds" in page and "8 of 8 planned runs" in page and "None" not in page
     before = (folder / "results" / "agents.csv").read_bytes()
     assert "CPU s" in said and "CPU s" not in script("--config", "tiny.toml", *where)
@@ -35,7 +39,7 @@ def test_bars_are_judged_by_their_rules(modules):
     page = modules("write_page")
 
     class Made(dict):
-        meta = {"settings": {"environments": ["cart"], "steps": 100}}
+        meta = {"settings": {"steps": 100}}
 
     def rows(size, **returns):
         return [
@@ -50,3 +54,24 @@ def test_bars_are_judged_by_their_rules(modules):
     assert [r[-1] for r in judged] == ["missed", "met", "met"] and judged[0][2] == "0.940" and judged[2][2] == "8.3 minutes"
     few = page.bars(Made(agents=pd.DataFrame(rows(0.0, exact=[1, 1], relaxed=[1, 1], plain=[1, 1]))))
     assert few[0][-1] == "not judged with fewer than 3 seeds"
+
+
+def test_the_page_counts_critics_beyond_their_bound_and_names_missing_runs(modules):
+    page = modules("write_page")
+    wave = {"environment": "cart", "sizes": [0.0, 0.1], "arms": ["exact", "plain"], "seeds": [0, 1]}
+
+    class Made(dict):
+        meta = {"settings": {"waves": [wave]}}
+
+    def row(size, arm, seed, asymmetry, bound):
+        numbers = {"asymmetry": asymmetry, "mean_asymmetry": asymmetry / 2, "own_bound": bound, "bound": 2 * bound, "span": 4.0}
+        rest = dict.fromkeys(("reward_epsilon", "step_epsilon", "regularity", "own_epsilon"), 0.0)
+        return {"environment": "cart", "size": size, "arm": arm, "seed": seed, **numbers, **rest}
+
+    rows = [row(0.0, "plain", 0, 1.0, 0.0), row(0.0, "exact", 0, 1e-6, 0.0), row(0.1, "plain", 0, 1.0, 5.0), row(0.1, "plain", 1, 1.0, 0.5)]
+    found = Made(bounds=pd.DataFrame(rows), agents=pd.DataFrame(rows))
+    lines = [line.split(" | ") for line in page._critics(found).splitlines() if line.startswith("| cart")]
+    assert [line[2] for line in lines] == ["plain", "exact", "plain"]
+    assert [line[-1].strip(" |") for line in lines] == ["1 of 1", "0 of 1", "1 of 2"]
+    assert lines[0][-4] == "0.250 (0.250 to 0.250)" and "for 1 of 2" in page._critics(found)
+    assert page._missing(found).endswith("cart broken by 0: exact (seed 1), plain (seed 1); cart broken by 0.1: exact (seeds 0, 1)")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._agent_runs import AgentRun, is_agent_run, open_agent, open_agents, train_agent
     from ._balls_env import BallsEnv
     from ._breaking import BREAKINGS, Broken
+    from ._learnt_bound import LearntBound, learnt_bound
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
 
@@ -34,6 +35,7 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("CriticMap", "PolicyMap", "ProbedMap", "probed_maps"), "_agent_probe"),
     **dict.fromkeys(("AgentRun", "is_agent_run", "open_agent", "open_agents", "train_agent"), "_agent_runs"),
     **dict.fromkeys(("BREAKINGS", "Broken"), "_breaking"),
+    **dict.fromkeys(("LearntBound", "learnt_bound"), "_learnt_bound"),
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
     "BallsEnv": "_balls_env",
     "SuiteEnv": "_suite",
@@ -62,6 +64,7 @@ __all__ = [
     "EnvironmentSpec",
     "FiniteProcess",
     "Head",
+    "LearntBound",
     "Magnitudes",
     "ModelBasedAgent",
     "ModelBasedConfig",
@@ -90,6 +93,7 @@ __all__ = [
     "plan_picture",
     "epsilons",
     "is_agent_run",
+    "learnt_bound",
     "open_agent",
     "open_agents",
     "probed_maps",

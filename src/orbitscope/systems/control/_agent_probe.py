@@ -115,7 +115,7 @@ def _rolled(agent: Agent, critic: CriticMap, episodes: int, length: int, seed: i
                     break
             last = torch.as_tensor(np.asarray(seen), dtype=torch.float32)[None]
             next_action = torch.as_tensor(np.asarray(agent.predict(seen)[0]), dtype=torch.float32)[None]
-            after = 0.0 if over else float(critic(last, _inner(agent, next_action)) if critic.of_actions else critic(last))
+            after = 0.0 if over else float(critic(last, inner_actions(agent, next_action)) if critic.of_actions else critic(last))
             back = []
             for reward in reversed(rewards):
                 after = reward + gamma * after
@@ -123,12 +123,15 @@ def _rolled(agent: Agent, critic: CriticMap, episodes: int, length: int, seed: i
             found["return"] += back[::-1]
     made = {k: torch.as_tensor(np.array(v)) for k, v in found.items()}
     made |= {k: made[k].float() for k in ("observation", "action", "return")}
-    made["action"] = _inner(agent, made["action"])
+    made["action"] = inner_actions(agent, made["action"])
     return made
 
 
-def _inner(agent: Agent, action: Tensor) -> Tensor:
-    """In the box -1 .. 1 of SAC's networks."""
+def inner_actions(agent: Agent, action: Tensor) -> Tensor:
+    """Actions in the box -1 .. 1 of SAC's networks; those of PPO as they are.
+
+    * `agent`: whose box is meant. `action`: in the unit of the environment, [N, k].
+    """
     if agent.about["agent"] != "sac":
         return action
     box: Any = agent.env.action_space
