@@ -113,20 +113,33 @@ class TensorConv(nn.Module):
         return torch.cat(columns, -1).flatten(2).flatten(0, 1)
 
     def _first_gathered(self, x: Tensor, seen: Tensor, theta: Tensor | None) -> Tensor:
-        """Every point sums what it sees for each radial channel and harmonic; couplings and weights come after that."""
+        """Every point sums what it sees for each radial channel and harmonic; couplings and weights come after that.
+
+        Large tensors are only ever split along an axis or multiplied as they lie: a slice would make its gradient as large as the whole,
+        and each of the other orders would copy what was summed or what was coupled once more.
+        """
         count, points = x.shape[:2]
-        gathered = seen.flatten(-2).transpose(2, 3).flatten(1, 2) @ x  # [N, (i, b, y), into.dim]
-        parts: list[list[Tensor]] = [[] for _ in self.out.blocks]
+        near = seen.permute(0, 1, 4, 3, 2).flatten(1, 3)  # [N, (i, y, b), j]
+        found = [x.new_zeros(count * points * block.size, block.count) for block in self.out.blocks]
         for i, (block, where) in enumerate(self.into):
-            near = gathered[..., where].reshape(count, points, self.radial, -1, block.count, block.size)
-            rows = near.permute(0, 1, 2, 4, 3, 5).flatten(4)  # [N, i, b, copy, (y, component)]
-            made = (rows.flatten(1, 3) @ self._mixed(i, theta)).unflatten(1, (points, self.radial * block.count))
-            for o, part in enumerate(made.split(self._cuts[i], dim=-1)):
-                if part.shape[-1]:
-                    size = self.out.blocks[o].size
-                    parts[o].append(part.unflatten(-1, (-1, size)).flatten(2, 3))
-        found = [torch.einsum("npkc,km->npmc", torch.cat(some, 2), w).flatten(2) for some, w in zip(parts, self.weights, strict=True)]
-        return torch.cat(found, -1)
+            of = x[..., where].unflatten(-1, (block.count, block.size)).transpose(-1, -2).flatten(-2)  # [N, j, (component, copy)]
+            rows = (near @ of).reshape(count * points, -1, self.radial, block.size, block.count).transpose(2, 3)
+            rows = rows.reshape(count * points, -1, self.radial * block.count)  # [(N, i), (y, component), (b, copy)]
+            made = torch.bmm(self._coupled(i, theta, count * points), rows)  # [(N, i), (output, component, path), (b, copy)]
+            for o, part in enumerate(made.split(self._cuts[i], 1)):
+                if part.shape[1]:
+                    to = self.out.blocks[o]
+                    weights = self.weights[o].split(self._rows[o])[i].reshape(self.radial, block.count, -1, to.count)
+                    found[o] = found[o] + part.reshape(len(found[o]), -1) @ weights.permute(2, 0, 1, 3).flatten(0, 2)
+        shaped = [y.unflatten(0, (count, points, -1)).transpose(-1, -2).flatten(-2) for y in found]
+        return torch.cat(shaped, -1)
+
+    def _coupled(self, i: int, theta: Tensor | None, rows: int) -> Tensor:
+        """`_mixed` for each of so many rows (as many to an example), [rows, (output, component, path), (y, component)]."""
+        mixed = self._mixed(i, theta)
+        blocks = zip(mixed.split(self._cuts[i], -1), self.out.blocks, strict=True)
+        turned = torch.cat([m.unflatten(-1, (-1, b.size)).transpose(-1, -2).flatten(-2) for m, b in blocks], -1).transpose(-1, -2)
+        return turned.expand(rows, -1, -1) if len(turned) == 1 else turned.repeat_interleave(rows // len(turned), 0)
 
     def _mixed(self, i: int, theta: Tensor | None) -> Tensor:
         """How harmonics and one block of the input make outputs, [N or 1, (y, component), (output, path, component)]."""
