@@ -6,8 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import expm
-from scipy.optimize import least_squares
 
 from .._errors import OrbitscopeError
 from ..nn import restrict
@@ -25,6 +23,7 @@ from ..symmetry import (
     same_elements,
     translations,
 )
+from ._membership import distance_to_group
 from ._problem import Array
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 _LEAST = 2.0  # degrees: predictors and interpolation leave at least this much in practice
 _WIDE = 3.0  # times the angle to which the span is known
 _TURNS = 16  # the finest rotation that is looked for where rotations are not continuous
-_FAR = 4.0 * math.pi  # size of X: half a turn along an ellipse of axes 1 : 3.6 (pi * sqrt(2) along a circle)
-_SAMPLES, _STARTS = 257, 3
 
 
 @dataclass(frozen=True)
@@ -139,34 +136,21 @@ class _Members:
 
     def _reached(self, number: int, goal: Array) -> bool:
         """Whether $c\\,e^X$ comes as near to the goal as the uncertainties of X and of c let it."""
-        component, inner, k = self.components[number], self.n if self.anywhere else self.size, self.basis.shape[1]
-
-        def gap(a: Array) -> Array:
-            return (component @ expm((self.basis @ a).reshape(goal.shape)) - goal)[:inner, :inner].ravel()
-
+        inner = self.n if self.anywhere else self.size
+        rest = np.linalg.solve(self.components[number], goal)[:inner, :inner]
         own = self.slack * math.sqrt(self.size) if number else 1e-9
-        if not k:
-            return bool(np.linalg.norm(gap(np.zeros(0))) <= own)
         # An error of X grows with X; a solution that winds more often than it need may not be less exact for that.
-        size = float(np.linalg.norm(np.angle(np.linalg.eigvals(np.linalg.solve(component, goal)[: self.n, : self.n]))))
-        coefficients, elements = self.samples
-        apart = np.linalg.norm((component @ elements - goal)[:, :inner, :inner], axis=(1, 2))
-        for start in coefficients[np.argsort(apart)[:_STARTS]]:
-            found = least_squares(gap, start)
-            # Farther out the errors of X are the element: a shift whose matrix is off by 1e-4 turns after 1e4 of it.
-            far = float(np.linalg.norm(found.x))
-            if far <= 2 * _FAR and math.sqrt(2 * found.cost) <= own + self.slack * min(size, far):
-                return True
-        return False
+        size = float(np.linalg.norm(np.angle(np.linalg.eigvals(rest[: self.n, : self.n]))))
+        return distance_to_group(rest, self.linear) * math.sqrt(inner) <= own + self.slack * size
 
     @cached_property
-    def samples(self) -> tuple[Array, Array]:
-        """Coefficients [m, k] and elements [m, N, N] of the identity component, from where members are looked for."""
-        k = self.basis.shape[1]
-        rng = np.random.default_rng(0x6121D)
-        drawn = np.linspace(-1, 1, _SAMPLES)[:, None] if k == 1 else rng.uniform(-1, 1, (_SAMPLES, k))
-        drawn *= _FAR * 0.9 / np.maximum(1.0, np.linalg.norm(drawn, axis=1, keepdims=True))
-        return drawn, np.asarray(expm((drawn @ self.basis.T).reshape(-1, self.size, self.size)), dtype=np.float64)
+    def linear(self) -> Array:
+        """A basis of the algebra [k, N, N]; of its linear part [k, n, n] where all shifts are in the group and places play no part."""
+        whole = self.basis.T.reshape(-1, self.size, self.size)
+        if not self.anywhere:
+            return whole
+        _, sizes, rows = np.linalg.svd(whole[:, : self.n, : self.n].reshape(len(whole), -1), full_matrices=False)
+        return rows[sizes > self.slack].reshape(-1, self.n, self.n)  # what a shift turns by is within its error
 
     def left(self, used: int) -> str:
         """What does not act, where `used` directions do."""
