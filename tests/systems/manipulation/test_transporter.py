@@ -10,6 +10,7 @@ from orbitscope.cli import main
 from orbitscope.systems import open_runs
 from orbitscope.systems.manipulation import (
     SYSTEM,
+    Episode,
     Evaluation,
     Keyframe,
     Level,
@@ -22,6 +23,7 @@ from orbitscope.systems.manipulation import (
     angle_modulo,
     evaluate,
     record,
+    replay,
     rotation_grid,
     saturated,
     small_turns,
@@ -34,6 +36,7 @@ from orbitscope.systems.manipulation._field_nets import RunningScale
 from orbitscope.systems.manipulation._poses import about, angle_of, turned
 from orbitscope.systems.manipulation._rotations import nearest_rotation
 from orbitscope.systems.manipulation._search import between, peak
+from orbitscope.systems.manipulation._seen import middle
 
 LEVELS = (Level(20, 0.04, 5), Level(10, 0.03, 5))
 QUARTER = torch.tensor(about(2, np.pi / 2))
@@ -112,7 +115,7 @@ def transporter(**options) -> Transporter:
 def test_scores_are_the_sum_over_what_is_held():
     model, x = transporter(), sight()
     turns = model.turns.double()[None, ::9]
-    scores, scene, kernels = (v.detach() for v in model.scores(0, x, turns, model.middle(x[3])))
+    scores, scene, kernels = (v.detach() for v in model.scores(0, x, turns, middle(x[3])))
     rng = np.random.default_rng(1)
     for _ in range(20):
         r, i, j, m = (int(rng.integers(n)) for n in scores.shape[1:])
@@ -128,7 +131,7 @@ def test_scores_are_bi_equivariant():
     """Q(g1 a g2^-1 | g1 S, g2 H) = Q(a | S, H): quarter turns and whole voxels on the scene, any turn on the hand, both at once."""
     model, x = transporter(), sight()
     points, colours, mask, hand, told = x
-    turns, centre = model.turns.double()[None], model.middle(hand)
+    turns, centre = model.turns.double()[None], middle(hand)
     plain, _, _ = model.scores(0, x, turns, centre)
     size = float(plain.abs().max())
     inside = model.in_hand(points, hand)[0] > 0
@@ -191,7 +194,7 @@ def test_hands_are_found_from_what_they_hold():
 def test_a_hand_that_is_not_told_apart_is_its_bones():
     model, x = transporter(held=False), sight()
     moved_ = (x[0] + 0.0, 1 - x[1], *x[2:])  # other colours everywhere, in the hand too
-    turns, centre = model.turns.double()[None], model.middle(x[3])
+    turns, centre = model.turns.double()[None], middle(x[3])
     assert torch.equal(model.hand_kernels(0, x, turns), model.hand_kernels(0, moved_, turns))
     assert (model.scores(0, x, turns, centre)[0] - model.scores(0, moved_, turns, centre)[0]).abs().max() > 1e-3
 
@@ -202,7 +205,7 @@ def test_what_is_left_out_breaks_what_it_should():
     there = (points @ QUARTER.mT, colours, mask, moved(hand, QUARTER, torch.zeros(3, dtype=torch.float64)), told)
     for options, exact in (({}, True), ({"order": 1}, False), ({"lift": False}, False)):
         model = transporter(**options)
-        turns, centre = model.turns.double()[None], model.middle(hand)
+        turns, centre = model.turns.double()[None], middle(hand)
         hits = [nearest_rotation(model.turns.double().numpy(), r) for r in QUARTER.numpy() @ model.turns.double().numpy()]
         plain, found = model.scores(0, x, turns, centre)[0], model.scores(0, there, turns, centre)[0][:, hits]
         error = float((found - torch.rot90(plain, 1, (2, 3))).abs().max() / plain.abs().max())
@@ -303,8 +306,12 @@ def test_a_policy_is_counted_and_its_faults_are_failures(demos):
 
     scene = Scene(task("button"))
     settings = {"pixels": 24, "voxel": 0.02}
-    good = evaluate(Script(scene), scene, range(3), settings=settings)
+    played: list[Episode] = []
+    good = evaluate(Script(scene), scene, range(3), settings=settings, played=played)
     assert good.successes == 3 and good.interval[0] > 0.4 and "3 of 3 done" in str(good)
+    assert [e.seed for e in played] == [0, 1, 2] and all(e.success and len(e.hand) == len(e) + 1 for e in played)
+    again = replay(scene, played[1])
+    assert again.success and np.array_equal(again.hand, played[1].hand) and scene.watch is None
     bad = evaluate(Far(), scene, range(2), settings=settings)
     assert bad == Evaluation(0, 2, bad.outcomes, 0) and all("out of reach" in o for o in bad.outcomes)
     near = NearestDemonstration(SYSTEM.read(demos))
@@ -315,6 +322,33 @@ def test_a_policy_is_counted_and_its_faults_are_failures(demos):
     with pytest.raises(OrbitscopeError, match="at least one"):
         evaluate(near, scene, ())
     assert isinstance(ModelPolicy(model), ModelPolicy) and goals.shape[1] == 12
+
+
+@pytest.mark.parametrize("speed", [1e5, 1e11, np.nan])
+def test_a_simulation_that_diverges_is_a_failure_and_no_end(speed, tmp_path, monkeypatch, capfd):
+    """MuJoCo resets what is not finite and goes on; an episode must not."""
+
+    class Still:
+        def predict_action(self, seen: Sight) -> Keyframe:
+            return Keyframe(scene.hand, True)
+
+    def spoil(scene: Scene, k: int) -> None:
+        if not spoilt:
+            spoilt.append(k)
+            scene.data.qvel[:] = speed
+
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings there
+    scene, spoilt, played = Scene(task("lift")), [], []
+    scene.reset(0)
+    start = scene.get_state()
+    found = evaluate(Still(), scene, range(3), settings={"pixels": 16, "voxel": 0.04}, most=2, disturb=spoil, played=played)
+    assert found.successes == 0 and "left all bounds" in found.outcomes[0] and found.outcomes[1] == "not done"
+    assert all(np.isfinite(e.hand).all() and np.isfinite(e.bodies).all() for e in played)
+    scene.data.qvel[:] = speed
+    scene.act(np.zeros(7))
+    assert scene.broken
+    scene.set_state(start)
+    assert not scene.broken
 
 
 def seen_pose(place):

@@ -4,10 +4,11 @@ from ._audit import Audit, audit_sliding, audit_task, difference, moved, scene_e
 from ._cameras import Cameras, Cloud, in_hand_box
 from ._drive import drive
 from ._env import TableTop, register
-from ._episode import Episode, demonstrate, replay
+from ._episode import Episode, Recording, demonstrate, replay
 from ._field_nets import FieldNet, turns_about_vertical
 from ._files import SETTINGS, examples_of, read_episodes, record, recorded, thinned
 from ._keyframes import decisions, keyframes
+from ._keypose_mlp import KeyposeMLP, angles_of, keypose_mlp_for, rotation_of
 from ._manipulation_system import SYSTEM, ManipulationSystem
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
 from ._rotations import angle_modulo, rotation_grid, small_turns, used_rotations
@@ -35,12 +36,14 @@ __all__ = [
     "FingerError",
     "Keyframe",
     "KeyframeLoss",
+    "KeyposeMLP",
     "Level",
     "ManipulationSystem",
     "ModelPolicy",
     "NearestDemonstration",
     "PlaceError",
     "Policy",
+    "Recording",
     "Scene",
     "Sight",
     "Start",
@@ -50,6 +53,7 @@ __all__ = [
     "TurnError",
     "WithAnswer",
     "angle_modulo",
+    "angles_of",
     "audit_sliding",
     "audit_task",
     "decisions",
@@ -60,6 +64,7 @@ __all__ = [
     "examples_of",
     "in_hand_box",
     "keyframes",
+    "keypose_mlp_for",
     "moved",
     "read_episodes",
     "record",
@@ -67,6 +72,7 @@ __all__ = [
     "register",
     "replay",
     "rotation_grid",
+    "rotation_of",
     "saturated",
     "scene_elements",
     "small_turns",

@@ -77,6 +77,31 @@ def replay(scene: Scene, episode: Episode, *, start: Start | None = None, watch:
     return Episode(**{**vars(again), "scripted": episode.scripted})
 
 
+class Recording:
+    """Writes down what happens in a scene from here on, whoever acts in it.
+
+    * `scene`: has been begun; its `watch` is taken until `finish`.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.rows = scene, [_row(scene)]
+        self.actions: list[Array] = []
+        scene.watch = self._step
+
+    def _step(self, action: Array) -> None:
+        if not self.scene.broken:  # what has left all bounds has no place to write down
+            self.actions.append(action)
+            self.rows.append(_row(self.scene))
+
+    def finish(self, seed: int, success: bool) -> Episode:
+        """The episode up to now.
+
+        * `seed`: of the layout. `success`: whether its task was done.
+        """
+        self.scene.watch = None
+        return _written(self.scene, seed, success, self.actions, self.rows)
+
+
 def _run(scene: Scene, seed: int, actions: Iterator[Array], watch: Callable[[Scene], object] | None, most: int) -> Episode:
     kept: list[Array] = []
     rows = [_row(scene)]
@@ -92,10 +117,13 @@ def _run(scene: Scene, seed: int, actions: Iterator[Array], watch: Callable[[Sce
             watch(scene)
         if len(kept) >= most:
             break
+    return _written(scene, seed, not scene.broken and bool(scene.task.done(scene)), kept, rows)
+
+
+def _written(scene: Scene, seed: int, success: bool, kept: list[Array], rows: list[dict[str, Array]]) -> Episode:
     c = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    done = not scene.broken and bool(scene.task.done(scene))
     return Episode(
-        scene.task.name, seed, scene.frame, done, np.array(kept).reshape(-1, 7), hand=c["hand"], opening=c["opening"], open=c["open"],
+        scene.task.name, seed, scene.frame, success, np.array(kept).reshape(-1, 7), hand=c["hand"], opening=c["opening"], open=c["open"],
         speed=c["speed"], bodies=c["bodies"], joints=c["joints"],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from ...training import Augment, Loss
 from .._runs import SystemRun
 from .._system import Progress, System, SystemModel, SystemScenario
 from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
+from ._keypose_mlp import keypose_mlp_for
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, evaluate
 from ._poses import about
 from ._scene import Scene
@@ -52,7 +53,11 @@ class ManipulationSystem(System):
         "transporter": SystemModel(
             "transporter", "scores hand poses by correlating scene and hand, coarse to fine, bi-equivariant", transporter_for,
             {"small": _OPTIONS, "wide": {**_OPTIONS, "width": 6, "features": 16}}, _TRAINING,
-        )
+        ),
+        "keypose_mlp": SystemModel(
+            "keypose_mlp", "a place by voxels, then Euler angles by an MLP: a baseline of the transporter", keypose_mlp_for,
+            {"small": {"width": 3, "features": 8, "order": 1}, "wide": {"width": 6, "features": 16, "order": 1}}, _TRAINING,
+        ),
     }  # fmt: skip
 
     def simulate(

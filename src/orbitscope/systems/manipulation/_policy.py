@@ -13,6 +13,7 @@ from ..._expect import expect_number
 from ...data import Examples
 from ._cameras import Cameras, Cloud
 from ._drive import drive
+from ._episode import Episode, Recording
 from ._files import checked_settings, thinned
 from ._mjcf import WORKSPACE
 from ._scene import Scene, flattened, unflattened
@@ -123,12 +124,14 @@ class Evaluation:
 
 def evaluate(
     policy: Policy, scene: Scene, seeds: Sequence[int], *, settings: dict[str, Any] | None = None, most: int = 14,
-    progress: Callable[[str, float, float], None] | None = None,
+    progress: Callable[[str, float, float], None] | None = None, played: list[Episode] | None = None,
+    disturb: Callable[[Scene, int], object] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Let a policy do a task from the layouts of some seeds, keyframe after keyframe, until it is done or the time is up.
 
     * `policy`: names keyframes. `scene`: of the task. `seeds`: of the layouts. `settings`: of the cameras, as of `record`.
-    * `most`: keyframes in an episode. `progress(stage, done, total)`: called as it goes.
+    * `most`: keyframes in an episode. `progress(stage, done, total)`: called as it goes. `played`: the episodes are appended to it.
+    * `disturb(scene, k)`: called after the k-th keyframe of an episode, from 1 on; may push things.
 
     A simulation that leaves all bounds, an empty cloud and a pose out of reach end an episode without success. Raises `OrbitscopeError`
     without seeds.
@@ -141,9 +144,10 @@ def evaluate(
     for k, seed in enumerate(seeds):
         expect_number(seed, "evaluate: a seed", whole=True)
         scene.reset(seed)
+        recording = Recording(scene) if played is not None else None
         said = "not done"
         try:
-            for _ in range(most):
+            for times in range(most):
                 seen = Sight(thinned(cameras.cloud(), scene, float(chosen["voxel"])), flattened(scene.hand), float(scene.open))
                 _go(scene, policy.predict_action(seen))
                 named += 1
@@ -151,9 +155,13 @@ def evaluate(
                     said = "done"
                 if said == "done" or scene.steps >= scene.task.horizon:
                     break
+                if disturb is not None:
+                    disturb(scene, times + 1)
         except OrbitscopeError as error:
             said = str(error)
         outcomes.append(said)
+        if played is not None and recording is not None:
+            played.append(recording.finish(seed, said == "done"))
         if progress is not None:
             progress("episodes", k + 1, len(seeds))
     cameras.close()

@@ -1,6 +1,6 @@
 """A running scene: the world of a task in MuJoCo, the hand's controller, the state of everything."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,12 @@ class Scene:
         self._free = {name: int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in ("hand", *task.things)}
         self._fingers = [int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in ("left", "right")]
         self._joints = [int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in task.joints]
+        self._faults = [int(getattr(self.mujoco.mjtWarning, f"mjWARN_BAD{n}")) for n in ("QPOS", "QVEL", "QACC")]
         self.frame = pose(np.zeros(3))
         self.target, self.grip, self.steps = pose(np.zeros(3)), FINGERS[1], 0
         self.open = True
         self.memory = np.zeros(task.memory)
+        self.watch: Callable[[Array], object] | None = None  # called with the action after every control step
         self.move(frame or self.frame)
 
     def _number(self, kind: str, name: str) -> int:
@@ -154,6 +156,8 @@ class Scene:
             self.mujoco.mj_step(self.model, self.data, nstep=round(1 / (RATE * TIMESTEP * _PIECES)))
         self.target, self.steps = aim, self.steps + 1
         self.task.remember(self)
+        if self.watch is not None:
+            self.watch(given)
 
     def _bounded(self, shift: Array, turn: Array) -> Rigid:
         """The next target: within the workspace, and never far ahead of the hand."""
@@ -212,7 +216,9 @@ class Scene:
 
     @property
     def broken(self) -> bool:
-        """Whether the simulation left all bounds: numbers that are not finite, or a thing that flew off."""
+        """Whether the simulation left all bounds: numbers that are not finite, which MuJoCo resets and says, or a thing that flew off."""
+        if any(self.data.warning[k].number for k in self._faults):
+            return True
         return not (np.isfinite(self.data.qpos).all() and np.abs(self.data.qvel).max(initial=0.0) < 1e3)
 
     def observe(self) -> dict[str, Array]:
@@ -261,6 +267,8 @@ class Scene:
         self.grip, self.open, self.steps = float(given[at + 24]), bool(given[at + 25]), int(given[at + 26])
         self.memory = given[at + 27 :].copy()
         self.mujoco.mj_setState(self.model, self.data, given[:size], kind)
+        for k in self._faults:
+            self.data.warning[k].number = 0
         # A forward pass fills in positions of bodies; it must not touch the warm start, from which the solver would go on elsewhere.
         warm = self.data.qacc_warmstart.copy()
         self.mujoco.mj_forward(self.model, self.data)

@@ -34,6 +34,7 @@ class Held(Task):
     """A task whose thing is held from the start, with a handle that is a rod along the thing's z axis.
 
     * `grip`: the point of the handle that is held in the middle. `tilt`: the largest, radians. `along`: the largest slip, m.
+    * `yaws`: turns about the handle at which it is held, from and to, radians; all of them unless a task is told otherwise.
     """
 
     grip: ClassVar[tuple[float, float, float]]
@@ -41,8 +42,11 @@ class Held(Task):
     along: ClassVar[float] = 0.012
     horizon = 160
 
+    def __init__(self) -> None:
+        self.yaws = (-np.pi, np.pi)
+
     def start(self, rng: np.random.Generator) -> Start:
-        yaw, tilt = heading_of(rng), float(rng.uniform(-self.tilt, self.tilt))
+        yaw, tilt = float(rng.uniform(*self.yaws)), float(rng.uniform(-self.tilt, self.tilt))
         inside = in_hand(yaw, tilt, float(rng.uniform(-1, 1)) * self.along, float(rng.uniform(-0.003, 0.003)), np.array(self.grip))
         hand = hovering(rng, height=0.28)
         assert self.held is not None

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from ._field_nets import FieldNet, RunningScale
 from ._rotations import small_turns
 from ._search import Level, between, indices, joined, peak, resampled, split
+from ._seen import BONES, middle, seen_fields
 from ._voxels import saturated, splatted
 
 _HAND = (0.085, -0.03, 0.13)  # half width and reach of the box about the hand, as of `in_hand_box`
 _TABLE = 0.012  # m above the table's top below which nothing is in the hand
-_BONES = torch.tensor([[0.0, y, z] for y in (-0.03, 0.0, 0.03) for z in (0.0, -0.04, -0.08)], dtype=torch.float64)
-_MIDDLE = (0.0, 0.0, 0.18)  # of the coarse cube, above the table's top
 _LIFTED = 1  # levels up to this one see what is held in every orientation; finer ones resample its field by some degrees
+_TRIED = 9  # of the 27 small turns, in training
 
-LEVELS = (Level(16, 0.04, 5), Level(10, 0.012, 7))
-"""Coarse and fine: the whole table at 4 cm, then 12 cm about what was found, at 12 mm and 15 degrees."""
+LEVELS = (Level(12, 0.05, 5), Level(8, 0.012, 7))
+"""Coarse and fine: the whole table at 5 cm, then 10 cm about what was found, at 12 mm and 15 degrees."""
 
 
 class Transporter(nn.Module):
@@ -27,9 +27,9 @@ class Transporter(nn.Module):
 
     * `turns` [R, 3, 3]: orientations of the coarse level, which quarter turns permute (`rotation_grid`, `used_rotations`).
     * `width`, `features`: of the networks (`FieldNet`), and fields that are correlated. `order`: 4, or 1 without built-in symmetry.
-    * `lift`: whether the hand's network sees the turned contents of the hand for every orientation; else they are turned afterwards, and
-      only what its network commutes with is exact. `held`: whether what is in the hand is told apart; else all points are the scene, and
-      the hand is its own bones. `levels`: of the search, at least one.
+    * `lift`: whether the hand's network sees the turned contents of the hand for every orientation; else a plain network sees them once
+      and its fields are turned, so that nothing about what is held is built in. `held`: whether what is in the hand is told apart; else
+      all points are the scene, and the hand is its own bones. `levels`: of the search, at least one.
 
     The scene's network sees all points that are not in a box about the hand, and where the hand is; the hand's network those in the box,
     turned by each orientation R about their mean c: $Q(R, p) = \sum_k f_S[p + k]\, f_H(R (H - c))[k]$, for a hand at $p - R c$. Then
@@ -53,7 +53,7 @@ class Transporter(nn.Module):
         self.levels, self.lift, self.held = tuple(Level(*level) for level in levels), lift, held
         self.register_buffer("turns", torch.tensor(np.asarray(turns), dtype=torch.float32))
         self.scene_nets = nn.ModuleList(FieldNet(6, width, features, order) for _ in self.levels)
-        self.hand_nets = nn.ModuleList(FieldNet(4, width, features, order) for _ in self.levels)
+        self.hand_nets = nn.ModuleList(FieldNet(4, width, features, order if lift else 1) for _ in self.levels)
         self.fingers = nn.Sequential(RunningScale(features + 1), nn.Linear(features + 1, 16), nn.ReLU(), nn.Linear(16, 1))
 
     # --- fields --------------------------------------------------------------------------------------------------------------------
@@ -63,18 +63,10 @@ class Transporter(nn.Module):
 
         * `level`: its number. `x`: points, colours, mask, hand, open, as of the examples. `centre` [B, 3]: of the cube, m.
         """
-        points, colours, mask, hand, told = x
         which = self.levels[level]
         cells = which.cells + (which.kernel - 1 if level else 0)
-        outside = mask * (1 - self.in_hand(points, hand)) if self.held else mask
-        one = torch.ones_like(mask)[..., None]
-        seen = saturated(splatted(points - centre[:, None], torch.cat([one, colours], 2), outside, cells, which.edge))
-        place, turn = split(hand)
-        bones = place[:, None] + _BONES.to(hand) @ turn.mT
-        told_ = told[:, None].expand(-1, len(_BONES), -1)
-        marks = torch.cat([torch.ones_like(told_), told_], 2)
-        where = splatted(bones - centre[:, None], marks, torch.ones_like(marks[..., 0]), cells, which.edge)
-        return self.scene_nets[level](torch.cat([seen, where], 1))
+        weights = x[2] * (1 - self.in_hand(x[0], x[3])) if self.held else x[2]
+        return self.scene_nets[level](seen_fields(x, weights, centre, cells, which.edge))
 
     def contents(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is in the hand, in its frame: points [B, M, 3] less their mean, features [B, M, 4], weights [B, M]; and the mean [B, 3].
@@ -83,7 +75,7 @@ class Transporter(nn.Module):
         """
         points, colours, mask, hand, _ = x
         if not self.held:
-            bones = _BONES.to(hand).expand(len(hand), -1, -1)
+            bones = BONES.to(hand).expand(len(hand), -1, -1)
             held = torch.cat([torch.ones_like(bones[..., :1]), torch.full_like(bones, 0.3)], 2)
             return bones, held, torch.ones_like(bones[..., 0]), torch.zeros_like(bones[:, 0])
         place, turn = split(hand)
@@ -156,10 +148,6 @@ class Transporter(nn.Module):
             return extra[0], torch.zeros_like(extra[1]), loss
         return self.find(seen)
 
-    def middle(self, like: Tensor) -> Tensor:
-        """The centre of the coarse cube, [B, 3], for as many examples and in the precision as `like` [B, ...]."""
-        return torch.tensor(_MIDDLE, dtype=like.dtype, device=like.device).expand(len(like), 3)
-
     def finer(self, level: int, base: Tensor) -> Tensor:
         """Orientations [B, 27, 3, 3] of a level after the first, about `base` [B, 3, 3]."""
         return torch.tensor(small_turns(np.deg2rad(self.levels[level].spread))).to(base) @ base[:, None]
@@ -167,32 +155,35 @@ class Transporter(nn.Module):
     def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor) -> Tensor:
         """The loss of each example, [B].
 
-        * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn` [B, 3 or more for each finer level]: uniform
-          numbers, by which the cubes of finer levels are off, as the level before would be.
+        * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn` [B, 33]: uniform numbers, three for each finer level
+          whose cube is off by them, as the level before would be, and 27 that choose the turns about the right one that are tried.
         """
         hand, turn = split(goal)
+        rows = torch.arange(len(goal), device=goal.device)
         place = hand + (turn @ self.contents(x)[3][..., None])[..., 0]
         total, base = torch.zeros_like(place[:, 0]), turn
         scene = kernels = near = at = torch.zeros(0)
         for level, which in enumerate(self.levels):
-            if level == 0:
-                centre, turns = self.middle(goal), self.turns.to(goal).expand(len(goal), -1, -1, -1)
-            else:
+            centre, turns = middle(goal), self.turns.to(goal).expand(len(goal), -1, -1, -1)
+            if level:
                 off = drawn[:, 3 * level - 3 : 3 * level] - 0.5  # the level before is right to half a voxel
                 centre, turns = place + off * self.levels[level - 1].edge, self.finer(level, base)
-            scores, scene, kernels = self.scores(level, x, turns, centre, base)
             near = torch.einsum("brij,bij->br", turns, turn).argmax(1)
+            if level:  # a third of the small turns, the right one first: the others are no news
+                order = drawn[:, -27:].scatter(1, near[:, None], -1.0).argsort(1)[:, :_TRIED]
+                turns, near = turns[rows[:, None], order], torch.zeros_like(near)
+            scores, scene, kernels = self.scores(level, x, turns, centre, base)
             at = indices(which, place - centre)
             cell = ((near * which.cells + at[:, 0]) * which.cells + at[:, 1]) * which.cells + at[:, 2]
             total = total + F.cross_entropy(scores.flatten(1), cell, reduction="none")
-            base = turns[torch.arange(len(goal)), near]
+            base = turns[rows, near]
         logit = self._told(self._wide(len(self.levels) - 1, scene), kernels, at, near, x[4])
         return total + F.binary_cross_entropy_with_logits(logit, then, reduction="none")[:, 0]
 
     @torch.no_grad()
     def find(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """The best pose [B, 12] and the logit [B, 1] of open fingers, level by level, for what is seen, `x`."""
-        place, base = self.middle(x[0]), torch.zeros(0)
+        place, base = middle(x[0]), torch.zeros(0)
         scene = kernels = best = at = torch.zeros(0)
         for level, which in enumerate(self.levels):
             turns = self.finer(level, base) if level else self.turns.to(x[0]).expand(len(x[0]), -1, -1, -1)

@@ -16,8 +16,8 @@ from ._rotations import rotation_grid, used_rotations
 from ._search import Level
 from ._transporter import LEVELS, Transporter
 
-SEARCHES = {"two": LEVELS, "three": (*LEVELS, Level(8, 0.005, 15, 5.0)), "flat": (Level(40, 0.015, 7),)}
-"""Levels of a search by name: coarse and fine; a third level of 5 mm and 5 degrees; one level of 15 mm over the whole table."""
+SEARCHES = {"two": LEVELS, "three": (*LEVELS, Level(8, 0.005, 15, 5.0)), "one": (Level(24, 0.025, 5),)}
+"""Levels of a search by name: coarse and fine; a third level of 5 mm and 5 degrees; one level of 25 mm over the whole table."""
 _FINGERS = 3.0  # what wrong fingers weigh: as 3 cm
 
 
@@ -89,12 +89,12 @@ class WithAnswer:
         self.turn, self.shift, self.name = turn, shift, f"answer given, {'turned' if turn else 'not turned'}, shifted by {shift} m"
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
-        """Uniform numbers [length, 9]: angle, two shifts, six for the model.
+        """Uniform numbers [length, 36]: angle, two shifts, 33 for the model.
 
         * `length`: number of examples. `seed`, `epoch`, `step`: of the training; the numbers depend on these alone.
         """
         generator = torch.Generator().manual_seed(derive(seed, "keyframe jitter", epoch * 2**20 + step))
-        return torch.rand(length, 9, generator=generator, dtype=torch.float64)
+        return torch.rand(length, 36, generator=generator, dtype=torch.float64)
 
     def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
         """The examples moved, with the answer and numbers as three more parts of x."""
