@@ -99,14 +99,20 @@ def keypose_mlp_for(examples: Examples, **options: Any) -> KeyposeMLP:
 
 
 def angles_of(turn: Tensor) -> Tensor:
-    """The angles [B, 3] about z, y and x of orientations [B, 3, 3] of a hand, from that which points down."""
+    """The angles [B, 3] about z, y and x of orientations of a hand, from that which points down.
+
+    * `turn` [B, 3, 3]: the orientations.
+    """
     r = turn @ _DOWN.to(turn)
     up = -r[:, 2, 0].clamp(-1, 1)
     return torch.stack([torch.atan2(r[:, 1, 0], r[:, 0, 0]), up.asin(), torch.atan2(r[:, 2, 1], r[:, 2, 2])], 1)
 
 
 def rotation_of(angles: Tensor) -> Tensor:
-    """The orientations [B, 3, 3] of `angles_of`; the inverse of it."""
+    """The orientations [B, 3, 3] of a hand with some angles; the inverse of `angles_of`.
+
+    * `angles` [B, 3]: about z, y and x, radians.
+    """
     (cz, cy, cx), (sz, sy, sx) = angles.cos().unbind(1), angles.sin().unbind(1)
     rows = [
         [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],

@@ -149,7 +149,10 @@ class Transporter(nn.Module):
         return self.find(seen)
 
     def finer(self, level: int, base: Tensor) -> Tensor:
-        """Orientations [B, 27, 3, 3] of a level after the first, about `base` [B, 3, 3]."""
+        """Orientations [B, 27, 3, 3] of a level after the first.
+
+        * `level`: its number. `base` [B, 3, 3]: the orientation that they are about.
+        """
         return torch.tensor(small_turns(np.deg2rad(self.levels[level].spread))).to(base) @ base[:, None]
 
     def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor) -> Tensor:
