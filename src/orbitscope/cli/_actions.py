@@ -172,6 +172,10 @@ def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) ->
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
     """Write the page and print where it is."""
     check_out(force, out=out)
+    if any(p.is_dir() and is_system_run(p, "agent") for p in probes):
+        from ._environments import report_agents
+
+        return report_agents(probes, out, title=title, force=force)
     if any(holds_discovery(p) for p in probes):
         return discovery_page(probes, out, title=title, force=force)
     trees = [open_probe(p) for p in probes]

@@ -12,8 +12,21 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from ..nn import relaxation
 from ..probe import ProbeConfig, command, examine, open_results, save_probe
-from ..report import summary_table
-from ..systems.control import AUDIT_KIND, AgentRun, audit_environment, environment, open_agents, probed_maps, symmetry_of, train_agent
+from ..report import summary_table, write_agents
+from ..systems.control import (
+    AUDIT_KIND,
+    AgentRun,
+    agent_summary,
+    asked_of,
+    audit_environment,
+    audits_of,
+    environment,
+    is_agent_run,
+    open_agents,
+    probed_maps,
+    symmetry_of,
+    train_agent,
+)
 from ._early import check_out
 from ._output import about_probe, record, several
 from ._progress import stages
@@ -121,6 +134,24 @@ def describe_agents(path: Path) -> str:
     return "\n".join(lines)
 
 
+def report_agents(paths: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
+    """Measure the maps of every agent in run folders, write their page and print where it is."""
+    if other := [p for p in paths if not (p.is_dir() and is_agent_run(p))]:
+        raise OrbitscopeError(f"probes: runs of agents have a page of their own, and {other[0]} is none. Report it in another call.")
+    summaries = []
+    with stages() as bars:
+        runs = [run for path in paths for run in open_agents(path)]
+        for k, run in enumerate(runs):
+            summaries.append(agent_summary(run))
+            bars("measure", k + 1, len(runs))
+    options = {} if title is None else {"title": title}
+    write_agents(summaries, out, force=force, command=command(), **options)
+    measured = [{name: node.to_dataset() for name, node in tree.children.items()} for tree in summaries]
+    record(file=out, runs=[about_agent(run) for run in runs], measured=measured)
+    print(out)
+    return 0
+
+
 def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool) -> int:
     """Probe the policy and the critic of every run in a folder: `out` and a file beside it, print the verdicts."""
     runs = open_agents(model)
@@ -131,12 +162,15 @@ def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: Pr
     trees, files = [], []
     for run, pair in zip(runs, targets, strict=True):
         maps = probed_maps(run.agent, seed=config.seed)
-        for found, target in zip(maps, pair, strict=True):
-            asked = [found.symmetry] if groups is None else [_other(run, found.name, g) for g in groups]
+        declared = [run.agent.symmetry] if groups is None else [symmetry_of(run.environment, g) for g in groups]
+        checked = [audits_of(run.agent, maps, symmetry, seed=config.seed) for symmetry in declared]
+        for k, (found, target) in enumerate(zip(maps, pair, strict=True)):
+            asked = [asked_of(found, symmetry, run.agent) for symmetry in declared]
             words = f"{run.config['agent']} {run.config['policy']} in {run.environment}, {found.name}"
             with stages() as bars:
                 tree = examine(
                     found.model, found.examples, asked, config, progress=bars, model=words, model_path=str(run.path),
+                    audits={one.name: audits[k] for one, audits in zip(asked, checked, strict=True)},
                     title=(f"{title}, {found.name}" if title else words) + (f", seed {run.seed}" if len(runs) > 1 else ""),
                     training_seed=run.seed, data_path=run.environment, data_part=f"{len(found.examples)} steps of its own roll-outs",
                 )  # fmt: skip
@@ -147,8 +181,3 @@ def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: Pr
     record(probes=[{"file": target, **about_probe(tree)} for target, tree in zip(files, trees, strict=True)])
     Console().print(summary_table(trees))
     return 0
-
-
-def _other(run: AgentRun, name: str, words: str) -> Any:
-    symmetry = symmetry_of(run.environment, words)
-    return symmetry.policy if name == "policy" else symmetry.critic if run.config["agent"] == "sac" else symmetry.value

@@ -35,7 +35,8 @@ def discovery_view(found: Discovery, source: str = "") -> dict[str, Any]:
         s for s in (_spectrum(found, numbers), _generators(found, numbers), _names(found), _finite(found), _charts(found, numbers)) if s
     ]
     return {
-        "words": _words(found), "sections": sections, "figures": numbers.value, "provenance": _provenance(found, source),
+        "kicker": "Discovered symmetry", "words": _words(found),
+        "sections": sections, "figures": numbers.value, "provenance": _provenance(found, source),
         "next": _next(found, source), "versions": versions(), "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }  # fmt: skip
 

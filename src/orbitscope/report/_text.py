@@ -26,6 +26,7 @@ _LEVELS: dict[str, Level] = {
     "consistent": "holds",
     "symmetry of the physics and of the file": "holds",
     "approximate": "partly",
+    "approximate symmetry of the physics": "partly",
     "approximately": "partly",
     "partly": "partly",
     "partly shared": "partly",

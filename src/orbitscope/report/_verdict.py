@@ -20,6 +20,7 @@ _SHORT = {
     "symmetry of the physics and of the file": "physics and file",
     "symmetry of the physics, not of this file's distribution": "physics, not the file",
     "symmetry of the physics; too few trajectories to test the file": "physics; file not tested",
+    "approximate symmetry of the physics": "physics, nearly",
     "not a symmetry of this file's distribution; physics unchecked": "not the file; physics unchecked",
     CONTRADICTS: "file refused",
     BREAKS: "file refused",

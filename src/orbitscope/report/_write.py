@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..discover import Discovery, load_discovery
+from ._agent_page import agent_view
 from ._case import read_cases
 from ._discovery_page import discovery_view
 from ._page import build
@@ -21,6 +22,7 @@ from ._text import code, element_list
 from ._verdict import NOT_MEASURED
 
 TITLE = "Which symmetries did the model learn?"
+LEARNT = "What did the agent learn, and what did it break?"
 DISCOVERED = "Which symmetry is there that nobody declared?"
 
 
@@ -65,6 +67,19 @@ def write_discovery(
     source = "" if isinstance(found, Discovery) else str(found)
     found = found if isinstance(found, Discovery) else load_discovery(found)
     return _written(out, _render("discovery.html.j2", discovery_view(found, source), title=title, command=command))
+
+
+def write_agents(summaries: Sequence[xr.DataTree], out: Path | str, *, title: str = LEARNT, force: bool = False, command: str = "") -> Path:
+    """Write one HTML file on trained agents: in words, then returns, what was broken, departures of policy and critic, bounds on values.
+
+    - `summaries`: one of `agent_summary` for each run. `out`: the file to write; its folder is made.
+    - `title`: the headline. `force`: whether an existing file is replaced. `command`: the command line that made the page.
+
+    Returns `out`, about 5 MB (the plotting library inside). Raises OrbitscopeError for anything but summaries, and when `out` exists or
+    cannot be written.
+    """
+    out = _free(out, force)
+    return _written(out, _render("discovery.html.j2", agent_view(summaries), title=title, command=command))
 
 
 def _free(out: Path | str, force: bool) -> Path:

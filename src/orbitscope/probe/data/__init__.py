@@ -5,12 +5,15 @@ from ._commuting import commuting
 from ._correct import correct
 from ._law import law_of, parse_law
 from ._leakage import leakage
+from ._measured import with_measured
 from ._screen import screen
 from ._twosample import holm
+from ._words import NEARLY
 
 __all__ = [
     "BREAKS",
     "CONTRADICTS",
+    "NEARLY",
     "NOT",
     "PHYSICS_ONLY",
     "audit",
@@ -21,4 +24,5 @@ __all__ = [
     "leakage",
     "parse_law",
     "screen",
+    "with_measured",
 ]

@@ -7,6 +7,7 @@ from ._decide import BREAKS, CONTRADICTS, UNDETERMINED
 HOLDS = "symmetry of the physics and of the file"
 PHYSICS_ONLY = "symmetry of the physics, not of this file's distribution"
 UNTESTED = "symmetry of the physics; too few trajectories to test the file"
+NEARLY = "approximate symmetry of the physics"
 NOT = "not a symmetry"
 NOT_OF_FILE = "not a symmetry of this file's distribution; physics unchecked"
 UNCHECKED = "not contradicted by the file; physics unchecked"

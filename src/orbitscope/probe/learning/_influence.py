@@ -29,7 +29,7 @@ from ._metric import Metric
 from ._normalise import cosine
 from ._permutation import trajectories_needed
 from ._plan import plan_influence
-from ._statistics import summarise
+from ._statistics import medians, summarise
 
 
 def influence(
@@ -262,9 +262,9 @@ def _sweep(rule: Metric, answers: list[Answer], kets: int, dtype: torch.dtype, c
             assert a.gram is not None
             r = one.response(a.gram, a.pushed, kets, dtype)
             coherence = (r.cross / (r.bra[:, None] * r.ket[None, :]).sqrt()).cpu().numpy()
-            response[i, j] = np.nanmedian(coherence.diagonal())
+            response[i, j] = medians(coherence.diagonal()[None])[0]
             if apart.any():
-                null[i, j] = np.nanmedian(coherence[apart])
+                null[i, j] = medians(coherence[apart][None])[0]  # undefined where no gradient is left, as of a critic of constant rewards
     dims = ("damping", "element")
     about = {"units": "1", "long_name": "median coherence at another damping, same transition and unrelated"}
     return xr.Dataset(

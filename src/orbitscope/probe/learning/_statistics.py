@@ -84,11 +84,14 @@ def _resampled(block: Array, picks: NDArray[np.int64]) -> Array:
     chosen = block[:, picks[:, :, None], picks[:, None, :]]  # [time, R, n, n]
     same = np.diagonal(chosen, axis1=2, axis2=3).transpose(1, 0, 2).reshape(count, -1)
     other = np.where(picks[:, :, None] != picks[:, None, :], chosen, np.nan).transpose(1, 0, 2, 3).reshape(count, -1)
-    return _medians(same) - _medians(other)
+    return medians(same) - medians(other)
 
 
-def _medians(rows: Array) -> Array:
-    """Median of the defined entries of every row; NaN where there are none. (nanmedian warns there, and is slow on short rows.)"""
+def medians(rows: Array) -> Array:
+    """Median of the defined entries of every row; NaN where there are none. (nanmedian warns there, and is slow on short rows.)
+
+    * `rows`: [N, M].
+    """
     ordered, counts = np.sort(rows, axis=1), (~np.isnan(rows)).sum(1)  # NaN last
     at = np.arange(len(rows))
     return (ordered[at, np.maximum(counts - 1, 0) // 2] + ordered[at, np.minimum(counts // 2, rows.shape[1] - 1)]) / 2

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ...symmetry import Group, Isometry
-from ..data import BREAKS, CONTRADICTS, NOT, PHYSICS_ONLY
+from ..data import BREAKS, CONTRADICTS, NEARLY, NOT, PHYSICS_ONLY
 from ._cures import cures
 from ._interval import FEWEST
 from ._learnt import BROKEN, COSTS, EXACT, GAIN, HOLDS, UNDECIDED
@@ -171,8 +171,10 @@ def _mending(data: Sequence[str], found: Output) -> list[Advice]:
     wrong = [n for n, w in state.items() if w == NOT and (n in costly or n in found.having(BROKEN))]
     absent = [n for n in costly if state[n] == PHYSICS_ONLY]
     shown = [n for n in costly if state[n].startswith(_OF_PHYSICS) and n not in absent]
-    doubtful = [n for n in costly if n not in (*absent, *wrong, *shown)]
+    nearly = [n for n in costly if state[n] == NEARLY]
+    doubtful = [n for n in costly if n not in (*absent, *wrong, *shown, *nearly)]
     kinds = (
+        ("nearly", nearly, "The physics has {} only nearly: a network that starts with it and may leave it can use what is there."),
         ("doubtful", doubtful, "Whether the physics has {} is not known: audit the file with its equation first."),
         ("train", shown, "Train longer or on more data, which may be enough for {}."),
         ("absent", absent, f"The file never shows {{}} though the physics has it{cures().of_the_kind()}."),

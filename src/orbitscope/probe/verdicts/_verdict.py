@@ -7,7 +7,7 @@ import xarray as xr
 from ..._errors import OrbitscopeError
 from ..._expect import expect
 from ...symmetry import Group, Symmetry
-from ..data import BREAKS, CONTRADICTS
+from ..data import BREAKS, CONTRADICTS, NEARLY
 from ._advice import advice_json, advise
 from ._interval import Interval
 from ._learning_words import SHARED, UNKNOWN, learning_sentence, learning_words, shared_subgroup
@@ -145,9 +145,10 @@ def _data_sentence(names: list[str], data: list[str], audit: xr.Dataset | None) 
         return f"REFUSED: the file breaks the laws of its equation. {audit.attrs['explanation']}"
     kinds = [k for k in dict.fromkeys(data) if k != UNKNOWN]
     mine = {k: [n for n, w in zip(names, data, strict=True) if w == k] for k in kinds}
+    size = f" {audit.attrs['explanation']}" if NEARLY in kinds else ""
     if len(kinds) == 1:
-        return f"All {len(mine[kinds[0]])} elements: {kinds[0]}."
-    return " ".join(f"{listed(mine[k])}: {k}." for k in kinds) or "Undetermined."
+        return f"All {len(mine[kinds[0]])} elements: {kinds[0]}.{size}"
+    return (" ".join(f"{listed(mine[k])}: {k}." for k in kinds) or "Undetermined.") + size
 
 
 __all__ = ["BROKEN", "EXACT", "HOLDS", "verdict"]

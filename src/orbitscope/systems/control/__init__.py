@@ -20,9 +20,11 @@ from ._simulator import SimulatorModel
 
 if TYPE_CHECKING:
     from ._agent import AGENTS, Agent, returns
+    from ._agent_audit import asked_of, audits_of
     from ._agent_networks import ARMS, Head, Magnitudes, NetworkPlan, Trunk
     from ._agent_probe import CriticMap, PolicyMap, ProbedMap, probed_maps
     from ._agent_runs import AgentRun, is_agent_run, open_agent, open_agents, train_agent
+    from ._agent_summary import agent_asymmetry, agent_summary
     from ._balls_env import BallsEnv
     from ._breaking import BREAKINGS, Broken
     from ._learnt_bound import LearntBound, learnt_bound
@@ -34,6 +36,8 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("ARMS", "Head", "Magnitudes", "NetworkPlan", "Trunk"), "_agent_networks"),
     **dict.fromkeys(("CriticMap", "PolicyMap", "ProbedMap", "probed_maps"), "_agent_probe"),
     **dict.fromkeys(("AgentRun", "is_agent_run", "open_agent", "open_agents", "train_agent"), "_agent_runs"),
+    **dict.fromkeys(("agent_asymmetry", "agent_summary"), "_agent_summary"),
+    **dict.fromkeys(("asked_of", "audits_of"), "_agent_audit"),
     **dict.fromkeys(("BREAKINGS", "Broken"), "_breaking"),
     **dict.fromkeys(("LearntBound", "learnt_bound"), "_learnt_bound"),
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
@@ -81,7 +85,11 @@ __all__ = [
     "SymmetricSACPolicy",
     "Trunk",
     "ValueBound",
+    "agent_asymmetry",
+    "agent_summary",
+    "asked_of",
     "audit_environment",
+    "audits_of",
     "balls",
     "decision_errors",
     "environment",

@@ -66,12 +66,13 @@ def learnt_bound(agent: Agent, env: Any = None, *, episodes: int = 16, length: i
         seen = torch.as_tensor(observation, dtype=torch.float32)
         return critic(seen, policy(seen))[:, 0].double().numpy()
 
-    world = agent.env if env is None else env
-    agent.symmetry.check(world)
+    world: Any = agent.env if env is None else env
+    symmetry = world.of(agent.symmetry) if hasattr(world, "of") else agent.symmetry  # a delay joins the state
+    symmetry.check(world)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(derive(seed, "bound of an agent"))
         steps = visited(world, episodes, length, seed, wander)
-        return bound_of(world, agent.symmetry, steps, quality, value, float(agent.model.gamma))
+        return bound_of(world, symmetry, steps, quality, value, float(agent.model.gamma))
 
 
 def bound_of(
