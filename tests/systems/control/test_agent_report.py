@@ -121,7 +121,7 @@ def test_a_world_that_cannot_be_set_leaves_it_open(tmp_path):
     maps, symmetry = probed_maps(agent, episodes=3, length=5), agent.symmetry
     without = type(symmetry)(symmetry.group, symmetry.observation, symmetry.action)
     (found, _) = audits_of(agent, maps, without)
-    assert "was not audited" in found.attrs["explanation"] and "no `state` is declared" in found.attrs["explanation"]
+    assert "was not audited" in found.attrs["explanation"] and "it is not declared" in found.attrs["explanation"]
     assert not any("symmetry of the physics" in w for w in found["verdict"].values)
     checked = audit(maps[0].examples, maps[0].symmetry)
     with pytest.raises(OrbitscopeError, match="`words` should be exact"):

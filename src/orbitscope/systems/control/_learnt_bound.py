@@ -22,9 +22,11 @@ _NEAR = 1e-3  # states that are nearer than this say more of rounding than of a 
 
 @dataclass(frozen=True)
 class LearntBound(ValueBound):
-    r"""The asymmetry of a learnt critic, and two bounds on that of the values it stands for; fields of `ValueBound`, and
+    r"""The asymmetry of a learnt critic, and two bounds on that of the values it stands for.
 
-    * `mean_asymmetry`: root mean square of $Q(s,a) - Q(gs,ga)$; `asymmetry` is the largest.
+    * `reward_epsilon`, `step_epsilon`: $\epsilon_R$ and $\epsilon_P$ on the way. `regularity`: $\rho$, the steepest slope of V seen.
+    * `asymmetry`: $\max |Q(s,a) - Q(gs,ga)|$ of the learnt Q. `mean_asymmetry`: its root mean square.
+    * `bound`: $(\epsilon_R + \gamma \rho\, \epsilon_P) / (1 - \gamma)$.
     * `span`: largest minus smallest Q, which bounds every asymmetry too, without any symmetry.
     * `own_epsilon`: $\max |V(gs') - V((gs)')|$, the change of a step as the value function itself sees it.
     * `own_bound`: $(\epsilon_R + \gamma \epsilon_V) / (1 - \gamma)$ with it: the same bound for the metric that V itself makes.
