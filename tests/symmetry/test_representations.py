@@ -278,3 +278,19 @@ def test_regular_takes_plain_matrices() -> None:
     turned = random_orthogonal(np.random.default_rng(0), 3)
     assert not Regular(group).knows(turned)
     assert all(a is not b for a, b in itertools.pairwise([Regular(group).matrix(g) for g in list(group)[:2]]))
+
+
+def test_the_homomorphism_error_of_a_stack_is_that_of_its_whole_matrices():
+    class Skewed(Representation):
+        """A hundredth of every entry too much: no homomorphism."""
+
+        def size(self, ndim):
+            return ndim
+
+        def matrix(self, element, /):
+            return Vector().matrix(element) + 0.01
+
+    maps, rep = list(osc.parse_group("d3")), Stack(Skewed(), 3)
+    pairs = [(rep.matrix(a @ b), rep.matrix(a) @ rep.matrix(b)) for a in maps for b in maps]
+    whole = max(float(np.linalg.norm(ab - made) / np.linalg.norm(made)) for ab, made in pairs)
+    assert rep.homomorphism_error(maps) == pytest.approx(whole, rel=1e-12) and whole > 1e-3

@@ -1,6 +1,7 @@
 """Representations made of others: stacks, direct sums, tensor products."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,10 @@ class Stack(Representation):
 
     def rate(self, generator: ArrayLike, /) -> NDArray[np.float64]:
         return np.asarray(np.kron(np.eye(self.copies), self.base.rate(generator)), dtype=np.float64)
+
+    def homomorphism_error(self, elements: Iterable[Any]) -> float:
+        """That of `base`, as the copies do not mix; `elements` as there."""
+        return self.base.homomorphism_error(elements)
 
     def component_names(self, ndim: int) -> tuple[str, ...]:
         return tuple(f"{c}[{t}]" for t in range(self.copies) for c in self.base.component_names(ndim))

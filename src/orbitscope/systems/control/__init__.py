@@ -10,6 +10,7 @@ from ._env_audit import AUDIT_KIND, audit_environment, epsilons
 from ._env_symmetry import EnvSymmetry
 from ._environments import EnvironmentSpec, environment, environment_spec, environments, register_environment, symmetry_of
 from ._finite import FiniteProcess, ValueBound, value_bound
+from ._market import Fold, Market, index_market, walk_forward
 from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
@@ -17,6 +18,8 @@ from ._planner_audit import decision_errors, warm_start
 from ._planning import plan_episodes, plan_picture, save_plan
 from ._regression import PlaceEnergy, marker_pictures
 from ._simulator import SimulatorModel
+from ._trading import TradingConfig, TradingPolicy, net_returns, past_windows
+from ._trading_symmetry import market_group, trading_symmetry
 
 if TYPE_CHECKING:
     from ._agent import AGENTS, Agent, returns
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from ._learnt_bound import LearntBound, learnt_bound
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
+    from ._trading_env import TradingEnv
 
 _NEED_ROBOTS = {
     **dict.fromkeys(("AGENTS", "Agent", "returns"), "_agent"),
@@ -43,6 +47,7 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
     "BallsEnv": "_balls_env",
     "SuiteEnv": "_suite",
+    "TradingEnv": "_trading_env",
 }
 """Names that need packages of the extra [robots], and their modules: they are imported when they are first used."""
 
@@ -67,9 +72,11 @@ __all__ = [
     "EnvSymmetry",
     "EnvironmentSpec",
     "FiniteProcess",
+    "Fold",
     "Head",
     "LearntBound",
     "Magnitudes",
+    "Market",
     "ModelBasedAgent",
     "ModelBasedConfig",
     "NetworkPlan",
@@ -83,6 +90,9 @@ __all__ = [
     "SymmetricPPOPolicy",
     "SymmetricReplayBuffer",
     "SymmetricSACPolicy",
+    "TradingConfig",
+    "TradingEnv",
+    "TradingPolicy",
     "Trunk",
     "ValueBound",
     "agent_asymmetry",
@@ -95,22 +105,28 @@ __all__ = [
     "environment",
     "environment_spec",
     "environments",
-    "evaluate_agent",
-    "marker_pictures",
-    "plan_episodes",
-    "plan_picture",
     "epsilons",
+    "evaluate_agent",
+    "index_market",
     "is_agent_run",
     "learnt_bound",
+    "marker_pictures",
+    "market_group",
+    "net_returns",
     "open_agent",
     "open_agents",
+    "past_windows",
+    "plan_episodes",
+    "plan_picture",
     "probed_maps",
     "register_environment",
     "returns",
     "save_plan",
     "symmetry_of",
+    "trading_symmetry",
     "train_agent",
     "value_bound",
+    "walk_forward",
     "warm_start",
 ]
 

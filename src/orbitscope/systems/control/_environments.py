@@ -9,6 +9,7 @@ from ...symmetry import Group, parse_group
 from ._balls import BALLS, balls
 from ._env_symmetry import EnvSymmetry
 from ._suite_tasks import ALIASES, TASKS, SuiteTask, suite_task
+from ._trading_symmetry import trading_symmetry
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class EnvironmentSpec:
     note: str = ""
 
 
+TRADING = "trading"
 _OWN: dict[str, EnvironmentSpec] = {}
 
 
@@ -44,7 +46,7 @@ def register_environment(
 
     Raises `OrbitscopeError` for a name of the table.
     """
-    if name in TASKS or name in ALIASES or name in BALLS:
+    if name in TASKS or name in ALIASES or name in BALLS or name == TRADING:
         raise OrbitscopeError(f"register_environment: {name!r} is an environment that comes with the library. Take another name.")
     _OWN[name] = EnvironmentSpec(name, description, make, symmetry, largest or symmetry.group.name, note)
     return _OWN[name]
@@ -52,7 +54,7 @@ def register_environment(
 
 def environments() -> tuple[str, ...]:
     """The full names of all environments that are known."""
-    return (*TASKS, *BALLS, *_OWN)
+    return (*TASKS, *BALLS, TRADING, *_OWN)
 
 
 def environment_spec(name: str) -> EnvironmentSpec:
@@ -61,6 +63,8 @@ def environment_spec(name: str) -> EnvironmentSpec:
         return _OWN[name]
     if name in BALLS:
         return _of_balls(name)
+    if name == TRADING:
+        return _of_trading()
     if ALIASES.get(name, name) not in TASKS:
         raise OrbitscopeError(
             f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
@@ -142,3 +146,15 @@ def _of_balls(name: str) -> EnvironmentSpec:
     return EnvironmentSpec(
         name, f"drive {many} to targets in {world.ndim} dimensions", make, symmetry, "o2" if world.ndim == 2 else "oh", note
     )
+
+
+def _of_trading() -> EnvironmentSpec:
+    def make(**options: Any) -> Any:
+        from ._trading_env import TradingEnv
+
+        return TradingEnv(**options)
+
+    return EnvironmentSpec(
+        TRADING, "daily positions in two stock indices (package arch)", make, trading_symmetry(), "d4",
+        "What a position earns has it exactly; whether the market does, `audit` of its returns says.",
+    )  # fmt: skip
