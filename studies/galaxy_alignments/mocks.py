@@ -45,11 +45,11 @@ def joined(place: Folder) -> Rows:
     assert all(isinstance(s.x, torch.Tensor) and isinstance(s.y, tuple) for s in shards)
     step = max(int(s.unit.max()) + 1 for s in shards)
     unit = np.concatenate([s.unit + k * step for k, s in enumerate(shards)])
-    y = tuple(torch.cat([s.y[p] for s in shards]) for p in range(2))
+    y = tuple(torch.cat([s.y[p] for s in shards]) for p in range(len(shards[0].y)))
     about = {**shards[0].about, "galaxies": [n for s in shards for n in s.about["galaxies"]]}
     whole = Examples(torch.cat([s.x for s in shards]), y, unit, np.concatenate([s.slot for s in shards]), "galaxies.hod", about)  # pyright: ignore[reportArgumentType,reportCallIssue]
     save_examples(whole, data_file(place), force=True)
-    value, known = y
+    value, known, *_ = y
     low = int((value[:, 0] <= 0).any(1).sum())
     row = {"points": len(whole.units), "rows": len(whole), "rows_with_xi_below_0": low, "missing": int((known == 0).sum())}
     return {"set": [row]}

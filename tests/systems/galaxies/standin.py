@@ -1,6 +1,5 @@
 """A stand-in for the simulator: parameters of the published design, smooth means and variances that are known."""
 
-import math
 from typing import Any, ClassVar
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from orbitscope.data import Examples
 from orbitscope.systems.galaxies import CorrelationEmulator
+from orbitscope.systems.galaxies._amplitude import Amplitude
 
 BINS = 20
 EDGES = torch.logspace(-1, 1.2, BINS + 1, dtype=torch.float64)
@@ -27,21 +27,31 @@ def design(count: int, seed: int = 0) -> Tensor:
     return torch.stack(columns, 1)
 
 
+def held_parts(theta: Tensor) -> Tensor:
+    """The parts of omega and eta with places held, [N, 5, 20]."""
+    r = RADII.to(theta)
+    lift = torch.exp(0.3 * (theta[:, 2:3] - 12.75) + 0.2 * (theta[:, 6:7] - 1))
+    sizes = (0.08, 6.0), (0.05, 1.0), (0.02, 2.0), (0.01, 1.5), (0.005, 0.5)
+    return torch.stack([a * lift * torch.exp(-r / scale) for a, scale in sizes], 1)
+
+
 def truth(theta: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation [N, 3, 20] of the statistics; xi follows a power law with a knee, and has negative values far out."""
     r = RADII.to(theta)
     m, alpha = theta[:, 2:3] - 12.75, theta[:, 6:7] - 1
     log_xi = 1.5 + 0.6 * m + 0.5 * alpha - (1.9 + 0.2 * theta[:, 5:6] - 0.2 * 13.7) * r.log() + 0.4 * torch.tanh(theta[:, 4:5] - 12.5)
     xi = torch.exp(log_xi) - 0.02
-    omega = 0.08 * torch.sin(math.pi / 2 * theta[:, :1]) * torch.exp(-r / 6) + 0.05 * theta[:, 1:2] * torch.exp(-r)
-    eta = 0.02 * theta[:, :1].square() * torch.exp(-r / 2) + 0.005 * theta[:, 1:2] * torch.exp(-2 * r)
+    w_c, w_s, e_cc, e_cs, e_ss = held_parts(theta).unbind(1)
+    c, s = Amplitude()(theta[:, :2]).mT[..., None]
+    omega, eta = c * w_c + s * w_s, c * c * e_cc + c * s * e_cs + s * s * e_ss
     few = torch.exp(0.5 * m)
     noise = torch.stack([0.05 * few * (xi + 0.1), 0.004 * few * (1 + 1 / r).expand_as(omega), 0.002 * few * (1 + 1 / r).expand_as(eta)], 1)
     return torch.stack([xi, omega, eta], 1), noise
 
 
-def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0) -> Examples:
-    """Realisations of the stand-in, a unit for each parameter point; bins without pairs, a part `missing`, as a training file has them."""
+def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0, held: bool = False) -> Examples:
+    """Realisations of the stand-in, a unit for each parameter point; bins without pairs, a part `missing`, as a training file has them;
+    with `held` the parts of omega and eta beside them, with a tenth of the noise."""
     theta = design(points, seed)
     mean, noise = truth(theta)
     g = torch.Generator().manual_seed(seed + 1000)
@@ -51,7 +61,14 @@ def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0) -
     y = torch.where(none[:, None], torch.tensor([-1.0, 0.0, 0.0], dtype=torch.float64)[:, None], y)
     unit = torch.arange(points).repeat_interleave(realisations)
     slot = torch.arange(realisations).repeat(points)
-    return Examples(theta.repeat_interleave(realisations, 0), y, unit, slot, "stand-in", {"edges": EDGES.tolist()})
+    x, about = theta.repeat_interleave(realisations, 0), {"edges": EDGES.tolist()}
+    if not held:
+        return Examples(x, y, unit, slot, "stand-in", about)
+    loud = noise[:, [1, 1, 2, 2, 2]].repeat_interleave(realisations, 0)
+    quiet = 0.1 * loud * torch.randn(loud.shape, generator=g, dtype=torch.float64)
+    paired = ~none[:, None]
+    known = torch.stack([torch.ones_like(none), ~none, ~none], 1)
+    return Examples(x, (y, known, torch.where(paired, held_parts(x) + quiet, torch.zeros_like(loud))), unit, slot, "stand-in", about)
 
 
 class Oracle(CorrelationEmulator):

@@ -23,7 +23,7 @@ def _made(kind: Any = AlignmentEmulator, examples: Examples | None = None, **opt
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    examples = mocks(500, 4)
+    examples = mocks(500, 4, held=True)
     out = tmp_path_factory.mktemp("run") / "run"
     torch.manual_seed(0)
     model = AlignmentEmulator(examples, width=32, depth=1, members=3)
@@ -75,22 +75,30 @@ def test_covariance_is_learnt_by_a_likelihood_that_is_torchs():
     assert torch.allclose(none, marginal_nll(gap, v, torch.ones_like(there)).sum((-2, -1)), atol=1e-10)
 
 
-@pytest.mark.parametrize("options", [{}, {"rank": 2}, {"head": "pca", "components": 6}])
+@pytest.mark.parametrize(
+    "options", [{}, {"rank": 2}, {"held": True}, {"head": "pca", "components": 6, "held": True}, {"head": "pca", "factorised": False}]
+)
 def test_missing_bins_count_for_nothing(options):
-    given = mocks(30, 2)
+    options = dict(options)
+    given = mocks(30, 2, held=options.pop("held", False))
+    rest = tuple(given.y[2:]) if isinstance(given.y, tuple) else ()
     value, known = values_and_known(given.y)
     known = known.clone()
     known[3, 1, 4:] = False
     broken = torch.where(known, value, torch.full_like(value, float("nan")))
     loss = BetaNLL(AlignmentEmulator.links)
     model = _made(examples=given, width=8, **options)
-    for target in (broken, (torch.where(known, value, torch.full_like(value, 1e6)), known)):
+    wild = torch.where(known, value, torch.full_like(value, 1e6))
+    targets: list[Any] = [(broken, known, *rest), (wild, known, *rest)]
+    if not rest:
+        targets.append(broken)
+    for target in targets:
         model.zero_grad()
         loss(model(given.x), target).backward()
         slopes = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
         assert torch.isfinite(slopes).all() and float(slopes.abs().max()) > 0
-    a, b = (loss.each(model.eval()(given.x), t) for t in (broken, (torch.where(known, value, torch.full_like(value, 1e6)), known)))
-    assert torch.allclose(a, b, atol=1e-12)
+    a, *others = (loss.each(model.eval()(given.x), t) for t in targets)
+    assert all(torch.allclose(a, b, atol=1e-12) for b in others)
 
 
 @torch.no_grad()
@@ -148,7 +156,7 @@ def test_hessian_is_that_of_finite_differences():
 @torch.no_grad()
 def test_scales_and_region_come_back_with_the_weights(trained):
     model, _, out = trained
-    other = AlignmentEmulator(mocks(60, 2, seed=7), width=32, depth=1, members=3)
+    other = AlignmentEmulator(mocks(60, 2, seed=7, held=True), width=32, depth=1, members=3)
     back = load_fit(out, other).model
     theta = design(5, 3)
     assert torch.equal(back.predict(theta, outside="ignore").mean, model.predict(theta, outside="ignore").mean)
@@ -177,7 +185,8 @@ def test_beta_is_one_in_the_first_fifth(trained):
 def test_wrong_options_are_named():
     wrong: tuple[tuple[Any, str], ...] = (
         ({"head": "spline"}, "`head` should be"), ({"members": 0}, "`members` should be"), ({"beta": (0.5,)}, "beta: should be 3 numbers"),
-        ({"head": "pca", "components": 99}, "`components` should be 1 to 60"),
+        ({"head": "pca", "components": 99, "factorised": False}, "`components` should be 1 to 60"),
+        ({"head": "pca"}, "needs examples with"),
     )  # fmt: skip
     for options, words in wrong:
         with pytest.raises(OrbitscopeError, match=words):

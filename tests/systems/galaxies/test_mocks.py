@@ -20,6 +20,7 @@ from orbitscope.systems.galaxies import (
     populate_halotools,
     watson_cosines,
 )  # fmt: skip
+from orbitscope.systems.galaxies._mocks import nfw_radii
 
 THETA: dict[str, float] = {"mu_cen": 0.7, "mu_sat": 0.4, "logMmin": 12.0, "sigma_logM": 0.3, "logM0": 11.6, "logM1": 12.9, "alpha": 1.0}
 
@@ -68,6 +69,26 @@ def test_axes_lie_about_their_directions_at_any_azimuth() -> None:
     assert (cosine**2).mean() == pytest.approx(mean_square_cosine(0.6), abs=0.012)
     one = axes_about(np.repeat([[0.0, 0.0, 1.0]], 20000, 0), 0.6, rng)
     assert stats.kstest(np.arctan2(one[:, 1], one[:, 0]), stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("strength", [-1.0, -0.6, 0.0, 0.05, 0.5, 0.9, 0.9999])
+def test_drawn_cosines_follow_the_law(strength: float) -> None:
+    n = np.zeros((4000, 3)) + [0, 0, 1]
+    cosine = axes_about(n, strength, np.random.default_rng(1))[:, 2]
+    if strength == -1:
+        assert np.abs(cosine).max() < 1e-12
+        return
+    shares = np.linspace(0, 1, 2001)[1:-1]
+    points = watson_cosines(strength, shares)
+    assert stats.kstest(cosine, lambda t: np.interp(t, [-1, *points, 1], [0, *shares, 1])).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("concentration", [1.0, 7.0, 40.0])
+def test_radii_hold_their_share_of_the_mass(concentration: float) -> None:
+    shares = np.array([0.0, 1e-14, 1e-9, 1e-5, 0.1, 0.5, 0.99, 1.0])
+    x = concentration * nfw_radii(np.full(len(shares), concentration), shares)
+    mass = [integrate.quad(lambda t: t / (1 + t) ** 2, 0, top, epsabs=0, epsrel=1e-12)[0] for top in x]
+    np.testing.assert_allclose(mass, shares * integrate.quad(lambda t: t / (1 + t) ** 2, 0, concentration)[0], rtol=1e-6)
 
 
 def test_mean_occupations_are_those_of_zheng_and_others() -> None:

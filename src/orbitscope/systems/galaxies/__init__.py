@@ -4,20 +4,23 @@ from ._calibration import Conformal, Points, calibration, conformal, points_of, 
 from ._catalogue import Halos
 from ._counts import PairSums, edges, pair_sums
 from ._design import Design
-from ._emulators import AlignmentEmulator, CorrelationEmulator, Prediction
+from ._emulators import CorrelationEmulator, Prediction
+from ._ensemble import AlignmentEmulator
 from ._figures import bands_figure, calibration_figure, corner_figure, fit_figure
 from ._flips import XiOf, flips, xi_examples
 from ._galaxies_system import SYSTEM, GalaxiesSystem
+from ._given_places import PARTS, expected_orientations, mock_statistics
 from ._halos import HaloConfig, halo_bias, make_halos, tidal_axes
 from ._halotools import halotools_catalogue, halotools_model, populate_halotools
 from ._iaemu import IAEmu
 from ._inference import infer, say, simulation_based_calibration
 from ._losses import BetaNLL, StatisticError
-from ._mocks import Galaxies, expected_galaxies, mean_occupation, parameters, populate
+from ._mocks import Galaxies, Population, expected_galaxies, mean_occupation, parameters, populate
 from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, to_latent
 from ._moves import InBox, StatisticsLaw, catalogue_symmetries
 from ._nuts import Chains, NUTSConfig, run_nuts
 from ._posterior import Posterior
+from ._quick import QuickEmulator
 from ._readers import CatalogueWarning, Columns, read_halos, save_halos
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
@@ -25,10 +28,11 @@ from ._targets import STATISTICS, Scales, values_and_known
 from ._vector import DataVector, data_vector, read_vector
 from ._view import slice_figure
 from ._walkers import stretch_walkers
-from ._watson import axes_about, mean_square_cosine, watson_cosines
+from ._watson import alignment_amplitude, axes_about, mean_square_cosine, watson_cosines
 
 __all__ = [
     "PARAMETERS",
+    "PARTS",
     "STATISTICS",
     "SYSTEM",
     "AlignmentEmulator",
@@ -51,8 +55,10 @@ __all__ = [
     "NUTSConfig",
     "PairSums",
     "Points",
+    "Population",
     "Posterior",
     "Prediction",
+    "QuickEmulator",
     "Region",
     "RegionWarning",
     "Scales",
@@ -60,6 +66,7 @@ __all__ = [
     "StatisticError",
     "StatisticsLaw",
     "XiOf",
+    "alignment_amplitude",
     "alignment_statistics",
     "axes_about",
     "bands_figure",
@@ -72,6 +79,7 @@ __all__ = [
     "data_vector",
     "edges",
     "expected_galaxies",
+    "expected_orientations",
     "filled",
     "fit_figure",
     "flips",
@@ -85,6 +93,7 @@ __all__ = [
     "make_halos",
     "mean_occupation",
     "mean_square_cosine",
+    "mock_statistics",
     "pair_sums",
     "parameters",
     "physical",

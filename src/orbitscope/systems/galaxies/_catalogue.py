@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,11 @@ class Halos:
 
     def __len__(self) -> int:
         return len(self.mass)
+
+    @cached_property
+    def log_mass(self) -> Real:
+        """log10 of the masses, [H]."""
+        return np.log10(self.mass)
 
     def __repr__(self) -> str:
         shapes = "without shapes" if self.axis is None else "with shapes"

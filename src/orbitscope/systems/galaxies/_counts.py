@@ -59,23 +59,43 @@ def pair_sums(positions: ArrayLike, axes: ArrayLike, box: float, bins: ArrayLike
         raise OrbitscopeError(f"pair_sums: `regions` should be at least 1 for each side, got {regions}.")
     from ._counts_kernel import accumulate  # numba
 
-    count, largest = len(places), float(limits[-1])
-    occupied = count * (largest / box) ** 3  # galaxies in a cube as wide as the largest separation
-    reach = 1 if occupied < 8 else 2 if occupied < 200 else 3
+    at = cells_of(places, box, float(limits[-1]))
+    rows = np.ascontiguousarray(np.concatenate([at.places, long], 1)[at.order])
+    part = np.minimum((rows[:, :3] * (regions / box)).astype(np.int64), regions - 1)
+    region = (part[:, 0] * regions + part[:, 1]) * regions + part[:, 2]
+    inside, across = np.zeros((2, regions**3, len(limits) - 1, 3))
+    accumulate(rows, region, at.starts, at.cells, at.reach, float(box), limits**2, inside, across)
+    return PairSums(limits, float(box), len(places), inside, across, np.bincount(region, minlength=regions**3))
+
+
+@dataclass(frozen=True, eq=False)
+class CellList:
+    """Places sorted into cubic cells: `places` wrapped into the box, [N, 3]; `order` of rows by cell, [N]; `starts` of each cell in it,
+    [cells^3 + 1]; `cells` along a side, `reach` of which cover the largest separation."""
+
+    places: Real
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    cells: int
+    reach: int
+
+
+def cells_of(places: Real, box: float, largest: float, reach: int | None = None) -> CellList:
+    """The cells for a pass over pairs closer than `largest`, in a periodic box.
+
+    * `places`: [N, 3], Mpc/h. `box`: side, Mpc/h. `largest`: separation, Mpc/h, at most half the box. `reach`: None: by how full they are.
+    """
+    if reach is None:
+        occupied = len(places) * (largest / box) ** 3  # galaxies in a cube as wide as the largest separation
+        reach = 1 if occupied < 8 else 2 if occupied < 200 else 3
     cells = max(1, int(reach * box / largest))
     places = np.mod(places, box)
     places[places >= box] = 0.0  # a tiny negative number comes out as the box itself
     at = np.minimum((places * (cells / box)).astype(np.int64), cells - 1)
     cell = (at[:, 0] * cells + at[:, 1]) * cells + at[:, 2]
-    order = np.argsort(cell, kind="stable")
     starts = np.zeros(cells**3 + 1, dtype=np.int64)
     np.cumsum(np.bincount(cell, minlength=cells**3), out=starts[1:])
-    rows = np.ascontiguousarray(np.concatenate([places, long], 1)[order])
-    part = np.minimum((rows[:, :3] * (regions / box)).astype(np.int64), regions - 1)
-    region = (part[:, 0] * regions + part[:, 1]) * regions + part[:, 2]
-    inside, across = np.zeros((2, regions**3, len(limits) - 1, 3))
-    accumulate(rows, region, starts, cells, reach, float(box), limits**2, inside, across)
-    return PairSums(limits, float(box), count, inside, across, np.bincount(region, minlength=regions**3))
+    return CellList(places, np.argsort(cell, kind="stable"), starts, cells, reach)
 
 
 def _checked(positions: ArrayLike, axes: ArrayLike, box: float, bins: ArrayLike | None) -> tuple[Real, Real, Real]:

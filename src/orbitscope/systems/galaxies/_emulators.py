@@ -1,4 +1,4 @@
-"""Emulators of correlation functions: what they share, and the one that is meant to be used."""
+"""Emulators of correlation functions: what they share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +16,6 @@ from ._region import Outside, Region
 from ._targets import Scales, checked
 
 _WARM = 0.2  # part of the training in which beta is 1, as published
-_LARGEST = 14.0  # of a logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,110 +170,3 @@ class CorrelationEmulator(nn.Module, ABC):
         apart = means - middle[:, None]
         between = apart.mT @ apart / max(means.shape[1] - 1, 1)
         return Prediction(middle.reshape(len(theta), len(self.links), self.bins), inner.mean(1), between)
-
-
-class _Members(nn.Module):
-    """A linear layer of each member of an ensemble: [M, B, in] to [M, B, out]."""
-
-    def __init__(self, members: int, into: int, out: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(members, into, out) / into**0.5)
-        self.bias = nn.Parameter(torch.zeros(members, 1, out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class AlignmentEmulator(CorrelationEmulator):
-    r"""An ensemble of small residual networks with a mean and a variance for every bin of xi, omega and eta.
-
-    * `examples`: of the training. `width`: of the hidden layers. `depth`: residual layers.
-    * `members`: networks that are trained side by side from other first weights; their spread is the epistemic part.
-    * `rank`: of the covariance between bins beside their variances; 0: none. 60: any covariance.
-    * `head`: "bins", free in every bin, or "pca", combinations of `components` principal components of the training.
-    * `components`: for the head "pca". `dropout`: between layers. `beta`: as of `CorrelationEmulator`.
-
-    What goes in is the place in the region of the training, without what log Mmin says of the others; what comes out is scaled by bin. The
-    variance starts at the measured scatter of realisations. The noise is Gaussian in xi itself, and the network gives the logarithm of the
-    mean of 1 + xi, which is never negative as it counts pairs: rows with xi <= 0 and bins without pairs (xi = -1) stay in, none is
-    selected by its noise, and the mean is the mean. Raises `OrbitscopeError` for sizes out of range.
-    """
-
-    links: ClassVar[tuple[Link, ...]] = ("identity", "identity", "identity")
-    level: Tensor
-    width: Tensor
-    noise: Tensor
-
-    def __init__(
-        self, examples: Examples, width: int = 128, depth: int = 3, members: int = 5, rank: int = 0, head: str = "bins",
-        components: int = 16, dropout: float = 0.0, beta: Sequence[float] = (0.5, 0.5, 0.5),
-    ) -> None:  # fmt: skip
-        super().__init__(examples, beta)
-        for what, size, least in (("width", width, 1), ("depth", depth, 0), ("members", members, 1), ("rank", rank, 0)):
-            if not isinstance(size, int) or size < least:
-                raise OrbitscopeError(f"AlignmentEmulator: `{what}` should be a whole number from {least} up, got {size!r}.")
-        if head not in ("bins", "pca"):
-            raise OrbitscopeError(f"AlignmentEmulator: `head` should be 'bins' or 'pca', got {head!r}.")
-        count = len(self.links) * self.bins
-        self.members, self.rank = members, rank
-        scales = Scales.of(examples, self.links)
-        for name, sizes, of_xi in (
-            ("level", scales.mean, scales.level), ("width", scales.spread, scales.range), ("noise", scales.noise, scales.part)
-        ):  # fmt: skip
-            self.register_buffer(name, torch.cat([of_xi[:1], sizes[1:]]))
-        self.first = _Members(members, len(self.region.names), width)
-        self.inner = nn.ModuleList(_Members(members, width, width) for _ in range(depth))
-        self.drop = nn.Dropout(dropout)
-        basis = None if head == "bins" else self._components(examples, components)
-        self.register_buffer("basis", basis)
-        self.centre = _Members(members, width, count if basis is None else len(basis))
-        self.scatter = _Members(members, width, count)
-        self.crossed = _Members(members, width, count * rank) if rank else None
-        with torch.no_grad():
-            for last in (self.centre, self.scatter, self.crossed):
-                if last is not None:
-                    last.weight.mul_(0.1)
-
-    def _components(self, examples: Examples, components: int) -> Tensor:
-        """Principal components of what the networks give, over the parameter points of the training, [components, K]."""
-        _, value, known = checked(examples)
-        _, number = np.unique(examples.unit, return_inverse=True)
-        at, w = torch.from_numpy(number), known.double()
-        shape = (int(number.max()) + 1, *value.shape[1:])
-        rows = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w)
-        mean = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w * value.double()) / rows.clamp_min(1)
-        mean[:, 0] = (1 + mean[:, 0]).clamp_min(1e-3).log()
-        scaled = torch.where(rows > 0, (mean - self.level) / self.width, torch.zeros_like(mean)).flatten(1)
-        if not 1 <= components <= scaled.shape[1]:
-            raise OrbitscopeError(f"AlignmentEmulator: `components` should be 1 to {scaled.shape[1]}, got {components}.")
-        _, vectors = torch.linalg.eigh(scaled.mT @ scaled)
-        kept = vectors[:, -components:].flip(1).mT
-        return kept * kept.gather(1, kept.abs().argmax(1, keepdim=True)).sign()
-
-    def reference(self, mean: Tensor) -> Tensor:
-        """The spread of each bin; of xi that of its logarithm, times 1 + xi."""
-        width = self.width.to(mean).expand_as(mean)
-        return torch.cat([width[..., :1, :] * (1 + mean[..., :1, :]), width[..., 1:, :]], -2)
-
-    def heads(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, variance and factors of every member, for parameters `theta` [B, D]."""
-        dtype = self.first.weight.dtype
-        x = self.region.features(theta).to(dtype)
-        h = nn.functional.silu(self.first(x.expand(self.members, *x.shape)))
-        for layer in self.inner:
-            h = h + self.drop(nn.functional.silu(layer(h)))
-        centre = self.centre(h)
-        if (basis := self._buffers["basis"]) is not None:
-            centre = centre @ basis.to(dtype)
-        shape = (self.members, len(x), len(self.links), self.bins)
-        mean = self.level.to(dtype) + self.width.to(dtype) * centre.reshape(shape)
-        counted = mean[:, :, :1].clamp(-_LARGEST, _LARGEST).exp()  # the mean of 1 + xi
-        mean = torch.cat([counted - 1, mean[:, :, 1:]], 2)
-        noise = self.noise.to(dtype) * torch.cat([counted, torch.ones_like(mean[:, :, 1:])], 2)
-        variance = noise.square() * torch.exp(_LARGEST * torch.tanh(self.scatter(h).reshape(shape) / _LARGEST))
-        if self.crossed is None:
-            factor = variance.new_zeros(self.members, len(x), 0, len(self.links), self.bins)
-        else:
-            crossed = self.crossed(h).reshape(self.members, len(x), self.rank, len(self.links), self.bins)
-            factor = noise[:, :, None] * crossed
-        return mean.transpose(0, 1), variance.transpose(0, 1), factor.transpose(0, 1)

@@ -14,7 +14,8 @@ from ...symmetry import State, Symmetry, parts
 from ...training import Loss
 from .._system import Inferred, Progress, System, SystemModel, SystemScenario
 from ._calibration import calibration, several
-from ._emulators import AlignmentEmulator, CorrelationEmulator
+from ._emulators import CorrelationEmulator
+from ._ensemble import AlignmentEmulator
 from ._figures import corner_figure
 from ._flips import XiOf, flips, xi_examples
 from ._iaemu import IAEmu

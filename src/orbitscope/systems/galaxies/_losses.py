@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..._errors import OrbitscopeError
 from ...symmetry import State, parts
 from ...training import Loss
 from ._moments import Link, from_latent, to_latent
@@ -49,7 +50,19 @@ class BetaNLL(Loss):
         found = (marginal_nll(gap, total, there[:, None]) * tempering[0]).sum((-2, -1))
         if joint:
             found = found + gaussian_nll(gap.detach(), variance, factor, there[:, None])
+        if len(tempering) > 1:
+            found = found + _of_parts(tempering[1:], parts(target), known[:, 1:2])
         return found.mean(1) / count
+
+
+def _of_parts(said: Sequence[Tensor], target: Sequence[Tensor], paired: Tensor) -> Tensor:
+    """[B, M]: of the parts that omega and eta are made of, where there are pairs."""
+    value, variance, weight = said
+    if len(target) < 3:
+        raise OrbitscopeError("beta_nll: this emulator learns from the parts of omega and eta, and these examples have none.")
+    known = paired[:, None].expand_as(value)
+    gap = torch.where(known, target[2].to(value)[:, None] - value, torch.zeros_like(value))
+    return (marginal_nll(gap, variance.expand_as(value), known) * weight).sum((-2, -1))
 
 
 def marginal_nll(gap: Tensor, variance: Tensor, there: Tensor) -> Tensor:

@@ -15,12 +15,14 @@ from ...data import Examples
 from ._catalogue import Halos, Real
 from ._counts import edges
 from ._design import Design
+from ._given_places import PARTS, mock_statistics
 from ._halos import HaloConfig, Progress, make_halos
-from ._mocks import OCCUPATIONS, SATELLITES, populate
+from ._mocks import OCCUPATIONS, SATELLITES, Population, mock_stream, populate
 from ._moves import StatisticsLaw
+from ._occupation import mass_classes
 from ._readers import is_halotools, read_halos
 from ._region import PARAMETERS
-from ._statistics import alignment_statistics, filled, present
+from ._statistics import filled, present
 from ._targets import STATISTICS
 
 _HALOS = ("box", "grid", "redshift", "lightest", "cosmology", "alignment")
@@ -65,35 +67,38 @@ def check(given: Mapping[str, Any]) -> Design:
 
 
 def point_rows(halos: Halos, design: Design, seed: int, index: int, given: Mapping[str, Any]) -> tuple[Real, Real, list[int], Counter[str]]:
-    """One parameter point: its numbers [7], statistics of its realisations [R, 3, B], galaxies in each, and what was refused before it.
+    """One parameter point: its numbers [7], statistics of its realisations and their parts with places held [R, 3 + 5, B] (see
+    `mock_statistics`), galaxies in each, and what was refused before it.
 
     * `halos`, `design`: of the set. `seed`: of the set. `index`: number of the point. `given`: see `HOD`.
     """
     occupation, satellites, many = str(given["occupation"]), str(given["satellites"]), int(given["realisations"])
     theta, refused = design.point(seed, index, halos, occupation)
+    people = Population(halos, theta, occupation, satellites)
     rows, sizes = [], []
     for r in range(many):
-        mock = populate(halos, theta, seed, occupation=occupation, satellites=satellites, index=index * many + r)
-        rows.append(filled(alignment_statistics(mock.positions, mock.axes, mock.box)))
+        mock = people.draw(mock_stream(seed, index * many + r))
+        statistics, held = mock_statistics(mock)
+        rows.append(np.concatenate([filled(statistics), np.nan_to_num(held)]))
         sizes.append(len(mock))
     return theta, np.array(rows), sizes, refused
 
 
 def hod_examples(points: list[tuple[Real, Real, list[int], Counter[str]]], first: int, about: Mapping[str, Any]) -> Examples:
-    """Examples from parameter points, one row for each realisation; y is xi, omega, eta [N, 3, B], 0 where there is no pair, and
-    which of them there are.
+    """Examples from parameter points, one row for each realisation; y is xi, omega, eta [N, 3, B], 0 where there is no pair, which of
+    them there are, and the parts of omega and eta with places held [N, 5, B].
 
     * `points`: of `point_rows`. `first`: number of the first. `about`: what the file should say beside.
     """
     many = len(points[0][1])
     x = np.repeat([p[0] for p in points], many, axis=0)
-    y = np.concatenate([p[1] for p in points])
+    y, held = np.split(np.concatenate([p[1] for p in points]), [len(STATISTICS)], axis=1)
     refused = sum((p[3] for p in points), Counter())
     said = {**about, "galaxies": [n for p in points for n in p[2]], "rejected": dict(refused)}
     unit = np.repeat(np.arange(first, first + len(points)), many)
     return Examples(
         torch.from_numpy(x),
-        (torch.from_numpy(y), torch.from_numpy(present(y))),
+        tuple(torch.from_numpy(np.ascontiguousarray(p)) for p in (y, present(y), held)),
         unit,
         np.tile(np.arange(many), len(points)),
         "galaxies.hod",
@@ -109,6 +114,7 @@ def hod_about(halos: Halos, design: Design, given: Mapping[str, Any]) -> dict[st
     return {
         "edges": edges().tolist(), "box": halos.box, "halos": len(halos), "halo_seed": int(given["halo_seed"]),
         "occupation": given["occupation"], "design": design.describe(), "statistics": list(STATISTICS),
+        "parts": list(PARTS), "masses": mass_classes(halos),
     }  # fmt: skip
 
 

@@ -86,6 +86,6 @@ def _joined(some: list[Examples], about: Mapping[str, Any]) -> Examples:
     refused: Counter[str] = sum((Counter(e.about["rejected"]) for e in some), Counter())
     said = {**about, "galaxies": [n for e in some for n in e.about["galaxies"]], "rejected": dict(refused)}
     x = torch.cat([e.x for e in some])  # pyright: ignore[reportCallIssue, reportArgumentType]
-    values, there = (torch.cat(p) for p in zip(*(e.y for e in some), strict=True))
+    values, there, held = (torch.cat(p) for p in zip(*(e.y for e in some), strict=True))
     unit, slot = (np.concatenate([getattr(e, name) for e in some]) for name in ("unit", "slot"))
-    return Examples(x, (values, there.bool()), unit, slot, "galaxies.hod", said)
+    return Examples(x, (values, there.bool(), held), unit, slot, "galaxies.hod", said)

@@ -84,15 +84,24 @@ class Scales:
         return cls(mean, spread, *_within(latent, w, examples.unit, spread))
 
 
+def means_of_points(value: Tensor, known: Tensor, unit: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Means over the realisations of each parameter point, 0 where there are none, and how many there are, [U, S, R] both, float64.
+
+    * `value`: [N, S, R]. `known`: which there are, the same shape. `unit`: the point of each row, [N].
+    """
+    _, number = np.unique(unit, return_inverse=True)
+    at, w = torch.from_numpy(number), known.double()
+    shape = (int(number.max()) + 1, *value.shape[1:])
+    rows = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w)
+    return torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w * value.double()) / rows.clamp_min(1), rows
+
+
 def _within(latent: Tensor, w: Tensor, unit: np.ndarray, spread: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Standard deviation within units, pooled over those with at least two rows, a tenth of the spread where there are none; sizes of the
     logarithm of their means, and of the noise over the mean."""
-    _, number = np.unique(unit, return_inverse=True)
-    at, count = torch.from_numpy(number), int(number.max()) + 1
-    shape = (count, *latent.shape[1:])
-    rows = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w)
-    first = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w * latent) / rows.clamp_min(1)
-    square = torch.zeros(shape, dtype=latent.dtype).index_add_(0, at, w * (latent - first[at]).square())
+    first, rows = means_of_points(latent, w, unit)
+    at = torch.from_numpy(np.unique(unit, return_inverse=True)[1])
+    square = torch.zeros_like(first).index_add_(0, at, w * (latent - first[at]).square())
     free = (rows - 1).clamp_min(0)
     pooled = square.sum(0) / free.sum(0).clamp_min(1)
     noise = torch.where(pooled > 0, pooled.sqrt(), 0.1 * spread)

@@ -65,15 +65,40 @@ def mean_square_cosine(strength: float) -> float:
     return float(1 / (2 * root * dawsn(root)) + 1 / (2 * kappa))
 
 
+def alignment_amplitude(strength: float) -> float:
+    r"""$A = (3 \langle \cos^2 \theta \rangle - 1) / 2$ of the law: 1 along, 0 without alignment, -1/2 across.
+
+    * `strength`: mu (see `concentration_of`).
+
+    For axes e drawn about n with any azimuth, $\langle e e^T \rangle = \tfrac13 + A (n n^T - \tfrac13)$.
+    """
+    return (3 * mean_square_cosine(strength) - 1) / 2
+
+
 def axes_about(directions: ArrayLike, strength: float, rng: np.random.Generator) -> Real:
     """Unit axes drawn about directions, with an angle of the Dimroth-Watson law and any azimuth, [N, 3].
 
-    * `directions`: unit vectors, [N, 3]. `strength`: mu (see `concentration_of`). `rng`: draws two numbers for each.
+    * `directions`: unit vectors, [N, 3]. `strength`: mu (see `concentration_of`). `rng`: of all draws.
     """
     n = np.asarray(directions, dtype=np.float64)
-    cosine = watson_cosines(strength, rng.uniform(size=len(n)))[:, None]
-    sine, angle = np.sqrt(np.maximum(1 - cosine**2, 0)), rng.uniform(0, 2 * np.pi, len(n))[:, None]
-    smallest = np.eye(3)[np.argmin(np.abs(n), axis=1)] if len(n) else n
-    u = np.cross(n, smallest)
-    u /= np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
-    return cosine * n + sine * (np.cos(angle) * u + np.sin(angle) * np.cross(n, u))
+    cosine = _drawn_cosines(strength, len(n), rng)
+    across = rng.standard_normal(n.shape)  # without its part along n: any azimuth alike
+    across -= np.einsum("ij,ij->i", across, n)[:, None] * n
+    length = np.sqrt(np.einsum("ij,ij->i", across, across))
+    sine = np.sqrt(np.maximum(1 - cosine**2, 0)) / np.maximum(length, 1e-300)
+    return cosine[:, None] * n + sine[:, None] * across
+
+
+def _drawn_cosines(strength: float, count: int, rng: np.random.Generator) -> Real:
+    """Cosines of the angle by the law, [N]: by the inverse for axes across; for axes along, which it would take Newton's steps for, by
+    rejection of draws from exp(a t) on [0, 1], of which at least half are kept (Best and Fisher, Aust. J. Statist. 28, 13, 1986)."""
+    a = -concentration_of(strength)
+    if a <= 1e-8 or a > 1e12:
+        return watson_cosines(strength, rng.uniform(size=count))
+    found = np.empty(0)
+    while (missing := count - len(found)) > 0:
+        u, v, sign = rng.uniform(size=(3, int(2.1 * missing) + 8))
+        t = np.maximum(1 + np.log1p(-u * -np.expm1(-a)) / a, 0.0)  # u = 0 is drawn, 1 is not
+        kept = v <= np.exp(a * t * (t - 1))
+        found = np.concatenate([found, np.where(sign < 0.5, -t, t)[kept]])
+    return found[:count]
