@@ -29,6 +29,21 @@ def test_the_truth_is_found_to_be_true(held_out):
     assert found["radius"].attrs["units"] == "Mpc/h"
 
 
+def test_errors_are_found_without_the_noise_of_the_truth():
+    model, quiet = Oracle(bias=1.04).eval(), mocks(300, 6, seed=78, held=True)
+    rows = Examples(quiet.x, quiet.y[:2], quiet.unit, quiet.slot, about=quiet.about)
+    held, plain = calibration(model, quiet), calibration(model, rows)
+    clear = held["clear"].values > 150
+    clear[0] = False  # of xi the realisations know no more than their mean
+    assert clear[1].sum() > 5
+    assert np.abs(held["percent_root"].values[clear] / 4 - 1).max() < 0.3 and float(held["percent_root"].values[clear].mean()) > 3.7
+    assert float(plain["percent"].sel(statistic="omega").values[clear[1]].mean()) > 1.5 * 4  # the noise of the mean of six mocks
+    omega = held["percent_held"].sel(statistic="omega").values[clear[1]]
+    assert (omega < plain["percent"].sel(statistic="omega").values[clear[1]]).all() and omega.mean() < 6
+    same = ("percent", "clear", "chi2", "coverage", "aleatoric_ratio")
+    assert all(np.array_equal(held[n].values, plain[n].values, equal_nan=True) for n in same)
+
+
 @pytest.mark.parametrize(("options", "check"), [
     ({"noise": 0.5}, lambda f: float(f["coverage"].sel(level=0.68).mean()) < 0.45 and float(f["chi2"].mean()) > 3),
     ({"noise": 0.5}, lambda f: abs(float(f["aleatoric_ratio"].mean()) - 0.5) < 0.05),

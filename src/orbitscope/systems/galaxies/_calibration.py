@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from ...data import Examples
+from ...symmetry import parts
 from ._emulators import CorrelationEmulator, Prediction
+from ._given_places import expected_orientations
 from ._moments import to_latent
-from ._targets import STATISTICS, checked
+from ._targets import STATISTICS, checked, means_of_points
 
 LEVELS = (0.68, 0.95)
 _CHUNK = 512
@@ -24,6 +26,8 @@ class Points:
     """Parameter points with their realisations, and what an emulator says of them.
 
     * `theta`: [U, 7]. `mean`, `scatter`: over the realisations of a point, [U, S, R]; NaN where there are fewer than two in a bin.
+    * `truth`, `doubt`: the best word of the realisations on the mean, and its variance, [U, S, R]: of omega and eta the mean over long
+      axes with places held, where the examples have their parts; else the mean itself.
     * `rows`: realisations in each bin, [U, S, R]. `at`: the point of each row, [N].
     * `predicted`: mean of the emulator, [U, S, R]. `aleatoric`, `epistemic`: its deviations, [U, S, R].
     """
@@ -31,6 +35,8 @@ class Points:
     theta: Tensor
     mean: Tensor
     scatter: Tensor
+    truth: Tensor
+    doubt: Tensor
     rows: Tensor
     at: Tensor
     predicted: Tensor
@@ -52,16 +58,35 @@ def points_of(model: CorrelationEmulator, examples: Examples, draws: int = 0) ->
     x, value, known = checked(examples)
     _, first, number = np.unique(examples.unit, return_index=True, return_inverse=True)
     at, w, y = torch.from_numpy(number), known.double(), value.double()
-    shape = (len(first), *y.shape[1:])
-    rows = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w)
-    mean = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w * y) / rows.clamp_min(1)
-    square = torch.zeros(shape, dtype=torch.float64).index_add_(0, at, w * (y - mean[at]).square())
-    nothing = torch.full(shape, torch.nan, dtype=torch.float64)
-    scatter = torch.where(rows > 1, (square / (rows - 1).clamp_min(1)).sqrt(), nothing)
+    mean, rows = means_of_points(y, known, examples.unit)
+    held = _held(examples, y)
+    nothing = torch.full_like(mean, torch.nan)
+
+    def spread(values: Tensor, middle: Tensor) -> Tensor:
+        square = torch.zeros_like(middle).index_add_(0, at, w * (values - middle[at]).square())
+        return torch.where(rows > 1, square / (rows - 1).clamp_min(1), nothing)
+
+    truth = means_of_points(held, known, examples.unit)[0]
+    scatter, doubt = spread(y, mean).sqrt(), spread(held, truth) / rows.clamp_min(1)
+    mean, truth = (torch.where(rows > 0, m, nothing) for m in (mean, truth))
     theta = x[torch.from_numpy(first)]
     said: list[Prediction] = [model.predict(part, draws, "ignore") for part in theta.split(_CHUNK)]
     found = [torch.cat(p) for p in zip(*((p.mean, p.deviation("aleatoric"), p.deviation("epistemic")) for p in said), strict=True)]
-    return Points(theta, torch.where(rows > 0, mean, nothing), scatter, rows, at, *found)
+    return Points(theta, mean, scatter, truth, doubt, rows, at, *found)
+
+
+def _held(examples: Examples, value: Tensor) -> Tensor:
+    """The rows with omega and eta on average over long axes where the examples have their parts, [N, S, R]."""
+    given = parts(examples.y)
+    if len(given) < 3:
+        return value
+    assert isinstance(examples.x, Tensor)
+    strengths, inverse = torch.unique(examples.x[:, :2], dim=0, return_inverse=True)
+    found = torch.empty_like(value[:, 1:])
+    for k, (mu_cen, mu_sat) in enumerate(strengths.tolist()):
+        these = inverse == k
+        found[these] = torch.from_numpy(expected_orientations(given[2][these].numpy(), mu_cen, mu_sat))
+    return torch.cat([value[:, :1], found], 1)
 
 
 def several(examples: Examples) -> bool:
@@ -82,13 +107,13 @@ def probability_integral(model: CorrelationEmulator, examples: Examples, draws: 
     """
     x, value, known = checked(examples)
     latent, there = to_latent(value.double(), known, model.links)
-    parts = []
+    found = []
     for start in range(0, len(x), _CHUNK):
         rows = slice(start, start + _CHUNK)
         mean, covariance = model.latent(x[rows].to(next(model.parameters()).dtype), draws)
         spread = covariance.diagonal(dim1=-2, dim2=-1).double().sqrt().reshape(mean.shape)
-        parts.append(torch.special.ndtr((latent[rows, None] - mean.double()) / spread).mean(1))
-    return torch.where(there, torch.cat(parts), torch.nan)
+        found.append(torch.special.ndtr((latent[rows, None] - mean.double()) / spread).mean(1))
+    return torch.where(there, torch.cat(found), torch.nan)
 
 
 def calibration(model: CorrelationEmulator, examples: Examples, draws: int = 0, levels: Sequence[float] = LEVELS) -> xr.Dataset:
@@ -97,11 +122,15 @@ def calibration(model: CorrelationEmulator, examples: Examples, draws: int = 0, 
     * `model`: in evaluation mode. `examples`: held out, with several realisations of each parameter point. `draws`: of the dropout.
     * `levels`: of the central intervals whose coverage is counted.
 
-    Over parameter points with mean $\bar y$ and scatter s of R realisations, prediction m, its deviations a (aleatoric) and e (epistemic):
+    Over parameter points with mean $\bar y$ and scatter s of R realisations, the best word t on the mean with variance d (see `Points`),
+    prediction m, its deviations a (aleatoric) and e (epistemic):
 
-    - `percent`: 100 times the mean of $|m - \bar y| / |\bar y|$ where the signal exceeds the noise, $|\bar y| > s$; `clear`: of how many.
-    - `excess`: $\delta^2$ = mean of $(m - \bar y)^2 \frac{\nu - 2}{\nu s^2} - 1 / R$, $\nu = R - 1$: the squared error of m in squares of
-      the noise of one realisation, without that of $\bar y$; unbiased, so that it may fall below 0. `floor_one`, `floor_mean`:
+    - `percent`: 100 times the mean of $|m - \bar y| / |\bar y|$ where the signal exceeds the noise of one realisation, $|\bar y| > s$, as
+      published: it holds the noise of $\bar y$; `clear`: of how many. `percent_held`: the same with t, where long axes bring no noise.
+    - `percent_root`: 100 times the root of the mean of $((m - t)^2 - d) / t^2$ where $|t| > s$: without any noise of the truth, unbiased in
+      the square, and never below the mean of the absolute error that it is of.
+    - `excess`: $\delta^2$ = mean of $((m - t)^2 - d) \frac{\nu - 2}{\nu s^2}$, $\nu = R - 1$: the squared error of m in squares of the
+      noise of one realisation, without that of t; unbiased, so that it may fall below 0. `floor_one`, `floor_mean`:
       $\sqrt{1 + \delta^2}$ and $\sqrt{1 + R \delta^2}$, the error against one realisation and against the mean of all, over their noise.
     - `coverage`, `pit`, `chi2`: of single rows: the part within each central interval, a histogram of `probability_integral`, and the mean
       of $(y - m)^2 / (a^2 + e^2)$. `sharpness`: mean predicted deviation over the spread of $\bar y$.
@@ -118,15 +147,21 @@ def calibration(model: CorrelationEmulator, examples: Examples, draws: int = 0, 
             "with more realisations of each."
         )
     _, value, known = checked(examples)
-    gap = p.predicted - p.mean
+    gap, off = p.predicted - p.mean, p.predicted - p.truth
     free = (p.rows - 1).clamp_min(3)
     good = (p.rows > 3) & (p.scatter > 0)
-    excess = _mean(gap.square() / p.scatter.square() * (free - 2) / free - 1 / p.rows.clamp_min(1), good)
+    # Of the mean itself d = s^2 / R: there (m - t)^2 / s^2 - 1 / R with its own factor has no bias at all.
+    own = (p.doubt - p.scatter.square() / p.rows.clamp_min(1)).abs() <= 1e-9 * p.doubt
+    shrunk = (free - 2) / free
+    excess = off.square() / p.scatter.square() * shrunk
+    excess = _mean(excess - torch.where(own, 1 / p.rows.clamp_min(1), p.doubt / p.scatter.square() * shrunk), good)
     middle = (1 - 2 / (9 * free)) ** 1.5  # the median of s over the true deviation (Wilson and Hilferty)
     many = _mean(p.rows, good)
     clear = good & (p.mean.abs() > p.scatter)
-    squared = _mean(gap.square() - p.scatter.square() / p.rows.clamp_min(1), good)
-    square_error = _deviation_of_mean(gap.square() - p.scatter.square() / p.rows.clamp_min(1), good)
+    surely = good & (p.truth.abs() > p.scatter)
+    root = 100 * _mean((off.square() - p.doubt) / p.truth.square(), surely).clamp_min(0).sqrt()
+    squared = _mean(off.square() - p.doubt, good)
+    square_error = _deviation_of_mean(off.square() - p.doubt, good)
     told = squared > 2 * square_error
     pit = probability_integral(model, examples, draws)
     there = torch.isfinite(pit)
@@ -136,6 +171,7 @@ def calibration(model: CorrelationEmulator, examples: Examples, draws: int = 0, 
     histogram = torch.stack([_mean(((pit * _PIT).clamp(0, _PIT - 0.5).floor() == k).double(), there) for k in range(_PIT)], -1)
     found = {
         "percent": (by, 100 * _mean(gap.abs() / p.mean.abs(), clear)), "clear": (by, clear.sum(0)), "excess": (by, excess),
+        "percent_held": (by, 100 * _mean(off.abs() / p.truth.abs(), surely)), "percent_root": (by, root),
         "floor_one": (by, (1 + excess).clamp_min(0).sqrt()), "floor_mean": (by, (1 + many * excess).clamp_min(0).sqrt()),
         "coverage": (("level", *by), inside), "pit": ((*by, "quantile"), histogram), "chi2": (by, _mean(z.square(), known)),
         "z_mean": (by, _mean(z, known)), "sharpness": (by, _mean(p.deviation, good) / _spread(p.mean, good)),

@@ -53,7 +53,7 @@ class OccupationNumbers(nn.Module):
         self.register_buffer("count", count)
         found = self._raw(x.double()) if self.numbers else x.new_zeros(len(x), 0).double()
         self.register_buffer("middle", found.mean(0))
-        spread = found.std(0, correction=0)
+        spread = (found - self.middle).square().mean(0).sqrt()
         self.register_buffer("size", torch.where(spread > 0, spread, torch.ones_like(spread)))
 
     def _raw(self, theta: Tensor) -> Tensor:
