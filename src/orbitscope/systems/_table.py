@@ -36,7 +36,7 @@ TABLE: dict[str, Names] = {
         ),
     ),
     "galaxies": Names(("galaxies",), ("alignment_emulator", "iaemu")),
-    "manipulation": Names(("manipulation",), ("keypose_mlp", "transporter")),
+    "manipulation": Names(("manipulation",), ("keypose_mlp", "transporter", "hep")),
     "mechanics": Names(("mechanics",), ("dhn", "hamiltonian_map", "hnn", "hnn_euler", "motion_mlp", "motion_transformer", "sympnet")),
     "meshes": Names(
         ("radar", "capacity"),

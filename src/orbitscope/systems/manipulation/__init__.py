@@ -2,15 +2,21 @@
 
 from ._audit import Audit, audit_sliding, audit_task, difference, moved, scene_elements
 from ._cameras import Cameras, Cloud, in_hand_box
-from ._drive import drive
+from ._diffusion import Diffusion
+from ._drive import drive, follow
 from ._env import TableTop, register
 from ._episode import Episode, Recording, demonstrate, replay
 from ._field_nets import FieldNet, turns_about_vertical
 from ._files import SETTINGS, examples_of, read_episodes, record, recorded, thinned
+from ._hep import HierarchicalPolicy, hep_for
+from ._hep_high import Keypose, KeyposeNet
+from ._hep_low import ChunkNet
+from ._hep_policy import ChunkPolicy
+from ._hep_voxels import StackedVoxels
 from ._keyframes import decisions, keyframes
 from ._keypose_mlp import KeyposeMLP, angles_of, keypose_mlp_for, rotation_of
 from ._manipulation_system import SYSTEM, ManipulationSystem
-from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
+from ._policy import Chunk, Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
 from ._rotations import angle_modulo, rotation_grid, small_turns, used_rotations
 from ._scene import Scene
 from ._search import Level
@@ -29,14 +35,21 @@ __all__ = [
     "TASKS",
     "Audit",
     "Cameras",
+    "Chunk",
+    "ChunkNet",
+    "ChunkPolicy",
     "Cloud",
+    "Diffusion",
     "Episode",
     "Evaluation",
     "FieldNet",
     "FingerError",
+    "HierarchicalPolicy",
     "Keyframe",
     "KeyframeLoss",
     "KeyposeMLP",
+    "Keypose",
+    "KeyposeNet",
     "Level",
     "ManipulationSystem",
     "ModelPolicy",
@@ -46,6 +59,7 @@ __all__ = [
     "Recording",
     "Scene",
     "Sight",
+    "StackedVoxels",
     "Start",
     "TableTop",
     "Task",
@@ -62,6 +76,8 @@ __all__ = [
     "drive",
     "evaluate",
     "examples_of",
+    "follow",
+    "hep_for",
     "in_hand_box",
     "keyframes",
     "keypose_mlp_for",

@@ -26,8 +26,9 @@ _ARRAYS = {
     "actions": ("step", "seven"), "hand": ("frame", "twelve"), "opening": ("frame",), "open": ("frame",), "speed": ("frame", "two"),
     "bodies": ("frame", "body", "twelve"), "joints": ("frame", "joint"), "scripted": ("mark",),
 }  # fmt: skip
-SETTINGS: Mapping[str, Any] = {"pixels": 48, "renderer": "rays", "voxel": 0.01, "cone": "elliptic"}
-"""Settings of a recording: width of the square pictures, how they are made, edge of the voxels whose points become one, m, and cones."""
+SETTINGS: Mapping[str, Any] = {"pixels": 48, "renderer": "rays", "voxel": 0.01, "cone": "elliptic", "between": 0}
+"""Settings of a recording: width of the square pictures, how they are made, edge of the voxels whose points become one, m, cones, and how
+often a policy looks between two keyframes."""
 
 
 def record(
@@ -77,6 +78,9 @@ def checked_settings(given: Mapping[str, Any] | None) -> dict[str, Any]:
     voxel = found["voxel"]
     if isinstance(voxel, bool) or not isinstance(voxel, int | float) or not 1e-3 <= voxel <= 0.1:
         raise OrbitscopeError(f"record: `voxel` should be between 0.001 and 0.1 m, got {shown(voxel)}.")
+    between = found["between"]
+    if isinstance(between, bool) or not isinstance(between, int) or not 0 <= between <= 100:
+        raise OrbitscopeError(f"record: `between` should be a whole number from 0 to 100, got {shown(between)}.")
     return found
 
 
@@ -90,7 +94,7 @@ def recorded(scene: Scene, seed: int, settings: Mapping[str, Any]) -> xr.Dataset
     pixels = int(settings["pixels"])
     cameras = Cameras(scene, (pixels, pixels), renderer=settings["renderer"])
     clouds = []
-    pairs = decisions(episode) if episode.success else []
+    pairs = decisions(episode, int(settings["between"])) if episode.success else []
     for looks, _ in pairs:
         scene.set_state(states[looks])
         clouds.append(thinned(cameras.cloud(), scene, float(settings["voxel"])))

@@ -42,10 +42,14 @@ def keyframes(episode: Episode, *, merge: bool = True) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def decisions(episode: Episode) -> list[tuple[int, int]]:
+def decisions(episode: Episode, between: int = 0) -> list[tuple[int, int]]:
     """Pairs (step at which a policy looks, step of the keyframe that it should name): each keyframe is named at the one before.
 
-    * `episode`: a recording.
+    * `episode`: a recording. `between`: at how many steps of the way, evenly spread, it is named too: for control in closed loop.
     """
     marks = [0, *keyframes(episode).tolist()]
-    return [(a, b) for a, b in zip(marks, marks[1:], strict=False) if b > a]
+    found = []
+    for a, b in zip(marks, marks[1:], strict=False):
+        looks = {a + round((b - a) * k / (between + 1)) for k in range(between + 1)}
+        found += [(look, b) for look in sorted(looks) if look < b]
+    return found

@@ -15,6 +15,8 @@ from ...training import Augment, Loss
 from .._runs import SystemRun
 from .._system import Progress, System, SystemModel, SystemScenario
 from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
+from ._hep import HierarchicalPolicy, hep_for
+from ._hep_policy import ChunkPolicy
 from ._keypose_mlp import keypose_mlp_for
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, evaluate
 from ._poses import about
@@ -36,6 +38,16 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
 
 _OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "search": "two"}
 _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 3e-3, "weight_decay": 1e-5}
+_HEP_OPTIONS = {
+    "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "cells": 32,
+    "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "noise", "levels": 100, "sampler": 10, "jitter": 0.01,
+}  # fmt: skip
+_HEP_TRAINING = {"epochs": 60, "batch": 8, "learning_rate": 2e-3, "weight_decay": 5e-4}
+
+
+def policy_of(model: nn.Module) -> Policy:
+    """A trained `model` as a policy: of chunks for a hierarchical one, else of keyframes."""
+    return ChunkPolicy(model) if isinstance(model, HierarchicalPolicy) else ModelPolicy(model)
 
 
 class ManipulationSystem(System):
@@ -57,6 +69,11 @@ class ManipulationSystem(System):
         "keypose_mlp": SystemModel(
             "keypose_mlp", "a place by voxels, then Euler angles by an MLP: a baseline of the transporter", keypose_mlp_for,
             {"small": {"width": 3, "features": 8, "order": 1}, "wide": {"width": 6, "features": 16, "order": 1}}, _TRAINING,
+        ),
+        "hep": SystemModel(
+            "hep", "a keypose on voxels, and equivariant diffusion of a chunk of actions in its frame", hep_for,
+            {"small": {**_HEP_OPTIONS, "cells": 16, "edge": 0.04, "near": 0.03}, "grid32": _HEP_OPTIONS,
+             "grid64": {**_HEP_OPTIONS, "cells": 64, "edge": 0.01, "near": 0.008, "width": 6, "hidden": 64}}, _HEP_TRAINING,
         ),
     }  # fmt: skip
 
@@ -139,7 +156,7 @@ class ManipulationSystem(System):
         name = str(about_.get("scenario", "")).partition(".")[2]
         settings = checked_settings(about_.get("parameters"))
         scene, seeds = Scene(task(name), cone=settings["cone"]), range(seed, seed + episodes)
-        rivals: dict[str, Policy] = {run.kind: ModelPolicy(run.model), "nearest demonstration": NearestDemonstration(run.examples["train"])}
+        rivals: dict[str, Policy] = {run.kind: policy_of(run.model), "nearest demonstration": NearestDemonstration(run.examples["train"])}
         return {k: evaluate(policy, scene, seeds, settings=settings, progress=progress) for k, policy in rivals.items()}
 
 

@@ -1,6 +1,6 @@
 """Policies that name the next keyframe, and how often they do a task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from ..._errors import OrbitscopeError
 from ..._expect import expect_number
 from ...data import Examples
 from ._cameras import Cameras, Cloud
-from ._drive import drive
+from ._drive import follow, toward
 from ._episode import Episode, Recording
 from ._files import checked_settings, thinned
 from ._mjcf import WORKSPACE
@@ -42,11 +42,23 @@ class Sight:
         return tuple(torch.tensor(np.asarray(v)[None], dtype=dtype) for v in found)
 
 
-class Policy(Protocol):
-    """Anything that names the next keyframe."""
+@dataclass(frozen=True)
+class Chunk:
+    """Several keyframes at once.
 
-    def predict_action(self, seen: Sight) -> Keyframe:
-        """The next keyframe for what is `seen`."""
+    * `way`: in order. `by_step`: whether each is for one control step, fingers and all; else the hand passes by all but the last, at which
+      it waits and moves its fingers.
+    """
+
+    way: tuple[Keyframe, ...]
+    by_step: bool = False
+
+
+class Policy(Protocol):
+    """Anything that names the next keyframe, or a chunk of them."""
+
+    def predict_action(self, seen: Sight) -> Keyframe | Chunk:
+        """What to do next for what is `seen`."""
         ...
 
 
@@ -168,13 +180,24 @@ def evaluate(
     return Evaluation(sum(o == "done" for o in outcomes), len(outcomes), tuple(outcomes), named)
 
 
-def _go(scene: Scene, keyframe: Keyframe) -> None:
-    place = scene.frame.inverse().matrix @ (keyframe.pose.offset - scene.frame.offset)
-    if not np.isfinite(place).all() or np.hypot(place[0], place[1]) > WORKSPACE[0] + 0.05 or not -0.05 < place[2] < WORKSPACE[1] + 0.05:
-        raise OrbitscopeError(f"evaluate: the keyframe at {np.round(place, 3).tolist()} is out of reach.")
-    for action in drive(scene, keyframe):
+def _go(scene: Scene, answer: Keyframe | Chunk) -> None:
+    chunk = answer if isinstance(answer, Chunk) else Chunk((answer,))
+    for keyframe in chunk.way if chunk.by_step else chunk.way[-1:]:
+        _check_reach(scene, keyframe)
+    for action in _steps(scene, chunk) if chunk.by_step else follow(scene, chunk.way):
         scene.act(action)
         if scene.broken:
             raise OrbitscopeError("evaluate: the simulation left all bounds.")
         if scene.steps >= scene.task.horizon:
             return
+
+
+def _steps(scene: Scene, chunk: Chunk) -> Iterator[np.ndarray]:
+    for keyframe in chunk.way:
+        yield np.append(toward(scene, keyframe.pose), 1.0 if keyframe.open else -1.0)
+
+
+def _check_reach(scene: Scene, keyframe: Keyframe) -> None:
+    place = scene.frame.inverse().matrix @ (keyframe.pose.offset - scene.frame.offset)
+    if not np.isfinite(place).all() or np.hypot(place[0], place[1]) > WORKSPACE[0] + 0.05 or not -0.05 < place[2] < WORKSPACE[1] + 0.05:
+        raise OrbitscopeError(f"evaluate: the keyframe at {np.round(place, 3).tolist()} is out of reach.")

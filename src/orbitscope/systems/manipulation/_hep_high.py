@@ -1,0 +1,111 @@
+"""The high level: where the next keypose is, as a heat map over voxels and an offset within one."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...nn import EquivariantConv, Features, FieldNorm, Upsample
+from ...symmetry import Group
+from ._hep_voxels import StackedVoxels, middle_of, with_hand
+
+ABOVE = 0.12  # m from the mean of the points, most of which lie on the table, to the middle of the grid
+_HEAT, _OFFSET, _HEADING = slice(0, 1), slice(1, 4), slice(4, 6)
+
+
+class Keypose(NamedTuple):
+    """What the high level says.
+
+    * `place` [B, 3]: of the next keyframe, m. `heading` [B, 2]: horizontal direction of the hand's x axis there, of any length.
+    """
+
+    place: Tensor
+    heading: Tensor
+
+
+class Stage(nn.Module):
+    """Convolution, norm, swish; `kernel` 2 halves the grid. A ReLU would leave plateaus of equal heat, and ties know no symmetry."""
+
+    def __init__(self, into: Features, out: Features, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = EquivariantConv(into, out, kernel, boundary="zero", stride=2 if kernel == 2 else 1)
+        self.norm = FieldNorm(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The fields of `x`."""
+        return F.silu(self.norm(self.conv(x)))
+
+
+class KeyposeNet(nn.Module):
+    r"""A U-Net over stacked voxels, [scene, hand] -> the place of the next keyframe.
+
+    * `group`: quarter turns about the vertical, which it commutes with exactly. `cells`, `edge`: of its grid. `width`: regular fields of
+      the finest grid, as many channels as elements each. `stacked`: as of `StackedVoxels`.
+
+    The grid stands about the mean of the points (`middle_of`), so that every shift of the whole scene is exact too. The place is the
+    centre of the best voxel plus an offset, a vector field that the network gives beside the heat map: finer than a voxel. Loss:
+    cross-entropy of the voxel, plus the squared offset from the truth in voxels.
+    """
+
+    def __init__(self, group: Group, *, cells: int = 32, edge: float = 0.02, width: int = 3, stacked: bool = True) -> None:
+        super().__init__()
+        self.voxels = StackedVoxels(group, cells, edge, stacked=stacked)
+        seen, share = self.voxels.out, 4 // len(group.elements)
+        depths = [Features.of(group, f"regular*{width * share * 2**k}") for k in range(3 if cells <= 16 else 4)]
+        told = Features.of(group, "scalar")
+        self.skip = EquivariantConv(seen, depths[0], 1, boundary="zero")
+        self.down = nn.ModuleList([Stage(seen, depths[1], 2), *(Stage(a, b, 2) for a, b in zip(depths[1:], depths[2:], strict=False))])
+        self.deep = nn.Sequential(Stage(depths[-1] + told, depths[-1]), Stage(depths[-1], depths[-1]))
+        self.up = nn.ModuleList(Stage(b + a, a, 3 if k else 1) for k, (a, b) in enumerate(zip(depths, depths[1:], strict=False)))
+        self.wide = nn.ModuleList(Upsample(b, "linear", "zero") for b in depths[1:])  # nearest: ties where nothing is
+        self.head = EquivariantConv(depths[0], Features.of(group, "scalar", "vector", "vector"), 1, boundary="zero")
+
+    def fields(self, x: tuple[Tensor, ...], centre: Tensor) -> Tensor:
+        """Heat [B, 1, ...], offset [3] and heading [2, of three] on the grid about `centre` [B, 3], for what is seen, `x`."""
+        points, seen, mask = with_hand(x)
+        first = self.voxels(points - centre[:, None], seen, mask)
+        levels = [F.silu(self.skip(first))]
+        for k, stage in enumerate(self.down):
+            levels.append(stage(first if k == 0 else levels[-1]))
+        last = levels.pop()
+        told = x[4][:, :, None, None, None].expand(-1, -1, *last.shape[2:])
+        last = self.deep(torch.cat([last, told], 1))
+        for level, stage, wide in zip(reversed(levels), reversed(self.up), reversed(self.wide), strict=True):
+            last = stage(torch.cat([wide(last), level], 1))
+        return self.head(last)
+
+    def forward(self, x: tuple[Tensor, ...]) -> Keypose:
+        """The keypose for what is seen.
+
+        * `x`: points, colours, mask, hand, open.
+        """
+        centre = middle_of(x, ABOVE)
+        fields = self.fields(x, centre).flatten(2)
+        best = fields[:, 0].argmax(1)
+        there = fields.gather(2, best[:, None, None].expand(-1, fields.shape[1], 1))[..., 0]
+        return Keypose(centre + self._centres(best) + there[:, _OFFSET] * self.voxels.edge, there[:, _HEADING])
+
+    def loss(self, x: tuple[Tensor, ...], goal: Tensor) -> Tensor:
+        """The loss of each example, [B].
+
+        * `x`: what is seen. `goal` [B, 12]: pose of the next keyframe.
+        """
+        centre = middle_of(x, ABOVE)
+        fields = self.fields(x, centre).flatten(2)
+        size = torch.tensor(self.voxels.shape).to(goal)
+        cell = ((goal[:, :3] - centre) / self.voxels.edge + size / 2).floor()
+        cell = torch.minimum(cell.clamp(min=0), size - 1).long()
+        number = (cell[:, 0] * self.voxels.shape[1] + cell[:, 1]) * self.voxels.shape[2] + cell[:, 2]
+        there = fields.gather(2, number[:, None, None].expand(-1, fields.shape[1], 1))[..., 0]
+        away = (goal[:, :3] - centre - self._centres(number)) / self.voxels.edge
+        heading = F.normalize(goal[:, 3:5], dim=1) - there[:, _HEADING]
+        return (
+            F.cross_entropy(fields[:, 0], number, reduction="none") + (there[:, _OFFSET] - away).square().sum(1) + heading.square().sum(1)
+        )
+
+    def _centres(self, number: Tensor) -> Tensor:
+        """Centres [B, 3] of voxels by number, from the middle of the grid, m."""
+        a, b, c = self.voxels.shape
+        at = torch.stack([number // (b * c), number // c % b, number % c], 1).to(self.voxels.turns)
+        return (at - (torch.tensor([a, b, c]).to(at) - 1) / 2) * self.voxels.edge

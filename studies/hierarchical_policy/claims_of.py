@@ -1,0 +1,25 @@
+"""What README.md and docs/results.md quote of this study: tuples (question, what came out, rule, in README.md or not)."""
+
+from pathlib import Path
+
+from harness import Tables
+from write_page import bars
+
+
+def tables_of(results: Path) -> Tables:
+    """The tables of the study."""
+    return Tables(results, ["task", "arm", "demos", "seed"])
+
+
+def claims(results: Path) -> list[tuple[str, str, str, bool]]:
+    """The bars, one by one."""
+    t = tables_of(results)
+    rows = bars(t["cells"], t["turns"])
+    rule = "mean over seeds of paired differences with Student's 95 % interval, or the largest of all answers; met where all of it is"
+    words = [row[-1] for row in rows]
+    missed = "; ".join(row[0].replace("*", "") for row in rows if row[-1] != "met")
+    count = f"{words.count('met')} of {len(rows)} bars met" + f"; not met: {missed}" * bool(missed)
+    found = [("does every part of the hierarchical policy help?", count, rule, True)]
+    return found + [
+        (f"{what.replace('*', '')} ({wanted})?", f"{word}: {value}, {n} seeds", rule, False) for what, wanted, value, n, word in rows
+    ]

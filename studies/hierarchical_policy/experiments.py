@@ -1,0 +1,141 @@
+"""One arm on one task: trained, looked at on keyframes that were held out and in turned scenes, and let act."""
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from study import ARMS, HELD, JUDGED, NEAREST, TURNED, Job, Place, jobs
+from torch import Tensor
+
+from orbitscope.data import Examples, load_examples
+from orbitscope.symmetry import Rigid
+from orbitscope.systems.manipulation import (
+    SYSTEM,
+    ChunkPolicy,
+    HierarchicalPolicy,
+    KeyframeLoss,
+    NearestDemonstration,
+    Policy,
+    Scene,
+    WithAnswer,
+    evaluate,
+    hep_for,
+    record,
+    task,
+)
+from orbitscope.training import FitConfig, derive, fit
+
+DECAY = 5e-4
+CLOSE = (0.01, float(np.deg2rad(15)))  # m and radians within which a keyframe counts as found
+ELSEWHERE = (2.2, (0.4, -0.3, 0.1))  # turn about the vertical, radians, and shift of the table, m, for moved scenes
+TURNS = {"quarter turn": np.pi / 2, "turn by 30 degrees": np.pi / 6, "turn by 45 degrees": np.pi / 4, "shift": 0.0}
+
+
+def prepare(place: Place) -> None:
+    """Record what is missing of the demonstrations."""
+    wanted = {place.demonstrations(job) for job in jobs(place.settings)} | {(t, HELD, place.settings.held) for t in place.settings.tasks}
+    for name, first, count in sorted(wanted):
+        file = place.data(name, first, count)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            record(name, file, count=count, seed=first, settings={"voxel": place.settings.voxel})
+
+
+def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
+    """Everything about one job, kept when it is whole."""
+    if place.case_file(job.key, "hep").exists():
+        return
+    started = time.process_time()
+    tables = measured(place, job)
+    seconds = time.process_time() - started
+    place.write_case(job.key, "hep", job.label, tables, seconds)
+    row = tables["cells"][0]
+    tell(
+        f"{job.task}, {job.arm}, {job.demos} demonstrations, seed {job.seed}: {row['successes']} of {row['episodes']}, {seconds:.0f} CPU s"
+    )
+
+
+def measured(place: Place, job: Job) -> dict[str, list[dict[str, Any]]]:
+    """Tables "cells" (a row), "turns" (a row for each motion) and "tolerance" (a row for each planted error)."""
+    s = place.settings
+    train, held = load_examples(place.data(*place.demonstrations(job))), load_examples(place.data(job.task, HELD, s.held))
+    clock, turns, tolerance = time.process_time(), [], []
+    if job.arm == NEAREST:
+        policy: Policy = NearestDemonstration(train)
+        about: dict[str, Any] = {"parameters": 0, "place": float("nan"), "turn": float("nan"), "fingers": float("nan")}
+    else:
+        model = trained(place, job, train)
+        policy = ChunkPolicy(model)
+        about = {"parameters": sum(p.numel() for p in model.parameters()), **found(model, held)}
+        turns = [{"motion": name, **commutes(model, held, angle)} for name, angle in TURNS.items()]
+        if model.high is not None and model.frame_transfer == "translation":
+            tolerance = [{"error": e, **planted(model, held, e / 1000)} for e in s.errors]
+    training = time.process_time() - clock
+    scene, settings = Scene(task(job.task)), {"voxel": s.voxel}
+    clock = time.process_time()
+    plain = evaluate(policy, scene, range(JUDGED, JUDGED + s.episodes), settings=settings, most=s.most)
+    acting = time.process_time() - clock
+    scene.move(Rigid(np.asarray([[np.cos(ELSEWHERE[0]), -np.sin(ELSEWHERE[0]), 0], [np.sin(ELSEWHERE[0]), np.cos(ELSEWHERE[0]), 0],
+                                 [0, 0, 1.0]]), ELSEWHERE[1]))  # fmt: skip
+    moved = evaluate(policy, scene, range(JUDGED, JUDGED + s.moved), settings=settings, most=s.most)
+    row = {
+        "successes": plain.successes, "episodes": plain.episodes, "moved_successes": moved.successes, "moved_episodes": moved.episodes,
+        **about, "training_seconds": training, "acting_ms": 1000 * acting / max(1, plain.keyframes),
+    }  # fmt: skip
+    return {"cells": [row], "turns": turns, "tolerance": tolerance}
+
+
+def trained(place: Place, job: Job, train: Examples) -> HierarchicalPolicy:
+    """The policy of an arm, by the library's loop; the weights of the last epoch."""
+    s = place.settings
+    torch.manual_seed(derive(job.seed, "init"))
+    model = hep_for(train, **{**s.model, **ARMS[job.arm]})
+    config = FitConfig(epochs=s.epochs, batch=s.batch, learning_rate=s.rate, weight_decay=DECAY, device="cpu")
+    turned = job.arm in TURNED
+    moves = WithAnswer(turn=turned, shift=0.0)
+    done = fit(model, train, config, loss=KeyframeLoss(), seed=job.seed, augment=moves, progress=None)
+    return done.model.eval()
+
+
+@torch.no_grad()
+def found(model: HierarchicalPolicy, held: Examples) -> dict[str, float]:
+    """Median distance, mm, and angle, degrees, of the answer from keyframes that were held out, and how often the fingers are right."""
+    assert isinstance(held.x, tuple) and isinstance(held.y, tuple)
+    answer = model(*held.x)
+    metrics = SYSTEM.metrics("hep", held)
+    apart = {name: metric.each(answer, held.y) for name, metric in metrics.items()}
+    return {
+        "place": 1000 * float(apart["place"].median()), "turn": float(np.rad2deg(apart["turn"].median())),
+        "fingers": 1 - float(apart["fingers"].mean()),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def commutes(model: HierarchicalPolicy, held: Examples, angle: float) -> dict[str, float]:
+    """How far the chunk of a moved scene is from the moved chunk: over its steps the largest distance, m; median and largest."""
+    assert isinstance(held.x, tuple)
+    symmetry = SYSTEM.symmetries(held)["c4"]
+    c, s = np.cos(angle), np.sin(angle)
+    motion = Rigid(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]).round(15), (0.013, -0.021, 0.007))
+    there, plain = model.chunk(_all(symmetry.input(motion, held.x))), model.chunk(held.x)
+    turn, shift = (torch.tensor(np.asarray(v)).to(plain) for v in (motion.matrix, motion.offset))
+    apart = (there[..., :3] - (plain[..., :3] @ turn.mT + shift)).norm(dim=2).amax(1)
+    return {"median": float(apart.median()), "largest": float(apart.max())}
+
+
+def _all(state: Any) -> tuple[Tensor, ...]:
+    return tuple(state)
+
+
+@torch.no_grad()
+def planted(model: HierarchicalPolicy, held: Examples, error: float) -> dict[str, float]:
+    """The low level alone, given the true keypose and an error of one length in any direction: how often it finds the keyframe."""
+    assert isinstance(held.x, tuple) and isinstance(held.y, tuple)
+    goal = held.y[0]
+    way = torch.randn(len(goal), 3, generator=torch.Generator().manual_seed(0))
+    chunk = model.chunk(held.x, place=goal[:, :3] + error * way / way.norm(dim=1, keepdim=True))
+    metrics = SYSTEM.metrics("hep", held)
+    answer = (chunk[:, -1, :12], chunk[:, -1, 12:] - 0.5)
+    away, turn = (metrics[name].each(answer, held.y) for name in ("place", "turn"))
+    return {"found": float(((away < CLOSE[0]) & (turn < CLOSE[1])).float().mean()), "away": 1000 * float(away.median())}

@@ -1,0 +1,87 @@
+"""What the study of the hierarchical policy consists of: arms, settings, jobs."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import Folder
+
+FULL, NEAREST = "full", "nearest demonstration"
+#: Name -> switches of `HierarchicalPolicy`; the first is the policy, and the last has no network.
+ARMS: dict[str, dict[str, Any]] = {
+    FULL: {},
+    "no hierarchy": {"hierarchy": False},
+    "no frame transfer": {"frame_transfer": "none"},
+    "no equivariance": {"equivariant": False},
+    "no stacked voxels": {"stacked_voxels": False},
+    "flat diffusion": {"hierarchy": False, "equivariant": False},
+    "no equivariance, turned copies": {"equivariant": False},
+    NEAREST: {},
+}
+TURNED = ("no equivariance, turned copies",)  # arms that see their scenes turned by any angle in training
+JUDGED, HELD, DEMOS = 2000, 2500, 3000  # first layouts of what judges, of keyframes held out, of demonstrations
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One TOML file.
+
+    `tasks`: their names, in the order in which they are done. `demos`: demonstrations of a training. `seeds`: of demonstrations, first
+    weights and order. `episodes`: layouts in which each policy acts; `moved`: of these, how many again with the table elsewhere. `held`:
+    demonstrations whose keyframes are held out. `epochs`, `batch`, `rate`: of a training. `model`: options of every network. `voxel`: of
+    the thinned clouds, m. `most`: keyframes in an episode. `errors`: planted errors of keyposes, mm. `arms`: their names; empty: all.
+    """
+
+    name: str
+    tasks: list[str]
+    demos: list[int]
+    seeds: list[int]
+    episodes: int
+    moved: int
+    held: int
+    epochs: int
+    batch: int
+    rate: float
+    model: dict[str, Any]
+    voxel: float
+    most: int
+    errors: list[float]
+    arms: list[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One arm on one task with one seed and so many demonstrations."""
+
+    task: str
+    arm: str
+    demos: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return "".join(c if c.isalnum() else "-" for c in f"{self.task}_{self.arm}_{self.demos}_{self.seed}")
+
+    @property
+    def label(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """All jobs: task by task, seed by seed, so that what is broken off leaves whole comparisons."""
+    arms = [a for a in ARMS if not settings.arms or a in settings.arms]
+    return [Job(task, arm, demos, seed) for task in settings.tasks for demos in settings.demos for seed in settings.seeds for arm in arms]
+
+
+class Place(Folder):
+    """The folder of the study."""
+
+    settings: Settings
+
+    def data(self, task: str, first: int, count: int) -> Path:
+        """The file of the demonstrations of a task from a layout on."""
+        return self.out / "data" / f"{task}-{first}-{count}.nc"
+
+    def demonstrations(self, job: Job) -> tuple[str, int, int]:
+        """What a job is trained on: no two seeds share a layout."""
+        return job.task, DEMOS + 200 * self.settings.seeds.index(job.seed), job.demos

@@ -1,0 +1,223 @@
+# ruff: noqa: E501 - prose templates
+"""docs/studies/hierarchical-policy.md from the tables of the study: no number in it is typed in by hand."""
+
+from itertools import product
+from pathlib import Path
+
+import figures
+import pandas as pd
+from experiments import CLOSE, ELSEWHERE
+from harness import Tables, table, took, versions
+from judgement import interval
+from study import ARMS, FULL, HELD, JUDGED, NEAREST
+
+from orbitscope._whole import write_whole
+from orbitscope.systems.manipulation import wilson
+
+PAGE = "hierarchical-policy.md"
+SEEDS = 3  # fewer judge nothing
+AHEAD, EXACT = 20.0, 1e-5  # points before the flat policy; m
+
+
+def write_page(results: Path, docs: Path) -> Path:
+    """Figures, then the page; same tables, same bytes."""
+    t = Tables(results, ["task", "arm", "demos", "seed"])
+    cells, turns, tolerance = t["cells"], t["turns"], t["tolerance"]
+    docs.mkdir(parents=True, exist_ok=True)
+    figures.draw(cells, tolerance, docs)
+    parts = [_head(t), _bars(cells, turns), _success(cells), _turns(turns, t), _tolerance(tolerance), _missing(t, cells), _limits(t)]
+    text = "\n\n".join(p for p in parts if p) + "\n"
+    write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
+    return docs / PAGE
+
+
+def _head(t: Tables) -> str:
+    s = t.meta["settings"]
+    return f"""# Study: a keypose, then a chunk in its frame
+
+Written by `studies/hierarchical_policy/run.py --config {s["name"]}.toml`; every number below comes from result files. HEP (Zhao, Wang, Zhu, Zhu, Howell, Zhao, Qian, Walters, Platt; ICML 2025, arXiv:2502.05728) names a keypose on voxels and lets an equivariant diffusion policy act in the frame of it. Here it stands beside itself with one part taken out, and beside a flat diffusion policy, on [tasks of this package](../how-to/manipulation.md): a floating hand, small networks, simulated contacts, and not RLBench. The published success rates belong to another suite, other sizes and 100 000 steps of training, and cannot be set beside these.
+
+![Episodes done in layouts that no demonstration had. Strokes: all seeds together with Wilson's 95 % interval; points: seeds.](hierarchical-policy-success.png)"""
+
+
+def share(cells: pd.DataFrame, task: str, arm: str, demos: int) -> pd.Series:
+    """Per cent of episodes done, by seed."""
+    own = cells[(cells["task"] == task) & (cells["arm"] == arm) & (cells["demos"] == demos)].set_index("seed").sort_index()
+    return 100 * own["successes"] / own["episodes"]
+
+
+def gains(cells: pd.DataFrame, other: str) -> list[tuple[str, pd.Series]]:
+    """By task, how many points the policy is ahead of an arm, seed by seed on the same demonstrations and layouts."""
+    found = []
+    for task in dict.fromkeys(cells["task"]):
+        demos = figures.most(cells, task)
+        found.append((task, (share(cells, task, FULL, demos) - share(cells, task, other, demos)).dropna()))
+    return [(task, gain) for task, gain in found if len(gain)]
+
+
+def told(gain: pd.Series) -> str:
+    """The mean over seeds, and Student's 95 % interval where there are three."""
+    low, high = interval(gain.tolist())
+    return f"{gain.mean():+.0f}" + (f" ({low:+.0f} to {high:+.0f})" if low == low else "")
+
+
+def bars(cells: pd.DataFrame, turns: pd.DataFrame) -> list[list[str]]:
+    """Every bar: what, how much is wanted, what was found, by how many seeds, and a word."""
+    rows = []
+    for arm in ARMS:
+        if arm in (FULL, NEAREST, "flat diffusion"):
+            continue
+        by_task = gains(cells, arm)
+        if by_task:
+            mean = pd.concat([g for _, g in by_task], axis=1).mean(axis=1)
+            rows.append([f"Points ahead of *{arm}*, mean over tasks", "above 0", *judged(mean, 0.0)])
+    for task, gain in gains(cells, "flat diffusion"):
+        rows.append([f"Points ahead of *flat diffusion*, {task}", f"at least {AHEAD:g}", *judged(gain, AHEAD)])
+    for motion in ("quarter turn", "shift"):
+        own = turns[(turns["arm"] == FULL) & (turns["motion"] == motion)]
+        if len(own):
+            worst, count = float(own["largest"].max()), own["seed"].nunique()
+            word = ("met" if worst <= EXACT else "missed") if count >= SEEDS else f"not judged with fewer than {SEEDS} seeds"
+            rows.append(
+                [
+                    f"Equivariance error of a trained policy, {motion}, single precision, m",
+                    f"at most {EXACT:g}, every answer",
+                    f"{worst:.1e}",
+                    str(count),
+                    word,
+                ]
+            )
+    return rows
+
+
+def judged(gain: pd.Series, wanted: float) -> list[str]:
+    """Met where the interval over seeds lies at or above what is wanted, missed where it lies below, else not decided."""
+    low, high = interval(gain.tolist())
+    if low != low:
+        return [told(gain), str(len(gain)), f"not judged with fewer than {SEEDS} seeds"]
+    word = "met" if low >= wanted and gain.mean() > 0 else "missed" if high < wanted else "not decided: the interval reaches across"
+    return [told(gain), str(len(gain)), word]
+
+
+def _bars(cells: pd.DataFrame, turns: pd.DataFrame) -> str:
+    return f"""## Bars
+
+Differences are taken seed by seed: the same demonstrations, the same layouts. A bar is met where the whole 95 % interval over seeds lies on its side.
+
+{table(["what", "bar", "found", "seeds", ""], bars(cells, turns))}"""
+
+
+def _success(cells: pd.DataFrame) -> str:
+    parts = []
+    for task, demos in product(dict.fromkeys(cells["task"]), sorted(cells["demos"].unique())):
+        rows = []
+        for arm in ARMS:
+            own = cells[(cells["task"] == task) & (cells["demos"] == demos) & (cells["arm"] == arm)]
+            if own.empty:
+                continue
+            rows.append(
+                [
+                    arm,
+                    str(len(own)),
+                    *_rate(own, ""),
+                    _rate(own, "moved_")[0],
+                    *_known(own),
+                    f"{own['training_seconds'].mean():.0f}",
+                    f"{own['acting_ms'].mean():.0f}",
+                ]
+            )
+        if rows:
+            header = [
+                "arm",
+                "seeds",
+                "done",
+                "95 % interval",
+                "done, table elsewhere",
+                "off [mm]",
+                "off [degrees]",
+                "fingers right",
+                "parameters",
+                "training [s]",
+                "decision [ms]",
+            ]
+            parts.append(f"### {task}, {demos} demonstrations\n\n{table(header, rows)}")
+    return f"""## Success
+
+*Off*: median distance and angle of the pose at the end of a chunk from keyframes of demonstrations that were held out; the half turn of a parallel jaw does not count. *Table elsewhere*: the same layouts with the table turned by {ELSEWHERE[0]:g} radians and shifted by {", ".join(f"{v:g}" for v in ELSEWHERE[1])} m. Times are processor time of one thread on a busy machine; a decision holds looking, deciding and the way there.
+
+""" + "\n\n".join(parts)
+
+
+def _rate(own: pd.DataFrame, prefix: str) -> tuple[str, str]:
+    good, tried = int(own[f"{prefix}successes"].sum()), int(own[f"{prefix}episodes"].sum())
+    if not tried:
+        return "–", "–"
+    low, high = wilson(good, tried)
+    return f"{good} of {tried}", f"{low:.2f} to {high:.2f}"
+
+
+def _known(own: pd.DataFrame) -> list[str]:
+    if own["place"].isna().all():
+        return ["–"] * 4
+    return [f"{own['place'].mean():.0f}", f"{own['turn'].mean():.0f}", f"{own['fingers'].mean():.2f}", f"{own['parameters'].median():,.0f}"]
+
+
+def _turns(turns: pd.DataFrame, t: Tables) -> str:
+    if turns.empty:
+        return ""
+    voxel = 1000 * t.meta["settings"]["model"]["edge"]
+    rows = []
+    for arm in ARMS:
+        own = turns[turns["arm"] == arm]
+        if len(own):
+            rows.append(
+                [arm, *(f"{1000 * m['median'].mean():.2g} / {1000 * m['largest'].max():.2g}" for _, m in own.groupby("motion", sort=False))]
+            )
+    return f"""## Does a trained policy move with the scene?
+
+The largest distance over a chunk between the answer in a moved scene and the moved answer, mm: median over held-out keyframes (mean over cells), and the largest of all. A voxel of the high level is {voxel:g} mm wide. Every motion has a shift that is no whole number of voxels. The grid stands about the mean of the points, so that shifts are exact for every arm; quarter turns are for arms with built-in symmetry. For other turns the worst answers are those in which another voxel wins.
+
+{table(["arm", *dict.fromkeys(turns["motion"])], rows)}"""
+
+
+def _tolerance(tolerance: pd.DataFrame) -> str:
+    own = tolerance[tolerance["arm"] == FULL]
+    if own.empty:
+        return ""
+    rows = []
+    for task in dict.fromkeys(own["task"]):
+        mean = own[own["task"] == task].groupby("error")[["found", "away"]].mean()
+        rows.append([task, *(f"{100 * r.found:.0f} % ({r.away:.0f} mm)" for r in mean.itertuples())])
+    return f"""## How wrong may the keypose be?
+
+The low level alone, given the true keypose of held-out keyframes with an error of one length in any direction: how often the end of its chunk lies within {1000 * CLOSE[0]:g} mm and {round(57.29578 * CLOSE[1])} degrees of the keyframe, and the median distance. Success of the low level means here that the keyframe is found; nothing is played.
+
+{table(["task", *(f"{e:g} mm" for e in sorted(own["error"].unique()))], rows)}
+
+![Keyframes found by the low level against the planted error of its keypose; shaded from the worst to the best seed.](hierarchical-policy-tolerance.png)"""
+
+
+def _missing(t: Tables, cells: pd.DataFrame) -> str:
+    s = t.meta["settings"]
+    done = set(zip(cells["task"], cells["arm"], cells["demos"], cells["seed"], strict=True))
+    arms = [a for a in ARMS if not s["arms"] or a in s["arms"]]
+    lines = []
+    for task, demos in product(s["tasks"], s["demos"]):
+        gone = [(arm, seed) for arm in arms for seed in s["seeds"] if (task, arm, demos, seed) not in done]
+        if len(gone) == len(arms) * len(s["seeds"]):
+            lines.append(f"* {task}, {demos} demonstrations: nothing was run.")
+        elif gone:
+            lines.append(f"* {task}, {demos} demonstrations: " + ", ".join(f"{arm} (seed {seed})" for arm, seed in gone) + ".")
+    return "## Planned and not run\n\n" + "\n".join(lines) if lines else ""
+
+
+def _limits(t: Tables) -> str:
+    s = t.meta["settings"]
+    options = ", ".join(f"{k} {v}" for k, v in s["model"].items())
+    return f"""## What this does not show
+
+* Networks and trainings are small and the same for every arm ({options}; {s["epochs"]} epochs, batches of {s["batch"]}); settings were chosen with demonstrations and first weights of seed 100 and layouts from 500 on, judged are layouts from {JUDGED} on, with keyframes of layouts from {HELD} on held out.
+* Control is in open loop; the closed loop, `se2` frames and the sizes of a GPU are options of the policy that this study does not measure.
+* Scenes are not turned in training, but in the arm that says so: what symmetry is worth is measured without augmentation.
+* Buttons in order need a memory of what was pressed, which no policy here has: the task is left out.
+* Settings: `{s["name"]}.toml`, seeds {", ".join(str(x) for x in s["seeds"])}; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs; {took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
