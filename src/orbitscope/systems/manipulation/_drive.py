@@ -43,7 +43,7 @@ def drive(scene: Scene, keyframe: Keyframe) -> Iterator[Array]:
 
 
 def follow(scene: Scene, way: Sequence[Keyframe]) -> Iterator[Array]:
-    """The actions [7] that bring the hand of `scene` along a way and to its last keyframe, as `drive` does.
+    """The actions [7] that bring the hand of `scene` along a `way` and to its last keyframe, as `drive` does.
 
     What lies nearer than a control step reaches is passed by; the fingers stay as they are until the end.
     """
