@@ -20,7 +20,7 @@ from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
 from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
 from ..report import summary_table, write_report
-from ..systems import is_system_run
+from ..systems import is_system_run, of_file
 from ._discover import describe_discovery, discovery_page
 from ._early import check_law, check_out, read_groups
 from ._guests import adapted
@@ -178,6 +178,10 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, forc
         return report_agents(probes, out, title=title, force=force)
     if any(holds_discovery(p) for p in probes):
         return discovery_page(probes, out, title=title, force=force)
+    if len(probes) == 1 and (system := of_file(probes[0])) is not None:
+        from ._systems import story_page
+
+        return story_page(probes[0], system, out, title=title, force=force)
     trees = [open_probe(p) for p in probes]
     write_report(trees, out, title=title or "Symmetry report", force=force, command=command())
     record(file=out, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probes, trees, strict=True)])

@@ -14,7 +14,7 @@ from .._errors import OrbitscopeError
 from .._executor import Where
 from .._whole import write_whole
 from ..probe import KIND, ProbeConfig, audit, command, examine, save_probe
-from ..report import summary_table
+from ..report import summary_table, write_story
 from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, train_system
 from ..training import FitConfig
 from ._audit import audit_table
@@ -224,14 +224,27 @@ def probed(
     return tree
 
 
-def evaluate_runs(model: Path, episodes: int, seed: int) -> int:
+def evaluate_runs(model: Path, episodes: int, seed: int, played: Path | None = None) -> int:
     """Let the policies of the runs in a folder act; print a line for each, the plain rivals behind."""
-    rows = []
-    for run in open_runs(model):
+    rows, runs = [], open_runs(model)
+    for run in runs:
+        own = played if played is None or len(runs) == 1 else played.with_name(f"{played.stem}-seed-{run.seed}{played.suffix}")
         with stages() as bars:
-            found = run.system.evaluate(run, episodes, seed, bars)
+            found = run.system.evaluate(run, episodes, seed, bars, own)
         for name, one in found.items():
             print(f"{run.path}, {name}: {one}")
             rows.append({"run": run.path, "policy": name, **dataclasses.asdict(one)})
+        if own is not None:
+            print(own)
     record(evaluations=rows)
+    return 0
+
+
+def story_page(path: Path, system: str, out: Path, *, title: str | None, force: bool) -> int:
+    """Write the page on what policies did and print where it is."""
+    told = load_system(system).story(path)
+    write_story(told, out, title=title or "What did the policy do?", force=force, command=command(), source=str(path))
+    record(file=out, answer=told.answer, policies=[dict(zip(told.header, row, strict=True)) for row in told.rows])
+    print(told.answer)
+    print(out)
     return 0

@@ -14,7 +14,7 @@ Positional = tyro.conf.Positional
 class Evaluate:
     """How often the policy of a run does its task, with 95 % intervals of Wilson, and how often a plain rival does.
 
-    Example: orbitscope evaluate runs/lift --episodes 20
+    Example: orbitscope evaluate runs/lift --episodes 20 --played played.nc
     """
 
     model: Positional[Path]
@@ -23,6 +23,8 @@ class Evaluate:
     """Episodes of each seed and policy."""
     seed: int = 1000
     """Seed of the first layout; the next one has the next seed."""
+    played: Path | None = None
+    """File, .nc, that gets the episodes: `orbitscope report` makes a page with film strips of it, `orbitscope view` an animation."""
 
     def run(self) -> int:
         from ..systems import is_system_run
@@ -32,4 +34,4 @@ class Evaluate:
             raise OrbitscopeError(f"evaluate: {self.model} holds no run of a system, such as `orbitscope train demos.nc` makes.")
         if self.episodes < 1:
             raise OrbitscopeError(f"episodes: should be at least 1, got {self.episodes}.")
-        return evaluate_runs(self.model, self.episodes, self.seed)
+        return evaluate_runs(self.model, self.episodes, self.seed, self.played)

@@ -295,13 +295,13 @@ class Transfer:
 
 @dataclass
 class Report:
-    """One HTML page, without any network, from one or more probes, from one discovered symmetry, or from runs of agents.
+    """One HTML page, without any network, from probes, one discovered symmetry, runs of agents, or episodes that policies played.
 
     Example: orbitscope report probe.nc --out report.html
     """
 
     probes: Positional[tuple[Path, ...]]
-    """Files of `orbitscope probe`; or one file of `orbitscope discover`; or folders of trained agents."""
+    """Files of `orbitscope probe`; or one file of `orbitscope discover`, or of `orbitscope evaluate --played`; or folders of agents."""
     out: Path = Path("report.html")
     """File to write."""
     title: str | None = None

@@ -13,11 +13,13 @@ from plotly.offline import get_plotlyjs
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..discover import Discovery, load_discovery
+from ..systems import Story
 from ._agent_page import agent_view
 from ._case import read_cases
 from ._discovery_page import discovery_view
 from ._page import build
 from ._plot import DARK
+from ._story_page import story_view
 from ._text import code, element_list
 from ._verdict import NOT_MEASURED
 
@@ -80,6 +82,18 @@ def write_agents(summaries: Sequence[xr.DataTree], out: Path | str, *, title: st
     """
     out = _free(out, force)
     return _written(out, _render("discovery.html.j2", agent_view(summaries), title=title, command=command))
+
+
+def write_story(told: Story, out: Path | str, *, title: str, source: str = "", force: bool = False, command: str = "") -> Path:
+    """Write one HTML file on what policies did: one sentence, a table, pictures.
+
+    - `told`: what a system says. `out`: the file to write; its folder is made. `title`: the headline.
+    - `source`: where it comes from. `force`: whether an existing file is replaced. `command`: the command line that made the page.
+
+    Returns `out`. Raises OrbitscopeError when `out` exists or cannot be written.
+    """
+    out = _free(out, force)
+    return _written(out, _render("story.html.j2", story_view(told, source), title=title, command=command, plotly=""))
 
 
 def _free(out: Path | str, force: bool) -> Path:

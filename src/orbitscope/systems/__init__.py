@@ -5,10 +5,11 @@ A system has no instrument of its own. It is imported when one of its names is u
 
 from ._lookup import load_system, of_environment, of_file, of_model, of_scenario, systems
 from ._runs import SystemRun, is_system_run, open_runs, train_system
-from ._system import Inferred, System, SystemModel, SystemScenario
+from ._system import Inferred, Story, System, SystemModel, SystemScenario
 
 __all__ = [
     "Inferred",
+    "Story",
     "System",
     "SystemModel",
     "SystemRun",

@@ -3,6 +3,8 @@
 import importlib
 from pathlib import Path
 
+import h5py
+
 from .._errors import OrbitscopeError
 from ..data import load_examples
 from ._system import System
@@ -48,5 +50,13 @@ def of_file(path: Path) -> str | None:
     try:
         made = load_examples(path).about.get("system")
     except OrbitscopeError:  # trajectories, or somebody else's
-        return None
+        made = _played(path)
     return made if made in TABLE else None
+
+
+def _played(path: Path) -> str | None:
+    """The system whose policies played the episodes in the file at `path`; None for another file."""
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path) as file:
+        return str(file.attrs["played_in"]) if "played_in" in file.attrs else None

@@ -61,6 +61,21 @@ class Inferred:
     figure: Callable[[], Any] | None = None
 
 
+@dataclass(frozen=True)
+class Story:
+    """What policies did, for a page.
+
+    * `answer`: one sentence. `known`: pairs of a term and a sentence. `header`, `rows`: a table, one row per policy.
+    * `pictures`: title, words below it, and PNG of each picture.
+    """
+
+    answer: str
+    known: Sequence[tuple[str, str]]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    pictures: Sequence[tuple[str, str, bytes]]
+
+
 class System(ABC):
     """One system on the rooms above: its scenarios, models and symmetries by name; the verbs of the command line do the rest.
 
@@ -217,10 +232,17 @@ class System(ABC):
         `OrbitscopeError` where a system has none."""
         raise OrbitscopeError(f"animation: {self.name} has no animation of {path}. Give --out sheet.png alone.")
 
-    def evaluate(self, run: Any, episodes: int, seed: int, progress: Progress | None = None) -> Mapping[str, Any]:
+    def story(self, path: Path) -> Story:
+        """What policies did in the episodes in the file at `path`, which `evaluate` wrote. Raises `OrbitscopeError` where a system has no
+        policies."""
+        raise OrbitscopeError(f"report: {self.name} tells nothing of {path}.")
+
+    def evaluate(
+        self, run: Any, episodes: int, seed: int, progress: Progress | None = None, played: Path | None = None
+    ) -> Mapping[str, Any]:  # fmt: skip
         """What comes of it when the policy of a `run` acts in so many `episodes`, from the layout of `seed` on, by the names of policies:
-        dataclasses that print themselves. `progress(stage, done, total)` is called as it goes. Raises `OrbitscopeError` where a system has
-        no policies."""
+        dataclasses that print themselves. `progress(stage, done, total)` is called as it goes; the file `played` gets the episodes.
+        Raises `OrbitscopeError` where a system has no policies."""
         raise OrbitscopeError(f"evaluate: the models of {self.name} are no policies. `orbitscope probe` measures them.")
 
     @abstractmethod

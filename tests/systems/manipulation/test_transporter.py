@@ -22,6 +22,7 @@ from orbitscope.systems.manipulation import (
     WithAnswer,
     angle_modulo,
     evaluate,
+    read_played,
     record,
     replay,
     rotation_grid,
@@ -273,8 +274,19 @@ def test_it_trains_and_acts_from_the_command_line_and_its_answers_turn_along(dem
     run = tmp_path / "run"
     assert main(["train", str(demos), "--model", "transporter", "--epochs", "1", "--out", str(run)]) == 0
     assert "place" in capsys.readouterr().out
-    assert main(["evaluate", str(run), "--episodes", "2"]) == 0
+    played = tmp_path / "played.nc"
+    assert main(["evaluate", str(run), "--episodes", "2", "--played", str(played)]) == 0
     said = capsys.readouterr().out
+    assert main(["evaluate", str(run), "--episodes", "2", "--played", str(played)]) == 2 and "exists" in capsys.readouterr().err
+    page, rows = tmp_path / "played.html", read_played(played)
+    assert [r.policy for r in rows] == ["transporter"] * 2 + ["nearest demonstration"] * 2
+    assert [r.episode.seed for r in rows] == [1000, 1001] * 2 and all((r.outcome == "done") == r.episode.success for r in rows)
+    assert main(["report", str(played), "--out", str(page)]) == 0
+    words = page.read_text(encoding="utf-8")
+    assert "data:image/png;base64," in words and "nearest demonstration: failures" in words and "of 2 episodes" in words
+    assert main(["view", str(played), "--out", str(tmp_path / "strips.png")]) == 0
+    capsys.readouterr()
+    assert main(["report", str(demos), "--out", str(tmp_path / "other.html")]) == 2 and "holds demonstrations" in capsys.readouterr().err
     assert "transporter: " in said and "nearest demonstration: " in said and "of 2 done" in said
     assert main(["evaluate", str(tmp_path)]) == 2 and "no run of a system" in capsys.readouterr().err
     (opened,) = open_runs(run)

@@ -16,6 +16,7 @@ from ._hep_voxels import StackedVoxels
 from ._keyframes import decisions, keyframes
 from ._keypose_mlp import KeyposeMLP, angles_of, keypose_mlp_for, rotation_of
 from ._manipulation_system import SYSTEM, ManipulationSystem
+from ._played import Played, read_played, write_played
 from ._policy import Chunk, Evaluation, ModelPolicy, NearestDemonstration, Policy, Sight, evaluate
 from ._rotations import angle_modulo, rotation_grid, small_turns, used_rotations
 from ._scene import Scene
@@ -55,6 +56,7 @@ __all__ = [
     "ModelPolicy",
     "NearestDemonstration",
     "PlaceError",
+    "Played",
     "Policy",
     "Recording",
     "Scene",
@@ -83,6 +85,7 @@ __all__ = [
     "keypose_mlp_for",
     "moved",
     "read_episodes",
+    "read_played",
     "record",
     "recorded",
     "register",
@@ -99,4 +102,5 @@ __all__ = [
     "turns_about_vertical",
     "used_rotations",
     "wilson",
+    "write_played",
 ]

@@ -99,7 +99,7 @@ def recorded(scene: Scene, seed: int, settings: Mapping[str, Any]) -> xr.Dataset
         scene.set_state(states[looks])
         clouds.append(thinned(cameras.cloud(), scene, float(settings["voxel"])))
     cameras.close()
-    found = _table(episode)
+    found = episode_table(episode)
     found["looks"], found["goals"] = ("decision", [a for a, _ in pairs]), ("decision", [b for _, b in pairs])
     if clouds:
         found["points"] = (("point", "three"), np.concatenate([c.points for c in clouds]).astype(np.float32))
@@ -164,7 +164,8 @@ def read_episodes(path: str | Path) -> list[Episode]:
         return [_episode(t) for t in tables]
 
 
-def _table(episode: Episode) -> xr.Dataset:
+def episode_table(episode: Episode) -> xr.Dataset:
+    """An `episode` as a table of a file."""
     arrays = {name: (axes, np.asarray(getattr(episode, name))) for name, axes in _ARRAYS.items()}
     attrs = {
         "task": episode.task, "seed": episode.seed, "success": int(episode.success), "frame": flattened(episode.frame).tolist(),

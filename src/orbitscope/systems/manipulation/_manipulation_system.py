@@ -13,11 +13,13 @@ from ...data import Examples
 from ...symmetry import FieldAction, Group, Invariant, Layout, LieGroup, PartsAction, Points, Rigid, Symmetry, Values
 from ...training import Augment, Loss
 from .._runs import SystemRun
-from .._system import Progress, System, SystemModel, SystemScenario
+from .._system import Progress, Story, System, SystemModel, SystemScenario
+from ._episode import Episode
 from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
 from ._hep import HierarchicalPolicy, hep_for
 from ._hep_policy import ChunkPolicy
 from ._keypose_mlp import keypose_mlp_for
+from ._played import check_played, story, write_played
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, evaluate
 from ._poses import about
 from ._scene import Scene
@@ -100,6 +102,10 @@ class ManipulationSystem(System):
             raise OrbitscopeError(f"view: --fix mends meshes, and {path} holds demonstrations. Leave it out.")
         return strip(read_episodes(path), chosen), []
 
+    def story(self, path: Path) -> Story:
+        """What policies did in the episodes in the file at `path`, with film strips of successes and failures."""
+        return story(path)
+
     def movie(self, path: Path, chosen: Sequence[int]) -> bytes:
         """An animation (GIF) of the episodes in the file at `path` with the numbers `chosen`, or of the first two."""
         from ._view import film
@@ -146,18 +152,29 @@ class ManipulationSystem(System):
         return {name: Symmetry(group, into, out, name=name) for name, group in groups.items()}
 
     def evaluate(
-        self, run: SystemRun, episodes: int, seed: int = 1000, progress: Progress | None = None
+        self, run: SystemRun, episodes: int, seed: int = 1000, progress: Progress | None = None, played: Path | None = None
     ) -> dict[str, Evaluation]:  # fmt: skip
         """How often the policy of a run does its task, and the nearest demonstration in its place.
 
         * `run`: a trained model. `episodes`: how many. `seed`: of the first layout. `progress(stage, done, total)`: called as it goes.
+        * `played`: a file that gets the episodes, see `write_played`.
         """
+        if played is not None:
+            check_played(played)
         about_ = run.examples["train"].about
         name = str(about_.get("scenario", "")).partition(".")[2]
         settings = checked_settings(about_.get("parameters"))
         scene, seeds = Scene(task(name), cone=settings["cone"]), range(seed, seed + episodes)
         rivals: dict[str, Policy] = {run.kind: policy_of(run.model), "nearest demonstration": NearestDemonstration(run.examples["train"])}
-        return {k: evaluate(policy, scene, seeds, settings=settings, progress=progress) for k, policy in rivals.items()}
+        found: dict[str, Evaluation] = {}
+        kept: dict[str, tuple[Evaluation, list[Episode]]] = {}
+        for k, policy in rivals.items():
+            there: list[Episode] = []
+            found[k] = evaluate(policy, scene, seeds, settings=settings, progress=progress, played=there)
+            kept[k] = found[k], there
+        if played is not None:
+            write_played(played, kept, {"scenario": f"manipulation.{name}", "run": str(run.path)})
+        return found
 
 
 SYSTEM = ManipulationSystem()

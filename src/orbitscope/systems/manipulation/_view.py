@@ -34,15 +34,16 @@ def picture(cameras: Cameras, camera: int) -> NDArray[np.uint8]:
     return np.clip(plain * (0.5 + 0.55 * light[..., None]), 0, 255).astype(np.uint8)
 
 
-def strip(episodes: Sequence[Episode], chosen: Sequence[int] = (), *, camera: int = 0) -> Figure:
+def strip(episodes: Sequence[Episode], chosen: Sequence[int] = (), *, camera: int = 0, most: int | None = None) -> Figure:
     """Rows are episodes, columns their beginning and keyframes, the last one at the end.
 
     * `episodes`: recordings. `chosen`: their numbers; none given: the first four. `camera`: from where.
+    * `most`: columns at most, evenly chosen among more, first and last among them; None for all.
 
     Raises `OrbitscopeError` for a number that there is not.
     """
     shown = _chosen(episodes, chosen)
-    rows = [[0, *keyframes(episodes[k]).tolist()] for k in shown]
+    rows = [_few([0, *keyframes(episodes[k]).tolist()], most) for k in shown]
     columns = max(map(len, rows))
     figure = Figure(figsize=(1.75 * columns + 0.2, 1.55 * len(rows) + 0.35), facecolor="white")
     FigureCanvasAgg(figure)
@@ -96,6 +97,12 @@ def show(scene: Scene, episode: Episode, step: int) -> None:
         {"hand": _pose(episode.hand[step]), **{n: _pose(row) for n, row in zip(names, episode.bodies[step], strict=True)}},
         float(episode.opening[step]), episode.joints[step],
     )  # fmt: skip
+
+
+def _few(steps: list[int], most: int | None) -> list[int]:
+    if most is None or len(steps) <= most:
+        return steps
+    return [steps[k] for k in np.linspace(0, len(steps) - 1, most).round().astype(int)]
 
 
 def _near(episode: Episode) -> Scene:
