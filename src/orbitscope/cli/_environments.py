@@ -128,7 +128,7 @@ def describe_agents(path: Path) -> str:
         lines.append(f"  returns by steps    {curve or 'none yet'}")
         for name, network in run.agent.networks.items():
             if run.agent.plan.arm in ("relaxed", "residual"):
-                broken = relaxation(network)["broken"].max("layer")
+                broken = relaxation(network)["broken"].max("layer").dropna("element")  # the identity breaks nothing
                 said = ", ".join(f"{g} {float(v):.2g}" for g, v in zip(broken["element"].values.tolist(), broken.values, strict=True))
                 lines.append(f"  broken, {name:<11} {said} (0 is strict; the layer that breaks an element most)")
     return "\n".join(lines)

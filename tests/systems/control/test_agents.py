@@ -42,7 +42,7 @@ def wander(net, seed=0):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-@pytest.mark.parametrize("name", ["reacher", "point_mass", "walker"])
+@pytest.mark.parametrize("name", ["reacher", "point_mass", "walker", "ant"])
 def test_networks_commute_at_the_start_and_the_exact_ones_for_ever(arm, name):
     symmetry = symmetry_of(name)
     torch.manual_seed(0)

@@ -15,7 +15,7 @@ from orbitscope.systems import of_environment
 from orbitscope.systems.control import SuiteEnv, environment, environments, register_environment, symmetry_of
 
 
-@pytest.mark.parametrize("name", ["reacher", "cartpole", "walker", "swimmer"])
+@pytest.mark.parametrize("name", ["reacher", "cartpole", "walker", "swimmer", "ant", "hopper"])
 def test_checkers_of_others_find_nothing(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -128,7 +128,7 @@ for ask in (lambda: control.SuiteEnv, lambda: control.environment("reacher"), la
     assert said.count("pip install 'orbitscope[robots]'") == 3 and "EnvSymmetry(D2: arm_x" in said
 
 
-@pytest.mark.parametrize("name", ["cartpole", "ball2d"])
+@pytest.mark.parametrize("name", ["cartpole", "ball2d", "ant"])
 def test_without_opengl_a_picture_says_what_to_set(name, monkeypatch):
     def fails(*args, **kwargs):
         raise RuntimeError("no display")
@@ -138,5 +138,7 @@ def test_without_opengl_a_picture_says_what_to_set(name, monkeypatch):
     monkeypatch.setattr("mujoco.Renderer", fails)
     if name == "cartpole":
         monkeypatch.setattr(env.physics, "render", fails)
+    if name == "ant":
+        monkeypatch.setattr(env.unwrapped._inner, "render", fails)
     with pytest.raises(OrbitscopeError, match=f"{name}.*no display.*MUJOCO_GL=egl"):
         env.render()

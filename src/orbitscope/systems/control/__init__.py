@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._agent_summary import agent_asymmetry, agent_summary
     from ._balls_env import BallsEnv
     from ._breaking import BREAKINGS, Broken
+    from ._gym_env import GymEnv
     from ._learnt_bound import LearntBound, learnt_bound
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
@@ -46,6 +47,7 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("LearntBound", "learnt_bound"), "_learnt_bound"),
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
     "BallsEnv": "_balls_env",
+    "GymEnv": "_gym_env",
     "SuiteEnv": "_suite",
     "TradingEnv": "_trading_env",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "EnvironmentSpec",
     "FiniteProcess",
     "Fold",
+    "GymEnv",
     "Head",
     "LearntBound",
     "Magnitudes",

@@ -64,7 +64,8 @@ def agent_summary(run: AgentRun, *, episodes: int = 8, seed: int = 0) -> xr.Data
     nodes: dict[str, xr.Dataset] = {"curve": _curve(run), "asymmetry": agent_asymmetry(agent, episodes=episodes, length=100, seed=seed)}
     if agent.plan.arm in _RELAXED:
         parts = [relaxation(net).assign_coords(layer=[f"{name}.{x}" for x in _layers(net)]) for name, net in agent.networks.items()]
-        nodes["broken"] = xr.concat(parts, "layer")
+        broken = xr.concat(parts, "layer")
+        nodes["broken"] = broken.sel(element=np.isfinite(broken["broken"].values).any(0))  # the identity breaks nothing
     if agent.about["agent"] == "sac" and hasattr(agent.env, "set_state") and agent.symmetry.state is not None:
         found = asdict(learnt_bound(agent, episodes=episodes, seed=seed))
         nodes["bound"] = xr.Dataset({name: ((), value) for name, value in found.items()}, attrs={"discount": float(agent.model.gamma)})

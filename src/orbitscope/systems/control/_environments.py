@@ -8,6 +8,7 @@ from ..._errors import OrbitscopeError
 from ...symmetry import Group, parse_group
 from ._balls import BALLS, balls
 from ._env_symmetry import EnvSymmetry
+from ._gym_tasks import GYM_TASKS
 from ._suite_tasks import ALIASES, TASKS, SuiteTask, suite_task
 from ._trading_symmetry import trading_symmetry
 
@@ -46,7 +47,7 @@ def register_environment(
 
     Raises `OrbitscopeError` for a name of the table.
     """
-    if name in TASKS or name in ALIASES or name in BALLS or name == TRADING:
+    if name in TASKS or name in ALIASES or name in BALLS or name in GYM_TASKS or name == TRADING:
         raise OrbitscopeError(f"register_environment: {name!r} is an environment that comes with the library. Take another name.")
     _OWN[name] = EnvironmentSpec(name, description, make, symmetry, largest or symmetry.group.name, note)
     return _OWN[name]
@@ -54,7 +55,7 @@ def register_environment(
 
 def environments() -> tuple[str, ...]:
     """The full names of all environments that are known."""
-    return (*TASKS, *BALLS, TRADING, *_OWN)
+    return (*TASKS, *GYM_TASKS, *BALLS, TRADING, *_OWN)
 
 
 def environment_spec(name: str) -> EnvironmentSpec:
@@ -65,6 +66,8 @@ def environment_spec(name: str) -> EnvironmentSpec:
         return _of_balls(name)
     if name == TRADING:
         return _of_trading()
+    if name in GYM_TASKS:
+        return _of_gymnasium(name)
     if ALIASES.get(name, name) not in TASKS:
         raise OrbitscopeError(
             f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
@@ -125,6 +128,18 @@ def _of_suite(task: SuiteTask) -> EnvironmentSpec:
         from ._suite import SuiteEnv
 
         return SuiteEnv(name, **options)
+
+    symmetry = EnvSymmetry(task.group, task.observation, task.action, task.state)
+    return EnvironmentSpec(name, task.description, make, symmetry, task.largest, task.note)
+
+
+def _of_gymnasium(name: str) -> EnvironmentSpec:
+    task = GYM_TASKS[name]
+
+    def make(**options: Any) -> Any:
+        from ._gym_env import GymEnv
+
+        return GymEnv(name, **options)
 
     symmetry = EnvSymmetry(task.group, task.observation, task.action, task.state)
     return EnvironmentSpec(name, task.description, make, symmetry, task.largest, task.note)
