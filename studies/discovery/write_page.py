@@ -9,6 +9,7 @@ import figures
 import flows_page
 import heat_page
 import jets_page
+import nonlinear_page
 import pandas as pd
 import surfaces_page
 from harness import Tables, table, took, versions
@@ -33,7 +34,7 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [
         _head(t, frame), _suite(t, frame, HOLDS), _methods(t, few), _planted(crooked), calibration_page.section(t, few),
         heat_page.section(OTHERS / "heat", docs),
-        flows_page.section(OTHERS / "flows", docs), surfaces_page.sections(OTHERS, docs), _jets(docs), _limits(t),
+        flows_page.section(OTHERS / "flows", docs), surfaces_page.sections(OTHERS, docs), nonlinear_page.section(OTHERS / "nonlinear"), _jets(docs), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))

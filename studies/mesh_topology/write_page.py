@@ -7,6 +7,7 @@ from pathlib import Path
 import figures
 import numpy as np
 import pandas as pd
+from calibration_page import calibration
 from harness import ROOT, Tables, table, took, versions
 from judgement import AGREES, CONTRADICTS
 from tables import NAMES, PRETEXTS, mean, of, ratio, settings_there, shown, small, summary, word
@@ -24,7 +25,7 @@ def write_page(results: Path, docs: Path) -> Path:
     frame = t["errors"]
     runs = summary(frame)
     figures.draw(frame, docs)
-    parts = [_head(t, runs), _claims(runs), _better(t, runs), _moves(frame), _simulator(t), _limits(t)]
+    parts = [_head(t, runs), _claims(runs), _better(t, runs), _moves(frame), calibration(t), _simulator(t), _limits(t)]
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE

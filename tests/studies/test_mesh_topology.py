@@ -56,3 +56,36 @@ def test_the_summary_takes_exact_moves_alone(modules):
     frame = pd.DataFrame([{**key, "move": m, "exact": e, "nmse": n, "drift": d} for m, e, n, d in rows])
     (found,) = tables.summary(frame).to_dict("records")
     assert found["plain"] == 0.3 and np.isclose(found["moved"], 0.6) and found["moved_most"] == 0.7 and np.isclose(found["drift"], 0.2)
+
+
+def test_a_planted_breaking_carries_its_share(modules):
+    import torch
+
+    calibration = modules("calibration")
+    truth, even, plain, moved = torch.randn(4, 50, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for share in (0.02, 0.3):
+        first, second = calibration.planted(truth, even, plain, moved, share).chunk(2)
+        centre = (first + second) / 2
+        breaking = (first - centre).square().sum() + (second - centre).square().sum()
+        assert np.isclose(float(breaking / ((first - truth).square().sum() + (second - truth).square().sum())), share)
+
+
+def test_words_of_planted_breakings_and_ratios_are_counted(modules):
+    calibration = modules("calibration")
+    rows = pd.DataFrame(calibration.verdicts(2, 24, ("box", "wedge"), 112))
+    assert len(rows) == len(calibration.MOVES) * len(calibration.SHARES) * len(calibration.UNITS)
+    assert (
+        (rows["first"] + rows["other"] <= 2).all()
+        and not rows.query("size == 0.2")["other"].any()
+        and rows.query("size == 0.2")["first"].any()
+    )
+    assert not rows.query("size == 0.025 and units == 32")["first"].any()
+    rng, key = np.random.default_rng(0), {"model": "graph", "augmented": 0, "labels": 1.0}
+    runs = pd.DataFrame([
+        {**key, "pretext": p, "seed": s, "plain": 1.0, "moved": np.exp(0.3 + 0.01 * rng.normal()), "drift": np.exp(0.5 * rng.normal())}
+        for p in ("none", "masked") for s in range(3)
+    ])  # fmt: skip
+    assert abs(calibration.scatter(runs, "cost").mean()) < 1e-12  # settings' means are taken out
+    counted = pd.DataFrame(calibration.ratios(runs, 400)).set_index(["what", "size"])
+    assert counted.loc[("cost", 1.5), "first"] == 400 and counted.loc[("cost", 1.0), "first"] < 60
+    assert counted.loc[("drift", 1.0), "first"] < 60 and counted.loc[("drift", 0.25), "other"] <= counted.loc[("drift", 1.0), "other"]

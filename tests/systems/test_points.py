@@ -31,7 +31,7 @@ SMALL = {"hidden": "2x0e+2x1o+1x2e", "layers": 2}
 FRAMES = {"frames": 3}
 PARAMETERS = {
     "shapes.deformed": {}, "particle.field": FRAMES, "particle.cluster": {}, "pendulum.damped": FRAMES, "crystal.perovskite": {},
-    "diffusion.tensor": {},
+    "crystal.batio3": {}, "diffusion.tensor": {},
 }  # fmt: skip
 
 
@@ -142,6 +142,16 @@ def test_displacements_of_a_perovskite_keep_the_point_group_of_its_phase(phase, 
         assert np.allclose(moved, y, atol=1e-12) == keeps_direction
         kept += keeps_direction
     assert kept == order
+
+
+def test_barium_titanate_has_the_published_heights():
+    data = made("crystal.batio3", count=1, strain=0.0)
+    edge, height = 7.626934 * 0.529177, data.y[0][:, 2].numpy() / (7.626934 * 0.529177)
+    assert np.allclose(data.x[-1][0].numpy(), 4.006 * np.eye(3)) and 4.03 < edge < 4.04
+    assert np.allclose(height, [0, 0.515174 - 0.5, 0.973561 - 1, 0.483437 - 0.5, 0.483437 - 0.5], atol=1e-9)
+    assert not data.y[0][:, :2].any()
+    turned = made("crystal.batio3", count=1, strain=0.0, phase="R3m").y[0][1].numpy()
+    assert np.allclose(turned, np.linalg.norm(turned) / 3**0.5) and np.isclose(np.linalg.norm(turned), data.y[0][1].norm())
 
 
 def test_cases_have_relaxed_weights_of_their_own():

@@ -4,10 +4,11 @@ from ._about import described, input_action, irreps_action, point_examples
 from ._e3net import CoordinateNet, E3Net, ResidualE3Net
 from ._readers import read_points
 from ._readout import WithWeights, equivariance_gaps, reading, responses, with_weights
-from ._scenarios import PHASES, SHAPES
+from ._scenarios import BATIO3, PHASES, SHAPES
 from ._system import SYSTEM, PointMSE, PointSystem, left_over
 
 __all__ = [
+    "BATIO3",
     "PHASES",
     "SHAPES",
     "SYSTEM",

@@ -24,6 +24,22 @@ SHAPES = {"cube": (1.0, 1.0, 1.0), "prism": (0.5, 0.5, 2.0), "box": (0.6, 1.0, 1
 PHASES = {"Pm-3m": (0.0, 0.0, 0.0), "P4mm": (0.0, 0.0, 1.0), "Amm2": (0.0, 1.0, 1.0), "R3m": (1.0, 1.0, 1.0)}
 
 
+def _soft_mode(edge: float, titanium: float, apical: float, equatorial: float) -> dict[str, float]:
+    """`amplitude`, `along` and `against` of `perovskite` from a tetragonal cell with A at its corner.
+
+    `edge`: c in angstrom; heights of the ions over c, in the fraction of c: `titanium` (B, near 1/2), the `apical` oxygen below it (near 1)
+    and the `equatorial` ones (near 1/2).
+    """
+    q = titanium - 0.5
+    against = (0.5 - equatorial) / q
+    return {"amplitude": q * edge, "along": (1 - apical) / q - against, "against": against}
+
+
+#: BaTiO3: edge of the cubic cell (Buttner and Maslen, Acta Cryst. B 48, 764, 1992); displacements in the tetragonal one at its measured
+#: edges with computed heights (Ahmed and others, Comput. Phys. Commun. 184, 647, 2013: the first tutorial of BerryPI, c = 7.626934 bohr).
+BATIO3 = {"lattice": 4.006, **_soft_mode(7.626934 * 0.529177, 0.515174, 0.973561, 0.483437)}
+
+
 def deformed_shapes(count: int, seed: int, progress: Any, target: str = "prism", spread: float = 0.2) -> Examples:
     r"""A cube and the shape that each of its vertices moves to, `count` cubes of different sizes.
 

@@ -97,6 +97,11 @@ class PointSystem(System):
                 "Edge and pattern are numbers of this package, not measured ones.",
             ),
             (
+                "crystal.batio3", "the same with the edge and the soft mode of barium titanate", made.perovskite,
+                {"phase": "P4mm", "strain": 0.02, "cases": 1, **made.BATIO3},
+                "Edge and pattern of the tetragonal phase are published; it is turned for the others, and cells have no strain.",
+            ),
+            (
                 "diffusion.tensor", "gradient to flux in an anisotropic medium", made.diffusion,
                 {"principal": (1.0, 2.0, 4.0), "axis": (1.0, 1.0, 1.0), "angle": 0.7, "noise": 0.0}, "",
             ),
