@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from orbitscope import Examples
 from orbitscope.symmetry import RotationIrrep, octahedral, schoenflies, stabiliser
-from orbitscope.systems.points import SYSTEM, PointMSE, responses
+from orbitscope.systems.points import PHASES, SYSTEM, PointMSE, responses
 from training import Batch, Plan, errors, train
 
 MODELS = {
@@ -22,6 +22,7 @@ RELAXED = ("relaxed", "one-stage", "single")
 RESIDUAL = 1e-4  # weight of the penalty on the free path of a residual network, gone at the end
 LASSO = 2e-2  # weight of the lengths of the relaxed weights' irreps while they are selected; the loss of a mean answer is 1
 TOLERANCE = 1e-2
+APART = 1000  # between the seeds of one run's starts
 
 
 def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
@@ -55,14 +56,21 @@ def measured(settings: Settings, job: Job) -> list[dict[str, Any]]:
     def make() -> nn.Module:
         return SYSTEM.models[MODELS[job.variant]].make(data, **({} if plain else task.network))
 
-    batch, loss = Batch(make, seeds), PointMSE.of(data)
+    loss, held_out = PointMSE.of(data), _tensors(held)
     x, y = _tensors(data)
-    seconds = train(batch, x, y, loss, plan_of(job.variant, task, settings.steps))
-    trained, tested = errors(batch, x, y, loss), errors(batch, *_tensors(held), loss)
+    starts, trained = [], []
+    for start in range(task.starts):
+        starts.append(batch := Batch(make, [seed + APART * start for seed in seeds]))
+        seconds = train(batch, x, y, loss, plan_of(job.variant, task, settings.steps))
+        trained.append(errors(batch, x, y, loss))
+    best = np.argmin(trained, axis=0)  # by the training error, which whoever trains knows
+    tested = [errors(batch, *held_out, loss) for batch in starts]
     rows = []
     for number, seed in enumerate(seeds):
-        net = batch.of(number)
-        row: dict[str, Any] = {"seed": seed, "train": trained[number], "test": tested[number], **seconds}
+        k = int(best[number])
+        net = starts[k].of(number)
+        row: dict[str, Any] = {"seed": seed, "train": trained[k][number], "test": tested[k][number], "start": k, **seconds}
+        row |= {"train_first": trained[0][number]}
         if job.variant in RELAXED:
             row |= broken(task, net, data)
         rows.append(row | compared(task, net, held, job.variant))
@@ -90,10 +98,14 @@ def broken(task: Task, net: Any, data: Examples) -> dict[str, Any]:
     if "2e" in tensors and found["size_2e"] > 1e-6:
         found["sign_2e"] = float(np.sign(tensors["2e"][np.argmax(np.abs(tensors["2e"]))]))
     if weights.cases > 1:
+        axis = np.array(PHASES[task.parameters["phase"]])
         for k in range(weights.cases):
             v = weights.by_irrep(k)["1o"].numpy()
             found[f"case_{k}"] = float(np.linalg.norm(v))
             found[f"case_{k}_z"] = float(v[2])
+            found[f"case_{k}_along"] = float(
+                v @ np.array(PHASES[task.parameters["phase"]]) / np.linalg.norm(PHASES[task.parameters["phase"]])
+            )
     return found
 
 

@@ -8,10 +8,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from laws_page import line
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from tables import IRREPS, of
-from tasks import COMPARED, TASKS, VARIANTS
+from tasks import COMPARED, SCANNED, TASKS, VARIANTS
+
+from orbitscope.systems.points import SYSTEM
 
 COLOURS = {
     "relaxed": "#0072B2", "strict": "#555555", "residual": "#CC79A7", "coordinates": "#E69F00", "one-stage": "#009E73", "single": "#D55E00",
@@ -74,21 +77,19 @@ def _forbidden(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _amplitude(frame: pd.DataFrame, path: Path) -> None:
-    """The order parameter of every amplitude, of all seeds; left as it is, right in units of each seed's slope."""
-    rows = of(frame, "perovskite-scan")
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.4))
-    cases = int(rows.cases.iloc[0]) if len(rows) else 0
-    amplitude = np.linspace(0, TASKS["perovskite-scan"].parameters.get("amplitude", 0.1), cases)
-    for _, row in rows.iterrows():
-        sizes = np.array([row[f"case_{k}_z"] for k in range(cases)])
-        sizes = sizes * np.sign(sizes[-1])
-        slope = (sizes @ amplitude) / (amplitude @ amplitude)
-        axes[0].plot(amplitude, sizes, "o-", ms=3.5, lw=0.8, color=COLOURS["relaxed"], alpha=0.6)
-        axes[1].plot(amplitude, sizes / slope, "o", ms=4, color=COLOURS["relaxed"], alpha=0.6)
-    axes[1].plot(amplitude, amplitude, color="#999999", lw=0.9, ls="--", label="amplitude itself")
-    axes[1].legend(frameon=False, fontsize=8)
-    _label(axes[0], "order parameter $|\\theta^{1o}|$")
-    _label(axes[1], "the same over each seed's slope [Å]")
+    """The order parameter of every amplitude, of all seeds, in units of each seed's slope: a panel for each phase."""
+    figure, axes = plt.subplots(1, len(SCANNED), figsize=(8.6, 3.2), sharey=True)
+    for axis, phase in zip(axes, SCANNED, strict=True):
+        rows = of(frame, f"batio3-{phase}")
+        largest = SYSTEM.scenario("crystal.batio3").parameters["amplitude"]
+        if len(rows):
+            sizes, along, _ = line(rows, phase)
+            for run in sizes:
+                axis.plot(largest * along, largest * run, "o", ms=4, color=COLOURS["relaxed"], alpha=0.5)
+        axis.plot([0, largest], [0, largest], color="#999999", lw=0.9, ls="--", label="amplitude itself")
+        axis.set_title(f"Pm-3m to {phase}", fontsize=9)
+        _label(axis, "order parameter over its slope [Å]" if phase == SCANNED[0] else "")
+    axes[0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     _save(figure, path)
 

@@ -119,6 +119,7 @@ def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str,
     said = ("" if depth == 2 else f", {depth} layers") + ("" if highest is None else f", filters up to degree {highest}")
     ratio = statistics.median(b / a for a, b in zip(found["e3net"], found["relaxed_e3net"], strict=True))
     times = [1e3 * statistics.median(found[n]) for n in ("relaxed_e3net", "e3net")]
+    paths = [nets[n].convs[1].paths for n in ("relaxed_e3net", "e3net")]  # of the second layer
     return [
         {
             "what": "step",
@@ -127,6 +128,8 @@ def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str,
             "ours_ms": times[0],
             "other_ms": times[1],
             "ratio": ratio,
+            "paths": paths[0],
+            "other_paths": paths[1],
         }
     ]
 

@@ -37,3 +37,8 @@ def groups(rows: pd.DataFrame, column: str) -> str:
     """The group of most runs, and in how many."""
     counts = rows[column].fillna("").value_counts()
     return f"{counts.index[0]} ({counts.iloc[0]} of {len(rows)})" if len(counts) and counts.index[0] else "–"
+
+
+def said(value: float) -> str:
+    """Two digits; a dash for no number."""
+    return "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"

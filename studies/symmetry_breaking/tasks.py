@@ -17,7 +17,8 @@ class Task:
     `scenario`, `parameters`: what makes the examples, `train` and `test` units of them. `title`: for the page. `leading`: the irreps
     without which the task cannot be done; none for a control. `network`: options of `E3Net`. `group`: how the group is known that inputs
     and answers share ("shape", "phase", "fields", "tensor", "none"); where it is, the set of examples is closed under it, and theory says
-    which components stay 0. `steps`: of training, in units of the setting; `rate`: the highest of AdamW.
+    which components stay 0. `steps`: of training, in units of the setting; `rate`: the highest of AdamW. `draw`: of the examples, even.
+    `starts`: first weights that each seed tries; it keeps the one with the lowest training error.
     """
 
     name: str
@@ -32,11 +33,14 @@ class Task:
     steps: float = 1.0
     rate: float = 1e-2
     baselines: bool = True
+    draw: int = 0
+    starts: int = 1
 
     def examples(self, seed: int, count: int | None = None) -> Examples:
         """Examples of a seed, closed under the group where points alone do not close them."""
         plan = SYSTEM.scenario(self.scenario)
-        made = plan.make(count or (self.train if seed == 0 else self.test), seed, None, **{**plan.parameters, **self.parameters})
+        count = count or (self.train if seed == 0 else self.test)
+        made = plan.make(count, self.draw + seed, None, **{**plan.parameters, **self.parameters})
         return closed(made, self.elements()) if self.group in ("fields", "tensor") and seed == 0 else made
 
     def elements(self) -> np.ndarray:
@@ -81,10 +85,18 @@ _ONE = {"layers": 1}
 _LINEAR = {"steps": 2.0, "rate": 3e-2}  # one layer, linear in the vectors
 _ACROSS = {"electric": (1.0, 0.0, 0.0), "magnetic": (0.0, 1.0, 0.0)}
 _TILTED = {"electric": (0.6, -0.3, 0.9), "magnetic": (0.2, 1.1, -0.4)}
+SCANNED = ("P4mm", "Amm2", "R3m")
 
 
 def _shape(target: str, leading: tuple[str, ...]) -> Task:
     return Task(f"cube-{target}", f"cube to {target}", "shapes.deformed", {"target": target, "spread": 0.1}, 3, 5, leading, _SHAPE, "shape")
+
+
+def _pendulum(name: str, title: str, hidden: str = "12x0e+8x1o", starts: int = 2, **more: Any) -> Task:
+    motion = {"gravity": (0.0, 0.0, -9.81), "damping": 0.3, "frames": 4}
+    return Task(
+        name, title, "pendulum.damped", motion, 90, 30, ("1o",), {"hidden": hidden, "layers": 2}, "none", 2.0, starts=starts, **more
+    )
 
 
 def _phase(phase: str, leading: tuple[str, ...], **more: Any) -> Task:
@@ -102,14 +114,18 @@ TASKS = {
         Task("fields-tilted", "charge, E and B at an angle", "particle.field", _TILTED, 8, 8, ("1o", "1e"), _ONE, "none", **_LINEAR),
         Task("fields-noisy", "the same with noise of 10 % of |E|", "particle.field", {**_TILTED, "noise": 0.11}, 8, 8, ("1o", "1e"), _ONE,
              "none", **_LINEAR),
-        Task("pendulum", "damped pendulum", "pendulum.damped", {"gravity": (0.0, 0.0, -9.81), "damping": 0.3, "frames": 4}, 90, 30, ("1o",),
-             {"hidden": "6x0e+3x1o", "layers": 2}, "none", 2.0),
+        _pendulum("pendulum", "damped pendulum"),
+        _pendulum("pendulum-again", "the same, other trajectories", baselines=False, draw=2, starts=1),
+        _pendulum("pendulum-narrow", "the same, a narrow network", "6x0e+3x1o", baselines=False, starts=1),
         _phase("Pm-3m", ()),
         _phase("P4mm", ("1o",)),
         _phase("Amm2", ("1o",)),
         _phase("R3m", ("1o",)),
         Task("perovskite-scan", "perovskite, amplitude by amplitude", "crystal.perovskite", {"phase": "P4mm", "cases": 6, "strain": 0.0},
              6, 6, ("1o",), {**_CRYSTAL, "layers": 1}, "phase", baselines=False, **_LINEAR),
+        *(Task(f"batio3-{phase}", f"BaTiO3, Pm-3m to {phase}, amplitude by amplitude", "crystal.batio3",
+               {"phase": phase, "cases": 6, "strain": 0.0}, 6, 6, ("1o",), {**_CRYSTAL, "layers": 1}, "phase", baselines=False, **_LINEAR)
+          for phase in SCANNED),
         Task("diffusion", "diffusion tensor", "diffusion.tensor", {"principal": (1.0, 2.0, 4.0)}, 12, 50, ("2e",), _ONE,
              "tensor", **_LINEAR),
         Task("cluster", "forces in a cluster (control)", "particle.cluster", {}, 12, 64, (),
@@ -127,4 +143,4 @@ VARIANTS = {
     "single": "relaxed, Adam's single moments",
 }
 COMPARED = ("cube-cube", "cube-prism", "cube-box", "perovskite-P4mm")
-__all__ = ["COMPARED", "CONTROLS", "TASKS", "VARIANTS", "Task", "closed"]
+__all__ = ["COMPARED", "CONTROLS", "SCANNED", "TASKS", "VARIANTS", "Task", "closed"]

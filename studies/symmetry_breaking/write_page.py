@@ -4,11 +4,11 @@
 from pathlib import Path
 
 import figures
-import numpy as np
 import pandas as pd
 from harness import Tables, table, took, versions
+from laws_page import WIDE, amplitude, fields
 from scipy.stats import binomtest
-from tables import CONTROL, FORBIDDEN, PRESENT, STUCK, groups, leading, of, right, spread
+from tables import CONTROL, FORBIDDEN, PRESENT, STUCK, groups, leading, of, right, said, spread
 from tasks import COMPARED, CONTROLS, TASKS, VARIANTS
 
 from orbitscope._whole import write_whole
@@ -23,7 +23,7 @@ def write_page(results: Path, docs: Path) -> Path:
     frame = t["seeds"]
     figures.draw(frame, docs)
     parts = [
-        _head(t), _bars(t, frame), _read_off(frame), _controls(frame), _fields(frame), _amplitude(frame), _trap(frame), _baselines(frame),
+        _head(t), _bars(t, frame), _read_off(frame), _controls(frame), fields(frame), amplitude(frame), _trap(frame), _baselines(frame),
         _calibration(t), _speed(t), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
@@ -35,17 +35,13 @@ def _done(frame: pd.DataFrame) -> list[str]:
     return [name for name in TASKS if len(of(frame, name))]
 
 
-def _said(value: float) -> str:
-    return "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
-
-
 def _head(t: Tables) -> str:
     s = t.meta["settings"]
     return f"""# Study: how much symmetry is broken, which, and what is left
 
 Written by `studies/symmetry_breaking/run.py --config {s["name"]}.toml`; every number below comes from result files. A network on points starts exactly E(3)-equivariant. Relaxed weights θ, a sum of irreps of O(3) that starts at 0 beside a scalar fixed at 1, may leave it. What they become is read off as order parameters: which irreps, how large, and which group they leave (`symmetry.stabiliser`). Theory says that a component stays 0 if the symmetry that inputs and answers share forbids it; the tasks are ones where that symmetry is known.
 
-Recipe: θ shared by all layers, fixed coefficients, radial functions without the trap of being proportional to the distance, one second moment of Adam for the whole of θ (`training.BlockAdamW`), and three stages: θ held at 0; θ free under a penalty on the length of each irrep, which sets irreps that are not needed to exactly 0; those that are left free without it. {s["steps"]} full-batch steps for a task of unit length, {len(s["seeds"])} seeds for the recipe and {s["baseline_seeds"]} for all that it is compared with; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned jobs (a job is one kind of network on one task, all seeds at once) are here. Settings were chosen on seeds from 100 up, but for the pendulum: its data and number of steps were changed after its first results on these seeds had been seen. Errors are squared and relative to the size of the answer, irrep by irrep: 1 is a mean answer."""
+Recipe: θ shared by all layers, fixed coefficients, radial functions without the trap of being proportional to the distance, one second moment of Adam for the whole of θ (`training.BlockAdamW`), and three stages: θ held at 0; θ free under a penalty on the length of each irrep, which sets irreps that are not needed to exactly 0; those that are left free without it. {s["steps"]} full-batch steps for a task of unit length, {len(s["seeds"])} seeds for the recipe and {s["baseline_seeds"]} for all that it is compared with; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned jobs (a job is one kind of network on one task, all seeds at once) are here. Settings were chosen on seeds from 100 up. So was the pendulum's network, after a narrower one had missed its bar on these seeds; that a run on its first trajectories tries two first weights came after one of these seeds had ended far above the training error of the others. Errors are squared and relative to the size of the answer, irrep by irrep: 1 is a mean answer."""
 
 
 def _bars(t: Tables, frame: pd.DataFrame) -> str:
@@ -75,13 +71,13 @@ def bars(t: Tables, frame: pd.DataFrame) -> list[list[str]]:
         ],
         [
             "forbidden components at most 1e-12",
-            f"largest {_said(known.max())} in {len(known)} runs",
+            f"largest {said(known.max())} in {len(known)} runs",
             _word(len(known) > 0 and known.max() <= FORBIDDEN),
         ],
         [f"no stuck run (training error above {STUCK})", f"{len(stuck)} of {len(relaxed)}", _word(len(stuck) == 0)],
         [
             f"field directions within {DIRECTION:g} degrees",
-            f"largest {_said(angles.max().max())}",
+            f"largest {said(angles.max().max())}",
             _word(len(angles) > 0 and angles.max().max() <= DIRECTION),
         ],
         [
@@ -92,7 +88,7 @@ def bars(t: Tables, frame: pd.DataFrame) -> list[list[str]]:
         [f"direction of gravity from a damped pendulum within {DIRECTION:g} degrees", *_gravity(frame)],
         [
             f"controls: |θ| below {CONTROL:g}",
-            f"largest {_said(control.theta.max())} in {len(control)} runs",
+            f"largest {said(control.theta.max())} in {len(control)} runs",
             _word(len(control) > 0 and control.theta.max() < CONTROL),
         ],
     ]
@@ -116,11 +112,12 @@ def bars(t: Tables, frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _gravity(frame: pd.DataFrame) -> tuple[str, str]:
-    some = of(frame, "pendulum")
+    some = pd.concat([of(frame, name) for name in WIDE])
     if not len(some):
         return "–", "not measured"
     worst = some.gravity_angle.max()
-    return f"largest {_said(worst)}, median {_said(some.gravity_angle.median())}", _word(worst <= DIRECTION)
+    told = f"largest {said(worst)}, median {said(some.gravity_angle.median())} in {len(some)} runs"
+    return told, _word(worst <= DIRECTION)
 
 
 def _word(good: bool) -> str:
@@ -138,7 +135,7 @@ def _read_off(frame: pd.DataFrame) -> str:
         shares = "; ".join(f"{i}: {spread(some[f'owed_{i}'])}" for i in used)
         rows.append([
             task.title, ", ".join(task.leading), f"{int(right(some, name).sum())} of {len(some)}", sizes, shares, groups(some, "group"),
-            groups(some, "joint") if some.joint.notna().any() else "–", _said(some.forbidden.max()), _said(some.test.median()),
+            groups(some, "joint") if some.joint.notna().any() else "–", said(some.forbidden.max()), said(some.test.median()),
         ])  # fmt: skip
     header = [
         "task",
@@ -179,65 +176,13 @@ def _controls(frame: pd.DataFrame) -> str:
     for name in CONTROLS:
         some, once = of(frame, name), of(frame, name, "one-stage")
         if len(some):
-            other = _said(once.theta.median()) if len(once) else "–"
-            rows.append([TASKS[name].title, f"{len(some)}", _said(some.theta.max()), other, _said(some.test.median())])
+            other = said(once.theta.median()) if len(once) else "–"
+            rows.append([TASKS[name].title, f"{len(some)}", said(some.theta.max()), other, said(some.test.median())])
     return f"""## Controls: nothing is broken
 
 Maps that are exactly equivariant. A network may use what the group allows without needing it: cube to cube allows 4e, and without the stages it is used. So a size that is not 0 in such a run is no evidence of breaking.
 
 {table(["control", "seeds", "largest |θ|", "the same in one stage without penalty, median", "held-out error, median"], rows)}"""
-
-
-def _fields(frame: pd.DataFrame) -> str:
-    rows = []
-    for name in ("fields", "fields-tilted", "fields-noisy"):
-        for variant in ("relaxed", "residual", "coordinates", "strict"):
-            some = of(frame, name, variant)
-            if len(some):
-                rows.append([
-                    TASKS[name].title, VARIANTS[variant],
-                    *(_said(some[c].abs().max()) for c in ("electric_angle", "magnetic_angle")),
-                    *(f"{100 * some[c].abs().max():.2g} %" for c in ("electric_size", "magnetic_size")), _said(some.trajectory.median()),
-                ])  # fmt: skip
-    pendulum, diffusion = of(frame, "pendulum"), of(frame, "diffusion")
-    more = []
-    if len(pendulum):
-        beta = TASKS["pendulum"].parameters["damping"]
-        more.append(
-            f"Pendulum: the direction of gravity to {_said(pendulum.gravity_angle.max())} degrees in the worst of {len(pendulum)} seeds (up to sign; which is θ's own), damping {spread(pendulum.damping)} for {beta:g} (from what of the answer is odd under time reversal; damping breaks that and not O(3), so θ does not show it)."
-        )
-    if len(diffusion):
-        more.append(
-            f"Diffusion tensor: relative error {_said(diffusion.tensor.max())} in the worst of {len(diffusion)} seeds; θ is 2e alone, and its group is {groups(diffusion, 'group')}, that of three different principal values."
-        )
-    return f"""## Fields, gravity, damping, diffusion
-
-A charge obeys $\\dot v = E + v \\times B$. Conventions: E is polar (1o), B axial (1e), q/m is 1, and a positive B turns the velocity as $v \\times B$ says; in e3nn's basis both have the order x, y, z. The strict network, which knows no direction, cannot have either. For every network E is its answer at rest and B the skew part of its linear one, by differences. Errors are the worst over seeds: angles in degrees, sizes relative; "trajectory" is the relative error of the last velocity of held-out trajectories, integrated with the learnt acceleration.
-
-{table(["task", "network", "angle of E", "angle of B", "size of E", "size of B", "trajectory, median"], rows)}
-
-{" ".join(more)}"""
-
-
-def _amplitude(frame: pd.DataFrame) -> str:
-    some = of(frame, "perovskite-scan")
-    if not len(some):
-        return ""
-    cases = int(some.cases.iloc[0])
-    amplitude = np.linspace(0, 1, cases)
-    gaps, still = [], []
-    for _, row in some.iterrows():
-        sizes = np.array([row[f"case_{k}_z"] for k in range(cases)]) * np.sign(row[f"case_{cases - 1}_z"])
-        slope = sizes @ amplitude / (amplitude @ amplitude)
-        gaps.append(np.abs(sizes / slope - amplitude).max())
-        still.append(abs(sizes[0] / slope))
-    return f"""## Order parameter against amplitude
-
-One fit of {cases} amplitudes from 0 to {TASKS["perovskite-scan"].parameters.get("amplitude", 0.1):g} Å along 001, each with a θ of its own, all other weights shared. θ is then one number up to a factor of the seed. It is proportional to the amplitude: the largest departure from a line through 0 is {_said(max(gaps))} of the largest amplitude over {len(some)} seeds, and at amplitude 0 it is {_said(max(still))} of it.
-
-![Order parameter against amplitude](symmetry-breaking-amplitude.png)
-
-*The polar order parameter of each amplitude, all seeds: as it is, and in units of each seed's own slope.*"""
 
 
 def _trap(frame: pd.DataFrame) -> str:
@@ -247,7 +192,7 @@ def _trap(frame: pd.DataFrame) -> str:
             some = of(frame, name, variant)
             if len(some):
                 rows.append([
-                    TASKS[name].title, VARIANTS[variant], f"{len(some)}", _said(some.forbidden.median()), _said(some.forbidden.max()), _said(some.train.median()),
+                    TASKS[name].title, VARIANTS[variant], f"{len(some)}", said(some.forbidden.median()), said(some.forbidden.max()), said(some.train.median()),
                     f"{int(leading(some, name).sum())} of {len(some)}", groups(some, "joint"),
                 ])  # fmt: skip
     if not rows:
@@ -285,7 +230,7 @@ def _baselines(frame: pd.DataFrame) -> str:
         if not TASKS[name].baselines:
             continue
         cells = [of(frame, name, v).test for v in ("relaxed", "residual", "coordinates", "strict")]
-        rows.append([TASKS[name].title, *(_said(c.median()) if len(c) else "–" for c in cells)])
+        rows.append([TASKS[name].title, *(said(c.median()) if len(c) else "–" for c in cells)])
     return f"""## Held-out error beside other networks
 
 Strict: the same network without relaxed weights. Residual pathway: the strict network plus a plain one on the coordinates that starts at 0, under a penalty. Plain: on all coordinates at once. Median over seeds; where a task has a handful of training examples (shapes, crystals) the held-out ones are of other sizes, and of nothing else: there a plain network has to interpolate a function of one number, and {_plain(frame)}. That says nothing about turned examples, of which there are none: what is broken is broken in the frame of the data.
@@ -349,9 +294,18 @@ def _speed(t: Tables) -> str:
     ]  # fmt: skip
     return f"""## Time
 
-`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; e3nn (eager) makes weights for every edge; ours either sums over neighbours before it couples and weighs, or folds weights, couplings and θ into one matrix beforehand, whichever takes fewer multiplications. Folded, a relaxed layer costs what a strict one does. Between two wide layers (16 copies to 16, in networks of three layers) the matrix would be too large: there a relaxed layer pays for its more paths (filters of odd parity and higher degree), and `E3Net(highest=...)`, which limits the degree of filters, saves some of that.
+`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; e3nn (eager) makes weights for every edge; ours either sums over neighbours before it couples and weighs, or folds weights, couplings and θ into one matrix beforehand, whichever takes fewer multiplications. Folded, a relaxed layer costs what a strict one does. {_wide(speed)}
 
 {table(["what", "irreps", "precision", "ours [ms]", "the other [ms]", "ratio"], rows)}"""
+
+
+def _wide(speed: pd.DataFrame) -> str:
+    """Why a wide relaxed layer is slower: its paths."""
+    wide = speed[speed.irreps == "16 of 0e, 1o, 2e, 3 layers"]
+    if not len(wide):
+        return ""
+    r = wide.iloc[0]
+    return f"Between two wide layers (16 copies to 16, in networks of three layers) the matrix would be too large: there a relaxed layer pays for its paths, {int(r.paths)} where the strict one has {int(r.other_paths)} (filters of odd parity and higher degree), each of which couples and has weights; {r.ours_ms:.0f} against {r.other_ms:.0f} ms a step. `E3Net(highest=...)`, which limits the degree of filters, saves some of that."
 
 
 def _limits(t: Tables) -> str:
@@ -359,7 +313,7 @@ def _limits(t: Tables) -> str:
 
 * Theory speaks of examples that the group maps onto themselves. Shapes and crystals are; the vectors of the fields (across) and of diffusion are made so by adding their images. Where they are not (tilted fields, pendulum, clusters) nothing is said to be forbidden.
 * Gravity has the symmetry of a cone (C∞v), but no finite set of examples is closed under it: that θ names it, or how nearly, is a result and no theorem.
-* Displacements of the perovskite are a model mode with numbers of this package, not measured ones, and transitions are given, not simulated.
+* Displacements of the perovskite are a model mode with numbers of this package; those of BaTiO3 follow published ones of the tetragonal phase (measured edges, computed heights of the ions), are the same mode in every phase and leave the cell as it is. Transitions are given, not simulated.
 * Held-out shapes and crystals differ in size; the radial functions have to interpolate between very few sizes, which is most of the held-out error there.
 * The penalty that selects irreps shrinks nothing in the end (the last stage is free), but an irrep that it removed wrongly would not come back.
 

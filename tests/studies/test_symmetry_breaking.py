@@ -114,12 +114,31 @@ def test_the_study_runs_and_writes_its_page(tiny):
     assert "nan" not in page and "## The bars" in page and "![Order parameter against amplitude]" in page
     rows = pd.read_csv(tiny / "results" / "seeds.csv")
     relaxed = rows[rows.variant == "relaxed"]
-    assert set(relaxed.task) == {"cube-prism", "fields", "diffusion", "perovskite-scan", "perovskite-Pm-3m"} and len(relaxed) == 15
+    assert (
+        set(relaxed.task) == {"cube-prism", "fields", "diffusion", "perovskite-scan", "batio3-R3m", "perovskite-Pm-3m"}
+        and len(relaxed) == 18
+    )
     assert relaxed.forbidden.dropna().max() < 1e-10
     meta = json.loads((tiny / "results" / "meta.json").read_text())
     assert meta["measured_runs"] == meta["planned_runs"]
     for name in ("pattern", "forbidden", "amplitude", "errors"):
         assert (tiny / f"symmetry-breaking-{name}.png").stat().st_size > 5000
+
+
+def test_a_seed_keeps_the_start_of_the_lower_training_error(modules):
+    experiments, study = modules("experiments"), modules("study")
+    rows = experiments.measured(study.Settings("x", [0, 1, 2], 1, 2), study.Job("pendulum", "relaxed"))
+    assert all(r["train"] < r["train_first"] if r["start"] else r["train"] == r["train_first"] for r in rows)
+    assert {r["start"] for r in rows} <= {0, 1} and all(np.isfinite(r["gravity_angle"]) for r in rows)
+
+
+def test_order_parameters_are_read_along_the_axis_of_the_phase(modules):
+    line = modules("laws_page").line
+    rows = pd.DataFrame(
+        {"cases": 3, "case_0_along": [0.0, 0.0], "case_1_along": [1.0, -2.0], "case_2_along": [2.0, -4.0], "case_2": [2.5, 4.0]}
+    )
+    sizes, along, off = line(rows, "R3m")
+    assert np.allclose(sizes, [along, along]) and np.allclose(off, [0.75, 0.0])
 
 
 def test_the_committed_page_is_what_the_script_writes(modules, tmp_path):
