@@ -106,7 +106,7 @@ def found(model: HierarchicalPolicy, held: Examples) -> dict[str, float]:
     metrics = SYSTEM.metrics("hep", held)
     apart = {name: metric.each(answer, held.y) for name, metric in metrics.items()}
     return {
-        "place": 1000 * float(apart["place"].median()), "turn": float(np.rad2deg(apart["turn"].median())),
+        "place": 1000 * float(apart["place"].median()), "turn": float(np.rad2deg(float(apart["turn"].median()))),
         "fingers": 1 - float(apart["fingers"].mean()),
     }  # fmt: skip
 

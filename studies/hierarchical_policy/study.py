@@ -19,6 +19,10 @@ ARMS: dict[str, dict[str, Any]] = {
     NEAREST: {},
 }
 TURNED = ("no equivariance, turned copies",)  # arms that see their scenes turned by any angle in training
+ORDER = (
+    FULL, NEAREST, "flat diffusion", "no equivariance", "no hierarchy", "no frame transfer", "no stacked voxels",
+    "no equivariance, turned copies",
+)  # fmt: skip
 JUDGED, HELD, DEMOS = 2000, 2500, 3000  # first layouts of what judges, of keyframes held out, of demonstrations
 
 
@@ -68,9 +72,9 @@ class Job:
 
 
 def jobs(settings: Settings) -> list[Job]:
-    """All jobs: task by task, seed by seed, so that what is broken off leaves whole comparisons."""
-    arms = [a for a in ARMS if not settings.arms or a in settings.arms]
-    return [Job(task, arm, demos, seed) for task in settings.tasks for demos in settings.demos for seed in settings.seeds for arm in arms]
+    """All jobs: task by task and arm by arm, in the order of `ORDER`, all seeds of each, so that what is broken off leaves comparisons."""
+    arms = [a for a in ORDER if not settings.arms or a in settings.arms]
+    return [Job(task, arm, demos, seed) for task in settings.tasks for demos in settings.demos for arm in arms for seed in settings.seeds]
 
 
 class Place(Folder):

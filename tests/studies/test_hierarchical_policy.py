@@ -1,0 +1,57 @@
+"""studies/hierarchical_policy: the tiny study from demonstrations to page; its rules on hand-made numbers."""
+
+import pandas as pd
+import pytest
+
+STUDY = "hierarchical_policy"
+
+
+@pytest.fixture(scope="module")
+def study(script, tmp_path_factory):
+    """A finished tiny study, and what its run printed."""
+    folder = tmp_path_factory.mktemp("hep")
+    where = ["--results", folder / "results", "--docs", folder / "docs", "--out", folder / "out", "--workers", 1]
+    return folder, script("--config", "tiny.toml", *where), where
+
+
+def test_page_figures_and_tables(study, script):
+    folder, said, where = study
+    page = (folder / "docs" / "hierarchical-policy.md").read_text(encoding="utf-8")
+    for name in ("success", "tolerance"):
+        assert (folder / "docs" / f"hierarchical-policy-{name}.png").stat().st_size > 3_000
+    cells, turns, tolerance = (pd.read_csv(folder / "results" / f"{n}.csv") for n in ("cells", "turns", "tolerance"))
+    assert set(cells["arm"]) == {"full", "flat diffusion", "nearest demonstration"} and set(cells["episodes"]) == {2}
+    exact = turns[turns["motion"].isin(["quarter turn", "shift"]) & (turns["arm"] == "full")]
+    assert exact["largest"].max() < 1e-5 and turns.loc[turns["motion"] == "quarter turn", "largest"].max() > 1e-3
+    assert list(tolerance["error"]) == [0.0, 20.0] and "not judged with fewer than 3 seeds" in page
+    assert "button, full, 3 demonstrations, seed 0" in said and "nan" not in page and "None" not in page and "not run" not in page
+    before = (folder / "results" / "cells.csv").read_bytes()
+    assert "CPU s" not in script("--config", "tiny.toml", *where), "a second start computes nothing"
+    assert (folder / "results" / "cells.csv").read_bytes() == before
+
+
+def test_bars_are_judged_by_their_rules(modules):
+    page = modules("write_page")
+
+    def cells(full: list[int], flat: list[int]) -> pd.DataFrame:
+        rows = [("full", s, k) for s, k in enumerate(full)] + [("flat diffusion", s, k) for s, k in enumerate(flat)]
+        return pd.DataFrame([{"task": "button", "arm": a, "demos": 30, "seed": s, "successes": k, "episodes": 100} for a, s, k in rows])
+
+    turns = pd.DataFrame([{"arm": "full", "motion": "shift", "seed": s, "largest": e} for s, e in enumerate((1e-7, 2e-7, 1e-4))])
+    words = {tuple(full): page.bars(cells(full, [10, 11, 12]), turns)[0] for full in ([90, 92, 94], [20, 20, 22], [40, 20, 90], [90, 91])}
+    assert [w[-1].split(":")[0] for w in words.values()] == ["met", "missed", "not decided", "not judged with fewer than 3 seeds"]
+    assert words[90, 92, 94][2].startswith("+81") and page.bars(cells([1], [1]), turns)[-1][-1] == "missed"
+
+
+def test_layouts_are_never_shared(modules):
+    study = modules("study")
+    place = study.Place.__new__(study.Place)
+    settings = study.Settings("x", ["button"], [30, 100], [0, 1, 2], 100, 10, 8, 1, 1, 1.0, {}, 0.02, 9, [], [])
+    place.settings = settings
+    seen: dict[int, int] = {}
+    for job in study.jobs(settings):
+        _, first, count = place.demonstrations(job)
+        for layout in range(first, first + count):
+            assert seen.setdefault(layout, job.seed) == job.seed
+    judged = set(range(study.JUDGED, study.JUDGED + 100)) | set(range(study.HELD, study.HELD + settings.held))
+    assert not judged & set(seen) and set(study.ORDER) == set(study.ARMS)
