@@ -1,11 +1,12 @@
 """One arm on one task: trained, looked at on keyframes that were held out and in turned scenes, and let act."""
 
+import os
 import time
 from typing import Any
 
 import numpy as np
 import torch
-from study import ARMS, HELD, JUDGED, NEAREST, TURNED, Job, Place, jobs
+from study import ARMS, HELD, JUDGED, NEAREST, TURNED, Job, Place
 from torch import Tensor
 
 from orbitscope.data import Examples, load_examples
@@ -32,14 +33,15 @@ ELSEWHERE = (2.2, (0.4, -0.3, 0.1))  # turn about the vertical, radians, and shi
 TURNS = {"quarter turn": np.pi / 2, "turn by 30 degrees": np.pi / 6, "turn by 45 degrees": np.pi / 4, "shift": 0.0}
 
 
-def prepare(place: Place) -> None:
-    """Record what is missing of the demonstrations."""
-    wanted = {place.demonstrations(job) for job in jobs(place.settings)} | {(t, HELD, place.settings.held) for t in place.settings.tasks}
-    for name, first, count in sorted(wanted):
-        file = place.data(name, first, count)
+def demonstrations(place: Place, name: str, first: int, count: int) -> Examples:
+    """The keyframes of the demonstrations of a task from a layout on, recorded when they are needed first."""
+    file = place.data(name, first, count)
+    if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            record(name, file, count=count, seed=first, settings={"voxel": place.settings.voxel})
+        own = file.with_name(f"{os.getpid()}-{file.name}")  # another process may want the same
+        record(name, own, count=count, seed=first, settings={"voxel": place.settings.voxel}, force=True)
+        own.replace(file)
+    return load_examples(file)
 
 
 def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
@@ -59,19 +61,19 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
 def measured(place: Place, job: Job) -> dict[str, list[dict[str, Any]]]:
     """Tables "cells" (a row), "turns" (a row for each motion) and "tolerance" (a row for each planted error)."""
     s = place.settings
-    train, held = load_examples(place.data(*place.demonstrations(job))), load_examples(place.data(job.task, HELD, s.held))
-    clock, turns, tolerance = time.process_time(), [], []
+    train, held = demonstrations(place, *place.demonstrations(job)), demonstrations(place, job.task, HELD, s.held)
+    clock, training, turns, tolerance = time.process_time(), 0.0, [], []
     if job.arm == NEAREST:
         policy: Policy = NearestDemonstration(train)
         about: dict[str, Any] = {"parameters": 0, "place": float("nan"), "turn": float("nan"), "fingers": float("nan")}
     else:
         model = trained(place, job, train)
+        training = time.process_time() - clock
         policy = ChunkPolicy(model)
         about = {"parameters": sum(p.numel() for p in model.parameters()), **found(model, held)}
         turns = [{"motion": name, **commutes(model, held, angle)} for name, angle in TURNS.items()]
         if model.high is not None and model.frame_transfer == "translation":
             tolerance = [{"error": e, **planted(model, held, e / 1000)} for e in s.errors]
-    training = time.process_time() - clock
     scene, settings = Scene(task(job.task)), {"voxel": s.voxel}
     clock = time.process_time()
     plain = evaluate(policy, scene, range(JUDGED, JUDGED + s.episodes), settings=settings, most=s.most)
