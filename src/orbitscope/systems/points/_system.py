@@ -97,8 +97,8 @@ class PointSystem(System):
                 "Edge and pattern are numbers of this package, not measured ones.",
             ),
             (
-                "crystal.batio3", "the same with the edge and the soft mode of barium titanate", made.perovskite,
-                {"phase": "P4mm", "strain": 0.02, "cases": 1, **made.BATIO3},
+                "crystal.batio3", "displacements of the ions of barium titanate along its soft mode: phase=P4mm, Amm2, R3m or Pm-3m",
+                made.perovskite, {"phase": "P4mm", "strain": 0.02, "cases": 1, **made.BATIO3},
                 "Edge and pattern of the tetragonal phase are published; it is turned for the others, and cells have no strain.",
             ),
             (
