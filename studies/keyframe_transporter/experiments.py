@@ -15,6 +15,7 @@ from torch import Tensor
 from orbitscope.data import Examples, load_examples, save_examples
 from orbitscope.systems.manipulation import (
     SETTINGS,
+    SYSTEM,
     FingerError,
     KeyframeLoss,
     ModelPolicy,
@@ -34,7 +35,7 @@ from orbitscope.systems.manipulation._seen import middle
 from orbitscope.training import FitConfig, fit
 
 ARMS: dict[str, dict[str, Any]] = {
-    "transporter": {}, "scene only": {"lift": False}, "hand only": {"order": 1}, "neither": {"order": 1, "lift": False},
+    "transporter": {}, "modulo": {}, "scene only": {"lift": False}, "hand only": {"order": 1}, "neither": {"order": 1, "lift": False},
     "not told apart": {"held": False}, "one level": {"search": "one"}, "mlp": {}, "nearest demonstration": {},
 }  # fmt: skip
 JUDGED, SHOWN, UNSEEN = 3000, 1000, 5000  # first layouts of episodes, of demonstrations, of decisions that are compared
@@ -53,21 +54,25 @@ def demonstrations(place: Folder, task: str, condition: str, first: int, count: 
     return load_examples(kept)
 
 
-def shown(place: Folder, label: dict[str, Any]) -> Examples:
+def shown(place: Folder, label: dict[str, Any], condition: str = "as shown") -> Examples:
     """The demonstrations of a run: those of a smaller run are the first of those of a larger one."""
     s = place.settings
-    every = demonstrations(place, label["task"], "as shown", SHOWN + 200 * label["seed"], max(s.demonstrations, *s.more))
+    own = condition != "as shown" or label["arm"] == "modulo"
+    count = label["demonstrations"] if own else max(s.demonstrations, *s.more)
+    every = demonstrations(place, label["task"], condition, SHOWN + 200 * label["seed"], count)
     chosen = every.units[: label["demonstrations"]]
-    return every.take(np.flatnonzero(np.isin(every.unit, chosen)))
+    found = every.take(np.flatnonzero(np.isin(every.unit, chosen)))
+    return found if label["arm"] == "modulo" else SYSTEM.probed(found)  # one answer for each keyframe
 
 
-def trained(place: Folder, label: dict[str, Any]) -> Any:
+def trained(place: Folder, label: dict[str, Any], condition: str = "as shown") -> Any:
     """The model of a run; trained once."""
-    s, arm, examples = place.settings, label["arm"], shown(place, label)
+    s, arm, examples = place.settings, label["arm"], shown(place, label, condition)
     steps = math.ceil(len(examples) / s.batch)
     config = FitConfig(epochs=math.ceil(s.steps / steps), batch=s.batch, learning_rate=s.learning_rate, weight_decay=1e-5)
     make = keypose_mlp_for if arm == "mlp" else transporter_for
-    folder = place.out / "trained" / f"{label['task']}-{arm.replace(' ', '_')}-{label['demonstrations']}-{label['seed']}"
+    kind = "trained" if condition == "as shown" else "suite"
+    folder = place.out / kind / f"{label['task']}-{arm.replace(' ', '_')}-{label['demonstrations']}-{label['seed']}"
     return fit(
         partial(make, examples, width=s.width, **ARMS[arm]), examples, config, loss=KeyframeLoss(), augment=WithAnswer(), out=Path(folder),
         seed=label["seed"], progress=None,
@@ -100,6 +105,16 @@ def robust(place: Folder, label: dict[str, Any], tell: Tell) -> Rows:
     return {"success": acted(place, label, ModelPolicy(trained(place, label).model), place.settings.more_conditions, tell)}
 
 
+def suite(place: Folder, label: dict[str, Any], tell: Tell) -> Rows:
+    """The full arm on a task of the suite, once, and the nearest demonstration."""
+    fitted, rows = trained(place, label, "any hold"), []
+    rivals = {"transporter": ModelPolicy(fitted.model), "nearest demonstration": NearestDemonstration(shown(place, label, "any hold"))}
+    for name, policy in rivals.items():
+        rows += [{"policy": name, **row} for row in acted(place, label, policy, ["any hold"], tell)]
+    found = errors(fitted.model, demonstrations(place, label["task"], "any hold", UNSEEN, 2 if place.settings.name == "tiny" else 8))
+    return {"suite": rows, "suite_errors": [{**found, "orientations": len(fitted.model.turns), "scores": candidates(fitted.model)}]}
+
+
 def acted(place: Folder, label: dict[str, Any], policy: Policy, conditions: list[str], tell: Tell) -> list[dict[str, Any]]:
     """How often a policy does its task under each condition."""
     s, rows = place.settings, []
@@ -124,7 +139,8 @@ def errors(model: Any, examples: Examples) -> dict[str, float]:
     """Medians of distance and angle to the demonstrated keyframe, and the share of wrong fingers."""
     answer = model(*examples.x)
     each = {"place": PlaceError(), "turn": TurnError()}
-    found = {name: float(loss.each(answer, examples.y).median()) for name, loss in each.items()}
+    found = {name: float(loss.each(answer, examples.y[:2]).median()) for name, loss in each.items()}
+    found |= {f"{name}_modulo": float(loss.each(answer, examples.y).median()) for name, loss in each.items()}
     return {**found, "fingers": float(FingerError().each(answer, examples.y).mean()), "decisions": len(examples)}
 
 

@@ -13,7 +13,8 @@ from orbitscope.systems.manipulation import wilson
 
 STEM = "keyframe-transporter"
 COLOURS = {
-    "transporter": "#0072B2", "scene only": "#56B4E9", "hand only": "#009E73", "neither": "#D55E00", "not told apart": "#CC79A7",
+    "transporter": "#0072B2", "modulo": "#00305A",
+    "scene only": "#56B4E9", "hand only": "#009E73", "neither": "#D55E00", "not told apart": "#CC79A7",
     "one level": "#E69F00", "mlp": "#666666", "nearest demonstration": "#BBBBBB",
 }  # fmt: skip
 

@@ -2,8 +2,8 @@
 
     python studies/keyframe_transporter/run.py --config small.toml --out runs/keyframe_transporter-small
 
-Every finished case is kept; a second start goes on with what is missing. `--only NAME ...` takes some experiments (arms, robust, search),
-`--arms`, `--tasks` and `--seeds` some runs, `--minutes` sets a limit, `--page-only` writes the page again.
+Every finished case is kept; a second start goes on with what is missing. `--only NAME ...` takes some experiments (arms, robust, search,
+suite), `--arms`, `--tasks`, `--seeds` and `--counts` some runs, `--minutes` sets a limit, `--page-only` writes the page again.
 """
 
 import itertools
@@ -30,7 +30,8 @@ class Settings:
     `tasks`, `arms`, `seeds`, `demonstrations`: of the runs, each trained for so many `steps` with `batch`, `learning_rate` and `width`;
     `more` numbers of demonstrations for `more_arms`. `yaw`: things are held within so many radians of one turn in demonstrations.
     `episodes`, `conditions`: of the evaluation, `more_conditions` for `more_arms`. `searched`: decisions where coarse to fine is compared
-    with flat scoring up to `reach` m from the middle of the table.
+    with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm is tried on once, with so many
+    demonstrations that hold things in every way.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Settings:
     more_conditions: list[str]
     searched: int
     reach: float
+    suite: list[str]
+    suite_demonstrations: int
 
 
 def jobs(settings: Settings) -> list[Job]:
@@ -67,6 +70,9 @@ def jobs(settings: Settings) -> list[Job]:
     for seed, task in itertools.product(settings.seeds, settings.tasks):
         label = {"task": task, "arm": "transporter", "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "search", label))
+    for name in settings.suite:
+        label = {"task": name, "arm": "transporter", "demonstrations": settings.suite_demonstrations, "seed": settings.seeds[0]}
+        made.append((key_of(label), "suite", label))
     return made
 
 
@@ -79,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Demonstrate, train, act, write."""
     parser = arguments(__doc__)
     parser.add_argument("--counts", nargs="+", type=int, default=None, help="only these numbers of demonstrations")
-    parser.add_argument("--only", nargs="+", default=None, choices=["arms", "robust", "search"])
+    parser.add_argument("--only", nargs="+", default=None, choices=["arms", "robust", "search", "suite"])
     for name, kind in (("--arms", str), ("--tasks", str), ("--seeds", int)):
         parser.add_argument(name, nargs="+", type=kind, default=None, help="only these runs")
     options = parser.parse_args(argv)

@@ -13,6 +13,7 @@ from orbitscope.systems.manipulation._task import scattered, standing
 
 CONDITIONS = {
     "as shown": "things held within the turns of the demonstrations, layouts that none of them had",
+    "any hold": "things held at every turn about the handle, in demonstrations as in episodes",
     "hands held out": "things held at all other turns about the handle",
     "scenes moved": "table, hand and cameras turned by 137 degrees and shifted by 9 cm; training shifts by at most 4 cm along an axis",
     "other colours": "red, green and blue of everything on the table exchanged",
@@ -48,7 +49,8 @@ def scene_of(name: str, condition: str, yaw: float) -> Scene:
     """A scene of a task in one of `CONDITIONS`; `yaw`: things are held within so many radians of one turn in demonstrations."""
     kind = cluttered(name) if condition == "clutter" else TASKS[name]()
     if hasattr(kind, "yaws"):
-        setattr(kind, "yaws", (yaw, 2 * math.pi - yaw) if condition == "hands held out" else (-yaw, yaw))  # noqa: B010
+        known = {"hands held out": (yaw, 2 * math.pi - yaw), "any hold": (-math.pi, math.pi)}
+        setattr(kind, "yaws", known.get(condition, (-yaw, yaw)))  # noqa: B010
     scene = Scene(kind, frame=MOVED if condition == "scenes moved" else None)
     if condition == "other colours":
         for body in (*kind.fixtures, *kind.things):

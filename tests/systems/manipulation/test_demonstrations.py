@@ -71,7 +71,7 @@ def test_a_file_holds_examples_and_episodes_and_replays(tmp_path):
     assert len(episodes) == 3 and [e.seed for e in episodes] == [4, 5, 6] and examples.about["scenario"] == "manipulation.peg"
     assert len(examples) == sum(len(decisions(e)) for e in episodes) and list(examples.units) == [0, 1, 2]
     points, colours, mask, hand, told = examples.x
-    goal, then = examples.y
+    goal, then, _ = examples.y
     assert points.shape == colours.shape == (*mask.shape, 3) and hand.shape == goal.shape == (len(examples), 12)
     assert told.shape == then.shape == (len(examples), 1) and bool((points[mask == 0] == 0).all())
     first, last = decisions(episodes[1])[0]

@@ -266,7 +266,7 @@ def test_examples_move_with_their_answers(demos):
     x, y = moves(drawn, examples.x, examples.y)
     before = (examples.y[0][:, :3] - examples.x[3][:, :3]).norm(dim=1)
     after = (y[0][:, :3] - x[3][:, :3]).norm(dim=1)
-    assert len(x) == 8 and torch.allclose(before, after, atol=1e-5) and not torch.allclose(y[0], examples.y[0], atol=1e-2)
+    assert len(x) == 9 and torch.allclose(before, after, atol=1e-5) and not torch.allclose(y[0], examples.y[0], atol=1e-2)
     assert torch.allclose(y[0][:, 2], examples.y[0][:, 2], atol=1e-6) and torch.equal(x[5], y[0])
 
 

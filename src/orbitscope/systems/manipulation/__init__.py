@@ -6,6 +6,7 @@ from ._diffusion import Diffusion
 from ._drive import drive, follow
 from ._env import TableTop, register
 from ._episode import Episode, Recording, demonstrate, replay
+from ._equivalents import EQUIVALENTS, equivalents
 from ._field_nets import FieldNet, turns_about_vertical
 from ._files import SETTINGS, examples_of, read_episodes, record, recorded, thinned
 from ._hep import HierarchicalPolicy, hep_for
@@ -41,6 +42,7 @@ __all__ = [
     "ChunkPolicy",
     "Cloud",
     "Diffusion",
+    "EQUIVALENTS",
     "Episode",
     "Evaluation",
     "FieldNet",
@@ -76,6 +78,7 @@ __all__ = [
     "demonstrate",
     "difference",
     "drive",
+    "equivalents",
     "evaluate",
     "examples_of",
     "follow",

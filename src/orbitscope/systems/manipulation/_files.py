@@ -16,6 +16,7 @@ from ..._whole import write_whole
 from ...data import Examples
 from ._cameras import Cameras, Cloud
 from ._episode import Episode, demonstrate
+from ._equivalents import equivalents
 from ._keyframes import decisions
 from ._poses import Array
 from ._scene import Scene, flattened, unflattened
@@ -100,6 +101,8 @@ def recorded(scene: Scene, seed: int, settings: Mapping[str, Any]) -> xr.Dataset
         clouds.append(thinned(cameras.cloud(), scene, float(settings["voxel"])))
     cameras.close()
     found = episode_table(episode)
+    if pairs:
+        found["same"] = (("decision", "pose", "twelve"), np.stack([equivalents(scene.task, episode, a, b) for a, b in pairs]))
     found["looks"], found["goals"] = ("decision", [a for a, _ in pairs]), ("decision", [b for _, b in pairs])
     if clouds:
         found["points"] = (("point", "three"), np.concatenate([c.points for c in clouds]).astype(np.float32))
@@ -122,7 +125,8 @@ def thinned(cloud: Cloud, scene: Scene, voxel: float) -> Cloud:
 
 
 def examples_of(tables: list[xr.Dataset], about: Mapping[str, Any]) -> Examples:
-    """What a keyframe policy learns: (points, colours, mask, hand, open) -> (pose of the next keyframe, open); units are episodes.
+    """What a keyframe policy learns: (points, colours, mask, hand, open) -> (pose of the next keyframe, open, equivalents); units are
+    episodes.
 
     * `tables`: of `recorded`. `about`: kept with the examples.
 
@@ -143,7 +147,8 @@ def examples_of(tables: list[xr.Dataset], about: Mapping[str, Any]) -> Examples:
     hand, goal = (np.stack([t.hand.values[a] for (_, _, t), a in zip(rows, column, strict=True)]) for column in looks.T)
     told, then = (np.stack([t.open.values[[a]] for (_, _, t), a in zip(rows, column, strict=True)]) for column in looks.T)
     x = tuple(np.asarray(v, dtype=np.float32) for v in (*fill, mask, hand, told))
-    y = tuple(np.asarray(v, dtype=np.float32) for v in (goal, then))
+    same = [np.stack([t["same"].values[k] for _, k, t in rows])] if all("same" in t for _, _, t in rows) else []
+    y = tuple(np.asarray(v, dtype=np.float32) for v in (goal, then, *same))
     return Examples(x, y, [u for u, _, _ in rows], [k for _, k, _ in rows], str(about["scenario"]), dict(about))
 
 
@@ -193,7 +198,7 @@ def _assembled(path: Path, examples: Examples, tables: list[xr.Dataset]) -> None
     save_examples(examples, rooted, force=True)
     rooted.replace(path)
     for k, table in enumerate(tables):
-        light = table.drop_vars(["points", "colours", "decision_of"], errors="ignore")
+        light = table.drop_vars(["points", "colours", "decision_of", "same"], errors="ignore")
         light.to_netcdf(path, mode="a", group=f"episode_{k:05d}", engine="h5netcdf")
 
 

@@ -54,10 +54,11 @@ class KeyposeMLP(nn.Module):
             return extra[0], torch.zeros_like(extra[1]), self.loss(seen, *extra)
         return self.find(seen)
 
-    def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor) -> Tensor:
+    def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor, same: Tensor | None = None) -> Tensor:
         """The loss of each example, [B]: cross-entropies of cells, of angles and of the fingers.
 
-        * `x`, `goal`, `then`, `drawn`: as of `Transporter.loss`.
+        * `x`, `goal`, `then`, `drawn`: as of `Transporter.loss`. `same`: is not looked at: angles that are scored
+          one by one do not say which of them belong together.
         """
         place, turn = split(goal)
         total, told = torch.zeros_like(place[:, 0]), []

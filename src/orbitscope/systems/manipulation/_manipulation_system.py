@@ -39,7 +39,7 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
 
 
 _OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "search": "two"}
-_TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 3e-3, "weight_decay": 1e-5}
+_TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e-5}
 _HEP_OPTIONS = {
     "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "cells": 32,
     "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "noise", "levels": 100, "sampler": 10, "jitter": 0.01,
@@ -102,6 +102,12 @@ class ManipulationSystem(System):
             raise OrbitscopeError(f"view: --fix mends meshes, and {path} holds demonstrations. Leave it out.")
         return strip(read_episodes(path), chosen), []
 
+    def probed(self, examples: Examples) -> Examples:
+        """The `examples` without the poses that are as good as the demonstrated ones: a motion of the scene is held against one answer."""
+        if not isinstance(examples.y, tuple) or len(examples.y) < 3:
+            return examples
+        return Examples(examples.x, examples.y[:2], examples.unit, examples.slot, examples.name, examples.about)
+
     def story(self, path: Path) -> Story:
         """What policies did in the episodes in the file at `path`, with film strips of successes and failures."""
         return story(path)
@@ -125,10 +131,14 @@ class ManipulationSystem(System):
         return WithAnswer()
 
     def augment(self, model: str, examples: Examples, word: str) -> Augment:
-        """The answer handed over alone for the `word` "none": `model` sees the `examples` as they were recorded."""
-        if word != "none":
-            raise OrbitscopeError(f"train: --augment of {model} should be none (scenes are turned and shifted without it), got {word!r}.")
-        return WithAnswer(turn=False, shift=0.0)
+        """The answer handed over alone for the `word` "none": `model` sees the `examples` as they were recorded; "one-answer": they are
+        moved, but only the demonstrated pose is right, and none that is as good."""
+        if word not in ("none", "one-answer"):
+            raise OrbitscopeError(
+                f"train: --augment of {model} should be none (scenes are turned and shifted without it) or one-answer (poses that are as "
+                f"good as the demonstrated one count as wrong), got {word!r}."
+            )
+        return WithAnswer(modulo=False) if word == "one-answer" else WithAnswer(turn=False, shift=0.0)
 
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
         """Quarter turns about the vertical ("c4"), all turns about it ("so2") and small shifts ("shifts") of scene, hand and answer.

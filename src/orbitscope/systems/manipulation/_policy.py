@@ -94,7 +94,7 @@ class NearestDemonstration:
         assert isinstance(examples.x, tuple) and isinstance(examples.y, tuple)
         self.cells, self.edge = cells, edge
         self.seen = self._fields(*examples.x)
-        self.goals, self.then = examples.y
+        self.goals, self.then = examples.y[:2]
 
     def _fields(self, points: Tensor, colours: Tensor, mask: Tensor, hand: Tensor, told: Tensor) -> Tensor:
         lift = torch.tensor([0.0, 0.0, 0.18]).to(points)

@@ -140,7 +140,7 @@ class Transporter(nn.Module):
     def forward(self, *x: Tensor) -> tuple[Tensor, ...]:
         """Pose [B, 12] of the next keyframe and the logit [B, 1] that its fingers are open; in training the loss [B] too.
 
-        * `x`: points, colours, mask, hand, open; in training also the answer, its fingers and numbers.
+        * `x`: points, colours, mask, hand, open; in training also the answer, its fingers, numbers, and where known what is as good.
         """
         seen, extra = x[:5], x[5:]
         if extra:
@@ -155,15 +155,19 @@ class Transporter(nn.Module):
         """
         return torch.tensor(small_turns(np.deg2rad(self.levels[level].spread))).to(base) @ base[:, None]
 
-    def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor) -> Tensor:
+    def loss(self, x: tuple[Tensor, ...], goal: Tensor, then: Tensor, drawn: Tensor, same: Tensor | None = None) -> Tensor:
         """The loss of each example, [B].
 
         * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn` [B, 33]: uniform numbers, three for each finer level
           whose cube is off by them, as the level before would be, and 27 that choose the turns about the right one that are tried.
+        * `same` [B, M, 12]: poses that are as good as `goal`. The cells of all of them are right, and one of them, drawn, is that which
+          finer levels are about.
         """
-        hand, turn = split(goal)
-        rows = torch.arange(len(goal), device=goal.device)
-        place = hand + (turn @ self.contents(x)[3][..., None])[..., 0]
+        rows, mean = torch.arange(len(goal), device=goal.device), self.contents(x)[3]
+        same = goal[:, None] if same is None else same
+        places, turned = _held_at(same, mean)
+        chosen = (drawn[:, 5] * same.shape[1]).long()
+        place, turn = places[rows, chosen], turned[rows, chosen]
         total, base = torch.zeros_like(place[:, 0]), turn
         scene = kernels = near = at = torch.zeros(0)
         for level, which in enumerate(self.levels):
@@ -177,8 +181,7 @@ class Transporter(nn.Module):
                 turns, near = turns[rows[:, None], order], torch.zeros_like(near)
             scores, scene, kernels = self.scores(level, x, turns, centre, base)
             at = indices(which, place - centre)
-            cell = ((near * which.cells + at[:, 0]) * which.cells + at[:, 1]) * which.cells + at[:, 2]
-            total = total + F.cross_entropy(scores.flatten(1), cell, reduction="none")
+            total = total + _missed(which, scores, turns, centre, (places, turned) if same.shape[1] > 1 else None, near, at, level > 0)
             base = turns[rows, near]
         logit = self._told(self._wide(len(self.levels) - 1, scene), kernels, at, near, x[4])
         return total + F.binary_cross_entropy_with_logits(logit, then, reduction="none")[:, 0]
@@ -209,3 +212,35 @@ class Transporter(nn.Module):
             size = (window.square().sum((1, 2, 3)) * mine.square().sum((1, 2, 3))).clamp(min=1e-12).sqrt()
             found.append((window * mine).sum((1, 2, 3)) / size)
         return self.fingers(torch.cat([torch.stack(found), told], 1))
+
+
+def _held_at(poses: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Places [B, M, 3] of what is held, and rotations [B, M, 3, 3], of hands [B, M, 12] that hold it by `mean` [B, 3]."""
+    hands, turns = split(poses.flatten(0, 1))
+    places = hands + (turns @ mean.repeat_interleave(poses.shape[1], 0)[..., None])[..., 0]
+    return places.unflatten(0, poses.shape[:2]), turns.unflatten(0, poses.shape[:2])
+
+
+def _missed(
+    level: Level, scores: Tensor, turns: Tensor, centre: Tensor, same: tuple[Tensor, Tensor] | None, near: Tensor, at: Tensor, local: bool
+) -> Tensor:  # fmt: skip
+    """Minus the logarithm of the probability [B] of the right cell, or of all cells of poses that are as good.
+
+    * `scores` [B, R, n, n, n] at orientations `turns` and about `centre`. `same`: places [B, M, 3] and rotations of what is as good.
+    * `near` [B], `at` [B, 3]: orientation and voxel of the one that surely counts. `local`: whether `turns` and voxels are those about
+      one pose, so that those of others may lie elsewhere.
+    """
+    flat, n = scores.flatten(1), level.cells
+    cell = ((near * n + at[:, 0]) * n + at[:, 1]) * n + at[:, 2]
+    if same is None:
+        return F.cross_entropy(flat, cell, reduction="none")
+    places, turned = same
+    cosine, which = torch.einsum("brij,bmij->bmr", turns, turned).max(2)
+    away = places - centre[:, None]
+    cells = indices(level, away)
+    each = ((which * n + cells[..., 0]) * n + cells[..., 1]) * n + cells[..., 2]
+    if local:
+        inside = (away.abs() < level.edge * n / 2).all(2) & (cosine > 1 + 2 * np.cos(np.deg2rad(0.75 * level.spread)))
+        each = torch.where(inside, each, cell[:, None])
+    right = torch.zeros_like(flat, dtype=torch.bool).scatter(1, torch.cat([each, cell[:, None]], 1), True)
+    return flat.logsumexp(1) - flat.masked_fill(~right, -torch.inf).logsumexp(1)

@@ -35,7 +35,7 @@ class KeyframeLoss(Loss):
         answer, logit, *own = parts(prediction)
         if own:
             return own[0]
-        wanted, then = parts(target)[:2]
+        wanted, then = nearest_of(answer, parts(target)), parts(target)[1]
         away = (answer[:, :3] - wanted[:, :3]).norm(dim=1) / 0.01 + angles(answer, wanted) / np.deg2rad(15)
         return away + _FINGERS * ((logit > 0).to(then) - then).abs()[:, 0]
 
@@ -47,7 +47,8 @@ class PlaceError(Loss):
 
     def each(self, prediction: State, target: State, state: State = None) -> Tensor:
         """[B]: `prediction` (pose, logit), `target` (pose, open)."""
-        return (parts(prediction)[0][:, :3] - parts(target)[0][:, :3]).norm(dim=1)
+        answer = parts(prediction)[0]
+        return (answer[:, :3] - nearest_of(answer, parts(target))[:, :3]).norm(dim=1)
 
 
 class TurnError(Loss):
@@ -57,7 +58,8 @@ class TurnError(Loss):
 
     def each(self, prediction: State, target: State, state: State = None) -> Tensor:
         """[B]: `prediction` (pose, logit), `target` (pose, open)."""
-        return angles(parts(prediction)[0], parts(target)[0])
+        answer = parts(prediction)[0]
+        return angles(answer, nearest_of(answer, parts(target)))
 
 
 class FingerError(Loss):
@@ -69,6 +71,20 @@ class FingerError(Loss):
         """[B]: `prediction` (pose, logit), `target` (pose, open)."""
         logit, then = parts(prediction)[1], parts(target)[1]
         return ((logit > 0).to(then) - then).abs()[:, 0]
+
+
+def nearest_of(answer: Tensor, target: tuple[Tensor, ...]) -> Tensor:
+    """Of the poses that are as good as the demonstrated one, that [B, 12] which is nearest to the `answer` [B, 12], in cm and 15 degrees.
+
+    The `target` is (pose [B, 12], open [B, 1]) or has such poses [B, M, 12] as a third part.
+    """
+    if len(target) < 3:
+        return target[0]
+    same = target[2]
+    mine = answer[:, None].expand_as(same).flatten(0, 1)
+    turn = angles(mine, same.flatten(0, 1)).unflatten(0, same.shape[:2])
+    away = (answer[:, None, :3] - same[..., :3]).norm(dim=2) / 0.01 + turn / np.deg2rad(15)
+    return same[torch.arange(len(same), device=same.device), away.argmin(1)]
 
 
 def angles(found: Tensor, wanted: Tensor) -> Tensor:
@@ -83,10 +99,13 @@ class WithAnswer:
     """Turns and shifts each example in the plane, and hands its answer to the model: the fine level is trained about the true pose.
 
     * `turn`: whether scenes are turned by any angle; else they stay. `shift`: the largest, m along x and y.
+    * `modulo`: whether poses that are as good count as right too, where the examples know them (see `equivalents`).
     """
 
-    def __init__(self, turn: bool = True, shift: float = 0.04) -> None:
-        self.turn, self.shift, self.name = turn, shift, f"answer given, {'turned' if turn else 'not turned'}, shifted by {shift} m"
+    def __init__(self, turn: bool = True, shift: float = 0.04, modulo: bool = True) -> None:
+        self.turn, self.shift, self.modulo = turn, shift, modulo
+        kinds = ("turned" if turn else "not turned", f"shifted by {shift} m", "modulo own symmetry" if modulo else "one answer")
+        self.name = f"answer given, {', '.join(kinds)}"
 
     def draw(self, length: int, seed: int, epoch: int, step: int) -> Tensor:
         """Uniform numbers [length, 36]: angle, two shifts, 33 for the model.
@@ -99,7 +118,7 @@ class WithAnswer:
     def __call__(self, drawn: Tensor, x: State, y: State, /) -> tuple[State, ...]:
         """The examples moved, with the answer and numbers as three more parts of x."""
         points, colours, mask, hand, told = parts(x)
-        goal, then = parts(y)
+        goal, then, *same = parts(y)
         drawn = drawn.to(points)
         angle = 2 * np.pi * drawn[:, 0] * float(self.turn)
         c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
@@ -107,7 +126,14 @@ class WithAnswer:
         shift = torch.cat([(2 * drawn[:, 1:3] - 1) * self.shift, zero[:, None]], 1)
         points = points @ turn.mT + shift[:, None]
         hand, goal = (_moved(p, turn, shift) for p in (hand, goal))
-        return (points, colours, mask, hand, told, goal, then, drawn[:, 3:]), (goal, then)
+        alike = [_moved_alike(p, turn, shift) for p in same]
+        return (points, colours, mask, hand, told, goal, then, drawn[:, 3:], *(alike if self.modulo else [])), (goal, then, *alike)
+
+
+def _moved_alike(poses: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
+    """Poses [B, M, 12], those of each example by its own motion."""
+    each = (v.repeat_interleave(poses.shape[1], 0) for v in (turn, shift))
+    return _moved(poses.flatten(0, 1), *each).unflatten(0, poses.shape[:2])
 
 
 def _moved(poses: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
@@ -128,7 +154,10 @@ def transporter_for(
     """
     if search not in SEARCHES:
         raise OrbitscopeError(f"transporter: `search` should be one of {', '.join(SEARCHES)}, got {shown(search)}.")
-    wanted = goals_of(examples)[:, 3:].reshape(-1, 3, 3).transpose(0, 2, 1)
+    goals = goals_of(examples)
+    if len(examples.y) == 3:
+        goals = np.concatenate([goals, examples.y[2].double().numpy().reshape(-1, 12)])
+    wanted = goals[:, 3:].reshape(-1, 3, 3).transpose(0, 2, 1)
     grid = rotation_grid(np.deg2rad(spacing))
     # A scene may come turned by any angle: the demonstrations are looked at in turned copies.
     copies = [_about_vertical(a) @ wanted for a in np.linspace(0, np.pi / 2, 6, endpoint=False)]
@@ -141,7 +170,8 @@ def transporter_for(
 def goals_of(examples: Examples) -> np.ndarray:
     """The poses [N, 12] that examples ask for; raises `OrbitscopeError` for examples that are no keyframes."""
     y: Any = examples.y
-    if not isinstance(y, tuple) or len(y) != 2 or y[0].shape[1:] != (12,) or not isinstance(examples.x, tuple) or len(examples.x) != 5:
+    right = isinstance(y, tuple) and len(y) in (2, 3) and y[0].shape[1:] == (12,)
+    if not right or not isinstance(examples.x, tuple) or len(examples.x) != 5:
         raise OrbitscopeError(f"transporter: needs keyframes of demonstrations, which `simulate manipulation.peg` makes; got {examples!r}.")
     return y[0].double().numpy()
 
