@@ -94,11 +94,11 @@ class HierarchicalPolicy(nn.Module):
     def forward(self, *x: Tensor) -> tuple[Tensor, ...]:
         """Pose [B, 12] at the end of the chunk and the logit [B, 1] that its fingers are open; in training the loss [B] too.
 
-        * `x`: points, colours, mask, hand, open; in training also the answer, its fingers and numbers.
+        * `x`: points, colours, mask, hand, open; in training also the answer, its fingers and numbers; what is as good is not looked at.
         """
         seen, extra = x[:5], x[5:]
         if extra:
-            return extra[0], torch.zeros_like(extra[1]), self.loss(seen, *extra)
+            return extra[0], torch.zeros_like(extra[1]), self.loss(seen, *extra[:3])
         chunk = self.chunk(seen)
         return chunk[:, -1, :12], 4 * (chunk[:, -3:, 12].mean(1, keepdim=True) - 0.5)
 
