@@ -49,9 +49,9 @@ def truth(theta: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([xi, omega, eta], 1), noise
 
 
-def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0, held: bool = False) -> Examples:
+def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0, held: bool = False, masses: bool = False) -> Examples:
     """Realisations of the stand-in, a unit for each parameter point; bins without pairs, a part `missing`, as a training file has them;
-    with `held` the parts of omega and eta beside them, with a tenth of the noise."""
+    with `held` the parts of omega and eta beside them, with a tenth of the noise; with `masses` halos of the training."""
     theta = design(points, seed)
     mean, noise = truth(theta)
     g = torch.Generator().manual_seed(seed + 1000)
@@ -61,7 +61,10 @@ def mocks(points: int, realisations: int, seed: int = 0, missing: float = 0.0, h
     y = torch.where(none[:, None], torch.tensor([-1.0, 0.0, 0.0], dtype=torch.float64)[:, None], y)
     unit = torch.arange(points).repeat_interleave(realisations)
     slot = torch.arange(realisations).repeat(points)
-    x, about = theta.repeat_interleave(realisations, 0), {"edges": EDGES.tolist()}
+    x, about = theta.repeat_interleave(realisations, 0), dict[str, Any](edges=EDGES.tolist())
+    if masses:
+        log_mass = torch.linspace(11.5, 15.0, 28, dtype=torch.float64)
+        about["masses"] = {"log_mass": log_mass.tolist(), "count": (1e4 * 10 ** (11.5 - log_mass)).tolist()}
     if not held:
         return Examples(x, y, unit, slot, "stand-in", about)
     loud = noise[:, [1, 1, 2, 2, 2]].repeat_interleave(realisations, 0)

@@ -16,16 +16,18 @@ from orbitscope.systems.galaxies import (
     RegionWarning,
     alignment_amplitude,
     expected_orientations,
+    mean_occupation,
 )
 from orbitscope.systems.galaxies._amplitude import Amplitude
+from orbitscope.systems.galaxies._occupation import OccupationNumbers
 from orbitscope.training import FitConfig, fit
 
 from .standin import design, held_parts, mocks, truth
 
 
-def _made(held: bool = True, **options: Any) -> AlignmentEmulator:
+def _made(held: bool = True, masses: bool = False, **options: Any) -> AlignmentEmulator:
     torch.manual_seed(0)
-    return AlignmentEmulator(mocks(40, 3, missing=0.01, held=held), **options).eval()
+    return AlignmentEmulator(mocks(40, 3, missing=0.01, held=held, masses=masses), **options).eval()
 
 
 def test_the_amplitude_is_that_of_the_law_and_its_slope():
@@ -92,7 +94,7 @@ def test_parts_teach_omega_and_eta_better_than_rows_do():
     assert errors[0] < 0.3 and errors[1] < 0.8 and errors[0] < 0.8 * errors[1]
 
 
-@pytest.mark.parametrize("options", [{}, {"head": "pca", "components": 9}, {"members": 1, "depth": 0}])
+@pytest.mark.parametrize("options", [{}, {"masses": True}, {"head": "pca", "components": 9}, {"members": 1, "depth": 0, "masses": True}])
 @torch.no_grad()
 def test_quick_answers_are_those_of_predict(options):
     model = _made(**options)
@@ -120,6 +122,41 @@ def test_quick_answers_know_the_region_and_their_kind():
     for other in (IAEmu(mocks(40, 3)).eval(), _made(rank=1), _made(held=False, factorised=False)):
         with pytest.raises(OrbitscopeError, match="QuickEmulator"):
             QuickEmulator(other)  # pyright: ignore[reportArgumentType]
+
+
+def test_occupation_numbers_are_sums_over_halos():
+    given = mocks(40, 1, masses=True)
+    classes, theta = given.about["masses"], given.x
+    found = OccupationNumbers(classes, theta)
+    raw = found(theta) * found.size + found.middle
+    m, n = np.array(classes["log_mass"]), np.array(classes["count"])
+    for row in (0, 17):
+        central, satellites = mean_occupation(10**m, theta[row].numpy())
+        many, few, pairs = ((n * p).sum() for p in (central + satellites, satellites, 2 * central * satellites + satellites**2))
+        wanted = [
+            np.log(many),
+            np.log(few / many),
+            np.log(pairs / many**2),
+            (n * (2 * central + satellites) * satellites * m).sum() / pairs,
+        ]
+        np.testing.assert_allclose(raw[row, [0, 1, 4, 6]].numpy(), wanted, atol=0.03)  # the edge at M0 is rounded
+    slope = torch.func.jacrev(found)(theta[3])
+    step = torch.stack([(found(theta[3] + 1e-6 * e) - found(theta[3] - 1e-6 * e)) / 2e-6 for e in torch.eye(7, dtype=torch.float64)], -1)
+    assert torch.allclose(slope, step, atol=1e-5 * float(slope.abs().max()))
+    assert found(theta).std(0, correction=0).numpy() == pytest.approx(1.0) and OccupationNumbers(None, theta)(theta).shape == (40, 0)
+    with pytest.raises(OrbitscopeError, match="masses"):
+        OccupationNumbers({"log_mass": [12.0], "count": [0.0]}, theta)
+
+
+@torch.no_grad()
+def test_noise_starts_with_one_over_the_number_of_pairs():
+    model = _made(masses=True).double()
+    for layer in (model.scatter, model.centre):
+        layer.weight.zero_()
+    theta = design(30, 3)
+    said = model.predict(theta, outside="ignore").deviation("aleatoric")
+    many = model.numbers.log_galaxies(theta)
+    assert torch.allclose(said[:, 2].log() + many[:, None], (said[0, 2].log() + many[0]).expand(30, -1), atol=1e-10)
 
 
 def test_parts_have_their_names():

@@ -25,6 +25,7 @@ from ._readers import CatalogueWarning, Columns, read_halos, save_halos
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
 from ._targets import STATISTICS, Scales, values_and_known
+from ._tng300 import MeasuredOmega, StrengthFit, fit_strengths, tng300_omega
 from ._vector import DataVector, data_vector, read_vector
 from ._view import slice_figure
 from ._walkers import stretch_walkers
@@ -51,6 +52,7 @@ __all__ = [
     "IAEmu",
     "InBox",
     "Link",
+    "MeasuredOmega",
     "Moments",
     "NUTSConfig",
     "PairSums",
@@ -65,6 +67,7 @@ __all__ = [
     "Spread",
     "StatisticError",
     "StatisticsLaw",
+    "StrengthFit",
     "XiOf",
     "alignment_amplitude",
     "alignment_statistics",
@@ -82,6 +85,7 @@ __all__ = [
     "expected_orientations",
     "filled",
     "fit_figure",
+    "fit_strengths",
     "flips",
     "from_latent",
     "halo_bias",
@@ -113,6 +117,7 @@ __all__ = [
     "slice_figure",
     "stretch_walkers",
     "tidal_axes",
+    "tng300_omega",
     "to_latent",
     "values_and_known",
     "watson_cosines",

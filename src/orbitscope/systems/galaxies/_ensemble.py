@@ -67,10 +67,10 @@ class AlignmentEmulator(CorrelationEmulator):
     and eta are learnt from these, without the noise of shapes, and the noise from the rows.
 
     What goes in is the place in the region of the training, without what log Mmin says of the others, and, where the examples know the
-    masses of their halos, mean numbers of galaxies and of pairs of one halo; what comes out is scaled by bin. The
-    variance starts at the measured scatter of realisations. The noise is Gaussian in xi itself, and the network gives the logarithm of the
-    mean of 1 + xi, which is never negative as it counts pairs: rows with xi <= 0 and bins without pairs (xi = -1) stay in, none is
-    selected by its noise, and the mean is the mean. Raises `OrbitscopeError` for sizes out of range.
+    masses of their halos, mean numbers of galaxies and of pairs of one halo; what comes out is scaled by bin. The variance starts at the
+    measured scatter of realisations, with one over the number of pairs where that can be told. The noise is Gaussian in xi itself, and
+    the network gives the logarithm of the mean of 1 + xi, which is never negative as it counts pairs: rows with xi <= 0 and bins without
+    pairs (xi = -1) stay in, none is selected by its noise, and the mean is the mean. Raises `OrbitscopeError` for sizes out of range.
     """
 
     links: ClassVar[tuple[Link, ...]] = ("identity", "identity", "identity")
@@ -196,7 +196,8 @@ class AlignmentEmulator(CorrelationEmulator):
         shape = (1, len(theta), len(self.links), self.bins)
         counted = mean[:, :, :1]
         scale = counted.detach() if self.training else counted  # a mean is not to be learnt from the size of the noise
-        noise = self.noise.to(dtype) * torch.cat([scale, torch.ones_like(mean[:, :, 1:])], 2)
+        noise = self.noise.to(dtype) * self._rarity(theta, scale).sqrt()
+        noise = torch.cat([noise[:, :, :1] * scale, noise[:, :, 1:]], 2)
         variance = noise.square() * torch.exp(_LARGEST * torch.tanh(self.scatter(h).reshape(shape) / _LARGEST))
         if self.crossed is None:
             factor = variance.new_zeros(self.members, len(theta), 0, len(self.links), self.bins)
@@ -204,6 +205,14 @@ class AlignmentEmulator(CorrelationEmulator):
             factor = noise[:, :, None] * self.crossed(h).reshape(1, len(theta), self.rank, len(self.links), self.bins)
         mean = torch.cat([counted - 1, mean[:, :, 1:]], 2)
         return mean.transpose(0, 1), variance.transpose(0, 1), factor.transpose(0, 1), h
+
+    def _rarity(self, theta: Tensor, counted: Tensor) -> Tensor:
+        """One over the number of pairs that is expected in each bin, over its typical value, [M, B, 1, R]: the variance of any mean over
+        pairs goes with it, and the network of the noise gives the rest; 1 where the halos of the training are not known."""
+        if not self.numbers.numbers:
+            return torch.ones_like(counted)
+        fewer = torch.exp(-2 * self.numbers.log_galaxies(theta)).to(counted)[:, None, None]
+        return fewer * self.level[:1].to(counted).exp() / counted
 
     def forward(self, theta: Tensor) -> tuple[Tensor, ...]:
         """As of `CorrelationEmulator`; in training on parts three more, which teach the means of omega and eta, while these teach their

@@ -57,8 +57,8 @@ class GalaxiesSystem(System):
     models: ClassVar[Mapping[str, SystemModel]] = {
         "alignment_emulator": SystemModel(
             "alignment_emulator", "an ensemble of small networks with a mean and a noise for every bin", _made("alignment_emulator"),
-            {"small": {"width": 64, "depth": 2, "members": 4}, "medium": {"width": 128, "depth": 3, "members": 5}},
-            {"epochs": 60, "batch": 128, "learning_rate": 4e-3, "weight_decay": 0.0},
+            {"small": {}, "medium": {"width": 128, "depth": 3, "members": 5, "noise_width": 64}},
+            {"epochs": 40, "batch": 128, "learning_rate": 2e-3, "weight_decay": 0.05},
         ),
         "iaemu": SystemModel(
             "iaemu", "the published network: a shared embedding and three convolutional decoders", _made("iaemu"), {"small": {}},

@@ -22,6 +22,9 @@ from ._walkers import stretch_walkers
 
 _EDGE = 0.02
 _PREDICTED = 200
+_CLIMB = 150  # steps to the best place of a posterior
+_FAR, _FLATTEST = 8.0, 0.3  # of coordinates without bounds: beyond which none begins, and the least curvature that is believed
+_WIDER = 2.0  # walkers that begin too far out come in sooner than those too far in go out
 Tell = Callable[[str, float, float], None]
 
 
@@ -144,7 +147,7 @@ def say(found: xr.Dataset) -> list[str]:
 
 
 def simulation_based_calibration(
-    model: CorrelationEmulator, theta: Tensor, y: Tensor, *, walkers: int = 32, burn: int = 600, steps: int = 1200, ranks: int = 39,
+    model: CorrelationEmulator, theta: Tensor, y: Tensor, *, walkers: int = 32, burn: int = 300, steps: int = 900, ranks: int = 39,
     seed: int = 0, used: Tensor | None = None, emulator_error: bool = True, progress: Tell | None = None,
 ) -> xr.Dataset:  # fmt: skip
     r"""Where the true parameters of many mocks stand in their posteriors: ranks $\#\{l : \theta_l < \theta\}$, uniform if all is right.
@@ -176,9 +179,7 @@ def simulation_based_calibration(
         target.data = DataVector(y.double().repeat_interleave(len(u) // mocks, 0), used)
         return torch.nan_to_num(target.potential(u), nan=torch.inf)
 
-    with torch.no_grad():  # the better eighth of many starts, so that few walkers are lost far out
-        level = potential(start.flatten(0, 1)).reshape(mocks, -1)
-    start = start.gather(1, level.argsort(1)[:, :walkers, None].expand(-1, -1, size))
+    start = _starts(potential, start, walkers, g)
     path, accepted = stretch_walkers(potential, start, burn + steps, seed, keep=4, progress=progress)
     kept = path[burn // 4 :].transpose(0, 1).flatten(1, 2)  # [D, draws, k]
     if kept.shape[1] < ranks:
@@ -197,6 +198,34 @@ def simulation_based_calibration(
         {"parameter": list(target.names), "level": [0.68, 0.95]},
         {"what": "simulation-based calibration", "ranks": ranks, "walkers": walkers, "burn": burn, "steps": steps, "seed": seed},
     )  # fmt: skip
+
+
+def _starts(potential: Callable[[Tensor], Tensor], many: Tensor, walkers: int, g: torch.Generator) -> Tensor:
+    """Where walkers begin, [D, W, k]: most about the best place of each posterior, as wide as its curvature says, and a quarter at the
+    better of `many` draws of the prior [D, N, k], so that no other summit is missed."""
+    mocks, _, size = many.shape
+    with torch.no_grad():
+        order = potential(many.flatten(0, 1)).reshape(mocks, -1).argsort(1)
+    best = many.gather(1, order[:, :walkers, None].expand(-1, -1, size))
+    top = best[:, 0].clone().requires_grad_()
+    optimiser = torch.optim.Adam([top], lr=0.1)
+    for step in range(_CLIMB):
+        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / _CLIMB) + 1e-3
+        (slope,) = torch.autograd.grad(potential(top).sum(), top)
+        top.grad = torch.nan_to_num(slope)
+        optimiser.step()
+        with torch.no_grad():
+            top.clamp_(-_FAR, _FAR)
+    (slope,) = torch.autograd.grad(potential(top).sum(), top, create_graph=True)
+    rows = [torch.autograd.grad(slope[:, k].sum(), top, retain_graph=True)[0] for k in range(size)]
+    curvature = torch.nan_to_num(torch.stack(rows, 1))
+    value, vector = torch.linalg.eigh((curvature + curvature.mT) / 2)
+    width = _WIDER * value.clamp_min(_FLATTEST).rsqrt()
+    count = walkers - walkers // 4
+    z = torch.randn(mocks, count, size, generator=g, dtype=many.dtype)
+    about = top.detach()[:, None] + torch.einsum("dij,dwj->dwi", vector * width[:, None], z)
+    mixed = torch.cat([about.clamp(-_FAR, _FAR), best[:, : walkers - count]], 1)
+    return mixed[:, torch.randperm(walkers, generator=g)]  # the two halves that stretch towards each other hold both kinds
 
 
 def _uniform(rank: np.ndarray, ranks: int) -> float:

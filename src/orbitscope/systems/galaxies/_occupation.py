@@ -80,3 +80,10 @@ class OccupationNumbers(nn.Module):
         if not self.numbers:
             return theta.new_zeros(*theta.shape[:-1], 0)
         return (self._raw(theta) - self.middle.to(theta)) / self.size.to(theta)
+
+    def log_galaxies(self, theta: Tensor) -> Tensor:
+        """Logarithm of the mean number of galaxies, less its mean over the training, [...].
+
+        * `theta`: parameters, [..., 7].
+        """
+        return self.forward(theta)[..., 0] * self.size[0].to(theta)

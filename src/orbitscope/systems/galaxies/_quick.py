@@ -42,11 +42,16 @@ class QuickEmulator:
             self._last = self._folded(model)
             weight, bias = _layer(model.scatter)
             self._scatter = weight[0] / np.float32(_LARGEST), bias[0] / np.float32(_LARGEST)
-            self._quiet = 2 * np.log(model.noise.double().numpy().ravel()).astype(np.float32)
+            quiet = 2 * model.noise.double().log() + (model.level[:1].double() if model.numbers.numbers else 0.0)
+            self._quiet = quiet.float().numpy().ravel()
         from ._quick_kernel import assemble  # numba
 
         self._assemble = assemble
-        self._known = model.numbers
+        self._known, self._place, self._spread = (
+            model.numbers,
+            len(r.names),
+            np.float32(model.numbers.size[0] if model.numbers.numbers else 0),
+        )
         self._table = np.ascontiguousarray(amplitude_table())
 
     def _folded(self, model: AlignmentEmulator) -> list[tuple[Single, Single]]:
@@ -106,7 +111,9 @@ class QuickEmulator:
         np.tanh(quiet, out=quiet)
         quiet *= np.float32(_LARGEST)
         quiet += self._quiet
-        self._assemble(counted, held, amplitude, np.exp(quiet, out=quiet), mean, deviation)
+        if self._known.numbers:
+            quiet -= 2 * self._spread * x[:, self._place : self._place + 1]
+        self._assemble(counted, held, amplitude, np.exp(quiet, out=quiet), self._known.numbers > 0, mean, deviation)
 
 
 def _through(x: Single, layers: Sequence[tuple[Single, Single]]) -> Single:
