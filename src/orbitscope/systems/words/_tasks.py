@@ -163,21 +163,36 @@ def symmetric_task(size: int = 10, label: str = "order") -> WordTask:
     if label == "order":
         known = {o: k for k, o in enumerate(possible_orders(size))}
         names = tuple(map(str, known))
-        make = lambda rows: np.array([known[o] for o in orders(permutations(rows, size)).tolist()])  # noqa: E731
+
+        def make(rows: Rows) -> NDArray[np.int64]:
+            return np.array([known[o] for o in orders(permutations(rows, size)).tolist()])
+
     elif label == "cycle-type":
         kinds = {t: k for k, t in enumerate(partitions(size))}
         names = tuple("+".join(map(str, t)) for t in kinds)
-        make = lambda rows: np.array([kinds[t] for t in types_of(permutations(rows, size))])  # noqa: E731
+
+        def make(rows: Rows) -> NDArray[np.int64]:
+            return np.array([kinds[t] for t in types_of(permutations(rows, size))])
+
     else:
         raise OrbitscopeError(f"words.symmetric: `label` should be order or cycle-type, got {label!r}.")
-    key = lambda rows: [p.tobytes() for p in permutations(rows, size).astype(np.int8)]  # noqa: E731
+
+    def key(rows: Rows) -> list[Hashable]:
+        return [p.tobytes() for p in permutations(rows, size).astype(np.int8)]
+
     return WordTask(f"symmetric({size}) {label}", coxeter(f"A{size - 1}"), make, key, len(names), names, invertible=False)
 
 
 def braid3_task(start: int = 1) -> WordTask:
     """Braids of three strands and the Harder-Narasimhan multiplicities of w P_`start`."""
-    key = lambda rows: [(burau3(w), int(np.sign(w).sum())) for w in rows.tolist()]  # noqa: E731
-    return WordTask("braid3", braid(3), lambda rows: np.array(harder_narasimhan(rows.tolist(), start)), key, 3)
+
+    def label(rows: Rows) -> NDArray[np.int64]:
+        return np.array(harder_narasimhan(rows.tolist(), start))
+
+    def key(rows: Rows) -> list[Hashable]:  # Burau's matrices are faithful on three strands up to the sum of the exponents
+        return [(burau3(w), int(np.sign(w).sum())) for w in rows.tolist()]
+
+    return WordTask("braid3", braid(3), label, key, 3)
 
 
 def category_task(diagram: str = "A3", start: int = 1) -> WordTask:
@@ -223,8 +238,10 @@ def finite_task(group: str = "<D6>") -> WordTask:
 
     def elements(rows: Rows) -> list[Any]:
         names = words.generators
-        spell = lambda row: " ".join(names[abs(x) - 1] + ("^-1" if x < 0 else "") for x in row if x)  # noqa: E731
-        return [words.word(spell(row) or "e") for row in rows.tolist()]
+        spelled = [" ".join(names[abs(x) - 1] + ("^-1" if x < 0 else "") for x in row if x) for row in rows.tolist()]
+        return [words.word(s or "e") for s in spelled]
 
-    label = lambda rows: np.array([known[order[g]] for g in elements(rows)])  # noqa: E731
+    def label(rows: Rows) -> NDArray[np.int64]:
+        return np.array([known[order[g]] for g in elements(rows)])
+
     return WordTask(f"finite {words.name}", words, label, elements, len(known), tuple(map(str, known)))
