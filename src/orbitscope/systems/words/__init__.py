@@ -1,6 +1,7 @@
 """Groups by generators and relations: words with exact labels, and networks that learn the matrices behind them (MatrixNet)."""
 
 from ._baselines import WordLSTM, WordMLP, WordTransformer
+from ._characters import CharacterTable, character_table, symmetric_characters
 from ._exact import exact_representation
 from ._labels import burau3, cycle_types, harder_narasimhan, jordan_hoelder, orders, permutations, possible_orders
 from ._losses import ExactMatch, RelativeError, WordLoss
@@ -14,6 +15,7 @@ from ._zigzag import Zigzag
 
 __all__ = [
     "SYSTEM",
+    "CharacterTable",
     "Conjugated",
     "ExactMatch",
     "FromTheRight",
@@ -33,6 +35,7 @@ __all__ = [
     "braid3_task",
     "burau3",
     "category_task",
+    "character_table",
     "commutant",
     "coxeter",
     "cycle_types",
@@ -46,6 +49,7 @@ __all__ = [
     "possible_orders",
     "presentation",
     "read_out",
+    "symmetric_characters",
     "symmetric_task",
     "task_of",
 ]

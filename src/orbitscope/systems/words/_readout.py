@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
 from ...symmetry import FromMatrices, Word, WordGroup
+from ._characters import CharacterTable
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ class ReadOut:
 
 def read_out(
     found: FromMatrices, group: WordGroup, *, tolerance: float = 1e-2, length: int = 12, seed: int = 0,
-    characters: Mapping[str, Mapping[Word, float]] | None = None,
+    characters: CharacterTable | Mapping[str, Mapping[Word, float]] | None = None,
 ) -> ReadOut:  # fmt: skip
     r"""What the matrices of `found` are, held against the presentation of `group`.
 
     * `found`: a matrix for each generator. `group`: whose relations.
     * `tolerance`: singular values below this times the largest count as 0 in the commutant.
     * `length`, `seed`: letters of the 64 words, drawn with the seed, on which growth is measured.
-    * `characters`: irrep -> element -> character, of every element of a finite group: multiplicities
-      $\frac{1}{|G|} \sum_g \mathrm{tr} M_g\, \overline{\chi(g)}$.
+    * `characters`: of a finite group, from `character_table` or `symmetric_characters`, or irrep -> element -> character of every element:
+      multiplicities $\frac{1}{|G|} \sum_g \mathrm{tr} M_g\, \overline{\chi(g)}$, whole numbers where the relations hold.
 
     Raises `OrbitscopeError` where the generators differ.
     """
@@ -93,5 +94,7 @@ def _growth(matrices: list[NDArray[np.float64]], length: int, seed: int) -> floa
     return largest
 
 
-def _multiplicities(found: FromMatrices, characters: Mapping[str, Mapping[Word, float]]) -> dict[str, float]:
+def _multiplicities(found: FromMatrices, characters: CharacterTable | Mapping[str, Mapping[Word, float]]) -> dict[str, float]:
+    if isinstance(characters, CharacterTable):
+        return characters.multiplicities(np.array([np.trace(found.matrix(w)) for w in characters.classes]))
     return {name: float(np.mean([np.trace(found.matrix(g)) * value for g, value in table.items()])) for name, table in characters.items()}
