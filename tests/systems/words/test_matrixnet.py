@@ -113,6 +113,36 @@ def test_a_head_without_biases_scales():
     assert torch.allclose(net.head(2.5 * product), 2.5 * net.head(product), atol=1e-12)
 
 
+@pytest.mark.parametrize(("vectors", "homogeneous"), [(0, True), (2, True), (1, False)])
+def test_an_even_head_does_not_see_the_sign(vectors, homogeneous):
+    net = net_of("expm", homogeneous=homogeneous, vectors=vectors, even=True)
+    seen = torch.randn(5, net.head[0].in_features, dtype=torch.float64)
+    assert torch.allclose(net.head(-seen), net.head(seen), atol=1e-12)
+    assert not torch.allclose(net.head(2 * seen), net.head(seen), atol=1e-3)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=6))
+def test_vectors_are_acted_on_letter_by_letter_from_the_right(word):
+    net = net_of("free", vectors=2)
+    at = net.vectors.detach()
+    for k in reversed(word):
+        at = net.matrices().detach()[k] @ at
+    assert torch.allclose(net(torch.tensor([word])), net.head(at.flatten()[None]), atol=1e-10)
+
+
+@pytest.mark.parametrize("options", [{"homogeneous": True}, {"homogeneous": True, "vectors": 1}, {"vectors": 1, "even": True}])
+def test_what_fixes_the_vector_changes_no_answer(options):
+    """With matrices of permutations and a vector that s1 keeps, w and w s1 have one answer; a head that sees the whole product has two."""
+    exchanges = {f"s{i + 1}": np.eye(4)[[*range(i), i + 1, i, *range(i + 2, 4)]] for i in range(3)}
+    torch.manual_seed(0)
+    net = MatrixNet(S4, 2, matrices=exchanges, **options)
+    if net.vectors is not None:
+        net.vectors.data[0, :, 0] = torch.tensor([0.5, 0.5, -0.3, 0.9])
+    act = Words(S4, 3)
+    one, other = net(act.encode(["s3 s2", "s3 s2 s1"]))
+    assert torch.allclose(one, other, atol=1e-6) == (net.vectors is not None)
+
+
 def test_the_relation_error_joins_the_loss_in_training_only():
     net = net_of("free", relation_weight=0.5)
     words, y = Words(S4, 2).encode(["s1 s2", "s3"]), torch.zeros(2, 2, dtype=torch.float64)
@@ -204,6 +234,7 @@ def test_relations_that_cannot_be_reached_are_refused():
         (lambda: MatrixNet(braid(3), 3, block="deep"), "`block`"),  # pyright: ignore[reportArgumentType]
         (lambda: MatrixNet(braid(3), 3, kind="unitary", size=5), "even `size`"),
         (lambda: MatrixNet(braid(3), 3, relation_weight=-1), "`relation_weight`"),
+        (lambda: MatrixNet(braid(3), 3, vectors=-1), "`vectors`"),
         (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]]}), "one matrix for each"),
         (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]], "s2": [[1.0, 0.0]]}), "square"),
         (lambda: WordMLP(5, 3, 2)(torch.zeros(1, 4, dtype=torch.long)), "cannot read longer"),

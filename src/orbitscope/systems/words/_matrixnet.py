@@ -1,6 +1,7 @@
 """MatrixNet: a network that learns the matrices that stand for generators, multiplies them along a word, and reads the product."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -25,6 +26,10 @@ class MatrixNet(nn.Module):
     * `block`, `hidden`: how the matrices' numbers are parametrised ("linear", "two-layer", "tanh" or "silu"), and with which width.
     * `head`: widths of the layers h after the product. `homogeneous`: h without biases and with ReLU, so that $h(c M) = c\, h(M)$ for
       c > 0: for labels that scale with the product, which then extrapolate.
+    * `vectors`: how many learnt vectors v the product acts on, h(M v) in place of h(vec(M)); 0: none. For labels of an *object* that the
+      word acts on, such as counts of w P: the head then sees n numbers and not n^2, and cannot learn from what the object does not show.
+    * `even`: absolute values after the first layer, which has no bias, so that $h(-M) = h(M)$: for counts, which do not see a shift of
+      the object, that is the sign of its class.
     * `relation_weight`: weight of the mean $\|M_l - M_r\|_F$ over relations l = r in the training loss (`WordLoss`); 0: none.
     * `matrices`: name of a generator -> matrix, given and not learnt (the baseline of a fixed representation).
 
@@ -48,6 +53,8 @@ class MatrixNet(nn.Module):
         hidden: int = 64,
         head: Sequence[int] = (64, 64),
         homogeneous: bool = False,
+        vectors: int = 0,
+        even: bool = False,
         relation_weight: float = 0.0,
         matrices: Mapping[str, Sequence[Sequence[float]] | NDArray[np.float64]] | None = None,
     ) -> None:
@@ -57,6 +64,8 @@ class MatrixNet(nn.Module):
                 raise OrbitscopeError(f"MatrixNet: `{name}` should be at least 1, got {value}.")
         if kind not in KINDS:
             raise OrbitscopeError(f"MatrixNet: `kind` should be one of {', '.join(KINDS)}, got {kind!r}.")
+        if vectors < 0:
+            raise OrbitscopeError(f"MatrixNet: `vectors` should be at least 0, got {vectors}.")
         if relation_weight < 0:
             raise OrbitscopeError(f"MatrixNet: `relation_weight` should be at least 0, got {relation_weight}.")
         self.group, self.relation_weight = group, relation_weight
@@ -67,11 +76,10 @@ class MatrixNet(nn.Module):
         else:
             self.generators = Fixed(_given(group, matrices))
         self.kind = kind if matrices is None else "fixed"
-        widths = [self.generators.channels * self.generators.size**2, *head]
-        layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
-            layers += [nn.Linear(a, b, bias=not homogeneous), nn.ReLU() if homogeneous else nn.SiLU()]
-        self.head = nn.Sequential(*layers, nn.Linear(widths[-1], outputs, bias=not homogeneous))
+        channels, size = self.generators.channels, self.generators.size
+        self.vectors = nn.Parameter(torch.randn(channels, size, vectors) / size**0.5) if vectors else None
+        widths = [channels * size * (vectors or size), *head]
+        self.head = nn.Sequential(*_head(widths, outputs, homogeneous, even))
         self._letters = _letters(group)
 
     def matrices(self) -> Tensor:
@@ -87,7 +95,8 @@ class MatrixNet(nn.Module):
     def forward(self, words: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The answers [N, outputs] to `words` [N, L]; in training with a `relation_weight` the weighted relation error too, once a word."""
         matrices = self.matrices()
-        answer = self.head(multiplied(matrices, words).flatten(1))
+        product = multiplied(matrices, words)
+        answer = self.head((product if self.vectors is None else product @ self.vectors).flatten(1))
         if not (self.training and self.relation_weight):
             return answer
         return answer, self.relation_weight * self.broken(matrices).mean().expand(len(words))
@@ -109,6 +118,23 @@ class MatrixNet(nn.Module):
     def relation_errors(self) -> dict[str, float]:
         r"""$\|M_l - M_r\| / \max(\|M_l\|, \|M_r\|)$ for each relation l = r of the group, in double precision; 0 for a representation."""
         return self.group.check_relations(self.representation().generators)
+
+
+class _Absolute(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+
+def _head(widths: Sequence[int], outputs: int, homogeneous: bool, even: bool) -> list[nn.Module]:
+    """The layers of h."""
+    layers: list[nn.Module] = []
+    for place, (a, b) in enumerate(pairwise(widths)):
+        first = even and place == 0
+        layers += [
+            nn.Linear(a, b, bias=not (homogeneous or first)),
+            _Absolute() if first else nn.ReLU() if homogeneous else nn.SiLU(),
+        ]
+    return [*layers, nn.Linear(widths[-1], outputs, bias=not homogeneous)]
 
 
 def multiplied(matrices: Tensor, words: Tensor) -> Tensor:
