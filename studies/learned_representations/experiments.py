@@ -9,11 +9,24 @@ from study import TASKS, Job, Place, Settings, network
 from torch import nn
 
 from orbitscope.data import Examples
-from orbitscope.systems.words import ExactMatch, MatrixNet, RelativeError, WordLoss, WordMLP, WordTask, read_out
+from orbitscope.systems.words import (
+    ExactMatch,
+    MatrixNet,
+    RelativeError,
+    WordLoss,
+    WordMLP,
+    WordTask,
+    character_table,
+    read_out,
+    symmetric_characters,
+)
 from orbitscope.training import FitConfig, fit
 
 RATES = {"LSTM": 3e-3, "transformer": 1e-3, "perceptron": 1e-3}
 """Peak learning rates that are not 3e-3; chosen on seed 100."""
+
+HELD = 0.005
+"""Multiplicities below are not kept."""
 
 
 def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
@@ -29,7 +42,7 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
 
 
 def measured(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
-    """Tables "models" (a row) and "lengths" (a row for each length beyond the training)."""
+    """Tables "models" (a row), "lengths" (a row for each length beyond the training), "irreps" (a row for each that is held)."""
     plan = TASKS[job.task]
     task, count = plan.make(), settings.many_words if plan.many else settings.words
     rows = task.draw(count if plan.many else min(count, task.all_words(plan.length)), plan.length, job.seed, exact=plan.many)
@@ -59,7 +72,7 @@ def measured(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
         "training_seconds": seconds, "epoch_seconds": seconds / config.epochs, **_learnt(net, task),
     }  # fmt: skip
     lengths = [] if job.part < 1 or (isinstance(net, WordMLP)) else [_beyond(settings, job, task, net, n) for n in plan.beyond]
-    return {"models": [row], "lengths": [r for r in lengths if r]}
+    return {"models": [row], "lengths": [r for r in lengths if r], "irreps": _irreps(net, task)}
 
 
 def scores(net: nn.Module, examples: Examples) -> dict[str, float]:
@@ -104,3 +117,13 @@ def _learnt(net: nn.Module, task: WordTask) -> dict[str, float]:
     return {
         "relation": max(found.relations.values()), "commutant": found.commutant, "growth": found.growth, "unitarity": found.unitarity,
     }  # fmt: skip
+
+
+def _irreps(net: nn.Module, task: WordTask) -> list[dict[str, Any]]:
+    """How often learnt matrices of a finite group hold each of its irreps; with broken relations these are no whole numbers."""
+    if not isinstance(net, MatrixNet) or net.kind == "fixed" or not task.classes:
+        return []
+    ten = task.name.startswith("symmetric")
+    table = symmetric_characters(len(task.group.generators) + 1) if ten else character_table(task.group)
+    held = read_out(net.representation(), task.group, characters=table).multiplicities
+    return [{"irrep": name, "held": value} for name, value in held.items() if abs(value) >= HELD]

@@ -49,7 +49,11 @@ TASKS = {
 
 #: Name -> what it is; the first is ours, those with "published" the blocks of the paper.
 MODELS = {
-    "matrixnet": "matrices by expm of a tanh block, relations in the loss (weight .01), a head that scales with the product",
+    "matrixnet": (
+        "matrices by expm of a tanh block, relations in the loss (weight .01), which act on a learnt vector; a head that scales with it "
+        "and does not see its sign"
+    ),
+    "matrixnet, whole product": "the same with a head that sees the whole product and its sign",
     "published, linear": "expm of a linear block",
     "published, two-layer": "expm of a two-layer block",
     "published, tanh": "expm of a tanh block",
@@ -60,6 +64,7 @@ MODELS = {
     "expm": "expm of a linear block, as many rows as things are permuted",
     "expm, twice the size": "expm of a linear block, twice as many rows",
     "fixed": "matrices of a known representation, only the head is learnt",
+    "fixed, same head": "the same, acting on a learnt vector, with the head of matrixnet",
     "LSTM": "an LSTM over the letters",
     "transformer": "a transformer over the letters",
     "perceptron": "a perceptron on the letters side by side",
@@ -70,12 +75,12 @@ _PUBLISHED = {
     "published, tanh and relations": {"block": "tanh", "relation_weight": 0.01},
 }  # fmt: skip
 #: Which models a task is given to; the slow ones run for fewer seeds on the task with many words.
-_BRAIDS = ("matrixnet", *_PUBLISHED, "fixed", "LSTM", "transformer", "perceptron")
+_BRAIDS = ("matrixnet", "matrixnet, whole product", *_PUBLISHED, "fixed", "fixed, same head", "LSTM", "transformer", "perceptron")
 CAST = {
     "braid3": _BRAIDS,
-    "braid3, split by word": ("matrixnet", "published, tanh", "LSTM", "transformer"),
-    "braid4": ("matrixnet", "published, tanh", "LSTM", "transformer", "perceptron"),
-    "D4": ("matrixnet", "published, tanh", "LSTM", "transformer", "perceptron"),
+    "braid3, split by word": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer"),
+    "braid4": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer", "perceptron"),
+    "D4": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer", "perceptron"),
     "orders in D6": ("householder", "expm", "LSTM", "transformer", "perceptron"),
     "orders in W(D4)": ("householder", "expm", "LSTM", "transformer", "perceptron"),
     "orders in S10": ("householder", "fixed", "expm", "expm, twice the size", "LSTM", "transformer", "perceptron"),
@@ -156,16 +161,18 @@ def network(name: str, task: WordTask, length: int) -> nn.Module:
     many = task.name.startswith("symmetric")
     letters, head = 1 + 2 * len(task.group.generators), (256, 256) if many else (64, 64)
     size = _things(task)
-    if name == "matrixnet":
-        return MatrixNet(task.group, task.outputs, relation_weight=0.01, homogeneous=True)
+    if name.startswith("matrixnet"):
+        whole = "whole" in name
+        return MatrixNet(task.group, task.outputs, relation_weight=0.01, homogeneous=True, vectors=0 if whole else 1, even=not whole)
     if name in _PUBLISHED:
         return MatrixNet(task.group, task.outputs, **_PUBLISHED[name])  # pyright: ignore[reportArgumentType]
     if name == "householder":
         return MatrixNet(task.group, task.outputs, kind="householder", block="linear", size=size, head=head)
     if name.startswith("expm"):
         return MatrixNet(task.group, task.outputs, block="linear", size=2 * size if "twice" in name else size, head=head)
-    if name == "fixed":
-        return MatrixNet(task.group, task.outputs, matrices=known_matrices(task), head=head)
+    if name.startswith("fixed"):
+        same: dict[str, Any] = {"homogeneous": True, "vectors": 1, "even": True} if "same" in name else {}
+        return MatrixNet(task.group, task.outputs, matrices=known_matrices(task), head=head, **same)
     wide = {"LSTM": 96, "transformer": 64, "perceptron": 192} if many else {"LSTM": 32, "transformer": 24, "perceptron": 72}
     if name == "LSTM":
         return WordLSTM(letters, task.outputs, wide[name])

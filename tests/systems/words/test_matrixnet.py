@@ -116,7 +116,7 @@ def test_a_head_without_biases_scales():
 @pytest.mark.parametrize(("vectors", "homogeneous"), [(0, True), (2, True), (1, False)])
 def test_an_even_head_does_not_see_the_sign(vectors, homogeneous):
     net = net_of("expm", homogeneous=homogeneous, vectors=vectors, even=True)
-    seen = torch.randn(5, net.head[0].in_features, dtype=torch.float64)
+    seen = torch.randn(5, 2 * 4 * (vectors or 4), dtype=torch.float64)
     assert torch.allclose(net.head(-seen), net.head(seen), atol=1e-12)
     assert not torch.allclose(net.head(2 * seen), net.head(seen), atol=1e-3)
 
@@ -124,6 +124,7 @@ def test_an_even_head_does_not_see_the_sign(vectors, homogeneous):
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=6))
 def test_vectors_are_acted_on_letter_by_letter_from_the_right(word):
     net = net_of("free", vectors=2)
+    assert net.vectors is not None
     at = net.vectors.detach()
     for k in reversed(word):
         at = net.matrices().detach()[k] @ at

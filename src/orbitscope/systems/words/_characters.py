@@ -28,7 +28,7 @@ class CharacterTable:
     sizes: NDArray[np.int64]
     values: NDArray[np.complex128]
 
-    def multiplicities(self, traces: NDArray[np.generic]) -> dict[str, float]:
+    def multiplicities(self, traces: NDArray[np.float64]) -> dict[str, float]:
         r"""How often each irrep is held by a representation: $\frac{1}{|G|} \sum_j |C_j|\, \mathrm{tr} M_j\, \overline{\chi_i(C_j)}$.
 
         * `traces`: [classes], $\mathrm{tr} M$ at the word of each class. Real parts; whole numbers for a representation.
@@ -139,11 +139,12 @@ def _classes(products: NDArray[np.int16], inverse: NDArray[np.int64]) -> tuple[N
 def _eigenvectors(constants: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.complex128]:
     """The characters from the constants c[i, j, k] of the class algebra."""
     rng = np.random.default_rng(0)
+    values, vectors = np.linalg.eig(np.tensordot(rng.normal(size=len(sizes)), constants, 1))
     for _ in range(_TRIES):
-        values, vectors = np.linalg.eig(np.tensordot(rng.normal(size=len(sizes)), constants, 1))
         gaps = np.abs(values[:, None] - values) + np.eye(len(values)) * np.abs(values).max()
         if gaps.min() > 1e-6 * np.abs(values).max():
             break
+        values, vectors = np.linalg.eig(np.tensordot(rng.normal(size=len(sizes)), constants, 1))
     omega = (vectors / vectors[0]).T  # |C| chi(C) / chi(1), which is 1 at the identity
     dimension = np.sqrt(sizes.sum() / (np.abs(omega) ** 2 / sizes).sum(1))
     return (omega * np.round(dimension)[:, None] / sizes).astype(np.complex128)

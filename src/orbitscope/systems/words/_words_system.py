@@ -67,12 +67,13 @@ def _scenario(name: str, description: str, length: int, notes: str = "", publish
 
 
 def _matrixnet(examples: Examples, **options: Any) -> nn.Module:
-    """What suits the labels, where `options` leave it open: counts scale with the product, classes of elements ask for reflections."""
+    """What suits the labels, where `options` leave it open: counts are of an object and scale with it, up to sign; classes of elements ask
+    for reflections."""
     task = task_of(examples)
     if task.classes:
         suits = {"kind": "householder", "block": "linear", "size": len(task.group.generators) + 1, "head": (256, 256)}
     else:
-        suits = {"size": 8, "homogeneous": True, "relation_weight": 0.01}
+        suits = {"size": 8, "homogeneous": True, "vectors": 1, "even": True, "relation_weight": 0.01}
     return MatrixNet(task.group, task.outputs, **{**suits, **options})
 
 
@@ -111,7 +112,10 @@ class WordsSystem(System):
                 {
                     "small": {},
                     "medium": {"channels": 2, "head": (256, 256)},
-                    "paper": {"size": 8, "block": "tanh", "kind": "expm", "relation_weight": 0.0, "homogeneous": False, "head": (64, 64)},
+                    "paper": {
+                        "size": 8, "block": "tanh", "kind": "expm", "relation_weight": 0.0, "homogeneous": False, "vectors": 0,
+                        "even": False, "head": (64, 64),
+                    },
                 },
                 {"learning_rate": 3e-3, "batch": 64, "epochs": 150, "weight_decay": 0.0},
             ),
