@@ -145,7 +145,9 @@ class WordGroup(Group[Word]):
         return type(element) is Word and element.model == self._model and {generator(x) for x in element.letters} <= set(self.generators)
 
     def _relation(self, text: str) -> tuple[Word, Word]:
-        left, _, right = text.partition("=")
+        left, equals, right = text.partition("=")
+        if equals and not (left.strip() and right.strip()):
+            raise OrbitscopeError(f"WordGroup: a side of the relation {text.strip()!r} is empty. Write e for the identity, as in a b = e.")
         return self._known(Word.parse(left), text), self._known(Word.parse(right), text)
 
     def _known(self, word: Word, text: str) -> Word:

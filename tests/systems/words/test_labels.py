@@ -118,6 +118,8 @@ def test_groups_of_graphs():
     assert artin("A3").name == "B4" and len(artin("~A2").relations) == 3 and not artin("D4").solved
     assert presentation("<D6>").word("s t s t s t s t s t s t").is_identity
     assert presentation("a, b | a^2, a b a = b a b").generators == ("a", "b")
+    alone = presentation("s1 s2^-1 = s3 s1, s2^2 = e")
+    assert alone.generators == ("s1", "s2", "s3") and str(alone) == "<s1, s2, s3 | s1 s2^-1 = s3 s1, s2^2>"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,7 @@ def test_groups_of_graphs():
         (lambda: graph("~D4"), "affine"),
         (lambda: graph("A65"), "at most 64"),
         (lambda: presentation("a | b^2"), "uses b"),
+        (lambda: presentation("a, b | a b = "), "empty"),
         (lambda: presentation("d4"), "no generators and relations"),
         (lambda: permutations(np.array([[4]]), 4), "letter 4"),
         (lambda: harder_narasimhan([[3]]), "got 3"),

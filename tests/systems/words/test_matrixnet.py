@@ -24,7 +24,7 @@ from orbitscope.systems.words import (
     read_out,
 )
 
-KINDS = ("expm", "free", "orthogonal", "cayley", "unitary", "householder")
+KINDS = ("expm", "free", "orthogonal", "cayley", "unitary", "householder", "permutation")
 S4 = coxeter("A3")
 
 
@@ -56,7 +56,7 @@ def test_inverse_letters_are_inverse(kind, block):
     one = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
     for k in range(3):
         assert torch.allclose(made[2 * k + 1] @ made[2 * k + 2], one, atol=1e-10)
-    if kind in ("orthogonal", "cayley", "unitary", "householder"):
+    if kind in ("orthogonal", "cayley", "unitary", "householder", "permutation"):
         assert torch.allclose(made @ made.mT, one.expand_as(made), atol=1e-10)
     if kind == "householder":
         assert torch.allclose(made[1] @ made[1], one, atol=1e-10)
@@ -161,6 +161,13 @@ def test_the_relation_error_joins_the_loss_in_training_only():
     with_relations = float(loss(net.train()(words), y).detach())
     plain = float(loss(net.eval()(words), y).detach())
     assert abs(with_relations - plain - 0.5 * np.mean(gaps)) < 1e-10
+
+
+@given(st.integers(0, 1000))
+def test_permutation_matrices_are_permutations(seed):
+    made = net_of("permutation", seed=seed, block="linear").matrices().detach()
+    assert set(made.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(made.sum(-1), torch.ones(7, 2, 4)) and torch.equal(made.sum(-2), torch.ones(7, 2, 4))
 
 
 @pytest.mark.parametrize("kind", ["expm", "householder"])

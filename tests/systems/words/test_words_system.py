@@ -145,11 +145,24 @@ def test_relators_spell_the_identity(group):
         (lambda: task_of(Examples(torch.zeros(2, 2), torch.zeros(2, 1))), "say nothing of their group"),
         (lambda: Relators(braid(2)), "has no relations"),
         (lambda: SYSTEM.scenario("words.braid9"), "no scenario"),
+        (lambda: category_task("D4", 0), "`start`"),
     ],
 )
 def test_what_is_refused(call, said):
     with pytest.raises(OrbitscopeError, match=said):
         call()
+
+
+def test_labels_that_contradict_each_other_are_refused():
+    """As in the published file, where every word stands for two starting objects."""
+    task = braid3_task()
+    states = task.states(task.draw(300, 5, 0))
+    labels = task.examples(task.signed(states)).y
+    task.consistent(states, labels)
+    about = {"scenario": "words.braid3", "parameters": {}}
+    twice = Examples(torch.cat([states, states]), torch.cat([labels, labels.roll(1, 1)]), about=about)
+    with pytest.raises(OrbitscopeError, match="one element of B3 and have different labels"):
+        SYSTEM.split(twice, 0)
 
 
 def test_a_wrong_length_or_split_is_refused(tmp_path):

@@ -75,8 +75,8 @@ def motion_examples(
       model may know it; of the same start where there is only one.
     * `body`: of `BODIES`. `rates`: change of the numbers in time, [k], in 1/s (the phase of a drive).
 
-    The unit of an example is its system, the slot its start and time. Raises `OrbitscopeError` for missing momenta, uneven times, and too
-    few frames.
+    The unit of an example is its system, the slot its start and time. Raises `OrbitscopeError` for missing momenta, uneven times, too
+    few frames, and angles that are no coordinates.
     """
     x = torch.as_tensor(trajectories, dtype=torch.float64)
     if x.ndim != 4 or x.shape[-1] % 2 or not x.shape[-1]:
@@ -91,6 +91,8 @@ def motion_examples(
             f"motion_examples: {frames} frames are too few for `history` = {history} (at least 1, and one more to come) and `context` = "
             f"{context} (at least 2)."
         )
+    if wrong := [a for a in angles if not 0 <= a < wide // 2]:
+        raise OrbitscopeError(f"motion_examples: `angles` should be coordinates 0 .. {wide // 2 - 1}, got {wrong[0]}.")
     n = np.zeros((systems, 0)) if numbers is None else np.asarray(numbers, float)
     if n.ndim != 2 or len(n) != systems or len(names) != n.shape[1]:
         raise OrbitscopeError(f"motion_examples: `numbers` should be [{systems}, {len(names)}], as `names` has; got {list(n.shape)}.")

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ..._errors import OrbitscopeError
 
 Block = Literal["linear", "two-layer", "tanh", "silu"]
-Kind = Literal["expm", "free", "orthogonal", "cayley", "unitary", "householder"]
+Kind = Literal["expm", "free", "orthogonal", "cayley", "unitary", "householder", "permutation"]
+_SINKHORN = 20  # rounds
 
 
 class Coefficients(nn.Module):
@@ -128,6 +129,36 @@ class Householder(Generators):
         return made, made
 
 
+class Permutation(Generators):
+    r"""Permutation matrices: places of the largest numbers, one in each row and column, taken one after another.
+
+    The step between permutations has no derivative; that of Sinkhorn's doubly stochastic matrix $S(e^A)$ stands for it, so that training is
+    a search: take a `relation_weight` and the best of several seeds. Relations then hold exactly or not at all.
+    """
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        soft = self.square()
+        for _ in range(_SINKHORN):
+            soft = soft.log_softmax(-1).log_softmax(-2)
+        soft = soft.exp()
+        made = _assigned(soft.detach()) + (soft - soft.detach())
+        return made, made.mT
+
+
+def _assigned(scores: Tensor) -> Tensor:
+    """The permutation matrices [..., n, n] of the largest scores, which is taken first; its row and column are then closed."""
+    size = scores.shape[-1]
+    at = torch.arange(size * size, device=scores.device)
+    left, made = scores, torch.zeros_like(scores)
+    for _ in range(size):
+        best = left.flatten(-2).argmax(-1, keepdim=True)
+        one = (at == best).reshape(scores.shape)
+        made = made + one
+        closed = one.any(-1, keepdim=True) | one.any(-2, keepdim=True)
+        left = left.masked_fill(closed, -torch.inf)
+    return made
+
+
 class Fixed(nn.Module):
     """Matrices that are given and not learnt.
 
@@ -150,4 +181,5 @@ class Fixed(nn.Module):
 
 KINDS: dict[str, type[Generators]] = {
     "expm": Expm, "free": Free, "orthogonal": Orthogonal, "cayley": Cayley, "unitary": Unitary, "householder": Householder,
+    "permutation": Permutation,
 }  # fmt: skip

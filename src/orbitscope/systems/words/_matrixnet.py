@@ -22,7 +22,8 @@ class MatrixNet(nn.Module):
 
     * `group`: whose generators the letters are, and whose relations `relation_errors` looks at. `outputs`: numbers of an answer.
     * `size`, `channels`: the matrices are [channels, size, size], a block-diagonal representation of `channels` blocks.
-    * `kind`: "expm" (any matrix with a real logarithm), "free" (any invertible one), "orthogonal", "cayley", "unitary", "householder".
+    * `kind`: "expm" (any matrix with a real logarithm), "free" (any invertible one), "orthogonal", "cayley", "unitary", "householder",
+      "permutation".
     * `block`, `hidden`: how the matrices' numbers are parametrised ("linear", "two-layer", "tanh" or "silu"), and with which width.
     * `head`: widths of the layers h after the product. `homogeneous`: h without biases and with ReLU, so that $h(c M) = c\, h(M)$ for
       c > 0: for labels that scale with the product, which then extrapolate.

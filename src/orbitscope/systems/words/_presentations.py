@@ -12,6 +12,7 @@ Graph = tuple[int, tuple[tuple[int, int], ...]]
 
 _TYPE = re.compile(r"(~?)([ADE])(\d+)")
 _EDGE = re.compile(r"(\d+)-(\d+)")
+_LETTER = re.compile(r"(?<![\w^])(?!e\b)[A-Za-z_]\w*")
 _LIMIT = 64
 
 
@@ -104,9 +105,10 @@ def presentation(text: str) -> WordGroup:
     """The group of words that `text` names.
 
     * `text`: "artin(D4)", "coxeter(~A2)", "B3" (braids), "<S4>", "<C6>", "F2" (free), "<D6>" (the symmetries of a hexagon), or generators
-      and relations such as "<a, b | a^2, a b a = b a b>"; the brackets may be left out.
+      and relations such as "<a, b | a^2, a b a = b a b>"; the brackets may be left out. Of relations alone, "s1 s2 s1 = s2 s1 s2", the
+      generators are the letters in them.
 
-    Raises `OrbitscopeError` for texts that name no group of words, and for relations in unknown generators.
+    Raises `OrbitscopeError` for texts that name no group of words, for relations in unknown generators, and for those with an empty side.
 
     >>> presentation("s, t | s^2, t^2, s t s t s t")
     <s, t | s^2, t^2, s t s t s t>
@@ -119,6 +121,8 @@ def presentation(text: str) -> WordGroup:
         return dihedral_words(int(match[1]))
     if match := re.fullmatch(r"F(\d+)", word):
         return free(int(match[1]))
+    if "=" in word and "|" not in word:
+        word = f"{', '.join(dict.fromkeys(_LETTER.findall(word)))} | {word}"
     if "|" in word and not word.startswith("<"):
         word = f"<{word}>"
     found = parse_group(word)

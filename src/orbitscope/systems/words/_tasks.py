@@ -127,6 +127,22 @@ class WordTask:
         keys = self._keys(self.signed(states), "element")
         return float(np.isin(keys[parts["test"]], keys[parts["train"]]).mean())
 
+    def consistent(self, states: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raises `OrbitscopeError` where two spellings of one element have different labels, which no network on elements can learn.
+
+        * `states`: of `Words`, [N, L]. `labels`: [N] or [N, k].
+        """
+        keys = self._keys(self.signed(states), "element")
+        _, first, owner = np.unique(keys, return_index=True, return_inverse=True)
+        differ = (labels != labels[torch.from_numpy(first[owner])]).reshape(len(labels), -1).any(1).nonzero().flatten()
+        if len(differ):
+            one, other = int(first[owner[int(differ[0])]]), int(differ[0])
+            said = " and ".join(f"{self.encoder(states.shape[1]).decode(states[[k]])[0]} {labels[k].tolist()}" for k in (one, other))
+            raise OrbitscopeError(
+                f"train: the words {one} and {other} are one element of {self.group} and have different labels: {said}. Words that act on "
+                "several objects need a file for each object."
+            )
+
     def encoder(self, length: int) -> Words:
         """The action of the group on words of up to `length` letters."""
         return Words(self.group, length)
@@ -204,12 +220,16 @@ def category_task(diagram: str = "A3", start: int = 1) -> WordTask:
     """
     group = artin(diagram)
     size = len(group.generators)
+    jordan_hoelder([[]], diagram, start)  # a wrong vertex is refused now, not when words are labelled
+
+    def label(rows: Rows) -> NDArray[np.int64]:
+        return np.array(jordan_hoelder(rows.tolist(), diagram, start))
 
     def key(rows: Rows) -> list[Hashable]:
         columns = [jordan_hoelder(rows.tolist(), diagram, k + 1) for k in range(size)]
         return list(zip(*columns, strict=True))
 
-    return WordTask(f"category {diagram}", group, lambda rows: np.array(jordan_hoelder(rows.tolist(), diagram, start)), key, size)
+    return WordTask(f"category {diagram}", group, label, key, size)
 
 
 def finite_task(group: str = "<D6>") -> WordTask:

@@ -136,8 +136,10 @@ class WordsSystem(System):
 
     def split(self, examples: Examples, seed: int) -> dict[str, NDArray[np.int64]]:
         """As the examples ask: whole elements by default, so that no test word spells a trained element in another way."""
-        kind = str(examples.about.get("parameters", {}).get("split", "element"))
-        return task_of(examples).split(_rows(examples), kind, seed)  # pyright: ignore[reportArgumentType]  # `split` refuses other kinds
+        kind, task = str(examples.about.get("parameters", {}).get("split", "element")), task_of(examples)
+        if isinstance(examples.y, torch.Tensor):
+            task.consistent(_rows(examples), examples.y)
+        return task.split(_rows(examples), kind, seed)  # pyright: ignore[reportArgumentType]  # `split` refuses other kinds
 
     def loss(self, model: str, examples: Examples) -> Loss:
         """Cross entropy of classes, or the mean square of counts, and the relations where a model weighs them."""
