@@ -21,6 +21,7 @@ PAGES = {
     "equivariant_net": ("Symmetry built in", "equivariant-net.md"),
     "approximate_equivariance": ("Symmetry relaxed", "approximate-equivariance.md"),
     "cure": ("Cures", "cure.md"),
+    "approximate_equivariance_rl": ("Agents in nearly symmetric worlds", "approximate-equivariance-rl.md"),
     "symmetry_influence": ("Shared in learning", "symmetry-influence.md"),
     "causal_influence": ("Does influence cause anything?", "causal-influence.md"),
     "discovery": ("Discovered", "discovery.md"),

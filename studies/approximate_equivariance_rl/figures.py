@@ -11,7 +11,8 @@ from study import ARMS
 from orbitscope._whole import write_whole
 
 COLOURS = {
-    "plain": "#555555", "augmented": "#E69F00", "exact": "#0072B2", "relaxed": "#D55E00", "residual": "#009E73", "gated": "#CC79A7",
+    "plain": "#555555", "augmented": "#E69F00", "exact": "#0072B2", "wider": "#56B4E9", "relaxed": "#D55E00", "residual": "#009E73",
+    "gated": "#CC79A7",
 }  # fmt: skip
 LEVELS = "measured breaking (share of unrelated)"
 
@@ -67,7 +68,7 @@ def _against(ax: Any, rows: pd.DataFrame, epsilon: pd.Series, column: str) -> No
         found = rows[rows["arm"] == arm].groupby("size")[column].agg(["mean", "min", "max"])
         x = epsilon.loc[found.index].to_numpy(float)
         width = (float(epsilon.max()) or 1.0) * 0.012
-        x = x + width * (number - 2.5)  # side by side, so that no bar hides another
+        x = x + width * (number - 3)  # side by side, so that no bar hides another
         low, high = found["mean"] - found["min"], found["max"] - found["mean"]
         ax.errorbar(x, found["mean"], [low, high], fmt="o-", ms=4, lw=1.2, capsize=2, color=COLOURS[arm], label=arm)
 

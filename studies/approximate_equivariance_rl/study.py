@@ -9,10 +9,15 @@ ARMS = {
     "plain": "a plain network",
     "augmented": "a plain network, moved copies in the replay",
     "exact": "equivariant actor, invariant critics",
+    "wider": "an exact one, wide enough for about as many numbers as the relaxed one has",
     "relaxed": "a weight per element of the group, all equal at the start",
     "residual": "a free matrix beside each equivariant one, 0 at the start",
     "gated": "an equivariant and a plain network, mixed by a learnt gate",
 }
+
+
+WIDER = 1.42
+"""Width of the wider arm over that of the others: layers twice as large."""
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,17 @@ def worse_support(frame):
     frame.loc[frame.index[(frame.variant == "relaxed") & frame.forbidden.notna()][0], "forbidden"] = 1e-3
 
 
+def worse_relaxed(frame):
+    """Relaxed agents that learn half as much."""
+    frame.loc[frame.arm == "relaxed", "return"] *= 0.5
+
+
 @pytest.mark.parametrize(
     ("study", "name", "spoil", "start", "before", "after"),
     [
         ("discovery", "suite", worse_suite, "is a symmetry found where none", "in 0 of", ": missed"),
         ("learned_representations", "models", worse_matrices, "Braids of three strands, held-out", "met", "missed"),
+        ("approximate_equivariance_rl", "agents", worse_relaxed, "do agents that may leave a symmetry keep up", "met", "missed"),
         ("mesh_topology", "errors", worse_integral, "is there a network whose answers drift", "met", "missed"),
         ("symmetry_breaking", "seeds", worse_support, "forbidden components", "met", "missed"),
     ],

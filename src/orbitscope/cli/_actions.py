@@ -176,6 +176,10 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, forc
         from ._environments import report_agents
 
         return report_agents(probes, out, title=title, force=force)
+    if any(p.is_file() and h5py.is_hdf5(p) and (kind_of(p) or "").endswith("of an environment") for p in probes):
+        from ._environments import report_audit
+
+        return report_audit(probes, out, title=title, force=force)
     if any(holds_discovery(p) for p in probes):
         return discovery_page(probes, out, title=title, force=force)
     if len(probes) == 1 and (system := of_file(probes[0])) is not None:

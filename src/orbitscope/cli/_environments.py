@@ -12,7 +12,7 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from ..nn import relaxation
 from ..probe import ProbeConfig, command, examine, open_results, save_probe
-from ..report import summary_table, write_agents
+from ..report import summary_table, write_agents, write_environment
 from ..systems.control import (
     AUDIT_KIND,
     AgentRun,
@@ -148,6 +148,20 @@ def report_agents(paths: Sequence[Path], out: Path, *, title: str | None, force:
     write_agents(summaries, out, force=force, command=command(), **options)
     measured = [{name: node.to_dataset() for name, node in tree.children.items()} for tree in summaries]
     record(file=out, runs=[about_agent(run) for run in runs], measured=measured)
+    print(out)
+    return 0
+
+
+def report_audit(paths: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
+    """Write the page on an audited environment and print where it is."""
+    if len(paths) > 1:
+        raise OrbitscopeError(
+            "probes: the audit of an environment has a page of its own. Give its file alone, and the others in another call."
+        )
+    options = {} if title is None else {"title": title}
+    write_environment(paths[0], out, force=force, command=command(), **options)
+    record(file=out, audit=paths[0])
+    print(describe_audit(paths[0]))
     print(out)
     return 0
 

@@ -295,13 +295,14 @@ class Transfer:
 
 @dataclass
 class Report:
-    """One HTML page, without any network, from probes, one discovered symmetry, runs of agents, or episodes that policies played.
+    """One HTML page, without any network: of probes, one discovered symmetry, agents, one audited environment, or episodes of policies.
 
     Example: orbitscope report probe.nc --out report.html
     """
 
     probes: Positional[tuple[Path, ...]]
-    """Files of `orbitscope probe`; or one file of `orbitscope discover`, or of `orbitscope evaluate --played`; or folders of agents."""
+    """Files of `orbitscope probe`; or one file of `orbitscope discover`, of `evaluate --played`, or of the `audit` of an environment; or
+    folders of agents."""
     out: Path = Path("report.html")
     """File to write."""
     title: str | None = None

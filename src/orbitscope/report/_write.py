@@ -13,10 +13,12 @@ from plotly.offline import get_plotlyjs
 from .._errors import OrbitscopeError
 from .._whole import write_whole
 from ..discover import Discovery, load_discovery
+from ..probe import open_results
 from ..systems import Story
 from ._agent_page import agent_view
 from ._case import read_cases
 from ._discovery_page import discovery_view
+from ._environment_page import environment_view
 from ._page import build
 from ._plot import DARK
 from ._story_page import story_view
@@ -24,6 +26,7 @@ from ._text import code, element_list
 from ._verdict import NOT_MEASURED
 
 TITLE = "Which symmetries did the model learn?"
+TRUE = "How true is its symmetry?"
 LEARNT = "What did the agent learn, and what did it break?"
 DISCOVERED = "Which symmetry is there that nobody declared?"
 
@@ -94,6 +97,22 @@ def write_story(told: Story, out: Path | str, *, title: str, source: str = "", f
     """
     out = _free(out, force)
     return _written(out, _render("story.html.j2", story_view(told, source), title=title, command=command, plotly=""))
+
+
+def write_environment(
+    found: xr.DataTree | Path | str, out: Path | str, *, title: str = TRUE, force: bool = False, command: str = ""
+) -> Path:
+    """Write one HTML file on an audited environment: in words, then element by element how far a step is from moving with the group.
+
+    - `found`: what `orbitscope audit NAME --out FILE` wrote, or its file. `out`: the file to write; its folder is made.
+    - `title`: the headline. `force`: whether an existing file is replaced. `command`: the command line that made the page.
+
+    Returns `out`, about 5 MB (the plotting library inside). Raises OrbitscopeError for another file, and when `out` exists or cannot be
+    written.
+    """
+    out = _free(out, force)
+    tree, source = (found, "") if isinstance(found, xr.DataTree) else (open_results(Path(found)), str(found))
+    return _written(out, _render("discovery.html.j2", environment_view(tree, source), title=title, command=command))
 
 
 def _free(out: Path | str, force: bool) -> Path:

@@ -6,12 +6,24 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import xarray as xr
 from gymnasium.spaces import Box
 
 from orbitscope import OrbitscopeError
 from orbitscope.cli import main
 from orbitscope.probe import open_results
-from orbitscope.systems.control import BREAKINGS, Broken, EnvSymmetry, audit_environment, environment, environments, epsilons, symmetry_of
+from orbitscope.report import write_environment
+from orbitscope.systems.control import (
+    AUDIT_KIND,
+    BREAKINGS,
+    Broken,
+    EnvSymmetry,
+    audit_environment,
+    environment,
+    environments,
+    epsilons,
+    symmetry_of,
+)
 
 SMALL: dict[str, Any] = {"episodes": 16, "length": 2, "horizon": 20}
 
@@ -149,10 +161,11 @@ def test_environments_that_cannot_be_paired_are_refused_with_a_way_out():
         audit_environment(Drift(), MIRROR, episodes=0)
 
 
-def test_a_constant_reward_is_not_tested():
+@pytest.mark.parametrize("rounding", [0.0, 2.3e-16])
+def test_a_constant_reward_is_not_tested(rounding):
     class Nothing(Drift):
         def step(self, action):
-            return (*super().step(action)[:1], 0.0, False, False, {})
+            return (*super().step(action)[:1], 1.0 + rounding * (self.x[0] > 0), False, False, {})
 
     table = audit_environment(Nothing(), MIRROR)
     assert table.attrs["verdict"] == "exact" and "not tested" in table.attrs["explanation"]
@@ -172,3 +185,23 @@ def test_from_the_command_line(tmp_path, capsys):
     assert "not a symmetry" in capsys.readouterr().out
     assert run(["audit", "cartpole", "--group", "d4*tx4"]) == 2
     assert run(["audit", "reacher", "--law", "euler"]) == 2 and "--law has no meaning" in capsys.readouterr().err
+
+
+def test_the_page_of_an_audit(tmp_path, capsys):
+    """Verdicts of every group in words and figures; observations that move otherwise are named."""
+    out, page = tmp_path / "audit.nc", tmp_path / "audit.html"
+    assert main(["audit", "point_mass+gain=0.3", "--group", "d1", "c2", "--samples", "8", "--out", str(out)]) == 0
+    assert main(["report", str(out), "--out", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    body = text[text.index("<main>") : text.index("</main>")]
+    assert body.count("<figure") == 2 and "NaN" not in body and "--policy relaxed" in body and "approximate: transitions differ by" in body
+    assert "D1, element by element" in body and "C2, element by element" in body
+    other = main(["report", str(out), str(out), "--out", str(tmp_path / "b.html")])
+    assert other == 2 and "has a page of its own" in capsys.readouterr().err
+    wrong = EnvSymmetry("d1", ("x", "y"), "push:pseudoscalar", ("x:pseudoscalar", "y"))
+    table = audit_environment(Drift(), wrong, **SMALL)
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"kind": AUDIT_KIND, "environment": "drift"}), "/D1": table})
+    body = write_environment(tree, tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "Observations that do not move as declared" in body and "Take a smaller group" in body
+    with pytest.raises(OrbitscopeError, match="no audit of an environment"):
+        write_environment(xr.DataTree(), tmp_path / "d.html")

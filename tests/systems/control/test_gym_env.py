@@ -48,7 +48,7 @@ def test_an_ant_has_all_of_d4_and_an_unequal_leg_takes_it_away():
     env, symmetry = environment("ant"), symmetry_of("ant")
     exact = audit_environment(env, symmetry, episodes=4, length=3, horizon=10)
     assert exact.sizes["element"] == 8 and exact.attrs["verdict"] == "exact" and float(exact["transition_epsilon"].max()) < 1e-9
-    lame = audit_environment(environment("ant+gain=0.5@4"), symmetry, episodes=4, length=3, horizon=10, repair=False)
+    lame = audit_environment(environment("ant+gain=0.5@4"), symmetry, episodes=2, length=2, horizon=10)
     words = dict(zip(lame["element"].values.tolist(), lame["verdict"].values.tolist(), strict=True))
     # The first leg's ankle is weak: what leaves that leg where it is stays exact.
     kept = [g.name for g in symmetry.group if Corners().matrix(g)[0, 0] == 1]

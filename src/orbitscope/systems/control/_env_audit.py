@@ -125,14 +125,15 @@ def _measured(env: Any, symmetry: EnvSymmetry, g: Any, steps: Steps, sizes: _Siz
     gaps = sizes.norms(moved.after - symmetry.move(g, steps.after))
     rewards = np.abs(moved.reward - steps.reward)
     looks = np.abs(moved.observation - symmetry.observe(g, steps.observation)).reshape(len(steps), -1) / sizes.observation
+    scale = max(float(np.abs(steps.reward).max()), 1e-6)
+    same = np.nan if rewards.max() <= EXACT * scale else 1.0  # a constant reward, to rounding, was not tested
     row: dict[str, Any] = {
         "reward_epsilon": rewards.max(), "transition_epsilon": gaps.max(), "observation_error": looks.max(0),
         "transition_share": np.sqrt(np.square(gaps).mean()) / sizes.transition,
-        "reward_share": np.sqrt(np.square(rewards).mean()) / sizes.reward if sizes.reward_seen else np.nan if rewards.max() == 0 else 1.0,
+        "reward_share": np.sqrt(np.square(rewards).mean()) / sizes.reward if sizes.reward_seen else same,
         "observation_share": np.sqrt(np.square(looks).mean(0)) / sizes.look,
         "ends_differ": float((moved.ended != steps.ended).mean()),
     }  # fmt: skip
-    scale = max(float(np.abs(steps.reward).max()), 1e-6)
     whats = ("transitions", "rewards", "observations", "ends")
     errors = dict(zip(whats, (gaps.max(), rewards.max() / scale, looks.max(), row["ends_differ"]), strict=True))
     parts = (row["transition_share"], np.nan_to_num(row["reward_share"]), row["observation_share"].max(), row["ends_differ"])

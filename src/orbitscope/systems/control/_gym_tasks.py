@@ -1,5 +1,6 @@
 """Walkers of gymnasium on MuJoCo whose symmetries are declared, and how their states are read and set."""
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +105,9 @@ def _ant_state(data: Any) -> Array:
 
 
 def _put_ant(data: Any, state: Array) -> None:
-    turned = Rotation.from_matrix(state[3:12].reshape(3, 3)).as_quat(scalar_first=True)
+    mujoco: Any = importlib.import_module("mujoco")  # here, as the table is read without it
+    turned = np.zeros(4)  # by a function that takes left-handed frames too: a wrong declaration makes some, and an audit tries it
+    mujoco.mju_mat2Quat(turned, np.ascontiguousarray(state[3:12]))
     data.qpos[:] = np.concatenate([state[:3], turned, _joints(state[12:20])])
     data.qvel[:] = np.concatenate([state[20:26], _joints(state[26:])])
 
