@@ -52,7 +52,8 @@ def tng300_omega() -> MeasuredOmega:
 class StrengthFit:
     """Strengths behind a measured omega, by a dense grid.
 
-    * `mean`, `deviation`: of (mu_cen, mu_sat), [2]. `best`: the most likely pair, [2]. `chi2`: there, over `bins` bins.
+    * `mean`, `deviation`: of (mu_cen, mu_sat), [2]. `best`: the most likely pair, [2]. `chi2`: there. `bins`: how
+      many are fitted.
     * `grid`: values of either strength, [G]. `density`: posterior, [G, G], mu_cen first, sum 1. `predicted`: omega at `best`, [B].
     """
 
