@@ -29,6 +29,8 @@ PAGES = {
     "mesh_topology": ("On meshes", "mesh-topology.md"),
     "learned_representations": ("In words", "learned-representations.md"),
     "denoising_hamiltonian": ("In mechanics", "denoising-hamiltonian.md"),
+    "equivariant_planning": ("In planning", "equivariant-planning.md"),
+    "trading": ("In markets", "trading.md"),
     "galaxy_alignments": ("Among galaxies", "galaxy-alignments.md"),
 }
 

@@ -1,6 +1,8 @@
 """What the study measures: returns of planners on the true model, an obstacle straight ahead, agents that learn their model."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,21 @@ import torch
 from harness import Tell
 from torch import Tensor
 
-from orbitscope.systems.control import Balls, BallsEnv, ModelBasedAgent, ModelBasedConfig, Planner, balls, decision_errors, evaluate_agent
+from orbitscope import Symmetry
+from orbitscope.systems.control import (
+    ActionSet,
+    Balls,
+    BallsEnv,
+    BoxActions,
+    ModelBasedAgent,
+    ModelBasedConfig,
+    Planner,
+    balls,
+    decision_errors,
+    environment,
+    evaluate_agent,
+    symmetry_of,
+)
 
 GROUPS = {2: ("none", "c2", "d4", "d8"), 3: ("none", "o", "oh")}  # c2: every sequence and its opposite, antithetic noise
 AGENTS = {
@@ -95,25 +111,34 @@ def obstacle(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
     return {"obstacle": rows}
 
 
+def _world(settings: Any, name: str) -> tuple[Callable[[], Any], Symmetry, ActionSet]:
+    """What makes fresh environments, their symmetry and their actions: balls under D4, tasks of the suite under what is declared."""
+    if name in settings.suite_tasks:
+        made = partial(environment, name, repeat=settings.repeat)
+        space: Any = made().action_space
+        return made, symmetry_of(name).policy, BoxActions(space.low.tolist(), space.high.tolist())
+    changed: dict[str, Any] = {"length": settings.length, **({"wind": WIND} if name.endswith("wind") else {})}
+    ball = balls("ball2d", **changed)
+    return partial(BallsEnv, "ball2d", **changed), ball.symmetry("d4"), ball.actions
+
+
 def learning(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
     """One agent, one seed: returns on the way, decisions' errors at the end."""
     networks, sampling = AGENTS[label["agent"]]
-    changed: dict[str, Any] = {"length": settings.length, **({"wind": WIND} if label["world"].endswith("wind") else {})}
-    world = lambda: BallsEnv("ball2d", **changed)  # noqa: E731
-    ball = balls("ball2d", **changed)
+    world, symmetry, actions = _world(settings, label["world"])
+    suite = label["world"] in settings.suite_tasks
+    steps, each = (settings.suite_steps, settings.suite_each) if suite else (settings.steps, settings.each)
     small = {"width": 8, "samples": 16, "elites": 4, "batch": 8, "first": 10, "horizon": 3} if settings.name == "tiny" else {}
     config = ModelBasedConfig(**{"every": 2, "first": 300, "networks": networks, "sampling": sampling, "seed": label["seed"], **small})
-    agent = ModelBasedAgent(ball.symmetry("d4"), ball.actions, config)
+    agent = ModelBasedAgent(symmetry, actions, config)
     tests = [world() for _ in range(settings.measured)]
     began = time.process_time()
-    rows = agent.learn(
-        world(), settings.steps, evaluate=tests, each=settings.each, progress=lambda done, _, words: tell(f"{label}: {done} steps, {words}")
-    )
+    rows = agent.learn(world(), steps, evaluate=tests, each=each, progress=lambda done, _, words: tell(f"{label}: {done} steps, {words}"))
     seconds = time.process_time() - began
     last = evaluate_agent(agent, tests, seed=20_000)
     agent.reset()
     states = torch.as_tensor(np.stack([env.reset(seed=30_000 + i)[0] for i, env in enumerate(tests)]), dtype=torch.float32)
-    errors = decision_errors(agent.planner, states, ball.symmetry("d4"), calls=(0,))
+    errors = decision_errors(agent.planner, states, symmetry, calls=(0,))
     end = {
         "return": float(last.mean()), "worst": float(last.min()), "decision_error": float(errors.error.max()),
         "action": float(errors.scale), "parameters": sum(p.numel() for p in agent.model.parameters()), "seconds": seconds,

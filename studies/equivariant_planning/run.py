@@ -27,7 +27,8 @@ class Settings:
 
     `worlds`, `methods`, `rollouts`, `base`, `horizon`, `episodes`, `length`: of planning with the true model, K or base samples equal.
     `offsets`: distances from the mirror line in front of the obstacle. `agents`, `tasks`, `seeds`, `steps`, `each`, `measured`: of
-    learning, `broken_...` where the symmetry is broken; returns of `measured` episodes are taken every `each` steps.
+    learning, `broken_...` where the symmetry is broken; returns of `measured` episodes are taken every `each` steps. `suite_...`: of
+    learning in tasks of dm_control, whose actions hold for `repeat` steps.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Settings:
     steps: int
     each: int
     measured: int
+    suite_tasks: list[str]
+    suite_agents: list[str]
+    suite_steps: int
+    suite_each: int
+    repeat: int
 
 
 def jobs(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
@@ -59,6 +65,8 @@ def jobs(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
     for tasks, agents in ((settings.tasks, settings.agents), (settings.broken_tasks, settings.broken_agents)):
         for task, agent, seed in itertools.product(tasks, agents, settings.seeds):
             made.append((f"{task}-{agent}-{seed}", "learning", {"world": task, "agent": agent, "seed": seed}))
+    for agent, task, seed in itertools.product(settings.suite_agents, settings.suite_tasks, settings.seeds):  # the corners first
+        made.append((f"{task}-{agent}-{seed}", "learning", {"world": task, "agent": agent, "seed": seed}))
     return made
 
 

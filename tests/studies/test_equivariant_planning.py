@@ -66,4 +66,12 @@ def test_jobs_are_those_of_the_settings(modules):
     run = modules("run")
     settings = run.read_settings(run.Settings, Path("small.toml"), run.HERE)
     jobs = run.jobs(settings)
-    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == 4 + 2 + 5 * 3 + 2 * 3
+    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == 4 + 2 + 5 * 3 + 2 * 3 + 4 * 2 * 3
+
+
+def test_claims_are_those_of_the_tables(study, modules):
+    folder, _ = study
+    claims = modules("claims_of").claims(folder / "results")
+    assert sum(c[3] for c in claims) >= 2 and claims[0][1].startswith("met: ")
+    assert any("not judged with 2 seeds" in c[1] for c in claims) and not any(c[1].endswith(".") or "nan" in c[1] for c in claims)
+    assert any("on point_mass" in c[0] for c in claims)

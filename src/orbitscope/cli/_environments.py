@@ -167,10 +167,11 @@ def report_audit(paths: Sequence[Path], out: Path, *, title: str | None, force: 
 
 
 def probe_agents(model: str, out: Path, groups: Sequence[str] | None, config: ProbeConfig, *, title: str | None, force: bool) -> int:
-    """Probe the policy and the critic of every run in a folder: `out` and a file beside it, print the verdicts."""
+    """Probe the maps of every run in a folder: `out` has the policy, files beside it the others; print the verdicts."""
     runs = open_agents(model)
     outs = [out.with_name(f"{out.stem}.seed-{run.seed}{out.suffix}") if len(runs) > 1 else out for run in runs]
-    targets = [(one, one.with_name(f"{one.stem}.critic{one.suffix}")) for one in outs]
+    others = [("critic", "dynamics") if run.config["agent"] == "model_based" else ("critic",) for run in runs]
+    targets = [(one, *(one.with_name(f"{one.stem}.{m}{one.suffix}") for m in more)) for one, more in zip(outs, others, strict=True)]
     for one in (path for pair in targets for path in pair):
         check_out(force, out=one)
     trees, files = [], []

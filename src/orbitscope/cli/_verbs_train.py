@@ -76,8 +76,8 @@ class Train:
     load: tuple[str, ...] = ()
     """How to read the file, such as "fields=velocity=u,v:vector T" for separate variables, land=0 box=-30,-28,40,41 depth=1 (ocean),
     dims=j=y,i=x, dt=0.1, extent=1,2 boundary=periodic,wall; in a TOML file the table [load]. Each format takes its own options."""
-    agent: Literal["sac", "ppo"] = "sac"
-    """Algorithm of an agent, in an environment."""
+    agent: Literal["sac", "ppo", "model_based"] = "sac"
+    """Algorithm of an agent, in an environment; model_based learns dynamics, rewards and values and plans with them."""
     policy: Literal["plain", "augmented", "exact", "relaxed", "residual", "gated"] = "exact"
     """How much of the symmetry of an environment an agent is given."""
     steps: int | None = None

@@ -2,6 +2,7 @@
 
 import builtins
 import warnings
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -195,7 +196,7 @@ def test_walks_forward_do_not_overlap():
 def test_the_shipped_series():
     m = index_market()
     assert m.names == ("S&P 500", "NASDAQ") and len(m) == 5030 and str(m.days[-1]) == "2018-12-31"
-    assert 0.85 < np.corrcoef(m.returns.T)[0, 1] < 0.92
+    assert 0.85 < float(np.asarray(np.corrcoef(m.returns.T))[0, 1]) < 0.92
     env = environment("trading")
     assert env.reset(seed=0)[0].shape == (42,)
 
@@ -208,7 +209,7 @@ def test_the_command_line_knows_every_environment_by_name():
 def test_wrong_markets_are_named():
     days = np.datetime64("2000-01-01") + np.arange(30)
     good = 0.01 * np.random.default_rng(0).normal(size=(30, 2))
-    hole = good.copy()
+    hole, bad = good.copy(), cast(Any, good)
     hole[3, 1] = np.nan
     for made, words in (
         (lambda: Market(hole, days, ("a", "b")), "1 NaN or infinite values, the first on 2000-01-04 in b"),
@@ -219,12 +220,12 @@ def test_wrong_markets_are_named():
         (lambda: Market.of_prices(good[:1], days[:1], ("a", "b")), "at least two days"),
         (lambda: TradingEnv(Market(good, days, ("a", "b")), window=29), "30 days, and a window of 29 needs at least 31"),
         (lambda: TradingEnv(Market(good, days, ("a", "b")), cost=5.0), "`cost` should be a fraction"),
-        (lambda: TradingEnv(good), "`market` should be a Market"),
+        (lambda: TradingEnv(bad), "`market` should be a Market"),
         (lambda: TradingEnv(Market(good, days, ("a", "b")), render_mode="human"), "nothing to draw"),
         (lambda: TradingPolicy(market_group("both"), TradingConfig(policy="odd")), "policy: should be one of"),
         (lambda: TradingPolicy(market_group("both")).fit(good), "fewer than two windows of 20"),
         (lambda: TradingPolicy(market_group("both"), TradingConfig(window=2)).fit(hole), "NaN or infinite"),
-        (lambda: TradingConfig(windows=3), "Did you mean `window`"),
+        (lambda: cast(Any, TradingConfig)(windows=3), "Did you mean `window`"),
         (lambda: market_group("mirror"), "mirror"),
         (lambda: net_returns(torch.zeros(3, 2), torch.zeros(2, 2)), "`positions` should be"),
     ):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ._breaking import BREAKINGS, Broken
     from ._gym_env import GymEnv
     from ._learnt_bound import LearntBound, learnt_bound
+    from ._model_learner import MODEL_POLICIES, ModelLearner
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
     from ._trading_env import TradingEnv
@@ -45,6 +46,7 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("asked_of", "audits_of"), "_agent_audit"),
     **dict.fromkeys(("BREAKINGS", "Broken"), "_breaking"),
     **dict.fromkeys(("LearntBound", "learnt_bound"), "_learnt_bound"),
+    **dict.fromkeys(("MODEL_POLICIES", "ModelLearner"), "_model_learner"),
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
     "BallsEnv": "_balls_env",
     "GymEnv": "_gym_env",
@@ -60,6 +62,7 @@ __all__ = [
     "BALLS",
     "BREAKINGS",
     "METHODS",
+    "MODEL_POLICIES",
     "SYSTEM",
     "ActionSet",
     "Agent",
@@ -82,6 +85,7 @@ __all__ = [
     "Market",
     "ModelBasedAgent",
     "ModelBasedConfig",
+    "ModelLearner",
     "NetworkPlan",
     "PlaceEnergy",
     "Plan",

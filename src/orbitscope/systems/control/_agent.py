@@ -95,6 +95,15 @@ class Agent:
         """Steps in the environment so far."""
         return int(self.model.num_timesteps)
 
+    @steps.setter
+    def steps(self, value: int) -> None:
+        self.model.num_timesteps = value
+
+    @property
+    def weights(self) -> nn.Module:
+        """The module whose weights a run keeps."""
+        return self.model.policy
+
     @property
     def parameters(self) -> int:
         """Numbers that are trained, of actor and critics."""
@@ -233,7 +242,8 @@ def returns(
 ) -> Array:
     """The undiscounted returns of whole episodes under the mean policy, [episodes].
 
-    * `agent`: has `predict`. `env`: a gymnasium environment. `episodes`: how many. `seed`: the same one gives the same episodes to every
+    * `agent`: has `predict`, and `reset` if it remembers a plan. `env`: a gymnasium environment.
+    * `episodes`: how many. `seed`: the same one gives the same episodes to every
       agent.
     * `observation_noise`: standard deviation of normal noise on each observation, in its unit, one number or [n]. `action_noise`: the
       same on actions, in units of half their box.
@@ -242,6 +252,8 @@ def returns(
     box = env.action_space
     for episode in range(episodes):
         seen, _ = env.reset(seed=int(derive(seed, "evaluation", episode) % 2**31))
+        if hasattr(agent, "reset"):
+            agent.reset()
         total, over = 0.0, False
         while not over:
             noisy = seen + observation_noise * rng.standard_normal(np.shape(seen))

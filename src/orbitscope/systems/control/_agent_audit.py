@@ -15,11 +15,15 @@ from ._agent import Agent
 from ._agent_probe import ProbedMap
 from ._env_audit import audit_environment
 from ._env_symmetry import EnvSymmetry
+from ._model_learner import ModelLearner
+from ._model_probe import dynamics_symmetry
 
 _LAW = "paired steps of the simulator"
 
 
-def audits_of(agent: Agent, maps: Sequence[ProbedMap], symmetry: EnvSymmetry, *, episodes: int = 16, seed: int = 0) -> list[xr.Dataset]:
+def audits_of(
+    agent: Agent | ModelLearner, maps: Sequence[ProbedMap], symmetry: EnvSymmetry, *, episodes: int = 16, seed: int = 0
+) -> list[xr.Dataset]:
     """For every map of an agent an audit of its examples, as `examine` takes it: is the symmetry there that the map is asked for?
 
     * `agent`: whose stochastic policy visits the states. `maps`: of `probed_maps`. `symmetry`: of the environment, with the group that is
@@ -41,15 +45,17 @@ def audits_of(agent: Agent, maps: Sequence[ProbedMap], symmetry: EnvSymmetry, *,
     return [with_measured(one, words, sizes, law=_LAW, explanation=str(table.attrs["explanation"])) for one in checked]
 
 
-def asked_of(found: ProbedMap, symmetry: EnvSymmetry, agent: Agent) -> Any:
+def asked_of(found: ProbedMap, symmetry: EnvSymmetry, agent: Agent | ModelLearner) -> Any:
     """The symmetry of a map under the group of another declaration.
 
-    * `found`: of `probed_maps`. `symmetry`: of the environment, with that group. `agent`: SAC has a critic of actions, PPO a value.
+    * `found`: of `probed_maps`. `symmetry`: of the environment, with that group. `agent`: PPO has a value, others a critic of actions.
     """
-    return symmetry.policy if found.name == "policy" else symmetry.critic if agent.about["agent"] == "sac" else symmetry.value
+    if found.name == "dynamics":
+        return dynamics_symmetry(symmetry)
+    return symmetry.policy if found.name == "policy" else symmetry.value if agent.about["agent"] == "ppo" else symmetry.critic
 
 
-def _paired(agent: Agent, symmetry: EnvSymmetry, episodes: int, seed: int) -> xr.Dataset:
+def _paired(agent: Agent | ModelLearner, symmetry: EnvSymmetry, episodes: int, seed: int) -> xr.Dataset:
     def wander(seen: Any) -> Any:
         return agent.predict(seen, deterministic=False)[0]
 

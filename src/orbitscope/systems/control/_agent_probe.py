@@ -12,6 +12,8 @@ from ..._seed import derive
 from ...data import Examples
 from ...symmetry import Symmetry
 from ._agent import Agent
+from ._model_learner import ModelLearner
+from ._model_probe import model_maps
 
 _STEP = 0.2  # of the target beyond the answer, in units of half the box of actions
 
@@ -59,7 +61,7 @@ class CriticMap(nn.Module):
 class ProbedMap:
     """One map of an agent as instruments take it.
 
-    * `name`: "policy" or "critic". `model`: the map. `examples`: x and y. `symmetry`: what it is held against.
+    * `name`: "policy", "critic" or "dynamics". `model`: the map. `examples`: x and y. `symmetry`: what it is held against.
     """
 
     name: str
@@ -68,21 +70,25 @@ class ProbedMap:
     symmetry: Symmetry
 
 
-def probed_maps(agent: Agent, *, episodes: int = 24, length: int = 100, every: int = 5, seed: int = 0) -> list[ProbedMap]:
-    r"""The policy and the critic of an agent with examples from its own roll-outs.
+def probed_maps(agent: Agent | ModelLearner, *, episodes: int = 24, length: int = 100, every: int = 5, seed: int = 0) -> list[ProbedMap]:
+    r"""The policy and the critic of an agent with examples from its own roll-outs, and the dynamics of one that learns a model.
 
     * `agent`: whose policy draws the actions on the way. `episodes`, `length`: of the roll-outs, steps. `every`: one example for so many
       steps. `seed`: of the episodes and the draws.
 
-    The critic's y is the discounted return that followed, with its own value where a roll-out was cut. The policy's y is its answer plus
-    one step where the algorithm pulls it: along $\nabla_a Q$ (SAC), or along advantage times $a - \pi(o)$ (PPO), of root mean square 0.2
-    of half the box. So a step of learning on an example is a policy-gradient step, and influence asks whether what was learnt there is
-    learnt at the moved observation too. Its error says nothing of the return.
+    The critic's y is the discounted return that followed, with its own value where a roll-out was cut; the dynamics' y is the next
+    observation. The policy's y is its answer plus one step where the algorithm pulls it: along $\nabla_a Q$ (SAC and the model-based
+    agent), or along advantage times $a - \pi(o)$ (PPO), of root mean square 0.2 of half the box. So a step of learning on an example is a
+    policy-gradient step, and influence asks whether what was learnt there is learnt at the moved observation too. Its error says nothing
+    of the return.
 
     Raises `OrbitscopeError` for numbers below 1, and for fewer than 3 episodes.
     """
     if episodes < 3 or length < 1 or every < 1:
         raise OrbitscopeError(f"probed_maps: at least 3 episodes of 1 step, every 1; got {episodes}, {length} and {every}.")
+    if isinstance(agent, ModelLearner):
+        found = model_maps(agent, episodes=episodes, length=length, every=every, seed=seed)
+        return [ProbedMap(m.name, m.model, m.examples, m.symmetry) for m in found]
     policy, critic = PolicyMap(agent).eval(), CriticMap(agent).eval()
     rows = _rolled(agent, critic, episodes, length, seed)
     keep = rows["time"] % every == 0

@@ -14,6 +14,7 @@ from ..._lock import locked
 from ...training.files import BEST, LAST, SIDECAR, entries, load_weights, read_json, read_weights, seed_folders, write_json, write_weights
 from ._agent import STAGE, Agent, returns
 from ._environments import environment, symmetry_of
+from ._model_learner import ModelLearner
 
 AGENT_STATE = "state.safetensors"
 _OWN = ("width", "depth", "banks", "penalty")
@@ -31,7 +32,7 @@ class AgentRun:
 
     path: Path
     environment: str
-    agent: Agent
+    agent: Agent | ModelLearner
     history: tuple[Mapping[str, Any], ...]
     config: Mapping[str, Any]
     finished: bool
@@ -56,11 +57,12 @@ def train_agent(
     """Train an agent in an environment that is known by name, into a run folder for each seed.
 
     * `name`: of the environment, "reacher", "reacher+wind=0.2". `out`: folder; several seeds make seed-0, seed-1, ... in it.
-    * `agent`, `policy`: as of `Agent`. `group`: word of another group than the declared one. `repeat`: steps of the task for which an
-      action holds; the table's environments take it.
+    * `agent`, `policy`: as of `Agent`; "model_based" is a `ModelLearner`. `group`: word of another group than the declared one.
+    * `repeat`: steps of the task for which an action holds; the table's environments take it.
     * `steps`: of the agent in all; more of them go on with a run that is there. `every`: steps of a stage, after each of which all is
       written. `episodes`: that the mean policy then plays, whole ones.
-    * `seeds`: one run each. `options`: width, depth, banks and penalty of the networks, and options of the algorithm by its names.
+    * `seeds`: one run each. `options`: width, depth, banks and penalty of the networks, and options of the algorithm by its names;
+      of "model_based" those of `ModelBasedConfig`.
     * `force`: whether a run that is there is replaced. `progress(stage, done, total)`: called now and then.
 
     Interrupted, the same call goes on from the last whole stage, bit for bit. Raises `OrbitscopeError` for unknown names and options, and
@@ -118,18 +120,20 @@ def _trained(folder: Path, config: dict[str, Any], steps: int, force: bool, prog
         _write_sidecar(folder, config, made, history, finished=True)
 
 
-def _write(folder: Path, config: dict[str, Any], made: Agent, history: list[dict[str, Any]], *, finished: bool) -> None:
+def _write(folder: Path, config: dict[str, Any], made: Agent | ModelLearner, history: list[dict[str, Any]], *, finished: bool) -> None:
     """The state last but one: whoever finds the sidecar older than it goes on from the state."""
     scores = [float(np.mean(h["returns"])) for h in history]
     if scores[-1] >= max(scores):
-        write_weights(folder / BEST, made.model.policy, {"steps": made.steps})
-    write_weights(folder / LAST, made.model.policy, {"steps": made.steps})
+        write_weights(folder / BEST, made.weights, {"steps": made.steps})
+    write_weights(folder / LAST, made.weights, {"steps": made.steps})
     tensors, numbers = made.state()
     write_weights(folder / AGENT_STATE, _Tensors(tensors), {**numbers, "history": history})
     _write_sidecar(folder, config, made, history, finished=finished)
 
 
-def _write_sidecar(folder: Path, config: dict[str, Any], made: Agent, history: list[dict[str, Any]], *, finished: bool) -> None:
+def _write_sidecar(
+    folder: Path, config: dict[str, Any], made: Agent | ModelLearner, history: list[dict[str, Any]], *, finished: bool
+) -> None:
     about = {
         "config": {"agent": config}, "seed": config["seed"], "group": made.symmetry.group.name, "parameters": made.parameters,
         "history": history, "finished": finished, "steps": made.steps,
@@ -168,8 +172,8 @@ def open_agent(path: str | Path, which: str = "best") -> AgentRun:
     file = folder / (BEST if which == "best" and (folder / BEST).exists() else LAST)
     if file.exists():
         weights, about = read_weights(file)
-        load_weights(made.model.policy, weights, str(file))
-        made.model.num_timesteps = int(about.get("steps", 0))
+        load_weights(made.weights, weights, str(file))
+        made.steps = int(about.get("steps", 0))
     return AgentRun(folder, config["environment"], made, tuple(kept.get("history", ())), config, bool(kept.get("finished")))
 
 
@@ -177,12 +181,12 @@ def _environment(config: Mapping[str, Any]) -> Any:
     return environment(config["environment"], **({"repeat": config["repeat"]} if config["repeat"] != 1 else {}))
 
 
-def _made(config: Mapping[str, Any]) -> Agent:
-    env = _environment(config)
-    return Agent(
-        env, symmetry_of(config["environment"], config["group"]), agent=config["agent"], policy=config["policy"], seed=config["seed"],
-        options=config["options"], **config["networks"],
-    )  # fmt: skip
+def _made(config: Mapping[str, Any]) -> Agent | ModelLearner:
+    env, symmetry = _environment(config), symmetry_of(config["environment"], config["group"])
+    common = {"policy": config["policy"], "seed": config["seed"]}
+    if config["agent"] == "model_based":
+        return ModelLearner(env, symmetry, **common, options={**config["networks"], **config["options"]})
+    return Agent(env, symmetry, agent=config["agent"], **common, options=config["options"], **config["networks"])
 
 
 def _folders(path: Path) -> list[Path]:

@@ -13,12 +13,13 @@ from ._agent import Agent
 from ._agent_probe import ProbedMap, probed_maps
 from ._agent_runs import AgentRun
 from ._learnt_bound import learnt_bound
+from ._model_learner import ModelLearner
 
 SUMMARY_KIND = "orbitscope summary of an agent"
 _RELAXED = ("relaxed", "residual")
 
 
-def agent_asymmetry(agent: Agent, *, episodes: int = 4, length: int = 60, every: int = 5, seed: int = 0) -> xr.Dataset:
+def agent_asymmetry(agent: Agent | ModelLearner, *, episodes: int = 4, length: int = 60, every: int = 5, seed: int = 0) -> xr.Dataset:
     r"""How far the policy and the critic of an agent are from turning with the world, element by element, on its own roll-outs.
 
     $$\mathrm{gap}(g) = \mathrm{rms}\, \| \pi(go) - g \pi(o) \|, \qquad \mathrm{rms}\, | Q(go, ga) - Q(o, a) |$$
@@ -66,7 +67,7 @@ def agent_summary(run: AgentRun, *, episodes: int = 8, seed: int = 0) -> xr.Data
         parts = [relaxation(net).assign_coords(layer=[f"{name}.{x}" for x in _layers(net)]) for name, net in agent.networks.items()]
         broken = xr.concat(parts, "layer")
         nodes["broken"] = broken.sel(element=np.isfinite(broken["broken"].values).any(0))  # the identity breaks nothing
-    if agent.about["agent"] == "sac" and hasattr(agent.env, "set_state") and agent.symmetry.state is not None:
+    if isinstance(agent, Agent) and agent.about["agent"] == "sac" and hasattr(agent.env, "set_state") and agent.symmetry.state is not None:
         found = asdict(learnt_bound(agent, episodes=episodes, seed=seed))
         nodes["bound"] = xr.Dataset({name: ((), value) for name, value in found.items()}, attrs={"discount": float(agent.model.gamma)})
     words = {k: str(run.config[k]) for k in ("agent", "policy")}
@@ -75,7 +76,7 @@ def agent_summary(run: AgentRun, *, episodes: int = 8, seed: int = 0) -> xr.Data
         "parameters": agent.parameters, "steps": run.history[-1]["steps"] if run.history else 0, "seed": run.seed,
         "finished": int(run.finished), "config": json_text(dict(run.config), what="config"), **words,
     }  # fmt: skip
-    if agent.plan.arm == "gated":
+    if isinstance(agent, Agent) and agent.plan.arm == "gated":
         about["opened"] = _opened(agent, seed)
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=about), **{f"/{k}": v for k, v in nodes.items()}})
 

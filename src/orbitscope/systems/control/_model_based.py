@@ -1,7 +1,7 @@
 """A small agent that learns a model and plans on it, with a symmetry in its networks, in its sampling, in both or in neither."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,22 @@ class ModelBasedAgent:
         """
         episodes, rows = Episodes(self.config.horizon), []
         rng = np.random.default_rng([self.config.seed, 0xA6E7])
+        for step in self.practise(env, episodes, steps, rng):
+            if evaluate and step % each == 0:
+                found = evaluate_agent(self, evaluate)
+                rows.append({"step": self.steps, "return": float(found.mean()), "worst": float(found.min()), "updates": self.updates})
+                if progress is not None:
+                    progress(step, steps, f"mean return {found.mean():.1f}")
+                self.reset()
+        return rows
+
+    def practise(self, env: Any, episodes: Episodes, steps: int, rng: np.random.Generator) -> Iterator[int]:
+        """Act for `steps` steps from the start of an episode, learning on the way; the number of the step after each of them.
+
+        * `env`: a gymnasium environment. `episodes`: what was seen; what is new is added. `rng`: draws the first actions and the start.
+
+        Raises `OrbitscopeError` for rewards and observations that are NaN or infinite.
+        """
         now, _ = env.reset(seed=int(rng.integers(2**31)))
         episodes.begin(now)
         self.reset()
@@ -147,21 +163,20 @@ class ModelBasedAgent:
             else:
                 action, _ = self.predict(now, deterministic=False)
             now, reward, ended, cut, _ = env.step(action)
+            if not (np.isfinite(reward) and np.isfinite(now).all()):
+                raise OrbitscopeError(
+                    f"learn: the reward or the observation after step {self.steps + 1} is NaN or infinite (reward {reward}). Mend the "
+                    "environment."
+                )
             episodes.add(action, float(reward), now, bool(ended))
             self.steps += 1
-            if self.steps >= self.config.first and self.steps % self.config.every == 0:
+            if self.steps >= self.config.first and self.steps % self.config.every == 0 and episodes.ready:
                 self._update(episodes)
             if ended or cut:
                 now, _ = env.reset()
                 episodes.begin(now)
                 self.reset()
-            if evaluate and step % each == 0:
-                found = evaluate_agent(self, evaluate)
-                rows.append({"step": self.steps, "return": float(found.mean()), "worst": float(found.min()), "updates": self.updates})
-                if progress is not None:
-                    progress(step, steps, f"mean return {found.mean():.1f}")
-                self.reset()
-        return rows
+            yield step
 
     def _update(self, episodes: Episodes) -> None:
         """One step of learning."""

@@ -1,5 +1,7 @@
 """Episodes that an agent has seen, and short sequences drawn from them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,6 +38,29 @@ class Episodes:
         self._last, self._length = following, self._length + 1
         if self._length >= self.horizon:
             self._starts.append(len(self._actions) - self.horizon)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a whole sequence can be drawn."""
+        return bool(self._starts)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that was seen, as tensors by name."""
+        if not len(self):
+            return {}
+        seen, actions, rewards, goes_on = self._arrays()
+        return {"seen": seen, "actions": actions, "rewards": rewards, "goes_on": goes_on, "starts": torch.tensor(self._starts)}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to a `state`; an episode that had begun is over."""
+        self.__init__(self.horizon)
+        if not tensors:
+            return
+        self._seen = list(tensors["seen"].numpy())
+        self._actions = list(tensors["actions"].numpy())
+        self._rewards = tensors["rewards"].tolist()
+        self._ended = (tensors["goes_on"] == 0).tolist()
+        self._starts = tensors["starts"].tolist()
 
     def __len__(self) -> int:
         return len(self._actions)
