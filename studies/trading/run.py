@@ -88,7 +88,7 @@ def _nothing() -> None:
 def _owner(table: str, row: dict[str, Any]) -> tuple[str, str]:
     """The case that a row came from; a row of a policy loses the columns that others have."""
     for name in ("arm", "seed"):
-        if row[name] != row[name]:
+        if name in row and row[name] != row[name]:
             del row[name]
     if row["case"] != "policy":
         return row["case"], row["case"]
