@@ -16,6 +16,7 @@ from orbitscope.systems.manipulation import LEVELS, wilson
 PAGE = "keyframe-transporter.md"
 MEANT = {
     "transporter": "full: equivariant networks, what is held turned before its network (lift)",
+    "modulo": "full, with every pose that is as good as the demonstrated one counted as right: turns about the pole while the hand is on its way",
     "scene only": "symmetry on the scene's side only: no lift, a plain network for the hand",
     "hand only": "symmetry on the hand's side only: lift, plain networks",
     "neither": "no symmetry built in; turned and shifted scenes in training, as for all arms",
@@ -63,26 +64,33 @@ In demonstrations the thing is held within {s["yaw"]:g} radians of one turn abou
 
 
 def _missing(t: Tables) -> str:
-    """What was planned and is not there, in words."""
+    """What was planned and is not there, in words: rows of runs that differ in their seed alone are one."""
     s = t.meta["settings"]
-    main = t["success"][t["success"].condition.isin(s["conditions"])]
-    done = {(r["task"], r["arm"], r["demonstrations"], r["seed"]) for r in main.to_dict("records")}
-    planned = [(a, arm, s["demonstrations"], seed) for a in s["tasks"] for arm in s["arms"] for seed in s["seeds"]]
-    planned += [(a, arm, n, seed) for a in s["tasks"] for arm in s["more_arms"] for n in s["more"] for seed in s["seeds"]]
-    words = [f"{arm} on {name} with {n} demonstrations, seed {seed}" for name, arm, n, seed in planned if (name, arm, n, seed) not in done]
-    pushed = {(r["task"], r["arm"], r["seed"]) for r in t["success"].to_dict("records") if r["condition"] in s["more_conditions"]}
-    words += [
-        f"other conditions for {arm} on {a}, seed {n}"
-        for a in s["tasks"]
-        for arm in s["more_arms"]
-        for n in s["seeds"]
-        if (a, arm, n) not in pushed
-    ]
+    acted = t["success"].to_dict("records")
+    main = {(r["task"], r["arm"], r["demonstrations"], r["seed"]) for r in acted if r["condition"] in s["conditions"]}
+    moved = {(r["task"], r["arm"], r["seed"]) for r in acted if r["condition"] in s["more_conditions"]}
     searched = {(r["task"], r["seed"]) for r in t["search"].to_dict("records")}
-    words += [f"flat scoring on {a}, seed {seed}" for a in s["tasks"] for seed in s["seeds"] if (a, seed) not in searched]
+    words = []
+    for name in s["tasks"]:
+        for n, arms in ((s["demonstrations"], s["arms"]), *((n, s["more_arms"]) for n in s["more"])):
+            left = {arm: [k for k in s["seeds"] if (name, arm, n, k) not in main] for arm in arms}
+            if any(left.values()):
+                words.append(f"{name} with {n} demonstrations: " + ", ".join(f"{arm} ({_seeds(k, s)})" for arm, k in left.items() if k))
+        left = {arm: [k for k in s["seeds"] if (name, arm, k) not in moved] for arm in s["more_arms"]}
+        if any(left.values()):
+            words.append(f"{name} under other conditions: " + ", ".join(f"{arm} ({_seeds(k, s)})" for arm, k in left.items() if k))
+        if flat := [k for k in s["seeds"] if (name, k) not in searched]:
+            words.append(f"flat scoring on {name} ({_seeds(flat, s)})")
     tried = set(t["suite"].task)
-    words += [f"{name} of the other tasks" for name in s["suite"] if name not in tried]
+    if other := [name for name in s["suite"] if name not in tried]:
+        words.append(f"the other tasks {', '.join(other)}")
     return "; ".join(words)
+
+
+def _seeds(left: list[int], settings: dict[str, Any]) -> str:
+    if left == settings["seeds"]:
+        return "all seeds"
+    return f"seed{'s' if len(left) > 1 else ''} {', '.join(map(str, left))}"
 
 
 def _success(t: Tables) -> str:
@@ -97,6 +105,7 @@ def _success(t: Tables) -> str:
             cells = [_rate(some[some.condition == c]) if c in s["conditions"] or arm in s["more_arms"] else "" for c in every]
             rows.append([arm, f"{some.seed.nunique()}", *cells])
         blocks.append(f"**{name}**, {s['demonstrations']} demonstrations\n\n" + table(["arm", "seeds", *every], rows))
+    said = [_ahead(f, name, s) for name in s["tasks"]]
     told = "\n".join(f"* *{arm}*: {MEANT[arm]}." for arm in s["arms"])
     shown = "\n".join(f"* *{c}*: {CONDITIONS[c]}." for c in every)
     return f"""Percent of episodes done, with the 95 % interval of Wilson over all episodes of all seeds ({s["episodes"]} each, the same layouts for every arm and seed).
@@ -105,7 +114,27 @@ def _success(t: Tables) -> str:
 
 {shown}
 
-""" + "\n\n".join(blocks)
+""" + "\n\n".join([*blocks, *(words for words in said if words)])
+
+
+def _ahead(f: Any, name: str, s: dict[str, Any]) -> str:
+    """Which arms do better than the full one, condition by condition: what is against it stays on the page."""
+    lines = []
+    for condition in s["conditions"]:
+        some = f[(f.task == name) & (f.condition == condition)]
+        sums = some.groupby("arm")[["successes", "episodes"]].sum()
+        if "transporter" not in sums.index:
+            continue
+        rates = {str(arm): 100 * row["successes"] / row["episodes"] for arm, row in sums.iterrows()}
+        seeds = {str(arm): int(n) for arm, n in some.groupby("arm").seed.nunique().items()}
+        above = [a for a in s["arms"] if a in rates and a != "transporter" and rates[a] > rates["transporter"]]
+        words = ", ".join(f"*{a}* ({rates[a]:.0f} of {seeds[a]} seed{'s' if seeds[a] > 1 else ''})" for a in above) or "none"
+        lines.append(f"{condition} ({rates['transporter']:.0f} of {seeds['transporter']} seeds): {words}")
+    return (
+        f"Arms on {name} that do more often what is asked than the full one, in percent of episodes: " + "; ".join(lines) + "."
+        if lines
+        else ""
+    )
 
 
 def _rate(some: Any) -> str:
@@ -125,7 +154,7 @@ def _judged(t: Tables) -> str:
         if not len(some) or "transporter" not in set(some.arm):
             continue
         rates = some.assign(rate=100 * some.successes / some.episodes).pivot_table(index="seed", columns="arm", values="rate")
-        for arm in (a for a in s["arms"] if a in rates and a != "transporter"):
+        for arm in (a for a in s["arms"] if a in rates and a not in ("transporter", "modulo")):
             gaps = (rates["transporter"] - rates[arm]).dropna().to_numpy(float)
             lines.append(f"* {name}, against *{arm}*: {verdict(gaps)}")
     head = f"The bar: the full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out, in the mean over seeds; a difference that has not one sign in all seeds is called unclear."
