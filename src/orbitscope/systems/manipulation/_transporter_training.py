@@ -78,9 +78,10 @@ def nearest_of(answer: Tensor, target: tuple[Tensor, ...]) -> Tensor:
 
     The `target` is (pose [B, 12], open [B, 1]) or has such poses [B, M, 12] as a third part.
     """
-    if len(target) < 3:
-        return target[0]
-    same = target[2]
+    wanted, alike = target[0], target[2:]
+    if not alike:
+        return wanted
+    same = alike[0]
     mine = answer[:, None].expand_as(same).flatten(0, 1)
     turn = angles(mine, same.flatten(0, 1)).unflatten(0, same.shape[:2])
     away = (answer[:, None, :3] - same[..., :3]).norm(dim=2) / 0.01 + turn / np.deg2rad(15)
