@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - prose templates
-"""docs/benchmarks/{influence,layers,galaxies}.md from benchmarks/results/*.json: no number in them is typed in by hand.
+"""docs/benchmarks/{influence,layers,galaxies,planner}.md from benchmarks/results/*.json: no number in them is typed in by hand.
 
 python benchmarks/write_pages.py
 """
@@ -247,9 +247,42 @@ halotools populates a model again, which is quicker than the first time.
 """
 
 
+def planner(d: dict[str, Any]) -> str:
+    """One decision of MPPI beside pytorch-mppi."""
+    rows = [
+        [
+            f"{r['samples']:,} x {r['horizon']}, {r['dtype']}",
+            *(_ms(r["seconds"][name]) for name in ("orbitscope", "orbitscope, D4", "pytorch-mppi")),
+            f"{r['ratio']:.2f}",
+            f"{r['median_ratio']:.2f}",
+        ]
+        for r in d["rows"]
+    ]
+    behind = [r for r in d["rows"] if r["ratio"] < 1]
+    word = (
+        "met"
+        if not behind
+        else f"missed in {len(behind)} of {len(d['rows'])}, where the least ratio is {min(r['ratio'] for r in behind):.2f}"
+    )
+    costs = ", ".join(f"{name} {value:.4f}" for name, value in d["episode_cost"].items())
+    return f"""# Decisions of planners
+
+{d["machine"]}; {d["threads"]} thread{"s" if d["threads"] > 1 else ""}; torch {d["torch"]}; pytorch-mppi {d["pytorch-mppi"]}. Milliseconds of the processor for one decision of MPPI, the best of {d["repeats"]}, the planners
+taking turns while other programs were running; the ratio of the medians stands beside that of the best. A ball in the plane is driven to a target, with the same functions for all planners.
+
+    python benchmarks/planner.py --repeats {d["repeats"]} --out benchmarks/results/planner.json
+
+{table(["sequences x horizon", "ours, ms", "ours with D4, ms", "pytorch-mppi, ms", "theirs over ours", "of medians"], rows)}
+
+The bar is a ratio of 1, at least as fast, in every size: {word}. With a group fewer numbers are drawn.
+
+Mean cost of an action over episodes that such planners drive, which should be about the same: {costs}.
+"""
+
+
 def main() -> int:
     """All pages, each where its results are."""
-    for name, make in (("influence", influence), ("layers", layers), ("galaxies", galaxies)):
+    for name, make in (("influence", influence), ("layers", layers), ("galaxies", galaxies), ("planner", planner)):
         source = HERE / "results" / f"{name}.json"
         if source.exists():
             text = make(json.loads(source.read_text(encoding="utf-8")))

@@ -16,13 +16,14 @@ def tables_of(results: Path) -> Tables:
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
     """Whether anything is earned, and which symmetries the returns have."""
     t = tables_of(results)
-    words = summary(t)
+    gaps = differences(t)
+    words = summary(gaps)
     rule = "paired by month on years that were not learnt from, after costs; 95 % interval of a stationary block bootstrap; fewer than 3 seeds judge nothing"
     found = [
         ("do networks that know a symmetry of the market earn more on two stock indices?", f"{words[0].lower()}{words[1:]}", rule, True)
     ]
     for rival in ("flat", "buy and hold", "plain"):
-        told = [f"{ARMS[arm]} {d}: {d.word}" for (arm, other), d in differences(t).items() if other == rival]
+        told = [f"{ARMS[arm]} {d}: {d.word}" for (arm, other), d in gaps.items() if other == rival]
         if told:
             found.append((f"against {rival}, % of the capital per year?", "; ".join(told), rule, False))
     f, few = t["distribution"], [a for a in t.meta["settings"]["arms"] if seeds_of(t, a) < 3]

@@ -20,10 +20,11 @@ def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
     t = Tables(results, ["case", "arm", "seed"])
     wealth, fit = figures.draw_wealth(t, docs), figures.draw_fit(t, docs)
+    found = differences(t)
     parts = [
-        _head(t),
+        _head(t, found),
         f"## What the returns have of each symmetry\n\n{_account(t)}\n\n{_distribution(t)}\n\n{_marks(t)}",
-        f"## What networks earn that know of them\n\n{_earned(t)}\n\n{wealth}",
+        f"## What networks earn that know of them\n\n{_earned(t, found)}\n\n{wealth}",
         f"## Why\n\n{_fit(t)}\n\n{fit}",
         _settings(t),
     ]
@@ -32,9 +33,8 @@ def write_page(results: Path, docs: Path) -> Path:
     return path
 
 
-def summary(t: Tables) -> str:
+def summary(found: dict[tuple[str, str], Difference]) -> str:
     """The verdict on all comparisons, in a sentence."""
-    found = differences(t)
     if not found:
         return f"Not judged: no network has {FEWEST} seeds yet"
     words = [d.word for d in found.values()]
@@ -45,7 +45,7 @@ def summary(t: Tables) -> str:
     )
 
 
-def _head(t: Tables) -> str:
+def _head(t: Tables, found: dict[tuple[str, str], Difference]) -> str:
     missing = t.meta["planned_runs"] - t.meta["measured_runs"]
     state = "All planned runs are here." if not missing else f"{missing} of {t.meta['planned_runs']} planned runs are not done yet."
     data = t["market"]
@@ -58,7 +58,7 @@ def _head(t: Tables) -> str:
 A trader who is shown all returns with the other sign should take the other position; one who is shown two series exchanged should exchange the positions. Park et al. (AISTATS 2025) trade stocks with networks that are nearly symmetric; their data and returns could not be obtained, so nothing here is compared with theirs.
 Two questions: which symmetries do two real series have, and what does a network earn, after costs, on years that it has not seen, if it knows of them? {state}{about}
 
-{summary(t)}. **These data do not carry a claim that any of these networks earns money, or that a symmetry helps to.**"""
+{summary(found)}. **These data do not carry a claim that any of these networks earns money, or that a symmetry helps to.**"""
 
 
 def _account(t: Tables) -> str:
@@ -99,11 +99,11 @@ def _marks(t: Tables) -> str:
     )
 
 
-def _earned(t: Tables) -> str:
+def _earned(t: Tables, found: dict[tuple[str, str], Difference]) -> str:
     f, wide, s = t["earned"], months(t), t.meta["settings"]
     if not len(wide):
         return "Not measured yet."
-    found, rows, own = differences(t), [], f[np.isclose(f.at_cost, s["cost"])]
+    rows, own = [], f[np.isclose(f.at_cost, s["cost"])]
     for name in (*RULES, *ARMS):
         if name not in wide:
             if name in s["arms"]:

@@ -19,7 +19,7 @@ def pages():
     return module
 
 
-@pytest.mark.parametrize("name", ["influence", "layers", "galaxies"])
+@pytest.mark.parametrize("name", ["influence", "layers", "galaxies", "planner"])
 def test_page_is_what_the_script_writes(pages, name):
     results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "benchmarks" / f"{name}.md").read_text(encoding="utf-8")

@@ -55,7 +55,7 @@ def test_the_verb_writes_a_file_and_a_picture(tmp_path, capsys):
 @pytest.mark.parametrize(("words", "kwargs"), [
     ("there is none called", {"name": "ball4d"}), ("`planner` should be", {"planner": "ilqr"}), ("`episodes` should be", {"episodes": 0}),
     ("multiple of 8", {"samples": 12}), ("nothing is declared of r of D8", {"name": "point_mass", "group": "d8"}),
-    ("nothing is declared", {"group": "tx4"}),
+    ("nothing is declared", {"group": "tx4"}), ("is its own future", {"name": "trading"}),
 ])  # fmt: skip
 def test_what_does_not_fit(words, kwargs):
     with pytest.raises(OrbitscopeError, match=words):

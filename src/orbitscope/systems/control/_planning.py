@@ -13,7 +13,7 @@ from ..._expect import expect_number
 from ..._whole import write_whole
 from ...symmetry import Symmetry
 from ._balls import BALLS, balls
-from ._environments import environment, symmetry_of
+from ._environments import TRADING, environment, symmetry_of
 from ._planner import METHODS, Planner
 from ._planner_actions import action_set
 from ._planner_audit import decision_errors
@@ -87,6 +87,10 @@ def _planner(
         step, cost, actions, usual = world.step, world.cost, world.actions, 256
         symmetry = declared.policy
     else:
+        if name == TRADING:
+            raise OrbitscopeError(
+                "plan: the true model of a market is its own future, which a plan would know. Train an agent: train trading --agent sac."
+            )
         model = SimulatorModel(environment(name))
         step, cost, actions, usual = model.step, model.cost, action_set(env.action_space), 32
         if declared.state is None:
