@@ -3,6 +3,7 @@
 
 import pandas as pd
 from harness import Tables, table
+from judgement import FEWEST
 from page_names import CONSISTENT, NAMES, each, listed, ratios, times
 
 
@@ -81,7 +82,25 @@ def _blocks(t: Tables, chaos: Tables | None) -> str:
         c = _at(chaos, "chaos", start="near it", kind="chaotic")
         known = [f"{NAMES[m]}: {each(c[c.model == m].lyapunov_times)}" for m in listed(c)]
     more = f"\n\nMedian valid times in Lyapunov times, a number per seed: {'; '.join(known)}." if known else ""
+    if known and chaos is not None:
+        more += _beyond(
+            _at(chaos, "chaos", start="near it", kind="chaotic"), [(words, row[-1]) for (words, *_), row in zip(pairs, rows, strict=True)]
+        )
     return f"{text}\n\n" + table(["", "pendulum, error up to 32 frames", "valid time (s)", "in Lyapunov times"], rows) + more
+
+
+def _beyond(c: pd.DataFrame, judged: list[tuple[str, str]]) -> str:
+    """The answer in words: which maps last beyond one Lyapunov time, and what longer blocks change."""
+    by = {NAMES[m]: c[c.model == m].lyapunov_times for m in listed(c)}
+    many = {name: times for name, times in by.items() if len(times) >= FEWEST}
+    kinds = (
+        ("beyond one Lyapunov time with every seed", [n for n, v in many.items() if v.min() > 1]),
+        ("with some seeds", [n for n, v in many.items() if v.min() <= 1 < v.max()]),
+        ("with none", [n for n, v in many.items() if v.max() <= 1]),
+    )
+    said = "; ".join(f"{words}: {', '.join(names)}" for words, names in kinds if names)
+    longer = "; ".join(f"{words}: {text.rpartition(': ')[2]}" for words, text in judged)
+    return f"\n\nMedian valid times lie {said}. What a longer block does to the valid time in Lyapunov times, {longer}."
 
 
 def taught(t: Tables) -> str:
@@ -119,6 +138,6 @@ def missing(t: Tables, chaos: Tables | None) -> str:
     lines += [
         "* The paper trains transformers of width 128 with codes of 128 numbers for hours; here networks are narrow and trainings take minutes. This is no ranking of the published model.",
         "* The published data have one start for each system; these have four, and forecasts are of starts that the code did not see.",
-        "* Kepler's problem, three bodies, springs, the charge, the damped and the driven pendulum are simulated and tested, and no map is trained on them here.",
+        "* Kepler's problem, three bodies, springs, the charge, the damped and the driven pendulum are simulated and tested, and no map is trained on them here: the processor's time went to the seeds of the three questions.",
     ]
     return "## What is missing\n\n" + "\n".join(lines)
