@@ -35,7 +35,7 @@ def draw_success(t: Tables, docs: Path) -> str:
             at = np.arange(len(arms)) + 0.38 * (k - 0.5)
             rate, low, high = (100 * np.array(v) for v in zip(*points, strict=True))
             bars = axis.bar(at, rate, 0.34, color=[COLOURS[a] for a in arms], alpha=1.0 if k else 0.45, label=condition)
-            axis.errorbar(at, rate, [rate - low, high - rate], fmt="none", ecolor="#222222", lw=1, capsize=2)
+            axis.errorbar(at, rate, np.maximum([rate - low, high - rate], 0), fmt="none", ecolor="#222222", lw=1, capsize=2)
             bars.set_label(f"{condition} ({'dark' if k else 'pale'})")
         axis.set_xticks(range(len(arms)), arms, rotation=30, ha="right", fontsize=8)
         axis.set(title=name, ylim=(0, 105))
@@ -61,7 +61,7 @@ def draw_demonstrations(t: Tables, docs: Path) -> str:
                 continue
             rate, low, high = (100 * np.array(v) for v in zip(*(_rate(some[some.demonstrations == c]) for c in counts), strict=True))
             at = np.array(counts) * 1.03 ** (n - 1)
-            axis.errorbar(at, rate, [rate - low, high - rate], marker="o", ms=4, color=COLOURS[arm], capsize=2, label=arm)
+            axis.errorbar(at, rate, np.maximum([rate - low, high - rate], 0), marker="o", ms=4, color=COLOURS[arm], capsize=2, label=arm)
         axis.set(xscale="log", xlabel="demonstrations", title=name, ylim=(0, 105))
         axis.set_xticks(sorted(set(f.demonstrations)), [str(c) for c in sorted(set(f.demonstrations))])
         axis.minorticks_off()
