@@ -201,7 +201,7 @@ def test_the_denoiser_moves_with_the_scene():
 @pytest.mark.parametrize(
     "options",
     [{}, {"sampler": 0, "levels": 4}, {"frame_transfer": "se2"}, {"frame_transfer": "none"}, {"hierarchy": False}, 
-     {"stacked_voxels": False}, {"predicts": "sample", "control": "closed"}],
+     {"stacked_voxels": False}, {"predicts": "noise", "control": "closed"}],
     ids=str,
 )  # fmt: skip
 def test_the_policy_moves_with_the_scene(options):

@@ -13,6 +13,7 @@ from ._hep_actions import SIZE, Frame, as_numbers, at_place, heading_turns, turn
 from ._hep_high import KeyposeNet
 from ._hep_low import ChunkNet
 from ._hep_voxels import middle_of
+from ._transporter_training import goals_of
 
 FRAMES = ("translation", "se2", "none")
 CONTROLS = ("open", "closed")
@@ -29,7 +30,8 @@ class HierarchicalPolicy(nn.Module):
     * `control`: "open": a chunk is the way to the keyframe, all done; "closed": its steps are those of the control, half of them done,
       which needs demonstrations with looks `between` keyframes.
     * `cells`, `edge`, `near`: voxels along x and y of both grids (half as many along z), and their edges, m: of the high and the low level.
-    * `width`, `hidden`: of the networks, as of `KeyposeNet` and `ChunkNet`. `steps`: of a chunk. `predicts`: as of `Diffusion`.
+    * `width`, `hidden`: of the networks, as of `KeyposeNet` and `ChunkNet`. `steps`: of a chunk. `predicts`: as of `Diffusion`; noise in
+      the publication.
     * `levels`: of the chain of noise. `sampler`: steps of DDIM; 0: DDPM over all levels. `jitter`: standard deviation of the keypose in
       the low level's training, m.
 
@@ -50,7 +52,7 @@ class HierarchicalPolicy(nn.Module):
     def __init__(
         self, *, hierarchy: bool = True, frame_transfer: str = "translation", equivariant: bool = True, stacked_voxels: bool = True,
         control: str = "open", cells: int = 32, edge: float = 0.02, near: float = 0.015, width: int = 3, hidden: int = 32, steps: int = 18,
-        predicts: str = "noise", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
+        predicts: str = "sample", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
     ) -> None:  # fmt: skip
         super().__init__()
         for name, value, known in (("frame_transfer", frame_transfer, FRAMES), ("control", control, CONTROLS)):
@@ -163,8 +165,6 @@ def hep_for(examples: Examples, **options: object) -> HierarchicalPolicy:
 
     Raises `OrbitscopeError` for other examples.
     """
-    from ._transporter_training import goals_of
-
     goals_of(examples)
     policy = HierarchicalPolicy(**options)  # type: ignore[arg-type]
     seen, answers = examples.x, examples.y

@@ -42,9 +42,9 @@ _OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, 
 _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e-5}
 _HEP_OPTIONS = {
     "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "cells": 32,
-    "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "noise", "levels": 100, "sampler": 10, "jitter": 0.01,
+    "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "sample", "levels": 100, "sampler": 10, "jitter": 0.01,
 }  # fmt: skip
-_HEP_TRAINING = {"epochs": 60, "batch": 8, "learning_rate": 2e-3, "weight_decay": 5e-4}
+_HEP_TRAINING = {"epochs": 40, "batch": 8, "learning_rate": 4e-3, "weight_decay": 5e-4}
 
 
 def policy_of(model: nn.Module) -> Policy:
@@ -74,7 +74,7 @@ class ManipulationSystem(System):
         ),
         "hep": SystemModel(
             "hep", "a keypose on voxels, and equivariant diffusion of a chunk of actions in its frame", hep_for,
-            {"small": {**_HEP_OPTIONS, "cells": 16, "edge": 0.04, "near": 0.03}, "grid32": _HEP_OPTIONS,
+            {"small": {**_HEP_OPTIONS, "cells": 16, "edge": 0.04, "near": 0.03, "width": 2, "hidden": 24}, "grid32": _HEP_OPTIONS,
              "grid64": {**_HEP_OPTIONS, "cells": 64, "edge": 0.01, "near": 0.008, "width": 6, "hidden": 64}}, _HEP_TRAINING,
         ),
     }  # fmt: skip
