@@ -14,11 +14,15 @@ def tables_of(results: Path) -> Tables:
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
     """The bars, one by one."""
     t = tables_of(results)
-    rows = bars(t["cells"], t["turns"])
+    rows = bars(t["cells"], t["turns"], t.meta["settings"]["model"]["edge"])
     rule = "mean over seeds of paired differences with Student's 95 % interval, or the largest of all answers; met where all of it is"
     words = [row[-1] for row in rows]
-    missed = "; ".join(row[0].replace("*", "") for row in rows if row[-1] != "met")
-    count = f"{words.count('met')} of {len(rows)} bars met" + f"; not met: {missed}" * bool(missed)
+    missed = "; ".join(row[0].replace("*", "") for row in rows if row[-1] == "missed")
+    count = (
+        f"{words.count('met')} of {len(rows)} bars met"
+        + f"; missed: {missed}" * bool(missed)
+        + f"; {sum(w not in ('met', 'missed') for w in words)} not judged"
+    )
     found = [("does every part of the hierarchical policy help?", count, rule, True)]
     return found + [
         (f"{what.replace('*', '')} ({wanted})?", f"{word}: {value}, {n} seeds", rule, False) for what, wanted, value, n, word in rows

@@ -25,7 +25,12 @@ def test_page_figures_and_tables(study, script):
     assert exact["largest"].to_numpy().max() < 1e-5
     assert turns["largest"].to_numpy()[(turns["motion"] == "quarter turn").to_numpy()].max() > 1e-3, "the flat policy does not turn along"
     assert list(tolerance["error"]) == [0.0, 20.0] and "not judged with fewer than 3 seeds" in page
-    assert "button, full, 3 demonstrations, seed 0" in said and "nan" not in page and "None" not in page and "not run" not in page
+    assert (
+        "button, full, 3 demonstrations, seed 0" in said
+        and "nan" not in page
+        and "None" not in page
+        and "## Planned and not run" not in page
+    )
     before = (folder / "results" / "cells.csv").read_bytes()
     assert "CPU s" not in script("--config", "tiny.toml", *where), "a second start computes nothing"
     assert (folder / "results" / "cells.csv").read_bytes() == before
@@ -34,14 +39,20 @@ def test_page_figures_and_tables(study, script):
 def test_bars_are_judged_by_their_rules(modules):
     page = modules("write_page")
 
-    def cells(full: list[int], flat: list[int]) -> pd.DataFrame:
+    def cells(full: list[int], flat: list[int], task: str = "place") -> pd.DataFrame:
         rows = [("full", s, k) for s, k in enumerate(full)] + [("flat diffusion", s, k) for s, k in enumerate(flat)]
-        return pd.DataFrame([{"task": "button", "arm": a, "demos": 30, "seed": s, "successes": k, "episodes": 100} for a, s, k in rows])
+        return pd.DataFrame([{"task": task, "arm": a, "demos": 30, "seed": s, "successes": k, "episodes": 100} for a, s, k in rows])
 
     turns = pd.DataFrame([{"arm": "full", "motion": "shift", "seed": s, "largest": e} for s, e in enumerate((1e-7, 2e-7, 1e-4))])
-    words = {tuple(full): page.bars(cells(full, [10, 11, 12]), turns)[0] for full in ([90, 92, 94], [20, 20, 22], [40, 20, 90], [90, 91])}
-    assert [w[-1].split(":")[0] for w in words.values()] == ["met", "missed", "not decided", "not judged with fewer than 3 seeds"]
-    assert words[90, 92, 94][2].startswith("+81") and page.bars(cells([1], [1]), turns)[-1][-1] == "missed"
+
+    def row(table: pd.DataFrame, name: str) -> list[str]:
+        return next(r for r in page.bars(table, turns, 0.04) if name in r[0])
+
+    for full, word in (([90, 92, 94], "met"), ([20, 20, 22], "missed"), ([40, 20, 90], "not decided"), ([90, 91], "not judged with fewer")):
+        assert row(cells(full, [10, 11, 12]), "flat diffusion")[-1].startswith(word)
+    assert row(cells([90, 92, 94], [10, 11, 12]), "flat diffusion")[2].startswith("+81 (")
+    assert row(cells([90, 92, 94], [10, 11, 12], "button"), "flat diffusion")[-1] == "not judged: a short task"
+    assert row(cells([1], [1]), "shift")[-1] == "missed" and row(cells([1], [1]), "no hierarchy")[-1] == "not run"
 
 
 def test_layouts_are_never_shared(modules):
