@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from harness import Folder
-from mocks import Rows, data_file
+from mocks import Rows, data_file, judge_file
 from torch import Tensor
 
 from orbitscope.data import Examples, load_examples, save_examples
@@ -15,14 +15,18 @@ from orbitscope.probe import coherence_blocks
 from orbitscope.systems import SystemRun, train_system
 from orbitscope.systems.galaxies import (
     SYSTEM,
+    AlignmentEmulator,
     CorrelationEmulator,
     HaloConfig,
+    QuickEmulator,
     alignment_statistics,
     calibration,
     conformal,
     expected_galaxies,
     flips,
+    lognormal_moments,
     make_halos,
+    mean_occupation,
     points_of,
     populate,
     published_moments,
@@ -33,6 +37,10 @@ from orbitscope.training import FitConfig
 _MANY = 30_000
 DRAWS = 20  # of the dropout of the published network
 NAMES = ("xi", "omega", "eta")
+COLUMNS = (
+    "percent", "percent_held", "percent_root", "clear", "excess", "floor_one", "floor_mean", "chi2", "z_mean", "sharpness",
+    "aleatoric_ratio", "epistemic_ratio",
+)  # fmt: skip
 
 
 def draws_of(model: str) -> int:
@@ -114,33 +122,50 @@ def train(place: Folder, model: str, seed: int) -> Rows:
     seconds = time.process_time() - began
     net, test, draws = emulator(run), run.examples["test"], draws_of(model)
     found = calibration(net, test, draws)
-    rows = []
-    for k, name in enumerate(NAMES):
-        for b in range(net.bins):
-            one = found.isel(statistic=k, bin=b)
-            row = {
-                "statistic": name,
-                "bin": b,
-                "radius": float(one["radius"]),
-                "rows": found.attrs["rows"],
-                "points": found.attrs["points"],
-            }
-            row |= {v: float(one[v]) for v in ("percent", "clear", "excess", "floor_one", "floor_mean", "chi2", "z_mean", "sharpness")}
-            row |= {v: float(one[v]) for v in ("aleatoric_ratio", "epistemic_ratio")}
-            row |= {"covered68": float(one["coverage"][0]), "covered95": float(one["coverage"][1])}
-            rows.append(row)
+    rows = _by_bin(found, net.bins)
+    judged = _by_bin(calibration(net, load_examples(judge_file(place)), draws), net.bins)
     pit = [
         {"statistic": n, "quantile": float(q), "share": float(np.nanmean(found["pit"].values[k, :, i]))}
         for k, n in enumerate(NAMES) for i, q in enumerate(found["quantile"].values)
     ]  # fmt: skip
     metrics = {f"validation_{k}": v for k, v in run.fit.metrics["validation"].items() if k != "examples"}
     fitted = {"seconds": seconds, "parameters": run.fit.parameters, "epochs": len(run.fit.history), "best": run.fit.epoch, **metrics}
-    tables: Rows = {"calibration": rows, "pit": pit, "training": [fitted]}
+    tables: Rows = {"calibration": rows, "errors": judged, "pit": pit, "training": [fitted]}
     tables["conformal"] = _recalibrated(run, draws)
     tables["knowing"] = [_knowing(net, test, draws, "inside"), _knowing(net, load_examples(beyond_file(place)), draws, "beyond")]
     if model == "alignment_emulator":
         tables["flips"] = _flips(net, test)
+    if model == "alignment_emulator" and seed == place.settings.seeds[0]:
+        tables["bands"] = _bands(net, test)
     return tables
+
+
+def _by_bin(found: Any, bins: int) -> list[dict[str, Any]]:
+    rows = []
+    for k, name in enumerate(NAMES):
+        for b in range(bins):
+            one = found.isel(statistic=k, bin=b)
+            row = {"statistic": name, "bin": b, "radius": float(one["radius"])}
+            row |= {what: found.attrs[what] for what in ("rows", "points")} | {what: float(one[what]) for what in COLUMNS}
+            rows.append(row | {"covered68": float(one["coverage"][0]), "covered95": float(one["coverage"][1])})
+    return rows
+
+
+def _bands(net: CorrelationEmulator, test: Examples) -> list[dict[str, Any]]:
+    """What the emulator says at three test points, from the lightest to the heaviest halos, and what their mocks show."""
+    p = points_of(net, test)
+    order = p.theta[:, 2].argsort()
+    chosen = order[torch.linspace(0.1, 0.9, 3).mul(len(order) - 1).round().long()]
+    edges = np.asarray(test.about["edges"])
+    radius = np.sqrt(edges[1:] * edges[:-1])
+    return [
+        {
+            "point": int(u), "logMmin": float(p.theta[u, 2]), "statistic": name, "radius": float(radius[b]), "mean": float(p.mean[u, k, b]),
+            "truth": float(p.truth[u, k, b]), "scatter": float(p.scatter[u, k, b]), "said": float(p.predicted[u, k, b]),
+            "noise": float(p.aleatoric[u, k, b]), "doubt": float(p.epistemic[u, k, b]),
+        }
+        for u in chosen.tolist() for k, name in enumerate(NAMES) for b in range(net.bins)
+    ]  # fmt: skip
 
 
 def _recalibrated(run: SystemRun, draws: int) -> list[dict[str, Any]]:
@@ -168,7 +193,7 @@ def _knowing(net: CorrelationEmulator, examples: Examples, draws: int, where: st
     good = (p.rows >= p.rows.max()) & (p.scatter > 0)
     noise = torch.where(good, p.scatter, torch.nan)
     free = p.rows.max() - 1
-    square = ((p.predicted - p.mean) / noise).square() * (free - 2) / free - 1 / p.rows.max()
+    square = ((p.predicted - p.truth).square() - p.doubt) / noise.square() * (free - 2) / free
     said = (p.epistemic / noise).square() * (free - 2) / free
     middle = lambda v: float(v.nanmedian(0).values.nanmean())  # noqa: E731
     return {
@@ -210,22 +235,42 @@ def speed(place: Folder, model: str, seed: int) -> Rows:
     mock = (time.process_time() - began) / len(theta)
     rows = [{"what": "mock", "seconds": mock, "calls": len(theta), "ratio": 1.0}]
     rows += [_peer(halos, theta, mock)]
-    many = torch.from_numpy(np.resize(theta, (4096, theta.shape[1]))).float()
+    inside = emulator(trained(place, "alignment_emulator", seed)).region.contains(torch.from_numpy(theta)).numpy()
+    many = torch.from_numpy(np.resize(theta[inside], (4096, theta.shape[1])))
     for name in place.settings.models:
-        net = emulator(trained(place, name, seed))
-        some, count = (many, 20) if name != "iaemu" else (many[:512], 2)  # convolutions are slow
-        for what, work, calls, each in (
-            ("batched", lambda net=net, some=some: net(some), count, len(some)), ("single", lambda net=net: net(many[:1]), 20 * count, 1),
-            ("single with covariance", lambda net=net: net.predict(many[:1], outside="ignore"), 10 * count, 1),
-        ):  # fmt: skip
-            with torch.no_grad():
-                work()
-                began = time.process_time()
-                for _ in range(calls):
-                    work()
-                seconds = (time.process_time() - began) / (calls * each)
-            rows.append({"what": f"{name}, {what}", "seconds": seconds, "calls": calls * each, "ratio": mock / seconds})
+        net = emulator(trained(place, name, seed)) if name != "iaemu" else _untrained(place)
+        ways: list[tuple[str, Any, Tensor | np.ndarray, int]] = []
+        if isinstance(net, AlignmentEmulator):
+            quick = QuickEmulator(net)
+            ways += [("batched", quick, many.numpy(), 40), ("single", quick, many[:1].numpy(), 2000)]
+        slow = 1 if name == "iaemu" else 10  # convolutions are slow
+        some = many.float()
+        ways += [
+            ("batched, by torch", net, some[: 400 * slow], 2 * slow),
+            ("single, by torch", net, some[:1], 40 * slow),
+            ("single with covariance", lambda x, net=net: net.predict(x, outside="ignore"), some[:1], 20 * slow),
+        ]
+        for what, ask, given, calls in ways:
+            seconds = _seconds(ask, given, calls) / len(given)
+            rows.append({"what": f"{name}, {what}", "seconds": seconds, "calls": calls * len(given), "ratio": mock / seconds})
     return {"speed": rows}
+
+
+def _untrained(place: Folder) -> CorrelationEmulator:
+    """The published network with first weights: they are no faster or slower than trained ones."""
+    net = SYSTEM.model("iaemu").make(load_examples(data_file(place)).take(np.arange(200))).eval()
+    assert isinstance(net, CorrelationEmulator)
+    return net
+
+
+def _seconds(ask: Any, given: Any, calls: int) -> float:
+    """Of processor for one call."""
+    with torch.no_grad():
+        ask(given)
+        began = time.process_time()
+        for _ in range(calls):
+            ask(given)
+    return (time.process_time() - began) / calls
 
 
 def _peer(halos: Any, theta: np.ndarray, mock: float) -> dict[str, Any]:
@@ -237,7 +282,8 @@ def _peer(halos: Any, theta: np.ndarray, mock: float) -> dict[str, Any]:
 
     from orbitscope.systems.galaxies import edges, populate_halotools
 
-    some = theta[:: max(1, len(theta) // 6)]
+    peopled = [one for one in theta if mean_occupation(halos.mass, one)[1].sum() > 100]  # halotools fails where there is no satellite
+    some = peopled[:: max(1, len(peopled) // 6)] or list(theta[:1])
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -252,23 +298,35 @@ def _peer(halos: Any, theta: np.ndarray, mock: float) -> dict[str, Any]:
 
 
 def published(place: Folder, model: str, seed: int) -> Rows:
-    """Deviations of xi by the published formulas and by the right ones beside the measured scatter, for the published network."""
-    name = "iaemu" if "iaemu" in place.settings.models else place.settings.models[0]
-    run = trained(place, name, seed)
-    net, test = emulator(run), run.examples["test"]
-    p = points_of(net, test, draws_of(name))
-    with torch.no_grad():
-        latent, covariance = net.latent(p.theta.float())
-    if net.links[0] != "log":
-        return {"published": []}
-    mean, variance = latent[:, 0, 0].double(), covariance[:, 0].diagonal(dim1=-2, dim2=-1)[:, : net.bins].double()
-    said = published_moments(mean, variance, torch.zeros_like(mean))
+    """Deviations of xi by the published formulas and by the right ones, both from the measured mean and variance of log xi over the mocks
+    of a point, beside the measured deviation of xi itself: no network is in it."""
+    found = load_examples(judge_file(place))
+    value = found.y[0][:, 0]
+    points = [value[torch.from_numpy(found.unit == u)].double() for u in found.units]
     rows = []
-    for b in range(net.bins):
-        good = (p.rows[:, 0, b] > 3) & (p.scatter[:, 0, b] > 0) & (p.mean[:, 0, b] > 0)
-        ratio = lambda v, b=b, good=good: float((v[good, b] / p.scatter[good, 0, b]).median())  # noqa: E731
+    for b in range(value.shape[1]):
+        some = [p[:, b] for p in points if bool((p[:, b] > 0).all())]  # a logarithm wants xi above 0 in every mock
+        if not some:
+            continue
+        logs, true = torch.stack([p.log() for p in some]), torch.stack([p.std() for p in some])
+        given = logs.mean(1), logs.var(1), torch.zeros(len(some), dtype=torch.float64)
+        right, said = (f(*given).aleatoric.sqrt() / true for f in (lognormal_moments, published_moments))
         rows.append({
-            "bin": b, "xi": float(p.mean[good, 0, b].median()), "right": ratio(p.aleatoric[:, 0]),
-            "published": ratio(said.aleatoric.sqrt()),
+            "bin": b, "xi": float(torch.stack(some).mean(1).median()), "right": float(right.median()), "published": float(said.median()),
+            "points": len(some),
         })  # fmt: skip
-    return {"published": rows}
+    return {"published": rows, "between": _between(found)}
+
+
+def _between(examples: Examples) -> list[dict[str, Any]]:
+    """Correlation of the noise of neighbouring bins, and of two and four bins apart, over the mocks of a point; medians over points."""
+    rows = []
+    for k, name in enumerate(NAMES):
+        with np.errstate(invalid="ignore", divide="ignore"):  # a bin without pairs in all mocks
+            each = [np.corrcoef(examples.y[0][torch.from_numpy(examples.unit == u), k].numpy(), rowvar=False) for u in examples.units]
+        c = np.array(each)
+        rows += [
+            {"statistic": name, "apart": step, "correlation": float(np.nanmedian(np.diagonal(c[:, half, half], step, 1, 2))), "bins": what}
+            for what, half in (("small", slice(0, 10)), ("large", slice(10, 20))) for step in (1, 2, 4)
+        ]  # fmt: skip
+    return rows

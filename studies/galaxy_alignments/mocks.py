@@ -11,6 +11,7 @@ from harness import Folder
 from orbitscope.data import Examples, load_examples, save_examples
 from orbitscope.systems.galaxies import SYSTEM
 
+JUDGE = 9000  # seed of the points that errors are judged at
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -37,6 +38,18 @@ def simulate_shard(place: Folder, number: int) -> Rows:
     seconds = time.process_time() - began
     row = {"rows": len(made), "galaxies": int(np.sum(made.about["galaxies"])), "cpu_seconds": seconds, "halos": made.about["halos"]}
     return {"shards": [row]}
+
+
+def judge_file(place: Folder) -> Path:
+    return place.out / "data" / "judge.nc"
+
+
+def judge(place: Folder, model: str, seed: int) -> Rows:
+    """Points that no training sees, with many mocks each, so that their means are known better than any emulator is."""
+    began, s = time.process_time(), place.settings
+    many = {**given(place), "realisations": s.judge_realisations}
+    file = SYSTEM.simulate("galaxies.hod", judge_file(place), count=s.judge_points, seed=JUDGE, parameters=many, force=True)
+    return {"judged": [{"rows": len(load_examples(file)), "points": s.judge_points, "cpu_seconds": time.process_time() - began}]}
 
 
 def joined(place: Folder) -> Rows:

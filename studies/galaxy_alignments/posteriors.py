@@ -18,6 +18,7 @@ from orbitscope.systems.galaxies import (
     NUTSConfig,
     Posterior,
     data_vector,
+    populate,
     simulation_based_calibration,
     stretch_walkers,
     values_and_known,
@@ -28,6 +29,8 @@ MUS = PARAMETERS[:2]
 SIDE = 7  # of the grid of alignments that is simulated
 PER_POINT = 6  # mocks at each point of it, and ten times as many for the covariance
 OUT = "posterior.nc"
+SHOWN = 300  # draws in the corner plot
+SIDE_SHOWN, THICK = 125.0, 20.0  # of the slice, Mpc/h
 
 
 def middle_point(test: Examples, region: Any) -> int:
@@ -62,8 +65,25 @@ def infer(place: Folder, model: str, seed: int) -> Rows:
         "seconds": a["seconds"], "ess_per_second": a["ess_per_second"], "chi2": a["chi2"], "bins": a["bins"], "p_value": a["p_value"],
         "divergent": int(found["divergent"].sum()), "gradients": int(found["gradients"].sum()), "ess": float(found["ess"].min()),
     }  # fmt: skip
-    walked = _walked(net, data, s.steps)
-    return {"posterior": rows, "chains": [chains | walked], "direct": _direct(place, net, truth, y)}
+    walked = _walked(net, data, min(s.steps, 600))
+    names = [str(n) for n in found["parameter"].values]
+    draws = found["sample"].values.reshape(-1, len(names))
+    sample = [dict(zip(names, map(float, row), strict=True)) for row in draws[:: max(1, len(draws) // SHOWN)]]
+    return {
+        "posterior": rows, "chains": [chains | walked], "direct": _direct(place, net, truth, y), "sample": sample,
+        "slice": _slice(place, truth.numpy()),
+    }  # fmt: skip
+
+
+def _slice(place: Folder, theta: np.ndarray) -> list[dict[str, Any]]:
+    """Galaxies of one mock in a thin slice of a part of the box: places and long axes in its plane."""
+    mock = populate(halos_of(place), theta, 3)
+    side = min(mock.box, SIDE_SHOWN)
+    near = (np.abs(mock.positions[:, 2] - mock.box / 2) < THICK / 2) & (mock.positions[:, :2] < side).all(1)
+    return [
+        {"x": p[0], "y": p[1], "along_x": e[0], "along_y": e[1], "central": int(c)}
+        for p, e, c in zip(mock.positions[near], mock.axes[near], mock.central[near], strict=True)
+    ]
 
 
 def _walked(net: CorrelationEmulator, data: Any, steps: int) -> dict[str, Any]:

@@ -15,9 +15,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness import Folder, Tell, arguments, collect, compute, read_settings, where  # noqa: E402
-from mocks import joined, simulate_shard  # noqa: E402
+from mocks import joined, judge, simulate_shard  # noqa: E402
 
-KINDS = ("data", "join", "beyond", "train", "speed", "infer", "ranks", "published")
+KINDS = ("data", "judge", "join", "beyond", "train", "speed", "infer", "ranks", "published", "tng300")
 """Parts in the order in which they need each other."""
 
 
@@ -29,6 +29,8 @@ class Settings:
     shards: int
     points: int
     realisations: int
+    judge_points: int
+    judge_realisations: int
     low: float
     high: float
     lightest: float
@@ -50,8 +52,9 @@ def jobs_of(settings: Settings) -> list[tuple[str, str, int]]:
     first = settings.seeds[0]
     runs = [(m, s) for m in settings.models for s in (settings.seeds if m != "iaemu" else settings.seeds[:1])]  # the slow one, once
     return [
-        *(("data", "", k) for k in range(settings.shards)), ("join", "", 0), ("beyond", "", 0), *(("train", m, s) for m, s in runs),
-        ("speed", "", first), ("infer", "", first), ("ranks", "alignment_emulator", first), ("published", "", first),
+        *(("data", "", k) for k in range(settings.shards)), ("judge", "", 0), ("join", "", 0), ("beyond", "", 0),
+        *(("train", m, s) for m, s in runs), ("speed", "", first), ("infer", "", first), ("ranks", "alignment_emulator", first),
+        ("published", "", first), ("tng300", "", first),
     ]  # fmt: skip
 
 
@@ -87,11 +90,15 @@ def work(place: Folder, job: tuple[str, str, int], deadline: float, tell: Tell) 
         tables = simulate_shard(place, seed)
     elif kind == "join":
         tables = joined(place)
+    elif kind == "judge":
+        tables = judge(place, model, seed)
     else:
         import measure
         import posteriors
+        import tng300
 
-        tables = getattr(posteriors if kind in ("infer", "ranks") else measure, kind)(place, model, seed)
+        room = tng300 if kind == "tng300" else posteriors if kind in ("infer", "ranks") else measure
+        tables = getattr(room, kind)(place, model, seed)
     seconds = time.process_time() - began
     tables["cost"] = [{"cpu_seconds": seconds}]
     place.write_case(key, kind, {"part": kind, "model": model, "seed": seed}, tables, seconds)

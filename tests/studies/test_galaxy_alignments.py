@@ -23,17 +23,21 @@ def study(script, tmp_path_factory):
 def test_page_figures_and_tables(study):
     folder, first = study
     page = (folder / "docs" / "galaxy-alignments.md").read_text(encoding="utf-8")
-    for name in ("error-bars", "ranks"):
+    for name in ("error-bars", "ranks", "bands", "slice", "sample", "tng300_omega"):
         assert (folder / "docs" / f"galaxy-alignments-{name}.png").read_bytes().startswith(b"\x89PNG")
     for words in (
         "## Bars",
         "Does it know what it does not know?",
         "## A posterior",
+        "## A measured omega",
         "not judged: 1 of at least 3 seeds",
         "All planned parts are here",
     ):
         assert words in page, words
-    names = "calibration chains conformal cost direct flips knowing outside pit posterior ranks set shards speed training"
+    names = (
+        "training between published tng300 tng300_omega bands calibration chains conformal cost direct errors flips judged knowing outside "
+    )
+    names += "pit posterior ranks sample set shards slice speed"
     assert {p.stem for p in (folder / "results").glob("*.csv")} == set(names.split())
     assert first == {p.name: p.read_bytes() for p in (folder / "results").iterdir()}  # a second start finds all done
     speed = pd.read_csv(folder / "results" / "speed.csv").set_index("what")

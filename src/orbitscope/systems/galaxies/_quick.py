@@ -5,16 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfc
 
 from ..._errors import OrbitscopeError
 from ._amplitude import amplitude_table
 from ._catalogue import Real
 from ._ensemble import _LARGEST, AlignmentEmulator
+from ._occupation import _LEAST, _SOFT
 from ._region import Outside
 
 Single = NDArray[np.float32]
 _CHUNK = 256  # rows whose hidden values stay in the processor's cache
 _SLACK = 1e-6
+_FEW = 8  # rows for which a loop is faster than numpy
 
 
 class QuickEmulator:
@@ -44,9 +47,17 @@ class QuickEmulator:
             self._scatter = weight[0] / np.float32(_LARGEST), bias[0] / np.float32(_LARGEST)
             quiet = 2 * model.noise.double().log() + (model.level[:1].double() if model.numbers.numbers else 0.0)
             self._quiet = quiet.float().numpy().ravel()
-        from ._quick_kernel import assemble  # numba
+        from ._quick_kernel import assemble, occupation_numbers, occupation_sums  # numba
 
-        self._assemble = assemble
+        self._assemble, self._sums, self._ended = assemble, occupation_sums, occupation_numbers
+        known = model.numbers
+        self._mass, self._count, self._middle, self._size = (
+            p.double().numpy().copy() for p in (known.log_mass, known.count, known.middle, known.size)
+        )
+        self._thin = (10.0**-self._mass).astype(np.float32)
+        self._tables = (self._count[:, None] * np.stack([np.ones_like(self._mass), 10 ** (0.4 * (self._mass - 13)), self._mass], 1)).astype(
+            np.float32
+        )
         self._known, self._place, self._spread = (
             model.numbers,
             len(r.names),
@@ -75,20 +86,49 @@ class QuickEmulator:
         x = given @ self._into + self._from
         if not np.abs(x).max() <= 1 + _SLACK:
             self.region.check(torch.from_numpy(given), outside)
-        x = np.concatenate([x[:, : given.shape[1]], self._numbers(given)], 1, dtype=np.float32, casting="same_kind")
+        x = x[:, : given.shape[1]].astype(np.float32)
         amplitudes = self._amplitudes(given[:, :2])
         mean, deviation = np.empty((2, len(x), 3, self.bins), dtype=np.float32)
         for start in range(0, len(x), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            self._fill(x[rows], amplitudes[rows], mean[rows], deviation[rows])
+            seen = np.concatenate([x[rows], self._numbers(given[rows])], 1, dtype=np.float32, casting="same_kind")
+            self._fill(seen, amplitudes[rows], mean[rows], deviation[rows])
         return mean, deviation
 
     def _numbers(self, theta: Real) -> Real:
-        """As of `OccupationNumbers`."""
+        """As of `OccupationNumbers`: a few rows by a compiled loop, many by numpy in single precision."""
         if not self._known.numbers:
             return theta[:, :0]
-        with torch.no_grad():
-            return self._known(torch.from_numpy(theta)).numpy()
+        if len(theta) <= _FEW:
+            sums = np.empty((len(theta), 7))
+            self._sums(theta, self._mass, self._count, _SOFT, sums)
+        else:
+            sums = self._sums_of_many(theta)
+        numbers = np.empty((len(theta), 8))
+        self._ended(sums, _LEAST, self._middle, self._size, numbers)
+        return numbers
+
+    def _sums_of_many(self, theta: Real) -> Real:
+        t = theta.astype(np.float32)[:, :, None]
+        m, ten = self._mass.astype(np.float32), np.float32(np.log(10))
+        x = t[:, 2] - m
+        x /= t[:, 3]
+        central = erfc(x)
+        central *= np.float32(0.5)
+        np.multiply((10 ** theta[:, 4:5]).astype(np.float32), self._thin, out=x)
+        np.subtract(np.float32(1), np.minimum(x, np.float32(100), out=x), out=x)
+        root = x * x
+        root += np.float32(_SOFT)
+        x += np.sqrt(root, out=root)
+        x *= np.float32(0.5)
+        np.log(x, out=x)
+        x += ten * (m - t[:, 5])
+        x *= t[:, 6]
+        satellites = np.exp(x, out=x)
+        mixed, both = central * satellites, satellites * satellites
+        c, s, d, e = (p @ self._tables for p in (central, satellites, mixed, both))  # over 1, M^0.4, log10 M
+        columns = c[:, 0], s[:, 0], d[:, 0], e[:, 0], c[:, 1] + s[:, 1], 2 * d[:, 2] + e[:, 2], s[:, 2]
+        return np.stack(columns, 1).astype(np.float64)
 
     def _amplitudes(self, strength: Real) -> Single:
         count = self._table.shape[1]

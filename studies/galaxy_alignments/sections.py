@@ -1,0 +1,102 @@
+# ruff: noqa: E501 - prose templates
+"""Sections of the page that are about posteriors: one, many with their ranks, and that of a measured omega."""
+
+import numpy as np
+import pandas as pd
+from harness import Tables, table
+
+
+def number(value: float) -> str:
+    return "–" if not np.isfinite(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def control_fails(r: pd.DataFrame) -> bool:
+    """Whether the sampler fails on the emulator's own mocks, where every rank has to be uniform."""
+    return bool(len(r)) and float(r[r.mocks_of == "emulator"].p_value.min()) < 0.05 / 7
+
+
+def least_p(t: Tables) -> list[float]:
+    r = t["ranks"]
+    if control_fails(r):
+        return []
+    r = r[r.mocks_of == "simulator"] if len(r) else r
+    return [float(some.p_value.min()) for _, some in r.groupby("seed")]
+
+
+def posterior(t: Tables) -> str:
+    p, c, d = t["posterior"], t["chains"], t["direct"]
+    if not len(p):
+        return ""
+    rows = [
+        [str(r.parameter), number(r.truth), f"{number(r.median)} ({number(r.low)} to {number(r.high)})", number(r.r_hat), number(r.ess)]
+        for r in p.itertuples()
+    ]
+    one = c.iloc[0]
+    mock = t["speed"][t["speed"].what == "mock"].seconds if len(t["speed"]) else pd.Series(dtype=float)
+    per = float(mock.iloc[0]) if len(mock) else float("nan")
+    direct = 1 / (one.evaluations_per_draw * 10 * per) if np.isfinite(per) and per > 0 else float("nan")
+    text = f"""## A posterior
+
+All seven numbers from the 60 bins of one mock near the middle of the region, its truth unknown to the training: the No-U-Turn sampler, chains: {int(t.meta["settings"]["chains"])}, draws in each: {int(t.meta["settings"]["draws"])}.
+
+{table(["parameter", "truth", "median (68 %)", "R-hat", "effective draws"], rows)}
+
+The fit: chi-squared {number(one.chi2)} on {int(one.bins)} bins, p = {number(one.p_value)}; {int(one.divergent)} divergent draws, {number(float(one.gradients))} gradients, {number(one.seconds)} s of processor: **{number(one.ess_per_second)} effective draws a second**. Walkers without gradients need {number(one.evaluations_per_draw)} likelihoods for an effective draw; with ten mocks for each likelihood, which is not much, direct simulation would make {number(direct)} a second, {number(one.ess_per_second / direct)} times fewer."""
+    if len(d):
+        made = d[d.mocks > 0].iloc[0]
+        text += f"\n\nThe two alignments alone, from omega and eta of the same mock with the occupation held at its truth: {int(made.mocks)} mocks on a grid ({number(made.seconds)} s of processor) against the emulator in the same likelihood. Between the points of the grid a polynomial of fourth degree in both strengths is fitted to the mocks; what that costs was not measured.\n\n" + table(
+            ["method", "parameter", "truth", "mean", "deviation"], [[str(r.method), str(r.parameter), number(r.truth), number(r["mean"]), number(r.deviation)] for _, r in d.iterrows()]
+        )  # fmt: skip
+    return text
+
+
+def ranks(t: Tables) -> str:
+    r = t["ranks"]
+    if not len(r):
+        return ""
+    rows = [
+        [str(x.mocks_of), str(x.parameter), str(int(x.mocks)), f"{x.p_value:.2g}", f"{x.covered68:.0%}", f"{x.covered95:.0%}"]
+        for x in r.itertuples()
+    ]
+    control = _why(t)
+    if control_fails(r):
+        control = f" **The control fails**: ranks of the emulator's own mocks are not uniform either, so the walkers took too few steps ({int(t.meta['settings']['steps'])} in all) to settle, and this table judges the sampler, not the emulator; the bar is not measured."
+    return (
+        f"## Are posteriors right on average?\n\nSimulation-based calibration: one mock of each of many test points, and as many of the emulator's own, on the {int(r.bins.iloc[0])} bins that all have. Mocks of the emulator test the sampler; those of the simulator also the emulator, and the prior, which is not quite the design (points with too few galaxies were drawn again).{control}\n\n"
+        + table(["mocks of", "parameter", "mocks", "p of uniform ranks", "68 % holds", "95 % holds"], rows)
+    )
+
+
+def _why(t: Tables) -> str:
+    """Where the control holds and the ranks of the simulator's mocks do not: noise of bins that goes together."""
+    b = t["between"]
+    if not len(b) or control_fails(t["ranks"]) or min(least_p(t), default=1.0) >= 0.05 / 7:
+        return ""
+    said = ", ".join(
+        f"{name} {number(float(some[(some.bins == 'small') & (some.apart == 1)].correlation.iloc[0]))} and {number(float(some[(some.bins == 'large') & (some.apart == 1)].correlation.iloc[0]))}"
+        for name, some in b.groupby("statistic", sort=False)
+    )
+    return f" **The control holds at that level, and the posteriors of real mocks are too narrow.** The emulator here takes the noise of bins as independent (its option `rank` is 0). It is not: the median correlation of neighbouring bins over the mocks of a point, in the ten small and the ten large bins, is for {said}."
+
+
+def tng300(t: Tables) -> str:
+    f = t["tng300"]
+    if not len(f):
+        return ""
+    rows = [
+        [
+            str(r.data),
+            str(r.parameter),
+            f"{number(r['mean'])} ± {number(r.deviation)}",
+            number(r.best),
+            number(r.published),
+            f"{number(r.chi2)} on {int(r.bins)} bins",
+        ]
+        for _, r in f.iterrows()
+    ]
+    one = f.iloc[0]
+    return (
+        f"## A measured omega\n\nomega of the lightest sample of TNG300-1, {int(one.bins)} bins, fitted as the publication does it: the five numbers of the occupation held at their published values, both strengths free from −1 to 1, a Gaussian likelihood of omega alone. That sample lies outside the region of the emulator above (its log Mmin is below {number(t.meta['settings']['low'])}), so {int(one.mocks)} mocks of its occupation stand in for the emulator (halos of at least {one.lightest:.0e} solar masses / h in a box of {number(one.box)} Mpc/h): with the occupation held, omega is linear in the two amplitudes, and the fit is exact. The jackknife covariance of the publication is not known here; the error of every bin is the floor of 10⁻⁶ (a variance) that it adds; a mock beside it has its own noise too.\n\n"
+        + table(["omega of", "strength", "found", "best", "published", "chi-squared"], rows)
+        + "\n\n**This is no reproduction.** Halos here are not those of Bolshoi-Planck: how far their long axes follow the tide is a number of this package, and mu_cen trades against it one for one; bins were taken to be even in the logarithm. What it shows is the way, and how well a mock with the published strengths gives them back in the same likelihood."
+    )
