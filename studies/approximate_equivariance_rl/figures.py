@@ -19,7 +19,7 @@ LEVELS = "measured breaking (share of unrelated)"
 
 def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
     """Write the figures."""
-    names = [n for n in environments["environment"].unique() if (agents["environment"] == n).any()]
+    names = _several(agents)
     figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
     for k, name in enumerate(names):
         epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
@@ -29,38 +29,53 @@ def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame,
         ):
             _against(ax, mine, epsilon, column)
             ax.set(xlabel=LEVELS, ylabel=label, title=name if column == "return" else "does the policy turn with the world?")
-        axes[0, 2 * k].legend(fontsize=7, frameon=False)
+    _legend(figure)
     _save(figure, docs / "approximate-equivariance-rl-return.png")
-    sizes = sorted(curves["size"].unique())
+    names, sizes = list(curves["environment"].unique()), sorted(curves["size"].unique())
     figure, axes = plt.subplots(len(names), len(sizes), figsize=(3.4 * len(sizes), 2.9 * len(names)), layout="constrained", squeeze=False)
     for row, name in zip(axes, names, strict=True):
         for ax, size in zip(row, sizes, strict=True):
             some = curves[(curves["environment"] == name) & (curves["size"] == size)]
+            ax.set_visible(len(some) > 0)
             for arm in ARMS:
                 _band(ax, some[some["arm"] == arm], "steps", arm)
-            ax.set(title=f"{name}, broken by {size:g}" if size else f"{name}, exact", xlabel="steps of the agent", ylabel="return")
-    axes[0, 0].legend(fontsize=7, frameon=False)
+            ax.set(xlabel="steps of the agent", ylabel="return")
+            ax.set_title(f"{name}, broken by {size:g}" if size else f"{name}, exact", fontsize=9)
+    _legend(figure)
     _save(figure, docs / "approximate-equivariance-rl-curves.png")
 
 
 def draw_bounds(bounds: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
     """Write the figure of critics: asymmetry over the span of values against measured breaking, beside the tightest bound."""
-    names = list(bounds["environment"].unique())
+    names = _several(bounds)
     figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
     shares = bounds.assign(**{c: bounds[c] / bounds["span"] for c in ("asymmetry", "mean_asymmetry", "own_bound")})
     for k, name in enumerate(names):
         epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
         mine = shares[shares["environment"] == name]
-        for ax, column, label in zip(axes[0, 2 * k :], ("asymmetry", "mean_asymmetry"), ("largest", "root mean square"), strict=False):
+        for ax, column, label in zip(axes[0, 2 * k :], ("asymmetry", "mean_asymmetry"), ("largest", "rms"), strict=False):
             _against(ax, mine, epsilon, column)
             limit = mine.groupby("size")["own_bound"].mean()
             ax.plot(epsilon.loc[limit.index], limit, "--", lw=1, color="black", label="bound by V, mean of runs")
             ax.axhline(1.0, lw=0.8, color="#999999")
             ax.text(0.01, 1.05, "span of Q", fontsize=7, color="#777777", transform=ax.get_yaxis_transform(), va="bottom")
             ax.set_yscale("symlog", linthresh=1e-3)
-            ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry of Q over its span", title=name, ylim=(-1e-4, None))
-        axes[0, 2 * k].legend(fontsize=7, frameon=False)
+            ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry over span of Q", title=name, ylim=(-1e-4, None))
+    _legend(figure)
     _save(figure, docs / "approximate-equivariance-rl-critics.png")
+
+
+def _several(rows: pd.DataFrame) -> list[str]:
+    """Environments with more than one size of breaking, or all where none has: one size is no axis."""
+    counts = rows.groupby("environment", sort=False)["size"].nunique()
+    return [str(n) for n in (counts[counts > 1] if (counts > 1).any() else counts).index]
+
+
+def _legend(figure: Any) -> None:
+    """One for the whole figure, each arm once, beside the panels."""
+    found = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    order = sorted(found, key=[*ARMS, *found].index)
+    figure.legend([found[k] for k in order], order, loc="outside right upper", fontsize=7, frameon=False)
 
 
 def _against(ax: Any, rows: pd.DataFrame, epsilon: pd.Series, column: str) -> None:

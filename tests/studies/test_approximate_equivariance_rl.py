@@ -51,7 +51,14 @@ def test_bars_are_judged_by_their_rules(modules):
     found = rows(0.0, exact=[100, 100, 100], relaxed=[94, 95, 93], plain=[10, 10, 10])
     found += rows(0.1, exact=[80, 80, 80], relaxed=[90, 90, 90], plain=[85, 85, 85]) + rows(0.2, exact=[1], relaxed=[2], plain=[3])
     judged = page.bars(Made(agents=pd.DataFrame(found)))
-    assert [r[-1] for r in judged] == ["missed", "met", "met"] and judged[0][2] == "0.940" and judged[2][2] == "8.3 minutes"
+    assert [r[-1] for r in judged] == ["missed", "met", "not judged with fewer than 3 seeds", "met"]
+    assert judged[0][2] == "0.940" and judged[3][2] == "8.3 minutes" and "no middle one" in judged[2][1]
+    found += rows(0.0, wider=[80, 80, 80]) + rows(0.1, wider=[95, 95, 95])
+    wider = [r for r in page.bars(Made(agents=pd.DataFrame(found))) if "wider" in r[0]]
+    assert [r[-1] for r in wider] == ["met", "missed"] and wider[0][2] == "1.175"
+    more = rows(0.2, exact=[1] * 3, relaxed=[2] * 3, plain=[3] * 3)
+    three = page.bars(Made(agents=pd.DataFrame([r for r in found if r["size"] < 0.2] + more)))
+    assert [r[-1] for r in three if "broken by 0.2" in r[0]] == ["no bar; not ahead"]
     few = page.bars(Made(agents=pd.DataFrame(rows(0.0, exact=[1, 1], relaxed=[1, 1], plain=[1, 1]))))
     assert few[0][-1] == "not judged with fewer than 3 seeds"
 
