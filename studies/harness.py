@@ -224,8 +224,7 @@ def restore(place: Folder, results: Path, label: Sequence[str], owner: Callable[
             case["label"] = {k: row.pop(k) for k in label if k in row}
             if name == "cost":
                 case["seconds"] = row["cpu_seconds"]
-            else:
-                case["tables"][name].append(row)
+            case["tables"][name].append(row)
     new = [c for c in cases if not place.case_file(*c).exists()]
     for key, experiment in new:
         case = cases[key, experiment]

@@ -46,7 +46,7 @@ def draw_learning(t: Tables, docs: Path) -> str:
     if not len(f):
         return ""
     tasks = sorted(set(f.world))
-    figure, axes = plt.subplots(1, len(tasks), figsize=(4.8 * len(tasks), 3.6), layout="constrained", squeeze=False, sharey=True)
+    figure, axes = plt.subplots(1, len(tasks), figsize=(4.8 * len(tasks), 3.6), layout="constrained", squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for agent, (colour, style) in AGENTS.items():
             some = f[(f.world == task) & (f.agent == agent)]
@@ -55,9 +55,9 @@ def draw_learning(t: Tables, docs: Path) -> str:
             if len(some):
                 mean = some.pivot_table(index="step", values="return")
                 axis.plot(mean.index, mean["return"], style, color=colour, lw=2.2, label=agent)
-        axis.set(xlabel="steps of the environment", title=task)
+        most = 1000 if task in t.meta["settings"].get("suite_tasks", []) else 100
+        axis.set(xlabel="decisions", ylabel=f"return ({most} at most)", title=task)
         axis.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("return (100 at most)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8, title="agent")
     words = "Returns while the model is learnt; thin lines are seeds, thick ones their mean. The wind has a quarter of the largest force."
     return _written(figure, docs / f"{STEM}-learning.png", words)

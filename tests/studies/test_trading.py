@@ -1,5 +1,6 @@
 """studies/trading: the tiny study from measuring to page and claims, a second start, and how differences are judged."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ def test_page_figures_tables_and_claims(study, modules):
         assert (folder / "docs" / f"trading-{name}.png").read_bytes().startswith(b"\x89PNG")
     for path in (folder / "results").glob("*.csv"):
         assert path.read_bytes() == first[path.name], path.name
+    again = json.loads((folder / "elsewhere" / "cases" / "rules" / "rules.json").read_text(encoding="utf-8"))
+    assert set(again["tables"]) == {"months", "earned", "cost"}  # or the cost of a study would be that of its last start
     claims = modules("claims_of").claims(folder / "results")
     assert sum(c[3] for c in claims) == 1 and "of 8 comparisons" in claims[0][1]
 
