@@ -98,7 +98,7 @@ def index_market() -> Market:
 
 @dataclass(frozen=True)
 class Fold:
-    """One step of a walk forward: rows [0, `cut`) of the returns are learnt from, [`cut`, `end`) are judged."""
+    """One step of a walk forward: rows [0, `cut`) of the returns are learnt from, [`cut`, `end`) are judged; `name`: its year."""
 
     cut: int
     end: int

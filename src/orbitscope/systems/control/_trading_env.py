@@ -22,6 +22,7 @@ class TradingEnv(gymnasium.Env[Array, NDArray[np.float32]]):
 
     * `market`: returns of m series; None: `index_market()`. Hand over the days of learning alone, or the agent sees what it is judged on.
     * `window`: past days that are observed. `length`: days of an episode, which ends truncated. `cost`: of a trade.
+    * `render_mode`: None alone; a market has no picture.
 
     An observation is the returns of the last `window` days in per cent, oldest first, and the position held, [m window + m]; an action is
     the next position, m numbers from -1 to 1. An action is taken before its return is seen. Raises `OrbitscopeError` for a market of
