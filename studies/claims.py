@@ -31,6 +31,8 @@ PAGES = {
     "denoising_hamiltonian": ("In mechanics", "denoising-hamiltonian.md"),
     "equivariant_planning": ("In planning", "equivariant-planning.md"),
     "trading": ("In markets", "trading.md"),
+    "hierarchical_policy": ("At the table, keypose by keypose", "hierarchical-policy.md"),
+    "keyframe_transporter": ("At the table, with something in the hand", "keyframe-transporter.md"),
     "galaxy_alignments": ("Among galaxies", "galaxy-alignments.md"),
 }
 

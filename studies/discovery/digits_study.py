@@ -26,7 +26,7 @@ from orbitscope.symmetry import Classes, FieldAction, Symmetry, general_linear
 from orbitscope.training import FitConfig, fit
 
 RESULTS = Path(__file__).parent / "results" / "digits"
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 NARROW, WIDE = 60.0, 180.0
 #: Fields for each of two predictors, held out, and for a network; test fields.

@@ -148,29 +148,34 @@ def _rate(some: Any) -> str:
 
 
 def _judged(t: Tables) -> str:
-    """The full arm against each ablation under hands that were held out, seed by seed."""
+    """The full arm against each ablation under hands that were held out, in words."""
+    lines = [f"* {name}, against *{arm}*: {verdict(found)}" for (name, arm), found in gaps(t).items()]
+    head = f"The bar: the full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out, in the mean over seeds; a difference that has not one sign in all seeds is called unclear."
+    return head + "\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
+
+
+def gaps(t: Tables) -> dict[tuple[str, str], np.ndarray]:
+    """Points by which the full arm is ahead under hands that were held out, seed by seed, for every task and other arm."""
     f, s = _main(t), t.meta["settings"]
-    lines = []
+    found = {}
     for name in s["tasks"]:
         some = f[(f.task == name) & (f.condition == "hands held out")] if len(f) else f
         if not len(some) or "transporter" not in set(some.arm):
             continue
         rates = some.assign(rate=100 * some.successes / some.episodes).pivot_table(index="seed", columns="arm", values="rate")
         for arm in (a for a in s["arms"] if a in rates and a not in ("transporter", "modulo")):
-            gaps = (rates["transporter"] - rates[arm]).dropna().to_numpy(float)
-            lines.append(f"* {name}, against *{arm}*: {verdict(gaps)}")
-    head = f"The bar: the full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out, in the mean over seeds; a difference that has not one sign in all seeds is called unclear."
-    return head + "\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
+            found[name, arm] = (rates["transporter"] - rates[arm]).dropna().to_numpy(float)
+    return found
 
 
-def verdict(gaps: np.ndarray) -> str:
+def verdict(ahead: np.ndarray) -> str:
     """In words, for differences in points seed by seed."""
-    each = ", ".join(f"{g:+.0f}" for g in gaps)
-    if len(gaps) < FEWEST:
-        return f"not judged with {len(gaps)} seed{'s' if len(gaps) != 1 else ''} ({each})."
-    word = "met" if gaps.mean() >= BAR else "missed"
-    clear = "in all seeds" if (gaps > 0).all() else "behind in all seeds" if (gaps < 0).all() else "unclear: not one sign in all seeds"
-    return f"{word}, {gaps.mean():+.0f} points ({each}; {clear})."
+    each = ", ".join(f"{g:+.0f}" for g in ahead)
+    if len(ahead) < FEWEST:
+        return f"not judged with {len(ahead)} seed{'s' if len(ahead) != 1 else ''} ({each})."
+    word = "met" if ahead.mean() >= BAR else "missed"
+    clear = "in all seeds" if (ahead > 0).all() else "behind in all seeds" if (ahead < 0).all() else "unclear: not one sign in all seeds"
+    return f"{word}, {ahead.mean():+.0f} points ({each}; {clear})."
 
 
 def _more(t: Tables) -> str:

@@ -1,0 +1,27 @@
+"""What README.md and docs/results.md quote of this study: tuples (question, what came out, rule, in README.md or not)."""
+
+from pathlib import Path
+
+from harness import Tables
+from write_page import BAR, FEWEST, MEANT, gaps, verdict
+
+
+def tables_of(results: Path) -> Tables:
+    """The tables of the study."""
+    return Tables(results, ["task", "arm", "demonstrations", "seed", "condition", "successes", "episodes"])
+
+
+def claims(results: Path) -> list[tuple[str, str, str, bool]]:
+    """The full transporter against every other arm, where hands hold things as no demonstration showed."""
+    rule = (
+        f"share of episodes with hands held out, paired by seed; bar: {BAR:g} points in the mean; fewer than {FEWEST} seeds judge nothing"
+    )
+    found = gaps(tables_of(results))
+    judged = {pair: verdict(ahead).removesuffix(".") for pair, ahead in found.items()}
+    few = [f"*{arm}*" for (_, arm), ahead in found.items() if len(ahead) < FEWEST]
+    told = "; ".join(f"on {name} against *{arm}* {words}" for (name, arm), words in judged.items() if len(found[name, arm]) >= FEWEST)
+    told = (told or "nothing is judged yet") + f"; too few seeds against {', '.join(few)}" * bool(few)
+    question = "does symmetry on both sides of a keyframe policy help where hands hold things otherwise?"
+    return [(question, told, rule, True)] + [
+        (f"on {name}, against *{arm}* ({MEANT[arm]})?", words, rule, False) for (name, arm), words in judged.items()
+    ]
