@@ -187,7 +187,8 @@ def turn_about(axis: Tensor, angle: float) -> Tensor:
 @torch.no_grad()
 def search(place: Folder, label: dict[str, Any], tell: Tell) -> Rows:
     """The fine network alone, scored over the whole table at every orientation, beside coarse to fine."""
-    model: Any = trained(place, label).model.eval()
+    with torch.enable_grad():  # a study of the search alone trains first
+        model: Any = trained(place, label).model.eval()
     examples, rows = unseen(place, label["task"], "as shown"), []
     for k in range(min(place.settings.searched, len(examples))):
         x, y = (tuple(v[k : k + 1] for v in parts) for parts in (examples.x, examples.y))

@@ -243,6 +243,8 @@ def _search(t: Tables) -> str:
         )
     if len(gaps) < FEWEST:
         word = f"With {len(gaps)} seed{'s' if len(gaps) != 1 else ''} the bar (within 2 points at no more than 1/{FEWER:g} of the poses) is not judged."
+    elif f.flat_right.mean() < f.coarse_to_fine_right.mean() / 2:
+        word = f"Flat scoring is right in {100 * f.flat_right.mean():.0f} % and coarse to fine in {100 * f.coarse_to_fine_right.mean():.0f} %, with 1/{ratio:.0f} of the poses: a rival that is so handicapped cannot tell whether the bar (within 2 points at no more than 1/{FEWER:g} of the poses) is met, and it is not judged."
     else:
         fine = gaps.mean() >= -2.0 and ratio >= FEWER
         word = f"The bar, within 2 points at no more than 1/{FEWER:g} of the poses, is {'met' if fine else 'missed'}: {gaps.mean():+.0f} points at 1/{ratio:.0f}."
