@@ -39,7 +39,7 @@ def draw_success(t: Tables, docs: Path) -> str:
             bars.set_label(f"{condition} ({'dark' if k else 'pale'})")
         axis.set_xticks(range(len(arms)), arms, rotation=30, ha="right", fontsize=8)
         axis.set(title=name, ylim=(0, 105))
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2)
     axes[0, 0].set_ylabel("episodes done (%)")
     words = "Episodes done, all seeds together, 95 % intervals of Wilson: things held as in the demonstrations (pale) and otherwise (dark)."
     return _written(figure, docs / f"{STEM}-success.png", words)
