@@ -18,6 +18,7 @@ from orbitscope.systems.galaxies import (
     NUTSConfig,
     Posterior,
     data_vector,
+    noise_correlation,
     populate,
     simulation_based_calibration,
     stretch_walkers,
@@ -139,6 +140,15 @@ def _direct(place: Folder, net: CorrelationEmulator, truth: Tensor, y: Tensor) -
 
 def ranks(place: Folder, model: str, seed: int) -> Rows:
     """Ranks of the truth in posteriors of mocks of the simulator, and of the emulator's own, which test the sampler alone."""
+    return {"ranks": _ranked(place, model, seed, together=False)}
+
+
+def correlated(place: Folder, model: str, seed: int) -> Rows:
+    """The same mocks with the correlation of the noise of bins in the likelihood, found on the mocks of the training alone."""
+    return {"correlated": _ranked(place, model, seed, together=True)}
+
+
+def _ranked(place: Folder, model: str, seed: int, together: bool) -> list[dict[str, Any]]:
     run = trained(place, model, seed)
     net, test = emulator(run), run.examples["test"]
     assert isinstance(test.x, Tensor)
@@ -154,16 +164,19 @@ def ranks(place: Folder, model: str, seed: int) -> Rows:
     member = torch.randint(mean.shape[1], (len(own),), generator=g)
     at = torch.arange(len(own))
     z = torch.randn(len(own), mean.shape[-1], generator=g, dtype=torch.float64)
+    correlation = noise_correlation(net, run.examples["train"]) if together else None
+    if correlation is not None:
+        z = z @ torch.linalg.cholesky(correlation).mT
     more = torch.einsum("bf,bfk->bk", torch.randn(len(own), factor.shape[2], generator=g, dtype=torch.float64), factor[at, member])
     drawn = (mean[at, member] + variance[at, member].sqrt() * z + more).reshape(y.shape)
     rows = []
     for what, t, d in (("simulator", theta, y), ("emulator", own, drawn)):
         half = place.settings.steps // 2
-        found = simulation_based_calibration(net, t, d, burn=half, steps=half, used=used, seed=seed)
+        found = simulation_based_calibration(net, t, d, burn=half, steps=half, used=used, seed=seed, correlation=correlation)
         for k, name in enumerate(found["parameter"].values):
             rows.append({
                 "mocks_of": what, "parameter": str(name), "p_value": float(found["p_value"][k]), "mocks": len(t), "bins": int(used.sum()),
                 "covered68": float(found["covered"][0, k]), "covered95": float(found["covered"][1, k]),
                 "ranks": " ".join(str(int(c)) for c in np.histogram(found["rank"][:, k], np.linspace(0, 40, 11))[0]),
             })  # fmt: skip
-    return {"ranks": rows}
+    return rows

@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from harness import Folder, Tell, arguments, collect, compute, read_settings, where  # noqa: E402
 from mocks import joined, judge, simulate_shard  # noqa: E402
 
-KINDS = ("data", "judge", "join", "beyond", "train", "speed", "infer", "ranks", "published", "tng300")
+KINDS = ("data", "judge", "join", "beyond", "train", "speed", "infer", "ranks", "correlated", "published", "tng300")
 """Parts in the order in which they need each other."""
 
 
@@ -54,7 +54,7 @@ def jobs_of(settings: Settings) -> list[tuple[str, str, int]]:
     return [
         *(("data", "", k) for k in range(settings.shards)), ("judge", "", 0), ("join", "", 0), ("beyond", "", 0),
         *(("train", m, s) for m, s in runs), ("speed", "", first), ("infer", "", first), ("ranks", "alignment_emulator", first),
-        ("published", "", first), ("tng300", "", first),
+        ("correlated", "alignment_emulator", first), ("published", "", first), ("tng300", "", first),
     ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def work(place: Folder, job: tuple[str, str, int], deadline: float, tell: Tell) 
         import posteriors
         import tng300
 
-        room = tng300 if kind == "tng300" else posteriors if kind in ("infer", "ranks") else measure
+        room = tng300 if kind == "tng300" else posteriors if kind in ("infer", "ranks", "correlated") else measure
         tables = getattr(room, kind)(place, model, seed)
     seconds = time.process_time() - began
     tables["cost"] = [{"cpu_seconds": seconds}]

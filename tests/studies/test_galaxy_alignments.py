@@ -30,14 +30,13 @@ def test_page_figures_and_tables(study):
         "Does it know what it does not know?",
         "## A posterior",
         "## A measured omega",
+        "The same mocks of the simulator with a correlation between the noise of bins",
         "not judged: 1 of at least 3 seeds",
         "All planned parts are here",
     ):
         assert words in page, words
-    names = (
-        "training between published tng300 tng300_omega bands calibration chains conformal cost direct errors flips judged knowing outside "
-    )
-    names += "pit posterior ranks sample set shards slice speed"
+    names = "training between correlated published tng300 tng300_omega bands calibration chains conformal cost direct errors flips judged "
+    names += "knowing outside pit posterior ranks sample set shards slice speed"
     assert {p.stem for p in (folder / "results").glob("*.csv")} == set(names.split())
     assert first == {p.name: p.read_bytes() for p in (folder / "results").iterdir()}  # a second start finds all done
     speed = pd.read_csv(folder / "results" / "speed.csv").set_index("what")

@@ -2,6 +2,7 @@
 
 from ._calibration import Conformal, Points, calibration, conformal, points_of, probability_integral
 from ._catalogue import Halos
+from ._correlation import noise_correlation
 from ._counts import PairSums, edges, pair_sums
 from ._design import Design
 from ._emulators import CorrelationEmulator, Prediction
@@ -98,6 +99,7 @@ __all__ = [
     "mean_occupation",
     "mean_square_cosine",
     "mock_statistics",
+    "noise_correlation",
     "pair_sums",
     "parameters",
     "physical",

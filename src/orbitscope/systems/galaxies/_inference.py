@@ -30,12 +30,14 @@ Tell = Callable[[str, float, float], None]
 
 def infer(
     model: CorrelationEmulator, data: DataVector, config: NUTSConfig | None = None, *, fixed: Mapping[str, float] | None = None,
-    emulator_error: bool = True, out: str | Path | None = None, force: bool = False, progress: Tell | None = None,
+    emulator_error: bool = True, correlation: Tensor | None = None, out: str | Path | None = None, force: bool = False,
+    progress: Tell | None = None,
 ) -> xr.Dataset:  # fmt: skip
     """The posterior of the parameters of galaxies given their correlation functions, by the No-U-Turn sampler.
 
     * `model`: a trained emulator. `data`: what was measured. `config`: number of draws and chains; None: `NUTSConfig()`.
     * `fixed`: values of parameters that are not inferred, by name. `emulator_error`: whether the likelihood holds it; see `Posterior`.
+    * `correlation`: of the noise of bins, where the data bring no covariance, [K, K]; None: bins as the emulator has them. See `Posterior`.
     * `out`: NetCDF file for the result; draws are kept in a folder beside it on the way, so that the same call goes on where it was
       stopped. None: nothing is written. `force`: replace what is there. `progress`: called with (stage, done, total).
 
@@ -46,7 +48,7 @@ def infer(
     `OrbitscopeError` for an `out` that exists, and what `Posterior` and `run_nuts` raise.
     """
     config = config or NUTSConfig()
-    target = Posterior(model, data, fixed, emulator_error)
+    target = Posterior(model, data, fixed, emulator_error, correlation)
     path = None if out is None else Path(out)
     folder = None if path is None else path.with_name(f"{path.name}.draws")
     if path is not None and path.exists() and not force:
@@ -54,6 +56,8 @@ def infer(
     if folder is not None and force and folder.is_dir():
         shutil.rmtree(folder)
     settings = {"data": _digest(data), "emulator": _weights(target.model), "fixed": dict(fixed or {}), "emulator_error": emulator_error}
+    if correlation is not None:
+        settings["correlation"] = hashlib.sha256(torch.as_tensor(correlation).double().numpy().tobytes()).hexdigest()
     chains = run_nuts(target.potential, len(target.names), config, folder=folder, settings=settings, progress=progress)
     found = _result(target, chains, config)
     if path is not None:
@@ -105,7 +109,7 @@ def _result(target: Posterior, chains: Chains, config: NUTSConfig) -> xr.Dataset
     tail = torch.special.gammaincc(torch.full_like(square, bins / 2), square / 2)
     about = {
         "what": "posterior of galaxies", "fixed": json.dumps(target.fixed), "emulator_error": int(target.emulator_error),
-        "noise": "covariance of the data" if target.data.covariance is not None else "emulator", "bins": bins,
+        "noise": target.noise, "bins": bins,
         "chi2": float(target.misfit(best[None])), "p_value": float(tail.mean()), "warmup": config.warmup, "seed": config.seed,
         "seconds": seconds, "ess_per_second": float(ess.min()) / max(seconds, 1e-9),
     }  # fmt: skip
@@ -148,14 +152,15 @@ def say(found: xr.Dataset) -> list[str]:
 
 def simulation_based_calibration(
     model: CorrelationEmulator, theta: Tensor, y: Tensor, *, walkers: int = 32, burn: int = 300, steps: int = 900, ranks: int = 39,
-    seed: int = 0, used: Tensor | None = None, emulator_error: bool = True, progress: Tell | None = None,
+    seed: int = 0, used: Tensor | None = None, emulator_error: bool = True, correlation: Tensor | None = None,
+    progress: Tell | None = None,
 ) -> xr.Dataset:  # fmt: skip
     r"""Where the true parameters of many mocks stand in their posteriors: ranks $\#\{l : \theta_l < \theta\}$, uniform if all is right.
 
     * `model`: a trained emulator. `theta`: true parameters [D, 7], drawn as those of the training. `y`: one realisation each, [D, 3, R].
     * `walkers`, `burn`, `steps`: of `stretch_walkers`, which samples all posteriors at once; the first `burn` steps are left out.
     * `ranks`: draws of each posterior that a truth is ranked among, far apart; ranks run from 0 to this. `seed`: of the walkers.
-    * `used`: bins that are looked at, [3, R], booleans; None: all. `emulator_error`: as of `Posterior`.
+    * `used`: bins that are looked at, [3, R], booleans; None: all. `emulator_error`, `correlation`: as of `Posterior`.
     * `progress`: called with (stage, done, total).
 
     Hollow histograms (many ranks at both ends) say that posteriors are too narrow. The noise is that of the emulator, for mocks of the
@@ -170,7 +175,7 @@ def simulation_based_calibration(
             f"calibration: `theta` should be [D, 7] and `y` [D, 3, {model.bins}], got {list(theta.shape)}, {list(y.shape)}."
         )
     used = torch.ones(len(model.links), model.bins, dtype=torch.bool) if used is None else used
-    target = Posterior(model, DataVector(y[0], used), None, emulator_error)
+    target = Posterior(model, DataVector(y[0], used), None, emulator_error, correlation)
     g = torch.Generator().manual_seed(seed)
     size, mocks = len(target.names), len(theta)
     start = torch.logit(torch.rand(mocks, walkers * 8, size, generator=g, dtype=torch.float64).clamp(0.01, 0.99))
@@ -196,7 +201,8 @@ def simulation_based_calibration(
             "accepted": ("mock", accepted.numpy()), "truth": (("mock", "parameter"), theta.double().numpy()),
         },
         {"parameter": list(target.names), "level": [0.68, 0.95]},
-        {"what": "simulation-based calibration", "ranks": ranks, "walkers": walkers, "burn": burn, "steps": steps, "seed": seed},
+        {"what": "simulation-based calibration", "ranks": ranks, "walkers": walkers, "burn": burn, "steps": steps, "seed": seed,
+         "noise": target.noise},
     )  # fmt: skip
 
 
