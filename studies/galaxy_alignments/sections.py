@@ -88,14 +88,15 @@ def _correlated(t: Tables) -> str:
         return ""
     text = "\n\nThe same mocks of the simulator with a correlation between the noise of bins in the likelihood (`noise_correlation`): one for all parameters, from the mocks of the training about the mean of their point, shrunk towards independent bins by a rule without a free number. It was added because ranks without it were not uniform, on these same mocks; nothing in it was tried out on them. Mocks of the emulator's own have that correlation here."
     if control_fails(c):
-        said = " **The control fails**: ranks of the emulator's own mocks are not uniform either, so that this table judges the sampler, and the bar is not measured."
+        own, mocks = (float(c[c.mocks_of == what].p_value.min()) for what in ("emulator", "simulator"))
+        said = f" **The control fails**: ranks of the emulator's own mocks are not uniform either (least p {number(own)}, the level {number(0.05 / 7)}), so that this table cannot tell the sampler from the likelihood, and the bar is not measured. The least p of the simulator's mocks is {number(mocks)}, which by this rule proves nothing."
     else:
         least = min(_least(c), default=float("nan"))
         level = number(0.05 / 7)
         said = f" The least p of seven is {number(least)}, the bar {level}: " + (
             "**ranks that cannot be told from uniform ones.**" if least >= 0.05 / 7 else "**still not uniform.** What is left is the error of the emulator's mean that its members do not share, a correlation that is not the same at all parameters, noise that is not Gaussian, and the prior; which of these it is was not measured."
         )  # fmt: skip
-        said += " Seven parameters on average: " + _held(t["ranks"], c) + "."
+    said += " Over the seven parameters on average: " + _held(t["ranks"], c) + "."
     return text + said + "\n\n" + _ranks_table(c)
 
 
@@ -117,7 +118,7 @@ def _why(t: Tables) -> str:
         f"{name} {number(float(some[(some.bins == 'small') & (some.apart == 1)].correlation.iloc[0]))} and {number(float(some[(some.bins == 'large') & (some.apart == 1)].correlation.iloc[0]))}"
         for name, some in b.groupby("statistic", sort=False)
     )
-    return f" **The control holds at that level, and the posteriors of real mocks are too narrow.** The likelihood here takes the noise of bins as independent (its option `rank` is 0). It is not: the median correlation of neighbouring bins over the mocks of a point, in the ten small and the ten large bins, is for {said}."
+    return f" **The control holds at that level, and the posteriors of real mocks are too narrow.** The likelihood here takes the noise of bins as independent (the emulator's option `rank` is 0). It is not: the median correlation of neighbouring bins over the mocks of a point, in the ten small and the ten large bins, is for {said}."
 
 
 def tng300(t: Tables) -> str:
