@@ -53,7 +53,7 @@ def test_what_is_judged_is_the_year_after(study):
     held = earned[(earned.rule == "buy and hold") & (earned.at_cost == 5e-4)].iloc[0]
     assert held.net == pytest.approx(yearly, rel=0.01) and held.turnover == pytest.approx(0.5, rel=0.01)
     exact = earned[earned.arm == "exact-both"]
-    assert exact[["error_reflection", "error_swap"]].to_numpy().max() < 1e-4 < earned[earned.arm == "plain"].error_swap.min()
+    assert np.asarray(exact[["error_reflection", "error_swap"]]).max() < 1e-4 < earned[earned.arm == "plain"].error_swap.min()
 
 
 def test_controls_are_found_and_the_account_is_exact(study):

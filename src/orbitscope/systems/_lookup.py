@@ -3,10 +3,8 @@
 import importlib
 from pathlib import Path
 
-import h5py
-
 from .._errors import OrbitscopeError
-from ..data import load_examples
+from ..data import load_examples, open_hdf5
 from ._system import System
 from ._table import TABLE
 
@@ -56,7 +54,9 @@ def of_file(path: Path) -> str | None:
 
 def _played(path: Path) -> str | None:
     """The system whose policies played the episodes in the file at `path`; None for another file."""
-    if not h5py.is_hdf5(path):
+    try:
+        file = open_hdf5(path)
+    except OrbitscopeError:  # damaged or something else: whoever reads it says so by its name
         return None
-    with h5py.File(path) as file:
+    with file:
         return str(file.attrs["played_in"]) if "played_in" in file.attrs else None

@@ -155,7 +155,11 @@ def test_what_is_saved_predicts_the_same(tmp_path):
 
 
 def same(a, b):
-    first, second = (open_agent(p, "last").agent.model.policy.state_dict() for p in (a, b))
+    def weights(p) -> Any:
+        agent: Any = open_agent(p, "last").agent
+        return agent.model.policy.state_dict()
+
+    first, second = weights(a), weights(b)
     return all(torch.equal(first[k], second[k]) for k in first)
 
 

@@ -83,7 +83,7 @@ def agent_summary(run: AgentRun, *, episodes: int = 8, seed: int = 0) -> xr.Data
 
 def _curve(run: AgentRun) -> xr.Dataset:
     steps = [int(h["steps"]) for h in run.history]
-    found = np.array([h["returns"] for h in run.history], dtype=float).reshape(len(steps), -1)
+    found = np.array([h["returns"] for h in run.history], dtype=float).reshape(len(steps), -1 if steps else 0)
     seconds = [float(h["seconds"]) for h in run.history]
     return xr.Dataset(
         {
