@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import figures
 import numpy as np
@@ -154,7 +155,10 @@ def _errors(t: Tables) -> str:
     for (model, name), some in c.groupby(["model", "statistic"], sort=False):
         each = [g for _, g in some.groupby("seed")]
         well = [g for _, g in e[(e.model == model) & (e.statistic == name)].groupby("seed")] if len(e) else []
-        say = lambda f, each=each: ", ".join(number(float(f(g))) for g in each)  # noqa: E731
+
+        def say(f: Any, each: list[Any] = each) -> str:
+            return ", ".join(number(float(f(g))) for g in each)
+
         rows.append([
             figures.SHORT.get(str(model), str(model)), str(name), *(", ".join(number(f(g)) for g in well) for f in (_percent, _held_percent, _published_percent)), say(lambda g: g.floor_one.median()), say(lambda g: g.floor_one.max()),
             say(lambda g: g.floor_mean.median()), say(lambda g: 100 * g.covered68.mean()), say(lambda g: 100 * g.covered95.mean()), say(lambda g: g.chi2.median()),
