@@ -39,12 +39,16 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Claim:
-    """One finding: what was asked, what came out with its interval, and the rule behind the word; `first`: README.md quotes it."""
+    """One finding: what was asked, what came out with its interval, and the rule behind the word.
+
+    README.md has one row a study, of its first claim with `first`, in the words of `brief` where `found` would be too long for it.
+    """
 
     what: str
     found: str
     rule: str
     first: bool = False
+    brief: str = ""
 
 
 @contextlib.contextmanager
@@ -78,13 +82,13 @@ def claims_of(study: str, studies: Path = STUDIES) -> tuple[list[Claim], str]:
 
 
 def short(found: dict[str, tuple[list[Claim], str]], docs: str) -> str:
-    """One line a study, of its first claims."""
-    lines = []
+    """One row a study, of its first claim that README.md quotes."""
+    rows = [["Study", "Question", "What came out"], ["---"] * 3]
     for study, (claims, _) in found.items():
         title, page = PAGES[study]
-        told = " ".join(f"{_capital(c.what)} {_capital(c.found)}." for c in claims if c.first)
-        lines.append(f"* **[{title}]({docs}studies/{page})**: {told}")
-    return "\n".join(lines)
+        told = next(c for c in claims if c.first)
+        rows.append([f"[{title}]({docs}studies/{page})", _capital(told.what), _capital(told.brief or told.found)])
+    return _table(rows)
 
 
 def long(found: dict[str, tuple[list[Claim], str]], docs: str) -> str:
@@ -93,9 +97,12 @@ def long(found: dict[str, tuple[list[Claim], str]], docs: str) -> str:
     for study, (claims, about) in found.items():
         title, page = PAGES[study]
         rows = [["question", "what came out", "rule"], ["---"] * 3, *([_capital(c.what), c.found, c.rule] for c in claims)]
-        lines = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
-        parts.append(f"### {title}\n\n{lines}\n\n[The study]({docs}studies/{page}): {about}.")
+        parts.append(f"### {title}\n\n{_table(rows)}\n\n[The study]({docs}studies/{page}): {about}.")
     return "\n\n".join(parts)
+
+
+def _table(rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
 def _capital(text: str) -> str:

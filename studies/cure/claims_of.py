@@ -18,7 +18,7 @@ def tables_of(results: Path) -> Tables:
     return Tables(results, [*LABEL, "element"])
 
 
-def claims(results: Path) -> list[tuple[str, str, str, bool]]:
+def claims(results: Path) -> list[tuple[str, str, str, bool] | tuple[str, str, str, bool, str]]:
     """All of them, in order."""
     t = tables_of(results)
     found, (absent, _) = outcomes(t), missing(t)
@@ -33,6 +33,10 @@ def claims(results: Path) -> list[tuple[str, str, str, bool]]:
                 parts.append(f"{TREATMENTS[name].title} {b.moved_lower.median():.3g} ({factor(lower)})")
         return f"{NETWORKS[network]}: " + ", ".join(parts) if parts else ""
 
+    def range_of(network: str) -> str:
+        medians = able[(able.network == network) & able.treatment.isin(QUOTED)].groupby("treatment").moved_lower.median()
+        return f"{NETWORKS[network]}: {len(medians)} cures, {medians.min():.3g} to {medians.max():.3g} times" if len(medians) else ""
+
     networks = [n for n in NETWORKS if n in set(found.network)]
     trained = tuple(n for n in TREATMENTS if TREATMENTS[n].trained and n not in ("plain", *QUOTED))
     after = tuple(n for n in TREATMENTS if not TREATMENTS[n].trained)
@@ -41,6 +45,7 @@ def claims(results: Path) -> list[tuple[str, str, str, bool]]:
         (
             f"by what factor does a cure lower the error on elements that the data never show, {{{', '.join(absent)}}} (shear flow)?",
             "; ".join(filter(None, (told(n, QUOTED) for n in networks))), RULE, True,
+            "; ".join(filter(None, map(range_of, networks))),
         ),
         ("and other treatments?", "; ".join(filter(None, (told(n, trained) for n in networks))), RULE, False),
         ("and averaging a network that is not trained anew?", "; ".join(filter(None, (told(n, after) for n in networks))) or "no skill", RULE, False),
