@@ -180,6 +180,10 @@ def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, forc
         from ._environments import report_audit
 
         return report_audit(probes, out, title=title, force=force)
+    if any(p.is_file() and h5py.is_hdf5(p) and (kind_of(p) or "").endswith("of a plan") for p in probes):
+        from ._plan import report_plans
+
+        return report_plans(probes, out, title=title, force=force)
     if any(holds_discovery(p) for p in probes):
         return discovery_page(probes, out, title=title, force=force)
     if len(probes) == 1 and (system := of_file(probes[0])) is not None:
@@ -218,6 +222,10 @@ def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) ->
         from ._environments import describe_audit
 
         return describe_audit(path)
+    if kind is not None and kind.endswith("of a plan"):
+        from ._plan import describe_plan
+
+        return describe_plan(path)
     if kind != KIND:  # what a file is, before any of its values are read
         return _describe_data(path)
     with reading(path, "info"):

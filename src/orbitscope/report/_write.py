@@ -20,6 +20,7 @@ from ._case import read_cases
 from ._discovery_page import discovery_view
 from ._environment_page import environment_view
 from ._page import build
+from ._plan_page import plan_view
 from ._plot import DARK
 from ._story_page import story_view
 from ._text import code, element_list
@@ -28,6 +29,7 @@ from ._verdict import NOT_MEASURED
 TITLE = "Which symmetries did the model learn?"
 TRUE = "How true is its symmetry?"
 LEARNT = "What did the agent learn, and what did it break?"
+PLANNED = "Does every decision turn with the world?"
 DISCOVERED = "Which symmetry is there that nobody declared?"
 
 
@@ -113,6 +115,23 @@ def write_environment(
     out = _free(out, force)
     tree, source = (found, "") if isinstance(found, xr.DataTree) else (open_results(Path(found)), str(found))
     return _written(out, _render("discovery.html.j2", environment_view(tree, source), title=title, command=command))
+
+
+def write_plan(
+    plans: Sequence[xr.Dataset | Path | str], out: Path | str, *, title: str = PLANNED, force: bool = False, command: str = ""
+) -> Path:
+    """Write one HTML file on episodes of planners: in words, then ways, decisions and rewards, and whether decisions turn with the world.
+
+    - `plans`: what `plan_episodes` returned, or files of `orbitscope plan`, several to compare planners. `out`: the file to write; its
+      folder is made.
+    - `title`: the headline. `force`: whether an existing file is replaced. `command`: the command line that made the page.
+
+    Returns `out`, about 5 MB (the plotting library inside). Raises OrbitscopeError for another file, and when `out` exists or cannot be
+    written.
+    """
+    out = _free(out, force)
+    found = [(p, "") if isinstance(p, xr.Dataset) else (open_results(Path(p)).to_dataset(), str(p)) for p in plans]
+    return _written(out, _render("discovery.html.j2", plan_view(found), title=title, command=command))
 
 
 def _free(out: Path | str, force: bool) -> Path:

@@ -6,7 +6,8 @@ import xarray as xr
 
 from orbitscope import OrbitscopeError
 from orbitscope.cli import main
-from orbitscope.systems.control import environment, plan_episodes, plan_picture, symmetry_of
+from orbitscope.report import write_plan
+from orbitscope.systems.control import balls, environment, plan_episodes, plan_picture, symmetry_of
 
 
 @pytest.mark.parametrize(("name", "group", "samples", "bar"), [
@@ -50,6 +51,33 @@ def test_the_verb_writes_a_file_and_a_picture(tmp_path, capsys):
         assert found.attrs["group"] == "D4" and found.sizes["episode"] == 2 and float(found.decision_error.max()) < 1e-12
     assert (tmp_path / "plan.png").read_bytes().startswith(b"\x89PNG")
     assert main(words) == 2 and "exists" in capsys.readouterr().err
+
+
+def test_the_page_of_plans(tmp_path, capsys):
+    """With the group and without, side by side: the page and `info` say which decisions turn; other files are refused."""
+    with_group, without, page = tmp_path / "with.nc", tmp_path / "without.nc", tmp_path / "plans.html"
+    common = ["plan", "ball2d", "--samples", "32", "--steps", "3", "--horizon", "3"]
+    assert main([*common, "--out", str(with_group)]) == 0 and main([*common, "--group", "none", "--out", str(without)]) == 0
+    assert main(["report", str(with_group), str(without), "--out", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    body = text[text.index("<main>") : text.index("</main>")]
+    assert body.count("<figure") == 5 and "NaN" not in body and "every decision turns with D4, to rounding" in body
+    assert "decisions do not turn with D4: they differ by up to" in body and "orbitscope audit ball2d" in body
+    assert body.index("Figure 1.") < body.index("Figure 2.") < body.index("Figure 5.")
+    capsys.readouterr()
+    assert main(["info", str(without)]) == 0 and "decisions turn with D4: largest error" in capsys.readouterr().out
+    with xr.open_dataset(without, engine="h5netcdf") as found:
+        share = float(found.decision_error.max()) / float(found.decision_scale)
+        assert found.component.values[0].startswith("position") and share > 0.01
+        world, first = balls("ball2d"), found.state.values[0]
+        assert np.array_equal(found.place.values[0, :, 0], first[:, : world.ndim]) and np.array_equal(
+            found.target.values[0, 0], first[0, 4:]
+        )
+    (tmp_path / "folder").mkdir()
+    assert main(["report", str(without), str(tmp_path / "folder"), "--out", str(tmp_path / "b.html")]) == 2
+    assert "have a page of their own" in capsys.readouterr().err
+    with pytest.raises(OrbitscopeError, match="no record of a plan"):
+        write_plan([xr.Dataset()], tmp_path / "c.html")
 
 
 @pytest.mark.parametrize(("words", "kwargs"), [

@@ -15,7 +15,7 @@ from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
-from ._planning import plan_episodes, plan_picture, save_plan
+from ._planning import PLAN_KIND, plan_episodes, plan_picture, save_plan
 from ._regression import PlaceEnergy, marker_pictures
 from ._simulator import SimulatorModel
 from ._trading import TradingConfig, TradingPolicy, net_returns, past_windows
@@ -63,6 +63,7 @@ __all__ = [
     "BREAKINGS",
     "METHODS",
     "MODEL_POLICIES",
+    "PLAN_KIND",
     "SYSTEM",
     "ActionSet",
     "Agent",

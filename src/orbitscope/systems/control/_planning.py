@@ -20,6 +20,7 @@ from ._planner_audit import decision_errors
 from ._simulator import SimulatorModel
 
 Told = Callable[[str, float, float], None]
+PLAN_KIND = "orbitscope record of a plan"
 
 
 def plan_episodes(
@@ -66,10 +67,12 @@ def plan_episodes(
     chosen = seen[np.linspace(0, len(seen) - 1, min(audited, len(seen))).astype(int)]
     errors = decision_errors(made, torch.as_tensor(chosen), symmetry, calls=(0,))
     found = found.merge(errors.rename(error="decision_error", scale="decision_scale", state="audited"))
+    found = found.merge(_ways(name, found.state.values))
+    found = found.assign_coords(component=list(symmetry.input.channels), of_action=list(symmetry.output.channels))
     found.reward.attrs["long_name"] = "reward of the state that the action led to"
     return found.assign_attrs(
-        environment=name, planner=planner, group=made.turning.name if made.turning else "none", compared=symmetry.group.name,
-        horizon=horizon, samples=made.samples, temperature=made.temperature, std=std, seed=seed,
+        kind=PLAN_KIND, environment=name, planner=planner, group=made.turning.name if made.turning else "none",
+        compared=symmetry.group.name, horizon=horizon, samples=made.samples, temperature=made.temperature, std=std, seed=seed,
         model="batched step" if name in BALLS else "simulator",
     )  # fmt: skip
 
@@ -124,6 +127,21 @@ def _episode(env: Any, planner: Planner, seed: int, steps: int | None, tell: Cal
     return {"state": np.stack(states), "action": np.stack(actions), "reward": np.array(rewards)}
 
 
+def _ways(name: str, states: np.ndarray) -> xr.Dataset:
+    """Where bodies go in space, and their targets, of worlds that are places: balls; nothing for others."""
+    if name not in BALLS:
+        return xr.Dataset()
+    world = balls(name)
+    place, _, target = np.split(states.reshape(*states.shape[:2], 3 * world.count, world.ndim), 3, axis=2)
+    return xr.Dataset(
+        {
+            "place": (("episode", "time", "body", "axis"), place, {"units": "m"}),
+            "target": (("episode", "body", "axis"), target[:, 0], {"units": "m"}),
+        },
+        {"axis": list("xyz"[: world.ndim])},
+    )
+
+
 def _padded(values: np.ndarray, length: int) -> np.ndarray:
     """NaN behind the end of an episode that was shorter than others."""
     return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1), constant_values=np.nan)
@@ -147,19 +165,16 @@ def plan_picture(found: xr.Dataset) -> Any:
 
     figure, (way, gain, turn) = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     name = found.attrs["environment"]
-    if name in BALLS:
-        world = balls(name)
-        for episode in found.state.values:
-            p, _, target = np.split(episode, 3, axis=-1)
-            for i in range(world.count):
-                x, y = p[:, i * world.ndim], p[:, i * world.ndim + 1]
+    if "place" in found:
+        for places, targets in zip(found.place.values, found.target.values, strict=True):
+            for i, goal in enumerate(targets):
+                x, y = places[:, i, 0], places[:, i, 1]
                 (line,) = way.plot(x, y, lw=1.2)
                 way.plot(x[0], y[0], "o", color=line.get_color(), ms=4)
-                way.plot(target[0, i * world.ndim], target[0, i * world.ndim + 1], "x", color=line.get_color(), ms=7)
+                way.plot(goal[0], goal[1], "x", color=line.get_color(), ms=7)
         way.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", title="from the dot to the cross")
     else:
-        for component in found.component.values if "component" in found.coords else range(found.sizes["component"]):
-            way.plot(found.state.isel(episode=0, component=int(component)), lw=1)
+        way.plot(found.state.isel(episode=0), lw=1)
         way.set(xlabel="action", ylabel="components of the state", title="first episode")
     for rewards in found.reward.values:
         gain.plot(rewards, lw=1)
