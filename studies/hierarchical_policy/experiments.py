@@ -10,6 +10,7 @@ from study import ARMS, HELD, JUDGED, NEAREST, TURNED, Job, Place
 from torch import Tensor
 
 from orbitscope.data import Examples, load_examples
+from orbitscope.probe import ProbeConfig, examine
 from orbitscope.symmetry import Rigid
 from orbitscope.systems.manipulation import (
     SYSTEM,
@@ -46,6 +47,8 @@ def demonstrations(place: Place, name: str, first: int, count: int) -> Examples:
 
 def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
     """Everything about one job, kept when it is whole."""
+    if job.task == place.settings.tasks[0] and job.arm in place.settings.influenced:
+        _influence(place, job, tell)
     if place.case_file(job.key, "hep").exists():
         return
     started = time.process_time()
@@ -56,6 +59,27 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
     tell(
         f"{job.task}, {job.arm}, {job.demos} demonstrations, seed {job.seed}: {row['successes']} of {row['episodes']}, {seconds:.0f} CPU s"
     )
+
+
+def _influence(place: Place, job: Job, tell: Any) -> None:
+    """Is the learning of an arm shared across quarter turns? A probe of it at keyframes that were held out, element by element."""
+    if place.case_file(job.key, "influence").exists():
+        return
+    started = time.process_time()
+    model = trained(place, job, demonstrations(place, *place.demonstrations(job)))
+    held = SYSTEM.probed(demonstrations(place, job.task, HELD, place.settings.held))
+    config = ProbeConfig(trajectories=place.settings.held, times=2, steps=0, seed=job.seed)
+    tree = examine(model, held, SYSTEM.symmetries(held)["c4"], config)
+    words, found = tree["c4/verdict"].to_dataset(), tree["c4/influence"].to_dataset()
+    rows = []
+    for name in [str(e) for e in words["element"].values if e != "e"]:
+        word, own = words.sel(element=name), found.sel(element=name)
+        rows.append({
+            "element": name, "output": str(word["output"].item()), "learning": str(word["learning"].item()),
+            **{k: float(own[k]) for k in ("response", "null", "excess", "p_holm")}, "moved_error": float(word["moved_error"]),
+        })  # fmt: skip
+    place.write_case(job.key, "influence", job.label, {"influence": rows}, time.process_time() - started)
+    tell(f"{job.task}, {job.arm}, seed {job.seed}: {words.attrs['sentence_learning']}")
 
 
 def measured(place: Place, job: Job) -> dict[str, list[dict[str, Any]]]:
@@ -92,8 +116,8 @@ def trained(place: Place, job: Job, train: Examples) -> HierarchicalPolicy:
     """The policy of an arm, by the library's loop; the weights of the last epoch."""
     s = place.settings
     torch.manual_seed(derive(job.seed, "init"))
-    model = hep_for(train, **{**s.model, **ARMS[job.arm]})
-    config = FitConfig(epochs=s.epochs, batch=s.batch, learning_rate=s.rate, weight_decay=DECAY, device="cpu")
+    model = hep_for(train, **{**s.model_of(job.task), **ARMS[job.arm]})
+    config = FitConfig(epochs=s.epochs_of(job.task), batch=s.batch, learning_rate=s.rate, weight_decay=DECAY, device="cpu")
     turned = job.arm in TURNED
     moves = WithAnswer(turn=turned, shift=0.0)
     done = fit(model, train, config, loss=KeyframeLoss(), seed=job.seed, augment=moves, progress=None)

@@ -1,6 +1,6 @@
 """What the study of the hierarchical policy consists of: arms, settings, jobs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ ARMS: dict[str, dict[str, Any]] = {
     FULL: {},
     "no hierarchy": {"hierarchy": False},
     "no frame transfer": {"frame_transfer": "none"},
-    "no equivariance": {"equivariant": False},
+    "no equivariance": {"equivariant": False, "grid": "world"},
     "no stacked voxels": {"stacked_voxels": False},
-    "flat diffusion": {"hierarchy": False, "equivariant": False},
-    "no equivariance, turned copies": {"equivariant": False},
+    "flat diffusion": {"hierarchy": False, "equivariant": False, "grid": "world"},
+    "no equivariance, turned copies": {"equivariant": False, "grid": "world"},
     NEAREST: {},
 }
 TURNED = ("no equivariance, turned copies",)  # arms that see their scenes turned by any angle in training
 ORDER = (
-    FULL, NEAREST, "flat diffusion", "no equivariance", "no hierarchy", "no frame transfer", "no stacked voxels",
+    FULL, NEAREST, "flat diffusion", "no hierarchy", "no equivariance", "no frame transfer", "no stacked voxels",
     "no equivariance, turned copies",
 )  # fmt: skip
 JUDGED, HELD, DEMOS = 2000, 2500, 3000  # first layouts of what judges, of keyframes held out, of demonstrations
@@ -34,6 +34,7 @@ class Settings:
     weights and order. `episodes`: layouts in which each policy acts; `moved`: of these, how many again with the table elsewhere. `held`:
     demonstrations whose keyframes are held out. `epochs`, `batch`, `rate`: of a training. `model`: options of every network. `voxel`: of
     the thinned clouds, m. `most`: keyframes in an episode. `errors`: planted errors of keyposes, mm. `arms`: their names; empty: all.
+    `own`: by task, what is otherwise for it: `epochs`, `model`, `arms`. `influenced`: arms whose learning is probed, on the first task.
     """
 
     name: str
@@ -51,6 +52,21 @@ class Settings:
     most: int
     errors: list[float]
     arms: list[str]
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
+    influenced: list[str] = field(default_factory=list)
+
+    def epochs_of(self, task: str) -> int:
+        """Of a training on a task."""
+        return int(self.own.get(task, {}).get("epochs", self.epochs))
+
+    def model_of(self, task: str) -> dict[str, Any]:
+        """Options of every network on a task."""
+        return {**self.model, **self.own.get(task, {}).get("model", {})}
+
+    def arms_of(self, task: str) -> list[str]:
+        """The arms on a task, in the order in which they are done."""
+        asked = self.own.get(task, {}).get("arms", self.arms)
+        return [a for a in ORDER if not asked or a in asked]
 
 
 @dataclass(frozen=True)
@@ -73,8 +89,13 @@ class Job:
 
 def jobs(settings: Settings) -> list[Job]:
     """All jobs: task by task and arm by arm, in the order of `ORDER`, all seeds of each, so that what is broken off leaves comparisons."""
-    arms = [a for a in ORDER if not settings.arms or a in settings.arms]
-    return [Job(task, arm, demos, seed) for task in settings.tasks for demos in settings.demos for arm in arms for seed in settings.seeds]
+    return [
+        Job(task, arm, demos, seed)
+        for task in settings.tasks
+        for demos in settings.demos
+        for arm in settings.arms_of(task)
+        for seed in settings.seeds
+    ]
 
 
 class Place(Folder):

@@ -3,6 +3,7 @@
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import figures
 import numpy as np
@@ -27,7 +28,9 @@ def write_page(results: Path, docs: Path) -> Path:
     cells, turns, tolerance = t["cells"], t["turns"], t["tolerance"]
     docs.mkdir(parents=True, exist_ok=True)
     figures.draw(cells, tolerance, docs)
-    parts = [_head(t), _bars(t), _success(cells), _turns(turns, t), _tolerance(tolerance), _missing(t, cells), _limits(t)]
+    parts = [
+        _head(t), _bars(t), _success(cells), _turns(turns, t), _influence(t["influence"]), _tolerance(tolerance), _missing(t, cells), _limits(t),
+    ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
     return docs / PAGE
@@ -81,14 +84,15 @@ def bars(cells: pd.DataFrame, turns: pd.DataFrame, voxel: float) -> list[list[st
     own = turns[turns["arm"] == FULL]
     exact = ("quarter turn", "shift")
     others = tuple(dict.fromkeys(own.loc[~own["motion"].isin(exact), "motion"]))
-    for motions, wanted, said in [*(((m,), EXACT, f"at most {EXACT:g}") for m in exact), (others, voxel, f"below a voxel, {voxel:g}")]:
-        mine = own[own["motion"].isin(motions)]
+    every = [*(((m,), EXACT, f"at most {EXACT:g}", "") for m in exact)]
+    for motions, wanted, said, task in every + [(others, voxel, f"below a voxel, {voxel:g}", t) for t in dict.fromkeys(own["task"])]:
+        mine = own[own["motion"].isin(motions) & (own["task"] == task if task else True)]
         if len(mine):
             worst, count = float(mine["largest"].max()), mine["seed"].nunique()
             word = ("met" if worst <= wanted else "missed") if count >= SEEDS else f"not judged with fewer than {SEEDS} seeds"
             rows.append(
                 [
-                    f"Equivariance error of trained policies, {' and '.join(motions)}, single precision, m",
+                    f"Equivariance error of trained policies, {' and '.join(motions)}{', ' * bool(task)}{task}, single precision, m",
                     f"{said}, every answer",
                     f"{worst:.1e}",
                     str(count),
@@ -175,17 +179,47 @@ def _turns(turns: pd.DataFrame, t: Tables) -> str:
         return ""
     voxel = 1000 * t.meta["settings"]["model"]["edge"]
     rows = []
-    for arm in ARMS:
-        own = turns[turns["arm"] == arm]
+    for task, arm in product(dict.fromkeys(turns["task"]), ARMS):
+        own = turns[(turns["arm"] == arm) & (turns["task"] == task)]
         if len(own):
             rows.append(
-                [arm, *(f"{1000 * m['median'].mean():.2g} / {1000 * m['largest'].max():.2g}" for _, m in own.groupby("motion", sort=False))]
+                [
+                    task,
+                    arm,
+                    *(f"{1000 * m['median'].mean():.2g} / {1000 * m['largest'].max():.2g}" for _, m in own.groupby("motion", sort=False)),
+                ]
             )
     return f"""## Does a trained policy move with the scene?
 
-The largest distance over a chunk between the answer in a moved scene and the moved answer, mm: median over held-out keyframes (mean over cells), and the largest of all. A voxel of the high level is {voxel:g} mm wide. Every motion has a shift that is no whole number of voxels. The grid stands about the mean of the points, so that shifts are exact for every arm; quarter turns are for arms with built-in symmetry. For other turns the worst answers are those in which another voxel wins.
+The largest distance over a chunk between the answer in a moved scene and the moved answer, mm: median over held-out keyframes (mean over cells), and the largest of all. A voxel of the high level is {voxel:g} mm wide. Every motion has a shift that is no whole number of voxels. The grid stands about the mean of the points, so that shifts are exact for every arm; quarter turns are for arms with built-in symmetry. For other turns the worst answers are those in which another voxel wins.{_along_hand(t)}
 
-{table(["arm", *dict.fromkeys(turns["motion"])], rows)}"""
+{table(["task", "arm", *dict.fromkeys(turns["motion"])], rows)}"""
+
+
+def _influence(found: pd.DataFrame) -> str:
+    if found.empty:
+        return ""
+    rows = []
+    for (task, arm), own in found.groupby(["task", "arm"], sort=False):
+        means = own.groupby("seed")["excess"].mean()
+        low, high = interval(means.tolist())
+        said = f"{means.mean():.2f}" + (f" ({low:.2f} to {high:.2f})" if low == low else "")
+        words = ", ".join(f"{word}: {n}" for word, n in own["learning"].value_counts().items())
+        sizes = [f"{own['response'].mean():.2f}", f"{own['null'].mean():.2f}", said, f"{own['moved_error'].mean():.2f}"]
+        rows.append([str(task), str(arm), str(len(means)), *sizes, words])
+    return f"""## Is what is learnt shared across the orbit?
+
+A probe of the trained policies at keyframes that were held out, for each quarter turn (`orbitscope probe RUN FILE --group c4` does the same from the command line). *Response*: the coherence of a step on a moved example with the example itself, 1 where learning one is learning the other; *null*: with unrelated examples; *excess*: their difference, mean over turns, with Student's 95 % interval over seeds. *Moved error*: the squared error in moved scenes over that in the scenes as they were. The last column counts the probe's words, turn by turn and seed by seed.
+
+{table(["task", "arm", "seeds", "response", "null", "excess", "moved error", "learning"], rows)}"""
+
+
+def _along_hand(t: Tables) -> str:
+    own = t.meta["settings"].get("own", {})
+    tasks = [task for task in own if own[task].get("model", {}).get("grid") == "hand"]
+    if not tasks:
+        return ""
+    return f" On {', '.join(tasks)} the voxels of the arms with built-in symmetry stand along the heading of the hand, which turns with the scene: there every turn is exact (`grid=hand`)."
 
 
 def _tolerance(tolerance: pd.DataFrame) -> str:
@@ -208,9 +242,10 @@ The low level alone, given the true keypose of held-out keyframes with an error 
 def _missing(t: Tables, cells: pd.DataFrame) -> str:
     s = t.meta["settings"]
     done = set(zip(cells["task"], cells["arm"], cells["demos"], cells["seed"], strict=True))
-    arms = [a for a in ARMS if not s["arms"] or a in s["arms"]]
     lines = []
     for task, demos in product(s["tasks"], s["demos"]):
+        asked = s.get("own", {}).get(task, {}).get("arms", s["arms"])
+        arms = [a for a in ARMS if not asked or a in asked]
         gone = [(arm, seed) for arm in arms for seed in s["seeds"] if (task, arm, demos, seed) not in done]
         if len(gone) == len(arms) * len(s["seeds"]):
             lines.append(f"* {task}, {demos} demonstrations: nothing was run.")
@@ -222,10 +257,17 @@ def _missing(t: Tables, cells: pd.DataFrame) -> str:
 def _limits(t: Tables) -> str:
     s = t.meta["settings"]
     options = ", ".join(f"{k} {v}" for k, v in s["model"].items())
+    own = "; ".join(f"on {task} {_otherwise(given)}" for task, given in s.get("own", {}).items())
     return f"""## What this does not show
 
-* Networks and trainings are small and the same for every arm ({options}; {s["epochs"]} epochs, batches of {s["batch"]}); every arm has the same number of epochs, and not the same time: the arms without hierarchy have one network to train, and some may be held back by it. Settings were chosen with the full policy, demonstrations and first weights of seed 100 and layouts from 500 on, judged are layouts from {JUDGED} on, with keyframes of layouts from {HELD} on held out.
+* Networks and trainings are small and the same for every arm ({options}; {s["epochs"]} epochs, batches of {s["batch"]}{"; " * bool(own)}{own}); every arm has the same number of epochs, and not the same time: the arms without hierarchy have one network to train, and some may be held back by it. Settings were chosen with the full policy, demonstrations and first weights of seed 100 and layouts from 500 on, judged are layouts from {JUDGED} on, with keyframes of layouts from {HELD} on held out.
 * Control is in open loop; the closed loop, `se2` frames and the sizes of a GPU are options of the policy that this study does not measure.
 * Scenes are not turned in training, but in the arm that says so: what symmetry is worth is measured without augmentation.
 * Buttons in order need a memory of what was pressed, which no policy here has: the task is left out.
 * Settings: `{s["name"]}.toml`, seeds {", ".join(str(x) for x in s["seeds"])}; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs; {took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
+
+
+def _otherwise(given: dict[str, Any]) -> str:
+    """What is otherwise on one task, in words."""
+    words = [f"{k} {v}" for k, v in given.get("model", {}).items()]
+    return ", ".join([*words, *([f"{given['epochs']} epochs"] if "epochs" in given else [])])

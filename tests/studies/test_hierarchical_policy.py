@@ -25,6 +25,9 @@ def test_page_figures_and_tables(study, script):
     exact = turns[turns["motion"].isin(["quarter turn", "shift"]) & (turns["arm"] == "full")]
     assert np.max(exact["largest"]) < 1e-5
     assert turns["largest"].to_numpy()[(turns["motion"] == "quarter turn").to_numpy()].max() > 1e-3, "the flat policy does not turn along"
+    influence = pd.read_csv(folder / "results" / "influence.csv")
+    assert list(influence["element"]) == ["r1", "r2", "r3"] and set(influence["arm"]) == {"full"} and "shared across the orbit" in page
+    assert set(influence["output"]) == {"exact up to rounding"} and np.abs(influence["response"] - 1).max() < 1e-4
     assert list(tolerance["error"]) == [0.0, 20.0] and "not judged with fewer than 3 seeds" in page
     assert (
         "button, full, 3 demonstrations, seed 0" in said
@@ -44,7 +47,9 @@ def test_bars_are_judged_by_their_rules(modules):
         rows = [("full", s, k) for s, k in enumerate(full)] + [("flat diffusion", s, k) for s, k in enumerate(flat)]
         return pd.DataFrame([{"task": task, "arm": a, "demos": 30, "seed": s, "successes": k, "episodes": 100} for a, s, k in rows])
 
-    turns = pd.DataFrame([{"arm": "full", "motion": "shift", "seed": s, "largest": e} for s, e in enumerate((1e-7, 2e-7, 1e-4))])
+    turns = pd.DataFrame(
+        [{"task": "place", "arm": "full", "motion": "shift", "seed": s, "largest": e} for s, e in enumerate((1e-7, 2e-7, 1e-4))]
+    )
 
     def row(table: pd.DataFrame, name: str) -> list[str]:
         return next(r for r in page.bars(table, turns, 0.04) if name in r[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 from rich.console import Console
+from rich.table import Table
 
 from .._errors import OrbitscopeError
 from .._executor import Where
@@ -19,10 +20,12 @@ from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, t
 from ..training import FitConfig
 from ._audit import audit_table
 from ._early import check_out
-from ._output import about_probe, record
+from ._output import about_probe, record, several
 from ._progress import stages
 from ._view import SHEET_KINDS
 from ._where import at_work
+
+SIMULATOR_KIND = "orbitscope audit of a simulator"
 
 
 def refuse_flags(settings: Any, taken: Sequence[str], what: str) -> None:
@@ -128,6 +131,41 @@ def audit_system(system: str, path: Path, groups: Sequence[str] | None, *, sampl
         save_probe(xr.DataTree.from_dict(tree | {f"/{name}/audit": t for name, t in found.items()}), out, force=force)
         print(out)
     return 1 if any("not a symmetry" in t["verdict"].values for t in found.values()) else 0
+
+
+def audit_simulators(names: Sequence[str], *, samples: int, seed: int, out: Path | None, force: bool) -> int:
+    """Print, for every scenario, whether its simulator has the symmetry that is declared for it; 1 if one has not."""
+    if out is not None and len(names) > 1:
+        raise OrbitscopeError(f"out: {out} can hold one simulator, and {len(names)} are audited. Audit them one after the other.")
+    if samples < 1:
+        raise OrbitscopeError(f"samples: should be at least 1, got {samples}.")
+    check_out(force, out=out)
+    found: dict[str, xr.Dataset] = {}
+    console = Console()
+    for name in names:
+        with several(len(names)), stages() as bars:
+            found[name] = load_system(str(of_scenario(name))).audited(name, episodes=max(1, samples // 16), seed=seed, progress=bars)
+        attrs = found[name].attrs
+        colour = {"holds": "green", "undecided": "yellow"}.get(attrs["verdict"], "red")
+        console.print(f"{name}: [bold {colour}]{attrs['verdict']}[/]. {attrs['explanation']}", highlight=False, soft_wrap=True)
+        console.print(_simulator_table(found[name]))
+    record(simulators=found, verdict={name: table.attrs["verdict"] for name, table in found.items()})
+    if out is not None:
+        (name, table), *_ = found.items()
+        about = xr.Dataset(attrs={"kind": SIMULATOR_KIND, "title": name, "scenario": name, "command": command()})
+        save_probe(xr.DataTree.from_dict({"/": about, "/audit": table}), out, force=force)
+        print(out)
+    return 1 if any(table.attrs["verdict"] == "broken" for table in found.values()) else 0
+
+
+def _simulator_table(table: xr.Dataset) -> Table:
+    shown = Table(title=f"{table.attrs['episodes']} episodes in pairs", title_justify="left")
+    for head in ("element", f"gap [{table.attrs['unit']}]", "floor", "verdict"):
+        shown.add_column(head, justify="left" if head in ("element", "verdict") else "right")
+    for name in table["element"].values.tolist():
+        row = table.sel(element=name)
+        shown.add_row(name, f"{float(row['gap']):.1e}", f"{float(row['floor']):.1e}", str(row["verdict"].values))
+    return shown
 
 
 def train_model(

@@ -22,7 +22,8 @@ class Audit:
 
     data: Positional[tuple[Path, ...]]
     """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Several are audited each by itself. Or the
-    name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2. Or one file of examples of a system."""
+    name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2, or of a scenario whose simulator is audited itself,
+    such as manipulation.lift. Or one file of examples of a system."""
     group: tuple[str, ...] = ("d4",)
     """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment and of a system's examples by default what is declared."""
     law: str | None = None
@@ -55,7 +56,7 @@ class Audit:
     """Replace an existing file."""
 
     def run(self) -> int:
-        from ..systems import of_environment, of_file
+        from ..systems import of_environment, of_file, of_scenario
         from ._audit import Asked, audit_files
         from ._where import at_work
 
@@ -68,6 +69,11 @@ class Audit:
             return audit_environments(
                 [str(path) for path in self.data], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force
             )  # fmt: skip
+        if self.data and all(not path.exists() and of_scenario(str(path)) for path in self.data):
+            from ._systems import audit_simulators, refuse_flags
+
+            refuse_flags(self, ("data", "samples", "seed", "out", "force"), "a simulator")
+            return audit_simulators([str(path) for path in self.data], samples=self.samples, seed=self.seed, out=self.out, force=self.force)
         if len(self.data) == 1 and (system := of_file(self.data[0])) is not None:
             from ._systems import audit_system, refuse_flags
 

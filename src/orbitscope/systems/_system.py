@@ -237,6 +237,17 @@ class System(ABC):
         policies."""
         raise OrbitscopeError(f"report: {self.name} tells nothing of {path}.")
 
+    def audited(self, scenario: str, *, episodes: int, seed: int, progress: Progress | None = None) -> xr.Dataset:
+        """Has the simulator of a `scenario` the symmetry that is declared for it? Measured by `episodes` in pairs, layouts from `seed` on.
+
+        `progress(stage, done, total)` is called as it goes. A table over "element" with `gap` and `floor` [element], the largest difference
+        and what rounding alone makes of it, `verdict` [element], and attrs "verdict", "explanation" and "unit". Raises `OrbitscopeError`
+        where a system has no simulator that can be moved.
+        """
+        raise OrbitscopeError(
+            f"audit: the simulator of {scenario} cannot be moved. Audit a file of `orbitscope simulate {scenario}` instead."
+        )
+
     def evaluate(
         self, run: Any, episodes: int, seed: int, progress: Progress | None = None, played: Path | None = None
     ) -> Mapping[str, Any]:  # fmt: skip

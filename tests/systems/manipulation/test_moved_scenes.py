@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from orbitscope import OrbitscopeError
+from orbitscope.cli import main
+from orbitscope.probe import open_results
 from orbitscope.symmetry import Rigid
 from orbitscope.systems.manipulation import (
     Scene,
@@ -41,6 +43,23 @@ def test_pyramidal_cones_break_turns_and_elliptic_ones_do_not():
     assert list(square.table.verdict.values[:2]) == ["broken", "broken"]
     # A block slides v^2 / 2 mu g.
     assert float(round_.table.away[0]) == pytest.approx(0.7**2 / (2 * 9.81), rel=0.1)
+
+
+def test_the_command_line_audits_the_simulator(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "lift.nc"
+    assert main(["audit", "manipulation.lift", "--samples", "16", "--seed", "3", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "manipulation.lift: holds." in said and "turn and shift" in said
+    table = open_results(out)["audit"].to_dataset()
+    wanted = audit_task(task("lift"), (3,)).table
+    assert np.array_equal(table.gap.values, wanted.gap.values[:, 0]) and table.attrs["episodes"] == 1
+    assert main(["audit", "manipulation.lfit"]) == 2 and "manipulation.lift" in capsys.readouterr().err
+    assert main(["audit", "manipulation.lift", "--law", "euler"]) == 2 and "--law has no meaning" in capsys.readouterr().err
+    assert main(["audit", "mechanics.pendulum"]) == 2 and "cannot be moved" in capsys.readouterr().err
+    start = Scene.reset
+    monkeypatch.setattr(Scene, "reset", lambda self, *a, **k: (start(self, *a, **k), self.model.opt.gravity.__setitem__(0, 0.5))[0])
+    assert main(["audit", "manipulation.reach", "manipulation.lift", "--samples", "16"]) == 1, "a wind"
+    assert "manipulation.lift: broken." in capsys.readouterr().out
 
 
 def test_a_wind_is_found():

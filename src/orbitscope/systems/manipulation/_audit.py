@@ -1,6 +1,6 @@
 """Does the simulator have the symmetry? The same episode in a moved scene, with moved actions, against the moved episode."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,14 +46,17 @@ def scene_elements() -> tuple[Rigid, ...]:
     return (*found, pose((0.31, 0.12, 0.08), about(2, 2.2)).named("turn and shift"))
 
 
-def audit_task(task: Task, seeds: Sequence[int] = (0, 1, 2), *, cone: str = "elliptic", elements: Sequence[Rigid] | None = None) -> Audit:
+def audit_task(
+    task: Task, seeds: Sequence[int] = (0, 1, 2), *, cone: str = "elliptic", elements: Sequence[Rigid] | None = None,
+    progress: Callable[[str, float, float], None] | None = None,
+) -> Audit:  # fmt: skip
     r"""Measure by paired episodes whether the simulator of a task has the symmetry that is declared for it, SE(2) times vertical shifts.
 
     The script's actions of one episode are turned by g and played in a scene moved by g; $\epsilon(g) = \max_t d(x'_t, g x_t)$ over hand
     and things, d the distance in m plus 0.1 m times the angle of turn; joints of mechanisms in their unit.
 
     * `task`: whose scene. `seeds`: of the layouts. `cone`: of the contacts, "elliptic" or "pyramidal". `elements`: motions g; by default
-      those of `scene_elements`.
+      those of `scene_elements`. `progress(stage, done, total)`: called as it goes.
 
     The verdict is "holds" where the gap is at most ten floors or 1e-6 m, else "broken"; where the floor is above 1 mm and the gap no more
     than ten floors it is "undecided": contacts have made rounding large. What the shape of the friction cones does is clearer in
@@ -72,6 +75,8 @@ def audit_task(task: Task, seeds: Sequence[int] = (0, 1, 2), *, cone: str = "ell
         away[k] = difference(demonstrate(scene, derive(seed, "unrelated") % 2**31), base, pose(np.zeros(3)))
         for m, g in enumerate(moves):
             gaps[m, k] = difference(base, replay(scene, moved(base, g)), g)
+        if progress is not None:
+            progress("episodes in pairs", k + 1, len(seeds))
     scale = np.maximum(10 * floors.max(), 1e-6)
     fine = "undecided" if floors.max() > _ROUGH else "holds"
     verdict = [fine if row.max() <= scale else "broken" for row in gaps]

@@ -10,13 +10,14 @@ from ...data import Examples
 from ._diffusion import Diffusion
 from ._field_nets import turns_about_vertical
 from ._hep_actions import SIZE, Frame, as_numbers, at_place, heading_turns, turned_pairs, way
-from ._hep_high import KeyposeNet
+from ._hep_high import Keypose, KeyposeNet
 from ._hep_low import ChunkNet
 from ._hep_voxels import middle_of
 from ._transporter_training import goals_of
 
 FRAMES = ("translation", "se2", "none")
 CONTROLS = ("open", "closed")
+GRIDS = ("world", "hand")
 _ABOVE = 0.1  # m from the mean of the points to the origin of chunks that no keypose frames
 
 
@@ -29,18 +30,20 @@ class HierarchicalPolicy(nn.Module):
       policy.
     * `control`: "open": a chunk is the way to the keyframe, all done; "closed": its steps are those of the control, half of them done,
       which needs demonstrations with looks `between` keyframes.
+    * `grid`: along which axes the voxels of both levels stand: those of the "world", as published, or, about the vertical, those of the
+      "hand": its heading turns with the scene, so that every turn about the vertical is exact, and not only those by a quarter.
     * `cells`, `edge`, `near`: voxels along x and y of both grids (half as many along z), and their edges, m: of the high and the low level.
     * `width`, `hidden`: of the networks, as of `KeyposeNet` and `ChunkNet`. `steps`: of a chunk. `predicts`: as of `Diffusion`; noise in
       the publication.
     * `levels`: of the chain of noise. `sampler`: steps of DDIM; 0: DDPM over all levels. `jitter`: standard deviation of the keypose in
-      the low level's training, m.
+      the low level's training, m. `votes`: as of `KeyposeNet`.
 
     The answer of a trained model is the last pose of the chunk and whether its fingers open; `chunk` is all of it. The noise of an answer
     is fixed and turned into the heading of the hand, $\epsilon = \rho(\theta_{hand})\, \epsilon_0$: then each sample, and not only their
     distribution, moves with the scene. With quarter turns built in the policy commutes with them and with every shift of the scene to
-    rounding; other turns move points among voxels, and what comes of it has to be measured. A hand whose x axis is vertical has no
-    heading. In training x has three parts more, see `WithAnswer`, and the loss stands beside the answer: that of both levels; they share
-    no weights.
+    rounding; with `grid` "world" other turns move points among voxels, and what comes of it has to be measured. A hand whose x axis is
+    vertical has no heading. In training x has three parts more, see `WithAnswer`, and the loss stands beside the answer: that of both
+    levels; they share no weights.
 
     Raises `OrbitscopeError` for words and numbers that are none of these. Source: Zhao et al., ICML 2025, arXiv 2502.05728; sizes,
     offsets, jitter and heading are of this package.
@@ -51,23 +54,26 @@ class HierarchicalPolicy(nn.Module):
 
     def __init__(
         self, *, hierarchy: bool = True, frame_transfer: str = "translation", equivariant: bool = True, stacked_voxels: bool = True,
-        control: str = "open", cells: int = 32, edge: float = 0.02, near: float = 0.015, width: int = 3, hidden: int = 32, steps: int = 18,
-        predicts: str = "sample", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
+        control: str = "open", grid: str = "world", cells: int = 32, edge: float = 0.02, near: float = 0.015, width: int = 3,
+        hidden: int = 32, steps: int = 18, predicts: str = "sample", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
+        votes: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        for name, value, known in (("frame_transfer", frame_transfer, FRAMES), ("control", control, CONTROLS)):
+        for name, value, known in (("frame_transfer", frame_transfer, FRAMES), ("control", control, CONTROLS), ("grid", grid, GRIDS)):
             if value not in known:
                 raise OrbitscopeError(f"hep: `{name}` should be one of {', '.join(known)}, got {value!r}.")
         if steps < 6 or steps % 2:
             raise OrbitscopeError(f"hep: `steps` should be an even number from 6 on, got {steps}.")
+        if votes not in (0, 1, 2):
+            raise OrbitscopeError(f"hep: `votes` should be 0, 1 or 2 voxels to each side, got {votes!r}.")
         if not (edge > 0 and near > 0 and jitter >= 0):
             raise OrbitscopeError(f"hep: `edge` and `near` should be above 0 m and `jitter` at least 0, got {edge}, {near}, {jitter}.")
         if not 0 <= sampler <= levels:
             raise OrbitscopeError(f"hep: `sampler` should be 0, for every level, or up to the {levels} `levels`, got {sampler}.")
-        self.frame_transfer, self.control, self.steps = frame_transfer, control, steps
+        self.frame_transfer, self.control, self.grid, self.steps = frame_transfer, control, grid, steps
         self.sampler, self.jitter = sampler, jitter
         group = turns_about_vertical(4 if equivariant else 1)
-        self.high = KeyposeNet(group, cells=cells, edge=edge, width=width, stacked=stacked_voxels) if hierarchy else None
+        self.high = KeyposeNet(group, cells=cells, edge=edge, width=width, stacked=stacked_voxels, votes=votes) if hierarchy else None
         self.low = ChunkNet(
             group, cells=cells, edge=near, width=2 * width, hidden=hidden, steps=steps, stacked=stacked_voxels,
             pointed=hierarchy and frame_transfer == "none", diffusion=Diffusion(levels, predicts),
@@ -109,6 +115,8 @@ class HierarchicalPolicy(nn.Module):
 
         * `x`: what is seen. `goal` [B, 12], `then` [B, 1]: the next keyframe. `drawn`: uniform numbers, not looked at.
         """
+        own = self.own(x[3])
+        x, goal = own.seen(x), own.poses(goal)
         chunk = self.target(x[3], x[4], goal, then)
         if self.high is None:
             return self.low.loss(x, self.frame(x, None), chunk, None)
@@ -125,6 +133,30 @@ class HierarchicalPolicy(nn.Module):
         """
         if noise is None:
             noise = self.turned_noise(x[3])
+        own = self.own(x[3])
+        x, noise = own.seen(x), turned_pairs(noise, own.turn[None, :, None, :2, :2].mT)
+        place = None if place is None else own.points(place[:, None])[:, 0]
+        found = self._chunk(x, noise, place)
+        return torch.cat([own.world(found[..., :12]), found[..., 12:]], -1)
+
+    def keypose(self, x: tuple[Tensor, ...]) -> Keypose:
+        """What the high level says, in the world.
+
+        * `x`: points, colours, mask, hand, open. Raises `OrbitscopeError` for a policy without hierarchy.
+        """
+        if self.high is None:
+            raise OrbitscopeError("keypose: the policy has no hierarchy, and so no keypose.")
+        own = self.own(x[3])
+        found = self.high(own.seen(x))
+        return Keypose((own.turn @ found.place[..., None])[..., 0], (own.turn[:, :2, :2] @ found.heading[..., None])[..., 0])
+
+    def own(self, hand: Tensor) -> Frame:
+        """The frame along which the voxels stand, for hands [B, 12]: turned into their heading, or that of the world."""
+        nowhere = torch.zeros_like(hand[:, :3])
+        return Frame(nowhere, heading_turns(hand[:, 3:5])) if self.grid == "hand" else at_place(nowhere)
+
+    def _chunk(self, x: tuple[Tensor, ...], noise: Tensor, place: Tensor | None) -> Tensor:
+        """The chunk in the frame of the grid."""
         heading = None
         if self.high is not None and place is None:
             place, heading = self.high(x)
@@ -146,7 +178,9 @@ class HierarchicalPolicy(nn.Module):
         * `batches`: what is seen, the pose and the fingers of the next keyframe.
         """
         found = []
-        for x, goal, then in batches:
+        for seen, goal, then in batches:
+            own = self.own(seen[3])
+            x, goal = own.seen(seen), own.poses(goal)
             place = None if self.high is None else goal[:, :3]
             frame = self.frame(x, place, goal[:, 3:5])
             chunk = self.target(x[3], x[4], goal, then)

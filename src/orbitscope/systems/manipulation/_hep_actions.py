@@ -39,6 +39,11 @@ class Frame(NamedTuple):
         rows = rows @ self.turn.reshape(*wide, 3, 3).mT
         return torch.cat([rows[..., :1, :] + self.origin.reshape(*wide, 1, 3), rows[..., 1:, :]], -2).flatten(-2)
 
+    def seen(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What is seen, `x` (points, colours, mask, hand, open), as the frame sees it."""
+        points, colours, mask, hand, told = x
+        return self.points(points), colours, mask, self.poses(hand), told
+
 
 def at_place(origin: Tensor) -> Frame:
     """The frame at `origin` [B, 3] with the axes of the world."""

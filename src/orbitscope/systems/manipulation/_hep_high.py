@@ -41,15 +41,18 @@ class KeyposeNet(nn.Module):
     r"""A U-Net over stacked voxels, [scene, hand] -> the place of the next keyframe.
 
     * `group`: quarter turns about the vertical, which it commutes with exactly. `cells`, `edge`: of its grid. `width`: regular fields of
-      the finest grid, as many channels as elements each. `stacked`: as of `StackedVoxels`.
+      the finest grid, as many channels as elements each. `stacked`: as of `StackedVoxels`. `votes`: how many voxels to each side
+      of the best one say the place with it; 0: it alone.
 
-    The grid stands about the mean of the points (`middle_of`), so that every shift of the whole scene is exact too. The place is the
-    centre of the best voxel plus an offset, a vector field that the network gives beside the heat map: finer than a voxel. Loss:
-    cross-entropy of the voxel, plus the squared offset from the truth in voxels.
+    The grid stands about the mean of the points (`middle_of`), so that every shift of the whole scene is exact too. Beside the heat map
+    the network gives a vector field, the offset of the place from each voxel's centre. The place is the mean of what the best voxel and
+    its neighbours say, weighted by their heat: finer than a voxel, and nearly the same where a neighbour wins. Loss: cross-entropy of the
+    voxel, plus the squared error of the offset in voxels, in the mean over the true voxel and those that vote with it.
     """
 
-    def __init__(self, group: Group, *, cells: int = 32, edge: float = 0.02, width: int = 3, stacked: bool = True) -> None:
+    def __init__(self, group: Group, *, cells: int = 32, edge: float = 0.02, width: int = 3, stacked: bool = True, votes: int = 1) -> None:
         super().__init__()
+        self.votes = votes
         self.voxels = StackedVoxels(group, cells, edge, stacked=stacked)
         seen, share = self.voxels.out, 4 // len(group.elements)
         depths = [Features.of(group, f"regular*{width * share * 2**k}") for k in range(3 if cells <= 16 else 4)]
@@ -82,9 +85,11 @@ class KeyposeNet(nn.Module):
         """
         centre = middle_of(x, ABOVE)
         fields = self.fields(x, centre).flatten(2)
-        best = fields[:, 0].argmax(1)
-        there = fields.gather(2, best[:, None, None].expand(-1, fields.shape[1], 1))[..., 0]
-        return Keypose(centre + self._centres(best) + there[:, _OFFSET] * self.voxels.edge, there[:, _HEADING])
+        number, inside = self._around(fields[:, 0].argmax(1))
+        there = _read(fields, number)
+        weight = there[..., 0].masked_fill(~inside, -torch.inf).softmax(1)[..., None]
+        said = self._centres(number) + there[..., _OFFSET] * self.voxels.edge
+        return Keypose(centre + (weight * said).sum(1), (weight * there[..., _HEADING]).sum(1))
 
     def loss(self, x: tuple[Tensor, ...], goal: Tensor) -> Tensor:
         """The loss of each example, [B].
@@ -96,16 +101,31 @@ class KeyposeNet(nn.Module):
         size = torch.tensor(self.voxels.shape).to(goal)
         cell = ((goal[:, :3] - centre) / self.voxels.edge + size / 2).floor()
         cell = torch.minimum(cell.clamp(min=0), size - 1).long()
-        number = (cell[:, 0] * self.voxels.shape[1] + cell[:, 1]) * self.voxels.shape[2] + cell[:, 2]
-        there = fields.gather(2, number[:, None, None].expand(-1, fields.shape[1], 1))[..., 0]
-        away = (goal[:, :3] - centre - self._centres(number)) / self.voxels.edge
-        heading = F.normalize(goal[:, 3:5], dim=1) - there[:, _HEADING]
-        return (
-            F.cross_entropy(fields[:, 0], number, reduction="none") + (there[:, _OFFSET] - away).square().sum(1) + heading.square().sum(1)
-        )
+        own = (cell[:, 0] * self.voxels.shape[1] + cell[:, 1]) * self.voxels.shape[2] + cell[:, 2]
+        number, inside = self._around(own)
+        there, share = _read(fields, number), inside / inside.sum(1, keepdim=True)
+        away = (goal[:, None, :3] - centre[:, None] - self._centres(number)) / self.voxels.edge
+        heading = F.normalize(goal[:, 3:5], dim=1)[:, None] - there[..., _HEADING]
+        wrong = (there[..., _OFFSET] - away).square().sum(2) + heading.square().sum(2)
+        return F.cross_entropy(fields[:, 0], own, reduction="none") + (share * wrong).sum(1)
+
+    def _around(self, number: Tensor) -> tuple[Tensor, Tensor]:
+        """The numbers [B, N] of voxels and those that vote with them, and which of these lie on the grid."""
+        a, b, c = self.voxels.shape
+        near = torch.cartesian_prod(*[torch.arange(-self.votes, self.votes + 1, device=number.device)] * 3)
+        cell = torch.stack([number // (b * c), number // c % b, number % c], 1)[:, None] + near
+        size = torch.tensor([a, b, c], device=number.device)
+        inside = ((cell >= 0) & (cell < size)).all(2)
+        cell = torch.minimum(cell.clamp(min=0), size - 1)
+        return (cell[..., 0] * b + cell[..., 1]) * c + cell[..., 2], inside
 
     def _centres(self, number: Tensor) -> Tensor:
-        """Centres [B, 3] of voxels by number, from the middle of the grid, m."""
+        """Centres [..., 3] of voxels by number, from the middle of the grid, m."""
         a, b, c = self.voxels.shape
-        at = torch.stack([number // (b * c), number // c % b, number % c], 1).to(self.voxels.turns)
+        at = torch.stack([number // (b * c), number // c % b, number % c], -1).to(self.voxels.turns)
         return (at - (torch.tensor([a, b, c]).to(at) - 1) / 2) * self.voxels.edge
+
+
+def _read(fields: Tensor, number: Tensor) -> Tensor:
+    """Values [B, N, C] of flat fields [B, C, voxels] at voxels by number [B, N]."""
+    return fields.gather(2, number[:, None].expand(-1, fields.shape[1], -1)).mT

@@ -97,7 +97,7 @@ class StackedVoxels(nn.Module):
             most = torch.zeros(len(points), total + 1, values.shape[2]).to(values)
             most = most.scatter_reduce(1, index, values, "amax", include_self=False)[:, :total]
             found = torch.cat([most, mean, full], 2)
-        return found.mT.unflatten(2, self.shape)
+        return found.mT.contiguous().unflatten(2, self.shape)  # else forward derivatives of norms fail
 
     def _said(self, near: Tensor, seen: Tensor) -> Tensor:
         """What the network says of each point, [B, P, fields * elements]."""

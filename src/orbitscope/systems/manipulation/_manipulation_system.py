@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import xarray as xr
 from torch import nn
 
 from ..._errors import OrbitscopeError
@@ -14,6 +15,7 @@ from ...symmetry import FieldAction, Group, Invariant, Layout, LieGroup, PartsAc
 from ...training import Augment, Loss
 from .._runs import SystemRun
 from .._system import Progress, Story, System, SystemModel, SystemScenario
+from ._audit import audit_task
 from ._episode import Episode
 from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
 from ._hep import HierarchicalPolicy, hep_for
@@ -41,8 +43,9 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
 _OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "search": "two"}
 _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e-5}
 _HEP_OPTIONS = {
-    "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "cells": 32,
-    "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "sample", "levels": 100, "sampler": 10, "jitter": 0.01,
+    "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "grid": "world",
+    "cells": 32, "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "sample", "levels": 100, "sampler": 10,
+    "jitter": 0.01, "votes": 1,
 }  # fmt: skip
 _HEP_TRAINING = {"epochs": 40, "batch": 8, "learning_rate": 4e-3, "weight_decay": 5e-4}
 
@@ -160,6 +163,25 @@ class ManipulationSystem(System):
             "shifts": LieGroup("shifts of 8 cm", moves, Rigid, scale=0.08, homogeneous=True),
         }  # fmt: skip
         return {name: Symmetry(group, into, out, name=name) for name, group in groups.items()}
+
+    def audited(self, scenario: str, *, episodes: int, seed: int, progress: Progress | None = None) -> xr.Dataset:
+        """Whether the simulator has the symmetry of the table top, SE(2) times vertical shifts, see `audit_task`.
+
+        * `scenario`: such as manipulation.peg. `episodes`: demonstrations that are played again in moved scenes. `seed`: of the first
+          layout. `progress(stage, done, total)`: called as it goes.
+        """
+        name = self.scenario(scenario).name.partition(".")[2]
+        full = audit_task(task(name), range(seed, seed + episodes), progress=progress).table
+        words = sorted(set(map(str, full["verdict"].values)), key=("broken", "undecided", "holds").index)
+        gap, floor = float(full["gap"].max()), float(full["floor"].max())
+        said = {
+            "holds": "moved scenes with moved actions do what the scene did, moved, as nearly as rounding lets them",
+            "undecided": "contacts make rounding so large that nothing finer can be asked",
+            "broken": "moved scenes do something else",
+        }[words[0]]
+        table = full[["verdict"]].assign(gap=full["gap"].max("seed"), floor=("element", np.full(full.sizes["element"], floor)))
+        explanation = f"{said[0].upper()}{said[1:]}: at most {gap:.1e} m apart, and {floor:.1e} m for a hand that begins a nanometre off."
+        return table.assign_attrs(full.attrs, verdict=words[0], explanation=explanation, episodes=episodes, seed=seed)
 
     def evaluate(
         self, run: SystemRun, episodes: int, seed: int = 1000, progress: Progress | None = None, played: Path | None = None
