@@ -26,7 +26,7 @@ from orbitscope.symmetry import RotationIrrep, octahedral, special_orthogonal, s
 TOLERANCE = 1e-2
 NOISE = (0.0, 0.1 * TOLERANCE, 5 * TOLERANCE)
 PLANTED = ("C3v", "C4v", "D2h", "Oh", "C∞v", "D∞h")
-DRAWS, GENERIC = 6, 24
+DRAWS, GENERIC = 30, 180
 NAMES = [block.name for block in breaking_irreps(4).blocks]
 
 

@@ -276,7 +276,7 @@ def _calibration(t: Tables) -> str:
 
 {table(["what", "draws", "wrong", "rate"], rows)}
 
-Missed, by planted group: {each}. Draws are few, so that the intervals are wide. Nothing is said of noise near the tolerance, where either name can be had."""
+Missed, by planted group: {each}. Nothing is said of noise near the tolerance, where either name can be had."""
 
 
 def _rate(wrong: int, draws: int) -> str:

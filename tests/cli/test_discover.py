@@ -1,6 +1,7 @@
 """`orbitscope discover`, and its file in place of the name of a group."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 import xarray as xr
 
 import orbitscope.discover._verb as verb_module
-from orbitscope import Examples, Grid, Layout, Trajectories, load_discovery, load_run, save, save_examples
+from orbitscope import Examples, Grid, Layout, Trajectories, equivariance, load_discovery, load_run, save, save_examples
 from orbitscope.cli import main
+from orbitscope.probe import open_probe
 
 X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 QUICK = ["--epochs", "12", "--batch", "16", "--learning-rate", "1e-2"]
@@ -27,6 +29,13 @@ class Hyperbola(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, :1] ** 2 - x[:, 1:] ** 2
+
+
+class Wide(torch.nn.Module):
+    """For other inputs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ torch.ones(5, 1)
 
 
 class Constant(torch.nn.Module):
@@ -203,3 +212,61 @@ def test_groups_without_an_action_on_kernels_say_so(folder, capsys):
     ):
         assert main(words) == 2
         assert said in " ".join(capsys.readouterr().err.split())
+
+
+class Plain(torch.nn.Module):
+    """Not quite invariant, with weights that learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = torch.nn.Linear(2, 1)
+        torch.nn.init.constant_(self.last.weight, 0.3)
+        torch.nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(x) + x.square().sum(1, keepdim=True)
+
+
+def test_examples_of_ones_own_are_moved_by_what_was_discovered_on_them(folder, capsys):
+    """Info, audit, probe and report on the very file, as on fields."""
+    group = discovered("found.nc", "Circle", "circle.npz")
+    capsys.readouterr()
+    assert main(["info", "circle.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["shapes"] == {"x": [[2]], "y": [[1]]}
+    assert main(["audit", "circle.npz", "--group", group, "--out", "audit.nc", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["groups"]) == [group] and "audit.nc" in os.listdir()
+    quick = ["--trajectories", "4", "--times", "1", "--steps", "0", "--influence-elements", "3"]
+    assert main(["probe", "test_discover:Plain", "circle.npz", "--group", group, *quick, "--out", "probe.nc", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["probes"]
+    (name,) = told["groups"]
+    tree = open_probe("probe.nc")
+    assert set(tree[name].children) >= {"audit", "equivariance", "influence", "verdict"} and tree.attrs["data_path"] == "circle.npz"
+    here = equivariance(Plain().eval(), Examples(X.float(), Circle()(X).float()), group, trajectories=16, times=1)
+    torch.testing.assert_close(tree[name]["equivariance"]["commutator"].values, here["commutator"].values)
+    assert main(["report", "probe.nc", "--out", "probe.html", "--quiet"]) == 0
+
+
+def test_examples_of_ones_own_want_a_group_that_was_discovered(folder, capsys):
+    group = discovered("found.nc", "Circle", "circle.npz")
+    capsys.readouterr()
+    save_examples(Examples(torch.randn(80, 3), torch.randn(80, 1)), "space.npz")
+    for words, said in (
+        (["audit", "circle.npz"], "Give a file of `orbitscope discover`"),
+        (["audit", "circle.npz", "--group", "so2"], "got 'so2'"),
+        (["audit", "circle.npz", "--group", group, "--law", "euler"], "--law has no meaning"),
+        (["audit", "space.npz", "--group", group], "x has 3 in its last axis"),
+        (["probe", "test_discover:Plain", "space.npz", "--group", group, "--out", "p.nc"], "x has 3 in its last axis"),
+        (["probe", "torch.nn:Sigmoid", "circle.npz", "--out", "p.nc"], "Give a file of `orbitscope discover`"),
+        (["probe", "test_discover:Wide", "circle.npz", "--group", group, "--out", "p.nc"], "failed on one example, x [1, 2]"),
+        (["train", "circle.npz", "--model", "unet", "--out", "run"], "orbitscope.training.fit"),
+    ):
+        assert main(words) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_refused_command_leaves_nothing_to_go_on_with(folder, capsys):
+    save_examples(Examples(X[:20], Circle()(X[:20])), "few.npz")
+    assert main(["discover", "few.npz", "--hypothesis", "gl2", "--out", "found.nc"]) == 2
+    assert "too few" in capsys.readouterr().err
+    assert not [name for name in os.listdir() if name.startswith("found.nc")]

@@ -217,6 +217,10 @@ def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) ->
         raise OrbitscopeError(f"info: there is no file or folder {path}.")
     if holds_discovery(path):
         return describe_discovery(path)
+    from ._examples import describe_examples, holds_examples
+
+    if holds_examples(path):
+        return describe_examples(path)
     kind = kind_of(path) if path.is_file() and h5py.is_hdf5(path) else None
     if kind is not None and kind.endswith("of an environment"):
         from ._environments import describe_audit

@@ -82,11 +82,16 @@ def discover_to_file(path: Path, asked: Asked, out: Path, *, force: bool) -> int
     model = _model(asked)  # what can be refused is refused before the data are read
     examples = examples_from(path)
     folder = None if isinstance(model, nn.Module) else _training_folder(out, asked.depends(path), force)
-    with stages() as bars:
-        found = discover_symmetry(
-            examples, asked.hypothesis, asked.way(), output=asked.output, model=model, charts=asked.charts, config=asked.config(),
-            out=folder, seed=asked.seed, candidates=asked.candidates, tell=lambda done, total, words: bars(words, done, total),
-        )  # fmt: skip
+    try:
+        with stages() as bars:
+            found = discover_symmetry(
+                examples, asked.hypothesis, asked.way(), output=asked.output, model=model, charts=asked.charts, config=asked.config(),
+                out=folder, seed=asked.seed, candidates=asked.candidates, tell=lambda done, total, words: bars(words, done, total),
+            )  # fmt: skip
+    except OrbitscopeError:
+        if folder is not None:  # refused, not interrupted: there is nothing to go on with
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     about = {"data_path": str(path), "model_path": asked.model, "data_name": examples.name}
     found = dataclasses.replace(found, about={**found.about, **{k: v for k, v in about.items() if v is not None}})
     found.save(out)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from rich.table import Table
 from .._errors import OrbitscopeError
 from .._executor import Where
 from .._whole import write_whole
+from ..data import Examples
 from ..probe import KIND, ProbeConfig, audit, command, examine, save_probe
 from ..report import summary_table, write_story
+from ..symmetry import Symmetry
 from ..systems import SystemRun, load_system, of_scenario, open_runs, systems, train_system
 from ..training import FitConfig
 from ._audit import audit_table
@@ -113,12 +115,18 @@ def audit_system(system: str, path: Path, groups: Sequence[str] | None, *, sampl
         raise OrbitscopeError(f"--group: {unknown[0]!r} is no symmetry of these examples. {said}.")
     if not known:
         raise OrbitscopeError(f"audit: {system} declares no symmetry of the examples in {path}.")
+    asked = {name: known[name] for name in groups or known}
+    return audit_by(path, examples, asked, made.law(examples), samples=samples, seed=seed, out=out, force=force)
+
+
+def audit_by(
+    path: Path, examples: Examples, asked: Mapping[str, Symmetry], law: Any, *, samples: int, seed: int, out: Path | None, force: bool
+) -> int:
+    """Print the audit of examples by symmetries with a name; 1 if one is no symmetry of their `law`."""
     found: dict[str, xr.Dataset] = {}
-    for name in groups or known:
+    for name, symmetry in asked.items():
         with stages() as bars:
-            found[name] = audit(
-                examples, known[name], law=made.law(examples), samples=samples, seed=seed, progress=partial(bars, f"audit {name}")
-            )
+            found[name] = audit(examples, symmetry, law=law, samples=samples, seed=seed, progress=partial(bars, f"audit {name}"))
     first = next(iter(found.values()))
     console = Console()
     console.print(f"{path}: {first.attrs['verdict']}. {first.attrs['explanation']}", highlight=False, soft_wrap=True, markup=False)
@@ -128,7 +136,7 @@ def audit_system(system: str, path: Path, groups: Sequence[str] | None, *, sampl
     if out is not None:
         about = {"kind": KIND, "title": path.name, "data_path": str(path), "command": command(), "data_description": repr(examples)}
         tree = {"/": xr.Dataset(attrs=about), "/audit": xr.Dataset(attrs=first.attrs)}
-        save_probe(xr.DataTree.from_dict(tree | {f"/{name}/audit": t for name, t in found.items()}), out, force=force)
+        save_probe(xr.DataTree.from_dict(tree | {f"/{name.replace('/', '-')}/audit": t for name, t in found.items()}), out, force=force)
         print(out)
     return 1 if any("not a symmetry" in t["verdict"].values for t in found.values()) else 0
 

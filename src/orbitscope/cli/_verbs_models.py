@@ -23,9 +23,10 @@ class Audit:
     data: Positional[tuple[Path, ...]]
     """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Several are audited each by itself. Or the
     name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2, or of a scenario whose simulator is audited itself,
-    such as manipulation.lift. Or one file of examples of a system."""
+    such as manipulation.lift. Or one file of examples, of a system or of your own."""
     group: tuple[str, ...] = ("d4",)
-    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment and of a system's examples by default what is declared."""
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment and of a system's examples by default what is declared.
+    A file of `orbitscope discover`, found.nc, stands for its group: on fields for what of it acts on grids, on examples for all of it."""
     law: str | None = None
     """Equation, with parameters if need be: euler, navier-stokes:viscosity=2e-3, shallow-water:gravity=9.8,viscosity=0; None: what the
     file says it is."""
@@ -58,6 +59,7 @@ class Audit:
     def run(self) -> int:
         from ..systems import of_environment, of_file, of_scenario
         from ._audit import Asked, audit_files
+        from ._examples import audit_examples, holds_examples
         from ._where import at_work
 
         if self.data and all(not path.exists() and of_environment(str(path)) for path in self.data):
@@ -80,6 +82,12 @@ class Audit:
             refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), f"the {system} in {self.data[0]}")
             groups = None if self.group == ("d4",) else self.group
             return audit_system(system, self.data[0], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
+        if len(self.data) == 1 and holds_examples(self.data[0]):
+            from ._systems import refuse_flags
+
+            refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), f"the examples in {self.data[0]}")
+            groups = () if self.group == ("d4",) else self.group
+            return audit_examples(self.data[0], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
         asked = Asked(self.group, self.law, self.samples, self.seed, self.load, self.screening, self.splits, self.trust)
         with at_work(self.workers, self.cluster) as pool:
             return audit_files(self.data, asked, out=self.out, force=self.force, fix=self.fix, choose=self.choose, executor=pool)
@@ -100,7 +108,8 @@ class Probe:
     out: Path
     """NetCDF file for the result; several seeds make several files. Of an agent, its critic has a file beside it."""
     data: Positional[Path | None] = None
-    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. The run of an agent needs none."""
+    """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files; or of examples (x, y), moved by --group found.nc.
+    The run of an agent needs none."""
     weights: Path | None = None
     """File of safetensors for "package.module:callable"."""
     frames: int | None = None
@@ -158,6 +167,7 @@ class Probe:
         from .. import ProbeConfig
         from ..systems import is_system_run
         from ._actions import probe_to_file
+        from ._examples import holds_examples, probe_examples
 
         config = ProbeConfig(
             trajectories=self.trajectories, times=self.times, metric=self.metric, damping=self.damping, margin=self.margin,
@@ -185,6 +195,15 @@ class Probe:
             return probe_system(
                 self.model, self.data, self.out, groups, config, title=self.title, force=self.force, workers=self.workers,
                 cluster=self.cluster,
+            )  # fmt: skip
+        if holds_examples(self.data):
+            from ._systems import refuse_flags
+
+            what = f"the examples in {self.data}"
+            refuse_flags(self, ("data", "weights", *measured, "group", "title", "seed", "trust", "workers", "cluster", "force"), what)
+            return probe_examples(
+                self.model, self.data, self.out, () if self.group == ("d4",) else self.group, config, weights=self.weights,
+                title=self.title, trust=self.trust, workers=self.workers, cluster=self.cluster, force=self.force,
             )  # fmt: skip
         return probe_to_file(
             self.model,

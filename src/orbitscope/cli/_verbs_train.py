@@ -89,6 +89,7 @@ class Train:
         from .. import TrainConfig, load_runs, train
         from ..systems import of_environment, of_model
         from ._early import check_model, read_groups
+        from ._examples import holds_examples
         from ._output import about_run, record
         from ._systems import refuse_flags
         from ._words import load_words, parse_words
@@ -111,6 +112,11 @@ class Train:
             augment=augment, relaxation=self.relaxation, frames=self.frames, rollout=self.rollout, units=self.units,
             differences=self.differences,
         )  # fmt: skip
+        if holds_examples(self.data):
+            raise OrbitscopeError(
+                f"train: {self.data} holds examples (x, y), and {self.model} is a network for fields on a grid. Train any module on them "
+                "in Python, orbitscope.training.fit (docs/how-to/train-anything.md), and probe it with --group found.nc."
+            )
         out = train(load_words(self.data, self.load), config, self.out, force=self.force, tensorboard=False, logger=self.logger)
         runs = load_runs(out, trust=self.model)
         record(runs=[about_run(run) for run in runs])
