@@ -65,7 +65,12 @@ def probe_examples(
     net = load_model(model, weights, trust=trust)
     tested = _like(examples, net)
     _answers(net, tested, model)
-    about: dict[str, Any] = {"model_path": model, "title": title or f"{model} on {path.name}", "data_path": str(path), "data_part": "all of the file"}
+    about: dict[str, Any] = {
+        "model_path": model,
+        "title": title or f"{model} on {path.name}",
+        "data_path": str(path),
+        "data_part": "all of the file",
+    }
     with at_work(workers, cluster) as pool, stages() as bars:
         tree = examine(net, tested, list(asked.values()), config, progress=bars, executor=pool, **about)
     save_probe(tree, out, force=force)
