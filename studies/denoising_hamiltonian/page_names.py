@@ -7,9 +7,9 @@ from judgement import FEWEST, interval
 CONSISTENT = "hamiltonian_map"
 NAMES = {
     "hamiltonian_map": "midpoint generating function",
-    "hamiltonian_map/autodecoder": "the same, autodecoder",
+    "hamiltonian_map/autodecoder": "midpoint generating function, autodecoder",
     "dhn": "DHN (4, 2), perceptrons",
-    "dhn/autodecoder": "the same, autodecoder",
+    "dhn/autodecoder": "DHN (4, 2), perceptrons, autodecoder",
     "dhn/transformer": "DHN (4, 2), small transformers",
     "dhn/one": "DHN (1, 1)",
     "dhn/two": "DHN (2, 1)",

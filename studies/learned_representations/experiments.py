@@ -75,6 +75,54 @@ def measured(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
     return {"models": [row], "lengths": [r for r in lengths if r], "irreps": _irreps(net, task)}
 
 
+def splits(place: Place) -> None:
+    """What is held out of a small finite group, a case for each task and seed: which test words a network could know the answer to."""
+    settings = place.settings
+    for name in (n for n in settings.tasks if n.startswith("orders") and not TASKS[n].many):
+        for seed in settings.seeds[: settings.category_seeds]:
+            key = "".join(c if c.isalnum() else "-" for c in f"{name}_split_{seed}")
+            if not place.case_file(key, "split").exists():
+                place.write_case(key, "split", {"task": name, "seed": seed}, {"splits": [held_out(settings, name, seed)]}, 0.0)
+
+
+def held_out(settings: Settings, name: str, seed: int) -> dict[str, float]:
+    """Shares of the test words whose order, and whose conjugacy class, some training word has; how many elements are held out."""
+    plan = TASKS[name]
+    task = plan.make()
+    rows = task.draw(min(settings.words, task.all_words(plan.length)), plan.length, seed)
+    examples = task.examples(rows)
+    assert isinstance(examples.x, torch.Tensor) and isinstance(examples.y, torch.Tensor)
+    parts = task.split(examples.x, plan.split, seed)  # pyright: ignore[reportArgumentType]
+    elements, number = list(task.element(rows)), conjugates(task)
+    classes, orders = np.array([number[g] for g in elements]), examples.y.numpy()
+    train, test = parts["train"], parts["test"]
+    return {
+        "order_known": float(np.isin(orders[test], orders[train]).mean()),
+        "class_known": float(np.isin(classes[test], classes[train]).mean()),
+        "elements_held_out": len({elements[k] for k in test} - {elements[k] for k in train}),
+    }  # fmt: skip
+
+
+def conjugates(task: WordTask) -> dict[Any, int]:
+    """The number of the conjugacy class of each element of a finite group."""
+    letters = [task.group.word(s) for g in task.group.generators for s in (g, f"{g}^-1")]
+    elements, number, classes = {task.group.identity: None}, {}, 0
+    reached = list(elements)
+    while reached:
+        reached = [h for g in reached for x in letters if (h := g @ x) not in elements and elements.setdefault(h) is None]
+    for one in elements:
+        if one in number:
+            continue
+        found = [one]
+        number[one] = classes
+        while found:
+            moved = {x @ g @ x.inverse() for g in found for x in letters}
+            found = [g for g in moved if g not in number]
+            number.update(dict.fromkeys(found, classes))
+        classes += 1
+    return number
+
+
 def scores(net: nn.Module, examples: Examples) -> dict[str, float]:
     """The part of exactly right answers, the loss, and of counts the relative error."""
     x, y = examples.x, examples.y

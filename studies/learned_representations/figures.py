@@ -10,7 +10,8 @@ from study import CAST, TASKS
 from orbitscope._whole import write_whole
 
 COLOURS = {
-    "matrixnet": "#0072B2", "householder": "#0072B2", "fixed": "#555555", "LSTM": "#D55E00", "transformer": "#CC79A7",
+    "matrixnet": "#0072B2", "householder": "#0072B2", "householder, classes": "#7570B3", "fixed": "#555555",
+    "LSTM": "#D55E00", "transformer": "#CC79A7",
     "perceptron": "#E69F00", "published, tanh": "#009E73", "published, tanh and relations": "#56B4E9", "expm": "#009E73",
     "expm, twice the size": "#56B4E9", "matrixnet, whole product": "#8C564B", "fixed, same head": "#BBBBBB",
 }  # fmt: skip

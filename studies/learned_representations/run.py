@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from experiments import work  # noqa: E402
+from experiments import splits, work  # noqa: E402
 from harness import arguments, collect, compute, read_settings, where  # noqa: E402
 from study import Place, Settings, jobs  # noqa: E402
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"words-{settings.name}", settings)
-        compute(place, work, jobs(settings), where(options), options.minutes, lambda: None)
+        compute(place, work, jobs(settings), where(options), options.minutes, lambda: splits(place))
         collect(place, results, [job.label for job in jobs(settings)], {})
     from write_page import write_page
 

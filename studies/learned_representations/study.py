@@ -61,6 +61,10 @@ MODELS = {
     "published, three channels": "three blocks of 4 x 4, expm of a linear block",
     "published, tanh and relations": "expm of a tanh block, relations in the loss (weight .01)",
     "householder": "reflections, so that every generator is its own inverse exactly",
+    "householder, classes": (
+        "reflections whose products are read by the traces of their first six powers, so that conjugate elements have one answer exactly, "
+        "with relations in the loss (weight 1)"
+    ),
     "expm": "expm of a linear block, as many rows as things are permuted",
     "expm, twice the size": "expm of a linear block, twice as many rows",
     "fixed": "matrices of a known representation, only the head is learnt",
@@ -81,8 +85,8 @@ CAST = {
     "braid3, split by word": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer"),
     "braid4": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer", "perceptron"),
     "D4": ("matrixnet", "matrixnet, whole product", "published, tanh", "LSTM", "transformer", "perceptron"),
-    "orders in D6": ("householder", "expm", "LSTM", "transformer", "perceptron"),
-    "orders in W(D4)": ("householder", "expm", "LSTM", "transformer", "perceptron"),
+    "orders in D6": ("householder, classes", "householder", "expm", "LSTM", "transformer", "perceptron"),
+    "orders in W(D4)": ("householder, classes", "householder", "expm", "LSTM", "transformer", "perceptron"),
     "orders in S10": ("householder", "fixed", "expm", "expm, twice the size", "LSTM", "transformer", "perceptron"),
 }
 SOME = ("braid4", "D4", "braid3, split by word", "orders in D6", "orders in W(D4)")
@@ -166,8 +170,9 @@ def network(name: str, task: WordTask, length: int) -> nn.Module:
         return MatrixNet(task.group, task.outputs, relation_weight=0.01, homogeneous=True, vectors=0 if whole else 1, even=not whole)
     if name in _PUBLISHED:
         return MatrixNet(task.group, task.outputs, **_PUBLISHED[name])  # pyright: ignore[reportArgumentType]
-    if name == "householder":
-        return MatrixNet(task.group, task.outputs, kind="householder", block="linear", size=size, head=head)
+    if name.startswith("householder"):
+        classes: dict[str, Any] = {"traces": 6, "relation_weight": 1.0} if "classes" in name else {}
+        return MatrixNet(task.group, task.outputs, kind="householder", block="linear", size=size, head=head, **classes)
     if name.startswith("expm"):
         return MatrixNet(task.group, task.outputs, block="linear", size=2 * size if "twice" in name else size, head=head)
     if name.startswith("fixed"):

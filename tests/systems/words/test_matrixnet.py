@@ -131,6 +131,18 @@ def test_vectors_are_acted_on_letter_by_letter_from_the_right(word):
     assert torch.allclose(net(torch.tensor([word])), net.head(at.flatten()[None]), atol=1e-10)
 
 
+@given(st.lists(st.integers(0, 6), max_size=5), st.lists(st.integers(0, 6), max_size=4))
+def test_traces_of_powers_are_those_of_the_product_and_do_not_see_conjugation(word, other):
+    net = net_of("free", traces=3)
+    product = net.product(torch.tensor([word], dtype=torch.long)).detach()[0]
+    slow = [float(np.trace(np.linalg.matrix_power(m.numpy(), k))) for m in product for k in (1, 2, 3)]
+    with torch.no_grad():
+        assert torch.allclose(net(torch.tensor([word], dtype=torch.long)), net.head(torch.tensor([slow], dtype=torch.float64)), atol=1e-10)
+        back = [x + 1 if x % 2 else max(x - 1, 0) for x in reversed(other)]
+        moved = net(torch.tensor([other + word + back], dtype=torch.long))
+        assert torch.allclose(moved, net(torch.tensor([word], dtype=torch.long)), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("options", [{"homogeneous": True}, {"homogeneous": True, "vectors": 1}, {"vectors": 1, "even": True}])
 def test_what_fixes_the_vector_changes_no_answer(options):
     """With matrices of permutations and a vector that s1 keeps, w and w s1 have one answer; a head that sees the whole product has two."""
@@ -243,6 +255,8 @@ def test_relations_that_cannot_be_reached_are_refused():
         (lambda: MatrixNet(braid(3), 3, kind="unitary", size=5), "even `size`"),
         (lambda: MatrixNet(braid(3), 3, relation_weight=-1), "`relation_weight`"),
         (lambda: MatrixNet(braid(3), 3, vectors=-1), "`vectors`"),
+        (lambda: MatrixNet(braid(3), 3, traces=-1), "`traces`"),
+        (lambda: MatrixNet(braid(3), 3, traces=2, vectors=1), "without `vectors`"),
         (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]]}), "one matrix for each"),
         (lambda: MatrixNet(braid(3), 3, matrices={"s1": [[1.0]], "s2": [[1.0, 0.0]]}), "square"),
         (lambda: WordMLP(5, 3, 2)(torch.zeros(1, 4, dtype=torch.long)), "cannot read longer"),

@@ -72,6 +72,24 @@ def test_the_other_readers_are_trained_and_probed(model, tmp_path):
     assert set(open_probe(probe).children) >= {"conjugation"}
 
 
+@pytest.mark.parametrize(("group", "kind"), [("<D4>", "householder"), ("<C5>", "orthogonal")])
+def test_small_groups_are_read_by_classes(group, kind):
+    """The network that is made for orders answers a conjugate with the same numbers, and its matrices can be those of its generators."""
+    torch.manual_seed(0)
+    task = finite_task(group)
+    examples = task.examples(np.array([[1, -1, 1], [1, 1, 0]]), {"scenario": "words.finite", "parameters": {"group": group}})
+    net = SYSTEM.models["matrixnet"].make(examples).double()
+    assert net.kind == kind and net.traces
+    act, g = Words(task.group, 9), task.group.generators[-1]
+    plain, moved = act.encode([task.group.word(f"{g} {g}")]), act.encode([task.group.word(g)])
+    with torch.no_grad():
+        words = torch.nn.functional.pad(examples.x, (0, 2))
+        letter = int(moved[0, 0])
+        around = torch.cat([torch.full((2, 1), letter), examples.x, torch.full((2, 1), letter + 1)], 1)
+        assert torch.allclose(net.eval()(words), net(around), atol=1e-8)
+        assert torch.allclose(net(plain), net(torch.zeros_like(plain)), atol=1e-8) == (kind == "householder")
+
+
 def test_all_words_once():
     rows = braid3_task().draw(85, 3, 0)
     assert len({tuple(r) for r in rows.tolist()}) == 85 and (rows[np.abs(rows).sum(1) == 0]).shape[0] == 1

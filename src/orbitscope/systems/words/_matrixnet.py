@@ -31,6 +31,8 @@ class MatrixNet(nn.Module):
       word acts on, such as counts of w P: the head then sees n numbers and not n^2, and cannot learn from what the object does not show.
     * `even`: absolute values after the first layer, which has no bias, so that $h(-M) = h(M)$: for counts, which do not see a shift of
       the object, that is the sign of its class.
+    * `traces`: how many powers of M the head sees, each by its trace, $h(\mathrm{tr}\,M, \mathrm{tr}\,M^2, \dots)$, and not M: then
+      $f(g w g^{-1}) = f(w)$ exactly, for labels of conjugacy classes such as orders; 0: none. Not together with `vectors` or `even`.
     * `relation_weight`: weight of the mean $\|M_l - M_r\|_F$ over relations l = r in the training loss (`WordLoss`); 0: none.
     * `matrices`: name of a generator -> matrix, given and not learnt (the baseline of a fixed representation).
 
@@ -56,6 +58,7 @@ class MatrixNet(nn.Module):
         homogeneous: bool = False,
         vectors: int = 0,
         even: bool = False,
+        traces: int = 0,
         relation_weight: float = 0.0,
         matrices: Mapping[str, Sequence[Sequence[float]] | NDArray[np.float64]] | None = None,
     ) -> None:
@@ -65,8 +68,14 @@ class MatrixNet(nn.Module):
                 raise OrbitscopeError(f"MatrixNet: `{name}` should be at least 1, got {value}.")
         if kind not in KINDS:
             raise OrbitscopeError(f"MatrixNet: `kind` should be one of {', '.join(KINDS)}, got {kind!r}.")
-        if vectors < 0:
-            raise OrbitscopeError(f"MatrixNet: `vectors` should be at least 0, got {vectors}.")
+        for name, value in (("vectors", vectors), ("traces", traces)):
+            if value < 0:
+                raise OrbitscopeError(f"MatrixNet: `{name}` should be at least 0, got {value}.")
+        if traces and (vectors or even):
+            raise OrbitscopeError(
+                f"MatrixNet: `traces` = {traces} goes without `vectors` and `even`: the head sees either classes of elements or what an "
+                "element does to an object."
+            )
         if relation_weight < 0:
             raise OrbitscopeError(f"MatrixNet: `relation_weight` should be at least 0, got {relation_weight}.")
         self.group, self.relation_weight = group, relation_weight
@@ -79,7 +88,8 @@ class MatrixNet(nn.Module):
         self.kind = kind if matrices is None else "fixed"
         channels, size = self.generators.channels, self.generators.size
         self.vectors = nn.Parameter(torch.randn(channels, size, vectors) / size**0.5) if vectors else None
-        widths = [channels * size * (vectors or size), *head]
+        self.traces = traces
+        widths = [channels * (traces or size * (vectors or size)), *head]
         self.head = nn.Sequential(*_head(widths, outputs, homogeneous, even))
         self._letters = _letters(group)
 
@@ -97,10 +107,20 @@ class MatrixNet(nn.Module):
         """The answers [N, outputs] to `words` [N, L]; in training with a `relation_weight` the weighted relation error too, once a word."""
         matrices = self.matrices()
         product = multiplied(matrices, words)
-        answer = self.head((product if self.vectors is None else product @ self.vectors).flatten(1))
+        answer = self.head(self._seen(product).flatten(1))
         if not (self.training and self.relation_weight):
             return answer
         return answer, self.relation_weight * self.broken(matrices).mean().expand(len(words))
+
+    def _seen(self, product: Tensor) -> Tensor:
+        """What the head is given of the `product` [N, C, n, n]: traces of powers, what vectors become, or all of it."""
+        if self.traces:
+            power, found = product, [product.diagonal(dim1=-2, dim2=-1).sum(-1)]
+            for _ in range(self.traces - 1):
+                power = power @ product
+                found.append(power.diagonal(dim1=-2, dim2=-1).sum(-1))
+            return torch.stack(found, -1)
+        return product if self.vectors is None else product @ self.vectors
 
     def broken(self, matrices: Tensor) -> Tensor:
         """The Frobenius norm of left minus right for every relation, [R]; `matrices` as `matrices()` gives them."""

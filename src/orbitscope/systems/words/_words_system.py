@@ -67,10 +67,13 @@ def _scenario(name: str, description: str, length: int, notes: str = "", publish
 
 
 def _matrixnet(examples: Examples, **options: Any) -> nn.Module:
-    """What suits the labels, where `options` leave it open: counts are of an object and scale with it, up to sign; classes of elements ask
-    for reflections."""
+    """What suits the labels, where `options` leave it open: counts are of an object and scale with it, up to sign; generators that are
+    their own inverses are reflections; orders of small groups belong to conjugacy classes, which traces tell apart."""
     task = task_of(examples)
-    if task.classes:
+    if task.name.startswith("finite"):
+        own = all((task.group.word(g) @ task.group.word(g)).is_identity for g in task.group.generators)
+        suits = {"kind": "householder" if own else "orthogonal", "block": "linear", "size": 8, "traces": 6, "relation_weight": 1.0}
+    elif task.classes:
         suits = {"kind": "householder", "block": "linear", "size": len(task.group.generators) + 1, "head": (256, 256)}
     else:
         suits = {"size": 8, "homogeneous": True, "vectors": 1, "even": True, "relation_weight": 0.01}
@@ -114,7 +117,7 @@ class WordsSystem(System):
                     "medium": {"channels": 2, "head": (256, 256)},
                     "paper": {
                         "size": 8, "block": "tanh", "kind": "expm", "relation_weight": 0.0, "homogeneous": False, "vectors": 0,
-                        "even": False, "head": (64, 64),
+                        "even": False, "traces": 0, "head": (64, 64),
                     },
                 },
                 {"learning_rate": 3e-3, "batch": 64, "epochs": 150, "weight_decay": 0.0},
@@ -157,7 +160,11 @@ class WordsSystem(System):
     def law(self, examples: Examples) -> Callable[[State], State]:
         """The labels, computed."""
         task = task_of(examples)
-        return lambda words: task.examples(task.signed(_whole(words))).y
+
+        def labels(words: State) -> State:
+            return task.examples(task.signed(_whole(words))).y
+
+        return labels
 
     def symmetries(self, examples: Examples, model: nn.Module | None = None) -> dict[str, Symmetry]:
         """Other spellings ("relations") for every label; "conjugation" for classes of elements; for counts "stabiliser", what fixes the
