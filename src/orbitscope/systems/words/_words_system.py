@@ -72,7 +72,8 @@ def _matrixnet(examples: Examples, **options: Any) -> nn.Module:
     task = task_of(examples)
     if task.name.startswith("finite"):
         own = all((task.group.word(g) @ task.group.word(g)).is_identity for g in task.group.generators)
-        suits = {"kind": "householder" if own else "orthogonal", "block": "linear", "size": 8, "traces": 6, "relation_weight": 1.0}
+        suits = {"kind": "householder" if own else "orthogonal", "block": "linear", "channels": 8, "size": 4, "traces": 6}
+        suits["relation_weight"] = 1.0  # has local minima in which elements fall together: several channels are several starts
     elif task.classes:
         suits = {"kind": "householder", "block": "linear", "size": len(task.group.generators) + 1, "head": (256, 256)}
     else:
