@@ -45,11 +45,13 @@ def demonstrations(place: Place, name: str, first: int, count: int) -> Examples:
     return load_examples(file)
 
 
-def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
+def work(place: Place, asked: tuple[str, Job], deadline: float, tell: Any) -> None:
     """Everything about one job, kept when it is whole."""
-    if job.task == place.settings.tasks[0] and job.arm in place.settings.influenced:
+    kind, job = asked
+    if place.case_file(job.key, kind).exists():
+        return
+    if kind == "influence":
         _influence(place, job, tell)
-    if place.case_file(job.key, "hep").exists():
         return
     started = time.process_time()
     tables = measured(place, job)
@@ -63,8 +65,6 @@ def work(place: Place, job: Job, deadline: float, tell: Any) -> None:
 
 def _influence(place: Place, job: Job, tell: Any) -> None:
     """Is the learning of an arm shared across quarter turns? A probe of it at keyframes that were held out, element by element."""
-    if place.case_file(job.key, "influence").exists():
-        return
     started = time.process_time()
     model = trained(place, job, demonstrations(place, *place.demonstrations(job)))
     held = SYSTEM.probed(demonstrations(place, job.task, HELD, place.settings.held))

@@ -34,7 +34,7 @@ class Settings:
     weights and order. `episodes`: layouts in which each policy acts; `moved`: of these, how many again with the table elsewhere. `held`:
     demonstrations whose keyframes are held out. `epochs`, `batch`, `rate`: of a training. `model`: options of every network. `voxel`: of
     the thinned clouds, m. `most`: keyframes in an episode. `errors`: planted errors of keyposes, mm. `arms`: their names; empty: all.
-    `own`: by task, what is otherwise for it: `epochs`, `model`, `arms`. `influenced`: arms whose learning is probed, on the first task.
+    `own`: by task, what is otherwise for it: `epochs`, `model`, `arms`, `seeds`. `influenced`: arms that are probed on the first task.
     """
 
     name: str
@@ -68,6 +68,10 @@ class Settings:
         asked = self.own.get(task, {}).get("arms", self.arms)
         return [a for a in ORDER if not asked or a in asked]
 
+    def seeds_of(self, task: str) -> list[int]:
+        """On a task."""
+        return list(self.own.get(task, {}).get("seeds", self.seeds))
+
 
 @dataclass(frozen=True)
 class Job:
@@ -94,8 +98,13 @@ def jobs(settings: Settings) -> list[Job]:
         for task in settings.tasks
         for demos in settings.demos
         for arm in settings.arms_of(task)
-        for seed in settings.seeds
+        for seed in settings.seeds_of(task)
     ]
+
+
+def probed(settings: Settings) -> list[Job]:
+    """Jobs whose learning is probed: of the first task."""
+    return [job for job in jobs(settings) if job.task == settings.tasks[0] and job.arm in settings.influenced]
 
 
 class Place(Folder):
@@ -109,4 +118,4 @@ class Place(Folder):
 
     def demonstrations(self, job: Job) -> tuple[str, int, int]:
         """What a job is trained on: no two seeds share a layout."""
-        return job.task, DEMOS + 200 * self.settings.seeds.index(job.seed), job.demos
+        return job.task, DEMOS + 200 * self.settings.seeds_of(job.task).index(job.seed), job.demos

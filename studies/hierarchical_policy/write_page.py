@@ -246,8 +246,9 @@ def _missing(t: Tables, cells: pd.DataFrame) -> str:
     for task, demos in product(s["tasks"], s["demos"]):
         asked = s.get("own", {}).get(task, {}).get("arms", s["arms"])
         arms = [a for a in ARMS if not asked or a in asked]
-        gone = [(arm, seed) for arm in arms for seed in s["seeds"] if (task, arm, demos, seed) not in done]
-        if len(gone) == len(arms) * len(s["seeds"]):
+        seeds = s.get("own", {}).get(task, {}).get("seeds", s["seeds"])
+        gone = [(arm, seed) for arm in arms for seed in seeds if (task, arm, demos, seed) not in done]
+        if len(gone) == len(arms) * len(seeds):
             lines.append(f"* {task}, {demos} demonstrations: nothing was run.")
         elif gone:
             lines.append(f"* {task}, {demos} demonstrations: " + ", ".join(f"{arm} (seed {seed})" for arm, seed in gone) + ".")
@@ -270,4 +271,5 @@ def _limits(t: Tables) -> str:
 def _otherwise(given: dict[str, Any]) -> str:
     """What is otherwise on one task, in words."""
     words = [f"{k} {v}" for k, v in given.get("model", {}).items()]
-    return ", ".join([*words, *([f"{given['epochs']} epochs"] if "epochs" in given else [])])
+    seeds = [f"seeds {', '.join(map(str, given['seeds']))} (those above 2 added after three had been seen)"] if "seeds" in given else []
+    return ", ".join([*words, *([f"{given['epochs']} epochs"] if "epochs" in given else []), *seeds])

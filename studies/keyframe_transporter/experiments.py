@@ -58,7 +58,7 @@ def shown(place: Folder, label: dict[str, Any], condition: str = "as shown") -> 
     """The demonstrations of a run: those of a smaller run are the first of those of a larger one."""
     s = place.settings
     own = condition != "as shown" or label["arm"] == "modulo"
-    count = label["demonstrations"] if own else max(s.demonstrations, *s.more)
+    count = label["demonstrations"] if own else max([s.demonstrations, *s.more])
     every = demonstrations(place, label["task"], condition, SHOWN + 200 * label["seed"], count)
     chosen = every.units[: label["demonstrations"]]
     found = every.take(np.flatnonzero(np.isin(every.unit, chosen)))

@@ -29,9 +29,9 @@ class Settings:
 
     `tasks`, `arms`, `seeds`, `demonstrations`: of the runs, each trained for so many `steps` with `batch`, `learning_rate` and `width`;
     `more` numbers of demonstrations for `more_arms`. `yaw`: things are held within so many radians of one turn in demonstrations.
-    `episodes`, `conditions`: of the evaluation, `more_conditions` for `more_arms`. `searched`: decisions where coarse to fine is compared
-    with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm is tried on once, with so many
-    demonstrations that hold things in every way.
+    `episodes`, `conditions`: of the evaluation, `more_conditions` for `more_arms`. `searched`: decisions where coarse to fine, if any, is
+    compared with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm is tried on once, with so
+    many demonstrations that hold things in every way.
     """
 
     name: str
@@ -67,7 +67,7 @@ def jobs(settings: Settings) -> list[Job]:
     for seed, task, arm in itertools.product(settings.seeds, settings.tasks, settings.more_arms):
         label = {"task": task, "arm": arm, "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "robust", label))
-    for seed, task in itertools.product(settings.seeds, settings.tasks):
+    for seed, task in itertools.product(settings.seeds, settings.tasks if settings.searched else []):
         label = {"task": task, "arm": "transporter", "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "search", label))
     for name in settings.suite:

@@ -238,11 +238,14 @@ class System(ABC):
         raise OrbitscopeError(f"report: {self.name} tells nothing of {path}.")
 
     def audited(self, scenario: str, *, episodes: int, seed: int, progress: Progress | None = None) -> xr.Dataset:
-        """Has the simulator of a `scenario` the symmetry that is declared for it? Measured by `episodes` in pairs, layouts from `seed` on.
+        """Has the simulator of a scenario the symmetry that is declared for it?
 
-        `progress(stage, done, total)` is called as it goes. A table over "element" with `gap` and `floor` [element], the largest difference
-        and what rounding alone makes of it, `verdict` [element], and attrs "verdict", "explanation" and "unit". Raises `OrbitscopeError`
-        where a system has no simulator that can be moved.
+        * `scenario`: its name. `episodes`: how many are made twice. `seed`: of the first layout. `progress(stage, done, total)`: called as
+          it goes.
+
+        A table over "element" with `gap` and `floor` [element], the largest difference and what rounding alone makes of it, `verdict`
+        [element], and attrs "verdict", "explanation" and "unit". Raises `OrbitscopeError` where a system has no simulator that can be
+        moved.
         """
         raise OrbitscopeError(
             f"audit: the simulator of {scenario} cannot be moved. Audit a file of `orbitscope simulate {scenario}` instead."

@@ -215,7 +215,7 @@ def test_a_frame_with_a_heading_makes_every_turn_exact():
 def test_wrong_words_are_told():
     for options, says in (
         ({"frame_transfer": "yaw"}, "frame_transfer"), ({"control": "half"}, "control"), ({"grid": "table"}, "grid"),
-        ({"votes": 3}, "votes"),
+        ({"votes": 3}, "votes"), ({"turns": 6}, "turns"),
         ({"cells": 20}, "cells"), ({"steps": 7}, "steps"), ({"edge": 0.0}, "edge"), ({"predicts": "score"}, "predicts"),
         ({"levels": 1, "sampler": 0}, "Diffusion"),
         ({"sampler": 21, "levels": 20}, "sampler"),

@@ -1,5 +1,6 @@
 """A table top in MuJoCo with a floating hand: tasks, scripts that do them, demonstrations. Needs the extra `robots`."""
 
+from ._arm import ARMS, Arm
 from ._audit import Audit, audit_sliding, audit_task, difference, moved, scene_elements
 from ._cameras import Cameras, Cloud, in_hand_box
 from ._diffusion import Diffusion
@@ -30,11 +31,13 @@ from ._voxels import saturated, splatted
 from ._wilson import wilson
 
 __all__ = [
+    "ARMS",
     "LEVELS",
     "SEARCHES",
     "SETTINGS",
     "SYSTEM",
     "TASKS",
+    "Arm",
     "Audit",
     "Cameras",
     "Chunk",

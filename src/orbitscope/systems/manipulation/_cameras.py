@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from ..._errors import OrbitscopeError
 from ..._expect import shown
 from ...symmetry import Rigid
+from ._arm import HIDDEN
 from ._gl import Pictures
 from ._mjcf import CAMERAS, WORKSPACE
 from ._poses import Array, pose
 from ._scene import Scene
 
 _FAR = 4.0  # m: what a camera sees behind this is nothing
+_SEEN = np.array([k != HIDDEN for k in range(6)], dtype=np.uint8)  # groups of shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +129,7 @@ class Cameras:
         geom, distance = np.full(count, -1, dtype=np.int32), np.full(count, -1.0)
         eye = np.ascontiguousarray(self.pose(camera).offset)
         into = None if normals is None else normals.reshape(-1)
-        mujoco.mj_multiRay(model, data, eye, rays.ravel(), None, 1, -1, geom, distance, into, count, _FAR)
+        mujoco.mj_multiRay(model, data, eye, rays.ravel(), _SEEN, 1, -1, geom, distance, into, count, _FAR)
         geom[distance < 0] = -1
         return distance, geom.astype(np.int64)
 

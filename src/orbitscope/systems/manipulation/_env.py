@@ -24,7 +24,7 @@ except ImportError:
 class TableTop(_Env):
     """A task of the table top as an environment of gymnasium: `gymnasium.make("orbitscope/Peg-v0")`.
 
-    * `name`: of the task, or the task itself. `cone`, `frame`: as of `Scene`. `render_mode`: "rgb_array" (needs GL) or None.
+    * `name`: of the task, or the task itself. `cone`, `frame`, `arm`: as of `Scene`. `render_mode`: "rgb_array" (needs GL) or None.
 
     Actions are the seven numbers of `Scene`, a box of which every action beyond the ball is shortened; observations are those of
     `Scene.observe`. The reward is 1 at the step at which the task is done, which ends the episode, else 0; it is cut off after
@@ -34,12 +34,13 @@ class TableTop(_Env):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": RATE}
 
     def __init__(
-        self, name: str | Task = "peg", *, cone: str = "elliptic", frame: Rigid | None = None, render_mode: str | None = None
+        self, name: str | Task = "peg", *, cone: str = "elliptic", frame: Rigid | None = None, render_mode: str | None = None,
+        arm: str | None = None,
     ) -> None:  # fmt: skip
         spaces = needed("gymnasium").spaces
         if render_mode not in (None, "rgb_array"):
             raise OrbitscopeError(f"TableTop: `render_mode` should be 'rgb_array' or None, got {render_mode!r}.")
-        self.scene = Scene(task(name) if isinstance(name, str) else name, cone=cone, frame=frame)
+        self.scene = Scene(task(name) if isinstance(name, str) else name, cone=cone, frame=frame, arm=arm)
         self.render_mode = render_mode
         self._camera: Any = None
         self._at = 0  # the seed of the layout

@@ -7,16 +7,18 @@ from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
 from ...nn import EquivariantConv, Features
-from ...symmetry import Group, octahedral
+from ...symmetry import Group, octahedral, parse_group
 
 
 def turns_about_vertical(order: int = 4) -> Group:
-    """The quarter turns of space about z, 1, 2 or 4 of them.
+    """The turns about z: of space, 1, 2 or 4 of them, as a lattice has; or 8, as a group of the plane, for `hep` alone.
 
-    * `order`: how many. Raises `OrbitscopeError` for another number: a lattice has no others.
+    * `order`: how many. Raises `OrbitscopeError` for another number.
     """
+    if order == 8:
+        return parse_group("c8")
     if order not in (1, 2, 4):
-        raise OrbitscopeError(f"turns_about_vertical: `order` should be 1, 2 or 4, got {order}.")
+        raise OrbitscopeError(f"turns_about_vertical: `order` should be 1, 2, 4 or 8, got {order}.")
     upright = [g for g in octahedral() if np.asarray(g.matrix)[2, 2] == 1 and np.linalg.det(np.asarray(g.matrix)) > 0]
     kept = [g for g in upright if _power_of(np.asarray(g.matrix)) % (4 // order) == 0]
     return Group(f"C{order}z", kept)
@@ -34,6 +36,8 @@ class FieldNet(nn.Module):
 
     def __init__(self, channels: int, width: int, out: int, order: int = 4) -> None:
         super().__init__()
+        if order not in (1, 2, 4):
+            raise OrbitscopeError(f"FieldNet: `order` should be 1, 2 or 4, as a lattice has no other turns, got {order!r}.")
         group = turns_about_vertical(order)
         into, inside = Features.of(group, f"scalar*{channels}"), Features.of(group, f"regular*{width * 4 // order}")
         self.layers = nn.ModuleList(

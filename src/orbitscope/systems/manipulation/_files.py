@@ -14,6 +14,7 @@ from ..._expect import shown
 from ..._json import json_text
 from ..._whole import write_whole
 from ...data import Examples
+from ._arm import ARMS
 from ._cameras import Cameras, Cloud
 from ._episode import Episode, demonstrate
 from ._equivalents import equivalents
@@ -27,9 +28,9 @@ _ARRAYS = {
     "actions": ("step", "seven"), "hand": ("frame", "twelve"), "opening": ("frame",), "open": ("frame",), "speed": ("frame", "two"),
     "bodies": ("frame", "body", "twelve"), "joints": ("frame", "joint"), "scripted": ("mark",),
 }  # fmt: skip
-SETTINGS: Mapping[str, Any] = {"pixels": 48, "renderer": "rays", "voxel": 0.01, "cone": "elliptic", "between": 0}
-"""Settings of a recording: width of the square pictures, how they are made, edge of the voxels whose points become one, m, cones, and how
-often a policy looks between two keyframes."""
+SETTINGS: Mapping[str, Any] = {"pixels": 48, "renderer": "rays", "voxel": 0.01, "cone": "elliptic", "between": 0, "arm": "none"}
+"""Settings of a recording: width of the square pictures, how they are made, edge of the voxels whose points become one, m, cones, how often
+a policy looks between two keyframes, and the arm that carries the hand."""
 
 
 def record(
@@ -55,7 +56,7 @@ def record(
         raise OrbitscopeError(f"record: `count` should be at least 1 episode, got {count}.")
     about = {"system": "manipulation", "scenario": f"manipulation.{name}", "parameters": chosen, "seed": seed}
     parts = out.with_name(out.name + ".parts")
-    scene = Scene(task(name), cone=chosen["cone"])
+    scene = scene_for(name, chosen)
     _claim(parts, json_text(about, what="settings", indent=1), force)
     for k in range(count):
         part = parts / f"episode-{k:05d}.nc"
@@ -82,7 +83,14 @@ def checked_settings(given: Mapping[str, Any] | None) -> dict[str, Any]:
     between = found["between"]
     if isinstance(between, bool) or not isinstance(between, int) or not 0 <= between <= 100:
         raise OrbitscopeError(f"record: `between` should be a whole number from 0 to 100, got {shown(between)}.")
+    if found["arm"] not in ("none", *ARMS):
+        raise OrbitscopeError(f"record: `arm` should be one of none, {', '.join(ARMS)}, got {shown(found['arm'])}.")
     return found
+
+
+def scene_for(name: str, settings: Mapping[str, Any]) -> Scene:
+    """The scene of a task by its `name`, with the cones and the arm of `settings`."""
+    return Scene(task(name), cone=settings["cone"], arm=None if settings["arm"] == "none" else settings["arm"])
 
 
 def recorded(scene: Scene, seed: int, settings: Mapping[str, Any]) -> xr.Dataset:

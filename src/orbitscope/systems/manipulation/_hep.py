@@ -25,9 +25,9 @@ class HierarchicalPolicy(nn.Module):
     r"""$\pi(o) = \tau(\phi(\tau(o, t)), -t)$ with $t = \pi_{high}(o)$: a keypose, and a chunk of actions told in its frame.
 
     * `hierarchy`: else there is no high level, and chunks are told about the middle of the scene. `frame_transfer`: "translation" as
-      published; "se2", the heading too; "none": the low level is only told where the keypose is. `equivariant`: quarter turns built in, at
-      the same number of channels. `stacked_voxels`: as of `StackedVoxels`. Without hierarchy and equivariance it is a plain diffusion
-      policy.
+      published; "se2", the heading too; "none": the low level is only told where the keypose is. `equivariant`: turns about the vertical
+      built in, at the same number of channels. `turns`: how many, 4, or 8, whose kernels are circular harmonics. `stacked_voxels`: as of
+      `StackedVoxels`. Without hierarchy and equivariance it is a plain diffusion policy.
     * `control`: "open": a chunk is the way to the keyframe, all done; "closed": its steps are those of the control, half of them done,
       which needs demonstrations with looks `between` keyframes.
     * `grid`: along which axes the voxels of both levels stand: those of the "world", as published, or, about the vertical, those of the
@@ -56,7 +56,7 @@ class HierarchicalPolicy(nn.Module):
         self, *, hierarchy: bool = True, frame_transfer: str = "translation", equivariant: bool = True, stacked_voxels: bool = True,
         control: str = "open", grid: str = "world", cells: int = 32, edge: float = 0.02, near: float = 0.015, width: int = 3,
         hidden: int = 32, steps: int = 18, predicts: str = "sample", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
-        votes: int = 1,
+        votes: int = 1, turns: int = 4,
     ) -> None:  # fmt: skip
         super().__init__()
         for name, value, known in (("frame_transfer", frame_transfer, FRAMES), ("control", control, CONTROLS), ("grid", grid, GRIDS)):
@@ -72,7 +72,9 @@ class HierarchicalPolicy(nn.Module):
             raise OrbitscopeError(f"hep: `sampler` should be 0, for every level, or up to the {levels} `levels`, got {sampler}.")
         self.frame_transfer, self.control, self.grid, self.steps = frame_transfer, control, grid, steps
         self.sampler, self.jitter = sampler, jitter
-        group = turns_about_vertical(4 if equivariant else 1)
+        if turns not in (4, 8):
+            raise OrbitscopeError(f"hep: `turns` should be 4 or 8, got {turns!r}.")
+        group = turns_about_vertical(turns if equivariant else 1)
         self.high = KeyposeNet(group, cells=cells, edge=edge, width=width, stacked=stacked_voxels, votes=votes) if hierarchy else None
         self.low = ChunkNet(
             group, cells=cells, edge=near, width=2 * width, hidden=hidden, steps=steps, stacked=stacked_voxels,
@@ -151,7 +153,10 @@ class HierarchicalPolicy(nn.Module):
         return Keypose((own.turn @ found.place[..., None])[..., 0], (own.turn[:, :2, :2] @ found.heading[..., None])[..., 0])
 
     def own(self, hand: Tensor) -> Frame:
-        """The frame along which the voxels stand, for hands [B, 12]: turned into their heading, or that of the world."""
+        """The frame along which the voxels stand: turned into the heading of each hand, or that of the world.
+
+        * `hand` [B, 12]: poses.
+        """
         nowhere = torch.zeros_like(hand[:, :3])
         return Frame(nowhere, heading_turns(hand[:, 3:5])) if self.grid == "hand" else at_place(nowhere)
 

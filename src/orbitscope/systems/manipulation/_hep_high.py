@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...nn import EquivariantConv, Features, FieldNorm, Upsample
+from ...nn import Features
 from ...symmetry import Group
+from ._hep_layers import Stage, convolution, many, wider
 from ._hep_voxels import StackedVoxels, middle_of, with_hand
 
 ABOVE = 0.12  # m from the mean of the points, most of which lie on the table, to the middle of the grid
@@ -24,25 +25,12 @@ class Keypose(NamedTuple):
     heading: Tensor
 
 
-class Stage(nn.Module):
-    """Convolution, norm, swish; `kernel` 2 halves the grid. A ReLU would leave plateaus of equal heat, and ties know no symmetry."""
-
-    def __init__(self, into: Features, out: Features, kernel: int = 3) -> None:
-        super().__init__()
-        self.conv = EquivariantConv(into, out, kernel, boundary="zero", stride=2 if kernel == 2 else 1)
-        self.norm = FieldNorm(out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The fields of `x`."""
-        return F.silu(self.norm(self.conv(x)))
-
-
 class KeyposeNet(nn.Module):
     r"""A U-Net over stacked voxels, [scene, hand] -> the place of the next keyframe.
 
-    * `group`: quarter turns about the vertical, which it commutes with exactly. `cells`, `edge`: of its grid. `width`: regular fields of
-      the finest grid, as many channels as elements each. `stacked`: as of `StackedVoxels`. `votes`: how many voxels to each side
-      of the best one say the place with it; 0: it alone.
+    * `group`: turns about the vertical, see `turns_about_vertical`; it commutes with those by a quarter exactly. `cells`, `edge`: of its
+      grid. `width`: regular fields of the finest grid, as many channels as elements each. `stacked`: as of `StackedVoxels`. `votes`: how
+      many voxels to each side of the best one say the place with it; 0: it alone.
 
     The grid stands about the mean of the points (`middle_of`), so that every shift of the whole scene is exact too. Beside the heat map
     the network gives a vector field, the offset of the place from each voxel's centre. The place is the mean of what the best voxel and
@@ -54,15 +42,16 @@ class KeyposeNet(nn.Module):
         super().__init__()
         self.votes = votes
         self.voxels = StackedVoxels(group, cells, edge, stacked=stacked)
-        seen, share = self.voxels.out, 4 // len(group.elements)
-        depths = [Features.of(group, f"regular*{width * share * 2**k}") for k in range(3 if cells <= 16 else 4)]
+        seen, order = self.voxels.out, len(group.elements)
+        depths = [Features.of(group, f"regular*{many(order, width * 2**k)}") for k in range(3 if cells <= 16 else 4)]
         told = Features.of(group, "scalar")
-        self.skip = EquivariantConv(seen, depths[0], 1, boundary="zero")
+        self.skip = convolution(seen, depths[0], 1)
         self.down = nn.ModuleList([Stage(seen, depths[1], 2), *(Stage(a, b, 2) for a, b in zip(depths[1:], depths[2:], strict=False))])
         self.deep = nn.Sequential(Stage(depths[-1] + told, depths[-1]), Stage(depths[-1], depths[-1]))
         self.up = nn.ModuleList(Stage(b + a, a, 3 if k else 1) for k, (a, b) in enumerate(zip(depths, depths[1:], strict=False)))
-        self.wide = nn.ModuleList(Upsample(b, "linear", "zero") for b in depths[1:])  # nearest: ties where nothing is
-        self.head = EquivariantConv(depths[0], Features.of(group, "scalar", "vector", "vector"), 1, boundary="zero")
+        self.wide = nn.ModuleList(wider(b) for b in depths[1:])
+        said = ("scalar", "vector", "vector") if seen.ndim == 3 else ("scalar", "vector", "scalar", "vector")
+        self.head = convolution(depths[0], Features.of(group, *said), 1)
 
     def fields(self, x: tuple[Tensor, ...], centre: Tensor) -> Tensor:
         """Heat [B, 1, ...], offset [3] and heading [2, of three] on the grid about `centre` [B, 3], for what is seen, `x`."""

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...nn import EquivariantConv, Features
+from ...nn import Features
 from ...symmetry import Group
 from ._diffusion import Diffusion
 from ._hep_actions import SIZE, Frame, as_chunk, as_numbers, bounded, turned_pairs
-from ._hep_high import Stage
+from ._hep_layers import Stage, convolution, many
 from ._hep_voxels import StackedVoxels, with_hand
 
 _STATE = SIZE + 3  # numbers of the hand in the frame: an action's, and the heights of its axes
@@ -66,12 +66,13 @@ class Block(nn.Module):
 class ChunkNet(nn.Module):
     r"""A chunk of actions told in a frame, from the cloud and the hand as the frame sees them, by diffusion.
 
-    * `group`: quarter turns about the vertical. `cells`, `edge`: of its voxels. `width`, `hidden`: regular fields of the encoder at its
-      first grid, and channels of the denoiser. `steps`: of the chunk, even. `stacked`: as of `StackedVoxels`. `pointed`: whether it is
-      told a place beside what it sees. `diffusion`: the chain.
+    * `group`: turns about the vertical (`turns_about_vertical`). `cells`, `edge`: of its voxels. `width`, `hidden`: regular fields of the
+      encoder at its first grid, and channels of the denoiser. `steps`: of the chunk, even. `stacked`: as of `StackedVoxels`. `pointed`:
+      whether it is told a place beside what it sees. `diffusion`: the chain.
 
     Everything is lifted to the group, $y_g = g^{-1} y$, one ordinary network answers for every element, and the answers come back together,
-    $\frac{1}{|G|} \sum_g g\, \epsilon(y_g)$: the denoiser commutes with the group, $\epsilon(g o, g a) = g\, \epsilon(o, a)$, exactly.
+    $\frac{1}{|G|} \sum_g g\, \epsilon(y_g)$: the denoiser commutes with the group, $\epsilon(g o, g a) = g\, \epsilon(o, a)$, exactly for
+    quarter turns.
 
     Source: Wang et al., Equivariant Diffusion Policy, arXiv 2407.01812, as Zhao et al., arXiv 2502.05728, use it.
     """
@@ -88,14 +89,14 @@ class ChunkNet(nn.Module):
         self.diffusion = diffusion or Diffusion()
         self.register_buffer("scale", torch.ones(3))
         self.voxels = StackedVoxels(group, cells, edge, stacked=stacked)
-        share, halvings = 4 // len(group.elements), int(math.log2(cells)) - 2
-        depths = [Features.of(group, f"regular*{width * share * min(2**k, 2)}") for k in range(halvings)]
+        order, halvings = len(group.elements), int(math.log2(cells)) - 2
+        depths = [Features.of(group, f"regular*{many(order, width * min(2**k, 2))}") for k in range(halvings)]
         stages: list[nn.Module] = []
         for into, out in zip([self.voxels.out, *depths], depths, strict=False):
             stages += [Stage(into, out, 2), Stage(out, out)]
         self.encoder = nn.Sequential(*stages)
-        self.seen = 4 * width * share
-        self.read = EquivariantConv(depths[-1], Features.of(group, f"regular*{self.seen}"), 4, boundary="zero", stride=4)
+        self.seen = many(order, 4 * width)
+        self.read = convolution(depths[-1], Features.of(group, f"regular*{self.seen}"), 4, 4)
         self.denoiser = ChunkUNet(SIZE, self.seen + _STATE + 3 * pointed, hidden)
 
     def told(self, x: tuple[Tensor, ...], frame: Frame, place: Tensor | None = None) -> Tensor:

@@ -17,14 +17,13 @@ from .._runs import SystemRun
 from .._system import Progress, Story, System, SystemModel, SystemScenario
 from ._audit import audit_task
 from ._episode import Episode
-from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded
+from ._files import SETTINGS, checked_settings, examples_of, read_episodes, record, recorded, scene_for
 from ._hep import HierarchicalPolicy, hep_for
 from ._hep_policy import ChunkPolicy
 from ._keypose_mlp import keypose_mlp_for
 from ._played import check_played, story, write_played
 from ._policy import Evaluation, ModelPolicy, NearestDemonstration, Policy, evaluate
 from ._poses import about
-from ._scene import Scene
 from ._tasks import TASKS, task
 from ._transporter_training import FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, goals_of, transporter_for
 
@@ -32,7 +31,7 @@ from ._transporter_training import FingerError, KeyframeLoss, PlaceError, TurnEr
 def _made(name: str, count: int, seed: int, progress: Progress | None, **parameters: Any) -> Examples:
     """Examples of demonstrations, without a file."""
     chosen = checked_settings(parameters)
-    scene, tables = Scene(task(name), cone=chosen["cone"]), []
+    scene, tables = scene_for(name, chosen), []
     for k in range(count):
         tables.append(recorded(scene, seed + k, chosen))
         if progress is not None:
@@ -45,7 +44,7 @@ _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e
 _HEP_OPTIONS = {
     "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "grid": "world",
     "cells": 32, "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "sample", "levels": 100, "sampler": 10,
-    "jitter": 0.01, "votes": 1,
+    "jitter": 0.01, "votes": 1, "turns": 4,
 }  # fmt: skip
 _HEP_TRAINING = {"epochs": 40, "batch": 8, "learning_rate": 4e-3, "weight_decay": 5e-4}
 
@@ -78,7 +77,7 @@ class ManipulationSystem(System):
         "hep": SystemModel(
             "hep", "a keypose on voxels, and equivariant diffusion of a chunk of actions in its frame", hep_for,
             {"small": {**_HEP_OPTIONS, "cells": 16, "edge": 0.04, "near": 0.03, "width": 2, "hidden": 24}, "grid32": _HEP_OPTIONS,
-             "grid64": {**_HEP_OPTIONS, "cells": 64, "edge": 0.01, "near": 0.008, "width": 6, "hidden": 64}}, _HEP_TRAINING,
+             "grid64": {**_HEP_OPTIONS, "cells": 64, "edge": 0.01, "near": 0.008, "width": 6, "hidden": 64, "turns": 8}}, _HEP_TRAINING,
         ),
     }  # fmt: skip
 
@@ -196,7 +195,7 @@ class ManipulationSystem(System):
         about_ = run.examples["train"].about
         name = str(about_.get("scenario", "")).partition(".")[2]
         settings = checked_settings(about_.get("parameters"))
-        scene, seeds = Scene(task(name), cone=settings["cone"]), range(seed, seed + episodes)
+        scene, seeds = scene_for(name, settings), range(seed, seed + episodes)
         rivals: dict[str, Policy] = {run.kind: policy_of(run.model), "nearest demonstration": NearestDemonstration(run.examples["train"])}
         found: dict[str, Evaluation] = {}
         kept: dict[str, tuple[Evaluation, list[Episode]]] = {}

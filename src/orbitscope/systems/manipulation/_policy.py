@@ -171,6 +171,8 @@ def evaluate(
                     disturb(scene, times + 1)
         except OrbitscopeError as error:
             said = str(error)
+        if said == "not done" and scene.unreached:
+            said = "not done: the arm could not reach what was asked for"
         outcomes.append(said)
         if played is not None and recording is not None:
             played.append(recording.finish(seed, said == "done"))

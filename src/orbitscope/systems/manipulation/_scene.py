@@ -10,6 +10,7 @@ from ..._errors import OrbitscopeError
 from ..._expect import expect_number, shown
 from ..._seed import derive
 from ...symmetry import Rigid
+from ._arm import Arm
 from ._mjcf import FINGERS, TIMESTEP, WORKSPACE, world
 from ._need import needed
 from ._poses import Array, orthonormal, pose, turned
@@ -27,20 +28,26 @@ class Scene:
 
     * `task`: what stands on the table. `cone`: "elliptic", or "pyramidal", whose contacts break the symmetry under turns.
     * `frame`: where the table stands in the world, a turn about the vertical and a shift; by default the identity.
+    * `arm`: None, and the hand floats; "jaco": an arm of six joints carries it, by inverse kinematics (see `Arm`).
 
     An action is seven numbers in [-1, 1]: velocity and turning rate of the hand in the world, each in units of its bound (longer ones are
     shortened to it: a ball, which no turn changes, and no box), and the fingers: open from 0 on, shut below. A control step is 0.05 s.
     """
 
-    def __init__(self, task: Task, *, cone: str = "elliptic", frame: Rigid | None = None) -> None:
+    def __init__(self, task: Task, *, cone: str = "elliptic", frame: Rigid | None = None, arm: str | None = None) -> None:
         if cone not in ("elliptic", "pyramidal"):
             raise OrbitscopeError(f"Scene: `cone` should be 'elliptic' or 'pyramidal', got {shown(cone)}.")
         self.task, self.mujoco = task, needed("mujoco")
-        self.model = self.mujoco.MjModel.from_xml_string(world(task.name, *task.world(), cone=cone))
+        xml = world(task.name, *task.world(), cone=cone)
+        self.arm = None if arm is None else Arm(arm, self.mujoco, xml)
+        self.model = self.mujoco.MjModel.from_xml_string(xml) if self.arm is None else self.arm.model
         self.data = self.mujoco.MjData(self.model)
         self._bodies = {name: self._number("BODY", name) for name in ("scene", "hand", *task.fixtures, *task.things)}
         self._free = {name: int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in ("hand", *task.things)}
         self._fingers = [int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in ("left", "right")]
+        self._motors = [int(self.model.actuator(name).id) for name in ("left", "right")]
+        self._speeds = int(self.model.jnt_dofadr[self._number("JOINT", "hand")])
+        self.unreached = 0  # control pieces for which the arm stayed, as it could not reach
         self._joints = [int(self.model.jnt_qposadr[self._number("JOINT", name)]) for name in task.joints]
         self._faults = [int(getattr(self.mujoco.mjtWarning, f"mjWARN_BAD{n}")) for n in ("QPOS", "QVEL", "QACC")]
         self.frame = pose(np.zeros(3))
@@ -81,6 +88,10 @@ class Scene:
             self.data.qpos[at] = start.opening
         if not start.open:  # what is held is held tight at once
             self.grip = FINGERS[0]
+        self.unreached = 0
+        if self.arm is not None:
+            self.mujoco.mj_kinematics(self.model, self.data)
+            self.arm.begin(self.data, hand)
         self._command(self.target)
         self.mujoco.mj_forward(self.model, self.data)
         self.mujoco.mj_step(self.model, self.data, nstep=_SETTLE)
@@ -172,7 +183,9 @@ class Scene:
 
     def _command(self, where: Rigid, grip: float | None = None) -> None:
         self.data.mocap_pos[0], self.data.mocap_quat[0] = where.offset, self._quaternion(where)
-        self.data.ctrl[:] = self.grip if grip is None else grip
+        self.data.ctrl[self._motors] = self.grip if grip is None else grip
+        if self.arm is not None:
+            self.unreached += not self.arm.command(self.data, where)
 
     # --- looking -------------------------------------------------------------------------------------------------------------------
 
@@ -211,7 +224,7 @@ class Scene:
     @property
     def speed(self) -> tuple[float, float]:
         """Of the hand: m/s and rad/s."""
-        v = self.data.qvel[:6]
+        v = self.data.qvel[self._speeds : self._speeds + 6]
         return float(np.sqrt(v[:3] @ v[:3])), float(np.sqrt(v[3:] @ v[3:]))
 
     @property
