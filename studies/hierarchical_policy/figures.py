@@ -17,11 +17,13 @@ def draw(cells: pd.DataFrame, tolerance: pd.DataFrame, docs: Path) -> None:
     """Write the figures."""
     tasks = list(dict.fromkeys(cells["task"]))
     figure, axes = plt.subplots(1, len(tasks), figsize=(3.4 * len(tasks) + 1.6, 3.0), layout="constrained", squeeze=False, sharey=True)
+    arms = [a for a in ARMS if (cells["arm"] == a).any()]  # the same lines for every task: they share an axis
     for ax, task in zip(axes.flat, tasks, strict=True):
         mine = cells[(cells["task"] == task) & (cells["demos"] == most(cells, task))]
-        arms = [a for a in ARMS if (mine["arm"] == a).any()]
         for place, arm in enumerate(reversed(arms)):
             own = mine[mine["arm"] == arm]
+            if own.empty:
+                continue
             good, tried = int(own["successes"].sum()), int(own["episodes"].sum())
             low, high = wilson(good, tried)
             ax.plot([100 * low, 100 * high], [place, place], color=COLOURS[arm], lw=2)

@@ -91,9 +91,10 @@ def test_an_upright_convolution_is_a_stack_of_planar_ones():
             bias.normal_()
         x = torch.randn(2, into.channels, *sizes).double()
         found, width = layer(x), (kernel - stride) // 2
-        tall, at = F.pad(x, (width,) * 6), 0
-        parts = layer.planar.kernel_tensor().chunk(kernel)  # one kernel for each height
-        bias = torch.stack(layer.planar.bias_tensor().chunk(kernel)).sum(0)
+        tall, parts = F.pad(x, (width,) * 6), layer.planar.kernel_tensor().chunk(kernel)  # one kernel for each height
+        said = layer.planar.bias_tensor()
+        assert said is not None
+        bias = torch.stack(said.chunk(kernel)).sum(0)
         for at in range(found.shape[4]):
             planes = [F.conv2d(tall[..., at * stride + k], parts[k], stride=stride) for k in range(kernel)]
             assert (found[..., at] - (sum(planes) + bias[None, :, None, None])).abs().max() < 1e-12
