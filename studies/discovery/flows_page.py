@@ -98,7 +98,23 @@ def _right(r: Row) -> bool:
 
 
 def _bars(rows: list[Row]) -> str:
-    return "\n".join(f"* {what}: {found}." for what, found in bars(rows))
+    return "\n".join([*(f"* {what}: {found}." for what, found in bars(rows)), *_missed(rows)])
+
+
+def _missed(rows: list[Row]) -> list[str]:
+    """Why a run is not right whose directions hold, all of them, and are withdrawn."""
+    said = []
+    for medium in TRUTH:
+        mine = _of(rows, medium)
+        known = [r for r in mine if r["searched"]["withdrawn"] == r["wanted"]]
+        if known and not all(map(_right, mine)):
+            turned = ", ".join(f"{r['searched']['turned']:.0f}" for r in known)
+            others = [r["searched"]["turned"] for r in mine if r not in known]
+            beside = f" (in its other runs {', '.join(f'{t:.0f}' for t in others)}; elsewhere at most {max(r['searched']['turned'] for r in rows if r['medium'] != medium):.0f})" if others else ""
+            said.append(
+                f"* What is missed of {medium}: {len(known)} run{'s' if len(known) > 1 else ''} whose {known[0]['wanted']} directions hold by what they change, as they should, and are withdrawn, because resampled flows turn their span by {turned} degrees, more than the {WIDEST:g} up to which one is claimed{beside}. Predictors err by {_span([100 * r['error'] for r in mine])} % there, elsewhere by {_span([100 * r['error'] for r in rows if r['medium'] != medium])}: the answer is that these flows are too few for it, not a wrong group."
+            )
+    return said
 
 
 def bars(rows: list[Row]) -> list[tuple[str, str]]:
