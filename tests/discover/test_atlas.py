@@ -120,6 +120,21 @@ def test_one_generator_too_many_is_seen_in_its_score_and_seeds_repeat() -> None:
     assert Commutator(problem).breaking(angles * turn) < 1e-6 and Commutator(problem).breaking(0.5 * angles * stretch) > 0.3
 
 
+def test_a_generator_that_shrinks_to_the_identity_is_said_and_is_no_symmetry() -> None:
+    """Every map commutes with the identity: without the term that lets generators grow, the loss alone leads there."""
+
+    class Nothing(Ring):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.sin(self.rate * (x @ x.new_tensor([[1.0], [0.3]]) + x[:, :1] * x[:, 1:]) + x[:, 1:] ** 3 / 3)
+
+    x = normal(300, 2)
+    method = Atlas(steps=250, magnitude=0.0, starts=1)
+    found = discover_symmetry((x, Nothing()(x).detach()), "gl2", method, model=Nothing())
+    assert found.count == 0 and found.about["collapsed"] == 1 and "1 generator shrank to the identity" in found.sentence()
+    kept, _ = vectors(lambda x: torch.sin(x.square().sum(1, keepdim=True)), generators=1)
+    assert kept.collapsed == 0
+
+
 def bumps(charts: int, margin: int, stretch: float) -> Problem:
     """A band-pass filter of smooth random fields on patches, in a medium that is stretched along x by `stretch`."""
     patch, taps = Patch((17, 17)), torch.arange(-4, 5, dtype=torch.float64)

@@ -19,6 +19,7 @@ def study(script, tmp_path_factory):
 def test_page_figures_and_tables(study):
     folder, said, _ = study
     page = (folder / "docs" / "mesh-topology.md").read_text(encoding="utf-8")
+    assert "**Seeds were added**: seeds 0 had left" in page and "those that were added (2) give" in page
     assert (folder / "docs" / "mesh-topology-moves.png").exists() and (folder / "docs" / "mesh-topology-pretraining.png").exists()
     assert "nan" not in page and "None" not in page and "15 of 15 planned runs" in page and said.count("nMSE") == 15
     errors = pd.read_csv(folder / "results" / "errors.csv")

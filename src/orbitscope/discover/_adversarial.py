@@ -12,7 +12,7 @@ from .._expect import expect_number
 from .._seed import derive
 from ..symmetry import State, length, mapped, parts, taken
 from ._carried import carry
-from ._problem import Directions, Method, Problem, Tell, silent
+from ._problem import COLLAPSED, Directions, Method, Problem, Tell, silent
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Adversarial(Method):
             )
         generator = torch.Generator().manual_seed(derive(problem.seed, "adversarial"))
         game = _Game(self, problem, generator)
+        least = COLLAPSED * float(game.weights.detach().norm(dim=1).mean())
         for step in range(self.steps):
             game.step()
             tell(step + 1, self.steps, f"learning {self.generators} generator{'s' if self.generators > 1 else ''}")
@@ -69,7 +70,7 @@ class Adversarial(Method):
         sizes = weights.norm(dim=1)
         order = torch.argsort(sizes, descending=True)
         unit = (weights / sizes.clamp_min(1e-300)[:, None])[order].numpy()
-        return Directions(np.tensordot(unit, problem.basis(), 1), (1 / sizes.clamp_min(1e-300))[order].numpy())
+        return Directions(np.tensordot(unit, problem.basis(), 1), (1 / sizes.clamp_min(1e-300))[order].numpy(), int((sizes < least).sum()))
 
 
 class _Game:

@@ -16,7 +16,7 @@ from .._expect import expect_number
 from .._seed import derive, permutation
 from ..symmetry import State, length, mapped, parts, taken
 from ._carried import carry, inside
-from ._problem import Directions, Method, Problem, Tell, silent
+from ._problem import COLLAPSED, Directions, Method, Problem, Tell, silent
 from ._rates import answer_unit, is_classes
 
 _NEAR, _FIRST = 0.3, 0.3  # of the reach, for the first look; norm of the coefficients at the start
@@ -44,7 +44,8 @@ class Atlas(Method):
 
     It sees further than derivatives do: directions that the data cannot tell apart to first order differ at finite size. It needs
     predictors that are right where moved examples lie, and takes many times as long as `gradient`. It fails where k is larger than the
-    number of symmetries (see the scores) and, as every method here, sees the identity component only (`components` finds the others).
+    number of symmetries (see the scores; without `magnitude` such a one shrinks to the identity, which is said) and, as every method here,
+    sees the identity component only (`components` finds the others).
 
     Source: AtlasD, arXiv:2504.10777, ICML 2025; the scale by unrelated examples, the masks, several predictors and the acting matrix
     itself (the published code gives minus its transpose) are this library's. Raises `OrbitscopeError` for a setting out of range.
@@ -96,11 +97,12 @@ class Atlas(Method):
     def _directions(self, commutator: "Commutator", weights: Tensor) -> Directions:
         """The directions of coefficients [k, m], by their own commutator."""
         problem = commutator.problem
+        collapsed = int((weights.norm(dim=1) < COLLAPSED * _FIRST).sum())
         weights = weights / weights.norm(dim=1, keepdim=True).clamp_min(1e-300)
         draws = torch.randn(length(commutator.x), 2, generator=_generator(problem, -1), dtype=torch.float64)
         scores = np.array([commutator.breaking(draws[:, :1] * w, draws[:, 1:] * w) for w in weights])
         order = np.argsort(scores, kind="stable")
-        return Directions(np.tensordot(weights.numpy()[order], problem.basis(), 1), scores[order])
+        return Directions(np.tensordot(weights.numpy()[order], problem.basis(), 1), scores[order], collapsed)
 
     def _near(self, commutator: "Commutator", weights: Tensor, rows: Tensor) -> float:
         """The loss of coefficients [k, m] for elements near the identity."""

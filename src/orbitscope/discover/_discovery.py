@@ -113,6 +113,13 @@ class Discovery:
 
     def sentence(self) -> str:
         """The answer in words."""
+        collapsed = int(self.about.get("collapsed", 0))
+        if not collapsed:
+            return self._answer()
+        which = "generator" if collapsed == 1 else "generators"
+        return f"{self._answer()} While they were learnt, {collapsed} {which} shrank to the identity, which every map has for a symmetry."
+
+    def _answer(self) -> str:
         error = max(self.predictor_error)
         if self.evidence.withdrawn:
             return self._withdrawn()

@@ -91,10 +91,17 @@ class Directions:
     * `basis`: matrices [k, N, N].
     * `scores`: [k], of the method's own kind, the smaller the more symmetric. How many directions hold is not the method's to say: the
       evidence on held-out examples does.
+    * `collapsed`: how many generators shrank while they were learnt until their elements were the identity, which is a symmetry of every
+      map and says nothing. Their directions are what was left, and are weighed at full length as all others.
     """
 
     basis: Array
     scores: Array
+    collapsed: int = 0
+
+
+COLLAPSED = 0.1
+"""Part of its first length below which a learnt generator has shrunk to the identity."""
 
 
 class Method(ABC):

@@ -74,7 +74,8 @@ def discover_symmetry(
     problem, errors = _problem(examples, symmetry, model, charts, config, None if out is None else Path(out), seed, tell)
     found = rates(problem, tell)
     forms = Forms.of(found)
-    span = None if isinstance(chosen, Gradient) else _coefficients(problem, chosen.search(problem, tell).basis)
+    learnt = None if isinstance(chosen, Gradient) else chosen.search(problem, tell)
+    span = None if learnt is None else _coefficients(problem, learnt.basis)
     evidence = weigh(forms, found.moved, problem.examples.unit, span, seed=seed)
     basis = np.einsum("ik,iab->kab", evidence.directions, problem.basis())
     group, size = problem.group, basis.shape[1]
@@ -90,6 +91,7 @@ def discover_symmetry(
             "seed": seed, "examples": len(examples), "held": len(problem.examples), "predictors": len(problem.predictors),
             "model": None if model is None else type(model).__name__, "method": repr(chosen), "symmetry": repr(symmetry), "charts": charts,
             "output": output if isinstance(output, str) and not isinstance(hypothesis, Symmetry) else None,
+            "collapsed": 0 if learnt is None else learnt.collapsed,
             "components": "not looked for" if others is None else others.sentence(),
             "versions": {"orbitscope": __version__, "torch": torch.__version__, "numpy": np.__version__},
         },
