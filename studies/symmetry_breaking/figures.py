@@ -40,7 +40,7 @@ def _pattern(frame: pd.DataFrame, path: Path) -> None:
     """What the answer owes to each irrep, median over seeds, task by task."""
     tasks = [name for name in TASKS if len(of(frame, name))]
     values = np.array([[of(frame, name)[f"owed_{i}"].median() for i in IRREPS] for name in tasks])
-    figure, axis = plt.subplots(figsize=(8.2, 0.42 * len(tasks) + 1.5))
+    figure, axis = plt.subplots(figsize=(8.2, 0.42 * len(tasks) + 1.5), layout="constrained")
     image = axis.imshow(np.log10(np.maximum(values, 1e-18)), vmin=-18, vmax=0, cmap="Blues", aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         words = "0" if value == 0 else f"{value:.2g}" if value > 1e-3 else f"1e{int(np.floor(np.log10(value)))}"
@@ -50,7 +50,6 @@ def _pattern(frame: pd.DataFrame, path: Path) -> None:
     axis.set_xlabel("irrep of O(3) of the relaxed weights")
     bar = figure.colorbar(image, ax=axis, pad=0.02)
     bar.set_label("share of the answer, power of ten", fontsize=8)
-    figure.tight_layout()
     _save(figure, path)
 
 

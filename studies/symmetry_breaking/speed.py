@@ -96,14 +96,34 @@ def layers(copies: int, dtype: torch.dtype) -> list[dict[str, object]]:
     return [{**about, "ours_ms": times[0], "other_ms": times[1], "ratio": ratio}]
 
 
-def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str, object]]:
-    """A training step of the relaxed network over one of the strict one."""
+class Linear(nn.Module):
+    """In place of a layer: a linear map of each point's features, which costs next to nothing."""
+
+    def __init__(self, conv: TensorConv) -> None:
+        super().__init__()
+        self.paths, self.weight = conv.paths, nn.Parameter(torch.zeros(conv.into.dim, conv.out.dim, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor, seen: torch.Tensor, theta: torch.Tensor | None = None) -> torch.Tensor:
+        return x @ self.weight
+
+
+def columns(conv: nn.Module) -> int:
+    """Components of the output, path by path: couplings and weights take multiplications in proportion."""
+    return sum(b.shape[-1] for name, b in conv.named_buffers() if name.startswith("mixing"))
+
+
+def networks(copies: int, highest: int | None, depth: int = 2, without: bool = False) -> list[dict[str, object]]:
+    """A training step of the relaxed network over one of the strict one; `without` its second layer, to see what that layer takes."""
     data = TASKS["cube-prism"].examples(0, 16)
     loss, nets = PointMSE.of(data), {}
     for name in ("e3net", "relaxed_e3net"):
         torch.manual_seed(0)
         options = {"hidden": f"{copies}x0e+{copies}x1o+{copies}x2e", "layers": depth, **({"highest": highest} if "relaxed" in name else {})}
         nets[name] = SYSTEM.models[name].make(data, **options).double()
+    width = [columns(nets[n].convs[1]) for n in ("relaxed_e3net", "e3net")]
+    if without:
+        for net in nets.values():
+            net.convs[1] = Linear(net.convs[1])
 
     def step(net: nn.Module) -> Callable[[], None]:
         optimiser = torch.optim.AdamW(net.parameters())
@@ -117,12 +137,13 @@ def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str,
 
     found = timed({name: step(net) for name, net in nets.items()})
     said = ("" if depth == 2 else f", {depth} layers") + ("" if highest is None else f", filters up to degree {highest}")
+    said += ", a linear map in place of the second layer" if without else ""
     ratio = statistics.median(b / a for a, b in zip(found["e3net"], found["relaxed_e3net"], strict=True))
     times = [1e3 * statistics.median(found[n]) for n in ("relaxed_e3net", "e3net")]
     paths = [nets[n].convs[1].paths for n in ("relaxed_e3net", "e3net")]  # of the second layer
     return [
         {
-            "what": "step",
+            "what": "without" if without else "step",
             "irreps": f"{copies} of 0e, 1o, 2e{said}",
             "dtype": "float64",
             "ours_ms": times[0],
@@ -130,6 +151,8 @@ def networks(copies: int, highest: int | None, depth: int = 2) -> list[dict[str,
             "ratio": ratio,
             "paths": paths[0],
             "other_paths": paths[1],
+            "columns": width[0],
+            "other_columns": width[1],
         }
     ]
 
@@ -143,6 +166,7 @@ def main() -> int:
     rows = [row for copies in (4, 16) for dtype in (torch.float32, torch.float64) for row in layers(copies, dtype)]
     rows += [row for copies in (1, 4, 16) for highest in (None, 2, 1) for row in networks(copies, highest)]
     rows += [row for copies, highest in ((4, None), (16, None), (16, 2), (16, 1)) for row in networks(copies, highest, 3)]
+    rows += networks(16, None, 3, without=True)
     frame = pd.DataFrame(rows).assign(machine=machine())
     text = frame.to_csv(index=False, float_format="%.4g", lineterminator="\n")
     write_whole(options.results / "speed.csv", lambda part: part.write_text(text, encoding="utf-8"))

@@ -8,13 +8,14 @@ import pandas as pd
 from harness import Tables, table, took, versions
 from laws_page import WIDE, amplitude, fields
 from scipy.stats import binomtest
+from speed_page import STEP, speed_section
 from tables import CONTROL, FORBIDDEN, PRESENT, STUCK, groups, leading, of, right, said, spread
 from tasks import COMPARED, CONTROLS, TASKS, VARIANTS
 
 from orbitscope._whole import write_whole
 
 PAGE = "symmetry-breaking.md"
-DIRECTION, MAGNITUDE, STEP = 2.0, 0.05, 1.3
+DIRECTION, MAGNITUDE = 2.0, 0.05
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -24,7 +25,7 @@ def write_page(results: Path, docs: Path) -> Path:
     figures.draw(frame, docs)
     parts = [
         _head(t), _bars(t, frame), _read_off(frame), _controls(frame), fields(frame), amplitude(frame), _trap(frame), _baselines(frame),
-        _calibration(t), _speed(t), _limits(t),
+        _calibration(t), speed_section(t), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -282,30 +283,6 @@ Missed, by planted group: {each}. Nothing is said of noise near the tolerance, w
 def _rate(wrong: int, draws: int) -> str:
     found = binomtest(wrong, draws).proportion_ci(method="exact")
     return f"{100 * wrong / draws:.0f} % ({100 * found.low:.0f} to {100 * found.high:.1f} %)"
-
-
-def _speed(t: Tables) -> str:
-    if "speed" not in t:
-        return ""
-    speed = t["speed"]
-    rows = [
-        [{"layer": "one layer, forward and backward: ours against e3nn", "step": "training step: relaxed against strict"}[r.what], r.irreps, r.dtype, f"{r.ours_ms:.3g}", f"{r.other_ms:.3g}", f"{r.ratio:.2f}"]
-        for r in speed.itertuples()
-    ]  # fmt: skip
-    return f"""## Time
-
-`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; e3nn (eager) makes weights for every edge; ours either sums over neighbours before it couples and weighs, or folds weights, couplings and θ into one matrix beforehand, whichever takes fewer multiplications. Folded, a relaxed layer costs what a strict one does. {_wide(speed)}
-
-{table(["what", "irreps", "precision", "ours [ms]", "the other [ms]", "ratio"], rows)}"""
-
-
-def _wide(speed: pd.DataFrame) -> str:
-    """Why a wide relaxed layer is slower: its paths."""
-    wide = speed[speed.irreps == "16 of 0e, 1o, 2e, 3 layers"]
-    if not len(wide):
-        return ""
-    r = wide.iloc[0]
-    return f"Between two wide layers (16 copies to 16, in networks of three layers) the matrix would be too large: there a relaxed layer pays for its paths, {int(r.paths)} where the strict one has {int(r.other_paths)} (filters of odd parity and higher degree), each of which couples and has weights; {r.ours_ms:.0f} against {r.other_ms:.0f} ms a step. `E3Net(highest=...)`, which limits the degree of filters, saves some of that."
 
 
 def _limits(t: Tables) -> str:
