@@ -110,7 +110,11 @@ def _missed(rows: list[Row]) -> list[str]:
         if known and not all(map(_right, mine)):
             turned = ", ".join(f"{r['searched']['turned']:.0f}" for r in known)
             others = [r["searched"]["turned"] for r in mine if r not in known]
-            beside = f" (in its other runs {', '.join(f'{t:.0f}' for t in others)}; elsewhere at most {max(r['searched']['turned'] for r in rows if r['medium'] != medium):.0f})" if others else ""
+            beside = (
+                f" (in its other runs {', '.join(f'{t:.0f}' for t in others)}; elsewhere at most {max(r['searched']['turned'] for r in rows if r['medium'] != medium):.0f})"
+                if others
+                else ""
+            )
             said.append(
                 f"* What is missed of {medium}: {len(known)} run{'s' if len(known) > 1 else ''} whose {known[0]['wanted']} directions hold by what they change, as they should, and are withdrawn, because resampled flows turn their span by {turned} degrees, more than the {WIDEST:g} up to which one is claimed{beside}. Predictors err by {_span([100 * r['error'] for r in mine])} % there, elsewhere by {_span([100 * r['error'] for r in rows if r['medium'] != medium])}: the answer is that these flows are too few for it, not a wrong group."
             )

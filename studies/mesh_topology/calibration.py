@@ -5,8 +5,8 @@
 Writes results/<config>/calibration.csv, a row for every rule and size. The verdict's words ("holds", "broken", "undecided") are those that
 `probe` gives for one move: networks whose answers are the radar's, an error that no move changes (a random integral over the surface), and
 a random network on the graph of faces that a move does change, less its mean over both meshings, of a known share of the squared error in
-a population of shapes. The study's words are about three seeds: ratios of a known size times what the runs of the study scatter by, three
-at a time, from all settings together.
+a population of shapes. The study's words: ratios of a known size times what the runs of the study scatter by, as many
+at a time as it has seeds, from all settings together.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from orbitscope.systems.meshes import SYSTEM, Remesh, remeshing, trimmed  # noqa
 
 SHARES, UNITS, MARGIN = (0.025, 0.05, 0.1, 0.2), (8, 16, 32), 0.05
 MOVES, MODELS, POPULATION = ("split_30", "flip_50", "midpoint"), 40, 210
-#: Ratios that are planted under the study's rule, and draws of three for each.
+#: Ratios that are planted under the study's rule, and draws for each.
 COSTS, DRIFTS, DRAWS = (1.0, 1.1, 1.2, 1.5), (1.0, 0.8, 0.5, 0.25), 4000
 SEED = 77_000
 
@@ -123,17 +123,17 @@ def scatter(runs: pd.DataFrame, what: str) -> np.ndarray:
 
 
 def ratios(runs: pd.DataFrame, draws: int) -> list[dict[str, Any]]:
-    """The study's word for ratios of known size, counted over draws of three seeds."""
+    """The study's word for ratios of known size, counted over draws of as many seeds as it has."""
     from judgement import interval
 
-    rows = []
+    rows, seeds = [], int(runs["seed"].nunique())
     for what, sizes in (("cost", COSTS), ("drift", DRIFTS)):
         pool, rng = scatter(runs, what), np.random.default_rng([SEED, len(what)])
         for size in sizes:
-            logs = np.log(size) + rng.choice(pool, (draws, 3))
+            logs = np.log(size) + rng.choice(pool, (draws, seeds))
             said = [word((float(np.exp(v.mean())), *np.exp(interval(v))), below=what == "drift") for v in logs]
             rows.append({
-                "rule": "study", "what": what, "size": size, "units": 3, "draws": draws, "first": said.count("agrees"),
+                "rule": "study", "what": what, "size": size, "units": seeds, "draws": draws, "first": said.count("agrees"),
                 "other": said.count("contradicts"),
             })  # fmt: skip
     return rows
@@ -143,6 +143,7 @@ def main() -> int:
     """Count and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=HERE / "results" / "small")
+    parser.add_argument("--ratios-only", action="store_true", help="count the study's words again, keep what is known of the verdict")
     parser.add_argument("--models", type=int, default=MODELS, help="random networks for each move")
     parser.add_argument("--population", type=int, default=POPULATION, help="shapes in which the share is planted")
     options = parser.parse_args()
@@ -150,7 +151,11 @@ def main() -> int:
     t = harness.Tables(options.results)
     settings = t.meta["settings"]
     rows = ratios(summary(t["errors"]), DRAWS)
-    rows += verdicts(options.models, options.population, tuple(settings["kinds"]), settings["room"])
+    if options.ratios_only:
+        known = t["calibration"]
+        rows += known[known["rule"] == "verdict"].drop(columns="machine").to_dict("records")
+    else:
+        rows += verdicts(options.models, options.population, tuple(settings["kinds"]), settings["room"])
     frame = pd.DataFrame(rows).assign(machine=machine())
     text = frame.to_csv(index=False, float_format="%.4g", lineterminator="\n")
     write_whole(options.results / "calibration.csv", lambda part: part.write_text(text, encoding="utf-8"))

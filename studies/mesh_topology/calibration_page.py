@@ -20,6 +20,7 @@ def calibration(t: Tables) -> str:
             row += [_rate(int(mine[c].sum()), int(mine.draws.sum())) for c in ("first", "other")]
         rows.append(row)
     units = sorted(int(n) for n in verdict.units.unique())
+    seeds = int(study.units.max())
     head = ["true share", *(f"{w}, {n} shapes" for n in units for w in ("broken", "holds"))]
     ratios = [
         [
@@ -36,7 +37,7 @@ def calibration(t: Tables) -> str:
 
 {table(head, rows)}
 
-**The words of this page**, by the rule of three seeds: a ratio of known size, times what the study's own runs scatter by about the mean of their setting (all settings together, but for the exact integral's errors, which do not scatter), three at a time, {int(study.draws.max()):,} times. At a true ratio of 1 either word is a false alarm. Rates are those of the rule for this scatter, which is itself known from three runs a setting; "undetermined" beside a large true ratio says that three seeds are few.
+**The words of this page**, by the rule of {seeds} seeds: a ratio of known size, times what the study's own runs scatter by about the mean of their setting (all settings together, but for the exact integral's errors, which do not scatter), {seeds} at a time, {int(study.draws.max()):,} times. At a true ratio of 1 either word is a false alarm. Rates are those of the rule for this scatter, which is itself known from {seeds} runs a setting; "undetermined" beside a large true ratio says that so many seeds are few.
 
 {table(["ratio of", "true ratio", "agrees", "contradicts", "no change or undetermined"], ratios)}"""
 

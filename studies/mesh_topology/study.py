@@ -16,7 +16,8 @@ class Settings:
 
     `kinds`: of basic shapes. `train`, `validation`, `test`: how many of them; training shapes are drawn anew for every seed, the test is
     one. `grid`: rows of [encoder, pretext, augmented (0 or 1), part of the labels]. `epochs`: by part of the labels, so that few labels
-    are not few steps. `augment`: moves that meshes are trained under, with the mesh as it is.
+    are not few steps. `augment`: moves that meshes are trained under, with the mesh as it is. `first`: seeds that were there when it was
+    decided how many more there would be; the page says what the others alone say.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Settings:
     learning_rate: float = 2e-3
     batch: int = 32
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

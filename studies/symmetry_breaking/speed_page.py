@@ -18,8 +18,8 @@ def speed_section(t: Tables) -> str:
         return ""
     speed = t["speed"]
     rows = [
-        [WHAT[str(r.what)], r.irreps, r.dtype, f"{r.ours_ms:.3g}", f"{r.other_ms:.3g}", f"{r.ratio:.2f}"]
-        for r in speed.itertuples()
+        [WHAT[r["what"]], r["irreps"], r["dtype"], f"{r['ours_ms']:.3g}", f"{r['other_ms']:.3g}", f"{r['ratio']:.2f}"]
+        for r in speed.to_dict("records")
     ]  # fmt: skip
     return f"""## Time
 
@@ -44,9 +44,8 @@ def _wide(speed: pd.DataFrame) -> str:
             f"With a linear map in place of that layer a step takes {w.ours_ms:.0f} against {w.other_ms:.0f} ms, so that the layer takes {r.ours_ms - w.ours_ms:.0f} against {r.other_ms - w.other_ms:.0f}: what it sums over neighbours is the same in both, but couplings, weights and their gradients go with the components of its outputs, path by path, {int(r.columns)} against {int(r.other_columns)}. Only fewer paths make that less."
         )
     if len(limited):
-        told.append(
-            f"`E3Net(highest=...)`, which limits the degree of filters, meets the bar there: {'; '.join(f'{row.irreps.removeprefix(DEEP + chr(44) + chr(32))} {row.ratio:.2f}' for row in limited.itertuples())}."
-        )
+        met = [f"{str(i).removeprefix(DEEP + ', ')} {v:.2f}" for i, v in zip(limited.irreps, limited.ratio, strict=True)]
+        told.append(f"`E3Net(highest=...)`, which limits the degree of filters, meets the bar there: {'; '.join(met)}.")
     else:
         told.append("`E3Net(highest=...)`, which limits the degree of filters, saves some of that.")
     return " ".join(told)
