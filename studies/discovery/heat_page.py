@@ -101,7 +101,7 @@ def _why(rows: list[dict[str, Any]]) -> list[str]:
         return []
     scores = [[r["atlas"]["score"] for c in some for r in _of(rows, c)] for some in (missed, met)]
     margins: dict[int, list[float]] = {}
-    for case in asked:
+    for case in [c for c in asked if c in CASES]:
         radii, centres = CASES[case][2:]
         away = [k for k, c in enumerate(centres) if c != OBSTACLE]
         margins.setdefault(radii[0] - radii[1], []).extend(float(np.median([r["error"][k] for k in away])) for r in _of(rows, case))
