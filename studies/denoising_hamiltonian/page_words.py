@@ -4,7 +4,7 @@
 import pandas as pd
 from harness import Tables, table
 from judgement import FEWEST
-from page_names import CONSISTENT, NAMES, each, listed, ratios, times
+from page_names import CONSISTENT, NAMES, each, listed, number, ratios, times
 
 
 def _at(t: Tables, name: str, **where: object) -> pd.DataFrame:
@@ -133,6 +133,14 @@ def missing(t: Tables, chaos: Tables | None) -> str:
             f"{NAMES[m]} ({'all seeds' if len(s) == len(settings['seeds']) else 'seed ' + ', '.join(s)})" for m, s in without.items() if s
         ]
         lines.append(f"* Planned and not trained yet{what}: {'; '.join(left)}." if left else f"* All planned runs are here{what}.")
+    probed = set(t["influence"].model) if len(t["influence"]) else set()
+    if probed and (without_probe := [NAMES[m] for m in listed(t["cost"]) if m not in probed]):
+        lines.append(f"* Not asked what a motion teaches its copies: {', '.join(without_probe)}.")
+    for row in t["unmeasured"].to_dict("records"):
+        name, seconds = NAMES[row["model"]], number(row["training"])
+        lines.append(
+            f"* {name}, seed {row['seed']}, was trained in {seconds} processor seconds; its measurement, in which codes are fitted through its denoising, was stopped before its end."
+        )
     if chaos is None:
         lines.append("* The double pendulum was not trained.")
     lines += [

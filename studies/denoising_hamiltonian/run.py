@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = [job for job in jobs if job[0] in (options.models or settings.models) and job[1] in (options.seeds or settings.seeds)]
         compute(place, work, wanted, where(options), options.minutes, lambda: data(place))
         collect(place, results, [{"model": m, "seed": s} for m, s in jobs], {})
+        write_unmeasured(place, jobs, results)
     from write_page import write_page
 
     print(write_page(results, options.docs))
@@ -92,6 +93,22 @@ def work(place: Folder, job: tuple[str, int], deadline: float, tell: Tell) -> No
         rows = shared(run)
         place.write_case(key, "influence", {"model": model, "seed": seed}, {"influence": rows}, time.process_time() - began)
     tell(f"{model}, seed {seed}: {run}")
+
+
+def write_unmeasured(place: Folder, jobs: Sequence[tuple[str, int]], results: Path) -> None:
+    """results/unmeasured.csv: what was trained to its end and not measured to its end, with the processor seconds of the training."""
+    lines = []
+    for model, seed in jobs:
+        key = f"{model.replace('/', '.')}-{seed}"
+        spent = place.out / "runs" / key / "seconds.json"
+        if spent.exists() and not place.case_file(key, "motion").exists():
+            lines.append(f"{model},{seed},{json.loads(spent.read_text(encoding='utf-8')):.5g}")
+    file = results / "unmeasured.csv"
+    if lines:
+        text = "\n".join(["model,seed,training", *lines]) + "\n"
+        write_whole(file, lambda part: part.write_text(text, encoding="utf-8"))
+    else:
+        file.unlink(missing_ok=True)
 
 
 def all_seconds(file: Path, now: float) -> float:

@@ -85,6 +85,21 @@ def test_questions_are_answered_by_ratios_seed_by_seed(modules):
     assert names.times(found[:2]).startswith("not judged") and not len(names.ratios(frame, "v", "a", "c"))
 
 
+def test_what_was_trained_and_not_measured_is_said(modules, tmp_path):
+    run, words = modules("run"), modules("page_words")
+    settings = run.Settings("t", "pendulum", 10, [0, 1], ["hnn", "dhn/transformer"], 1, 8, [4])
+    place, jobs = run.Folder(tmp_path / "out", settings), [(m, s) for m in settings.models for s in settings.seeds]
+    for key, measured in (("hnn-0", True), ("dhn.transformer-1", False)):
+        (place.out / "runs" / key).mkdir(parents=True)
+        (place.out / "runs" / key / "seconds.json").write_text("12.5", encoding="utf-8")
+        if measured:
+            place.write_case(key, "motion", {"model": "hnn", "seed": 0}, {"cost": [{"training": 12.5}]}, 12.5)
+    run.collect(place, tmp_path / "results", [{"model": m, "seed": s} for m, s in jobs], {})
+    run.write_unmeasured(place, jobs, tmp_path / "results")
+    said = words.missing(words.Tables(tmp_path / "results", ["model", "seed", "codes"]), None)
+    assert "* DHN (4, 2), small transformers, seed 1, was trained in 12.5 processor seconds" in said and said.count("was trained in") == 1
+
+
 def test_processor_seconds_add_up_over_starts(modules, tmp_path):
     add = modules("run").all_seconds
     assert add(tmp_path / "s.json", 2.0) == 2.0 and add(tmp_path / "s.json", 0.5) == 2.5

@@ -8,6 +8,7 @@ from torch.func import functional_call, grad, vmap
 from orbitscope import OrbitscopeError, open_probe
 from orbitscope.cli import main
 from orbitscope.data import Examples, load_examples
+from orbitscope.probe import ProbeConfig, examine
 from orbitscope.symmetry import LieGroup, mapped
 from orbitscope.systems import open_runs, train_system
 from orbitscope.systems.mechanics import (
@@ -101,6 +102,16 @@ def test_from_a_pendulum_to_a_report(model, pendulums, tmp_path):
     assert run("probe", folder, pendulums, *words) == 0
     assert "reversal" in open_probe(probe).children
     assert run("report", probe, "--out", page) == 0 and "reversal" in page.read_text(encoding="utf-8")
+
+
+def test_the_learning_of_a_scalar_transformer_is_probed(pendulums):
+    """Its slopes are derivatives taken in the forward pass, under which torch does not say what is kept for the backward pass."""
+    examples = load_examples(pendulums)
+    torch.manual_seed(0)
+    model = SYSTEM.models["dhn"].make(examples, block=2, stride=1, net="transformer", width=4, refinements=1).double()
+    few = ProbeConfig(trajectories=2, times=2, steps=0)
+    tree = examine(model, examples, [SYSTEM.symmetries(examples, model)["reversal"]], few, law=SYSTEM.law(examples))
+    assert np.isfinite(tree["reversal/influence"]["influence"]).all()
 
 
 @pytest.mark.parametrize("model", sorted(KINDS))

@@ -1,7 +1,11 @@
 """How much to compute at a time, so that an influence fits into a memory budget."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from ..._errors import OrbitscopeError
 from .._subject import Subject
@@ -67,7 +71,34 @@ def kept_bytes(subject: Subject, x: Tensor, metric: Metric, elements: int) -> in
 
 
 def saved_bytes(subject: Subject, x: Tensor) -> int:
-    """Bytes that one plain forward pass keeps for its backward pass, without the parameters."""
+    """Bytes that one plain forward pass keeps for its backward pass, without the parameters.
+
+    Of a model that takes derivatives in its own forward pass (`torch.func.grad`, under which nothing says what is kept) all results count.
+    """
+    try:
+        return _saved(subject, x)
+    except RuntimeError as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+    with _Results() as results:
+        subject(subject.parameters, x)
+    return results.total
+
+
+class _Results(TorchDispatchMode):
+    """Adds up the bytes of the results of all operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.total += sum(t.nbytes for t in tree_leaves(found) if isinstance(t, Tensor))
+        return found
+
+
+def _saved(subject: Subject, x: Tensor) -> int:
     seen: dict[int, int] = {}
     own = {p.untyped_storage().data_ptr() for p in subject.parameters.values()}
 
