@@ -23,13 +23,13 @@ def speed_section(t: Tables) -> str:
     ]  # fmt: skip
     return f"""## Time
 
-`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; e3nn (eager) makes weights for every edge; ours either sums over neighbours before it couples and weighs, or folds weights, couplings and θ into one matrix beforehand, whichever takes fewer multiplications. Folded, a relaxed layer costs what a strict one does. {_wide(speed)}
+`studies/symmetry_breaking/speed.py`, processor milliseconds on one thread ({speed.machine.iloc[0]}), in turns. The layer is the same map in both: features times harmonics on every edge, weights linear in eight radial functions; e3nn (eager) makes weights for every edge; ours either sums over neighbours before it couples and weighs, or folds weights, couplings and θ into one matrix beforehand, whichever takes fewer multiplications. Folded, a relaxed layer costs what a strict one does. {_wide(speed, t["speed_earlier"])}
 
 {table(["what", "irreps", "precision", "ours [ms]", "the other [ms]", "ratio"], rows)}"""
 
 
-def _wide(speed: pd.DataFrame) -> str:
-    """Why a wide relaxed layer is slower: its paths."""
+def _wide(speed: pd.DataFrame, earlier: pd.DataFrame) -> str:
+    """Why a wide relaxed layer is slower: its paths; and what an earlier run of the script gave for it."""
     wide = speed[speed.irreps == DEEP]
     if not len(wide):
         return ""
@@ -38,6 +38,11 @@ def _wide(speed: pd.DataFrame) -> str:
     told = [
         f"Between two wide layers (16 copies to 16, in networks of three layers) the matrix would be too large: there a relaxed layer pays for its paths, {int(r.paths)} where the strict one has {int(r.other_paths)} (filters of odd parity and higher degree), each of which couples and has weights; {r.ours_ms:.0f} against {r.other_ms:.0f} ms a step."
     ]
+    before = earlier.loc[earlier["irreps"] == DEEP, "ratio"] if "irreps" in earlier else []
+    if len(before):
+        told.append(
+            f"On a machine that others use the ratio scatters, {r.ratio:.2f} here and {before.iloc[0]:.2f} in an earlier run of the script; it misses the bar in both."
+        )
     if len(left):
         w = left.iloc[0]
         told.append(
