@@ -37,7 +37,10 @@ def audited(settings: Settings, job: Job) -> dict[str, list[dict[str, Any]]]:
     table = audit_environment(env, symmetry_of(job.environment), repair=False)
     rewards, steps = epsilons(table)
     shares = {name: float(np.nanmax(table[name].values)) for name in ("reward_share", "transition_share")}
-    return {"environments": [{"epsilon_r": rewards, "epsilon_p": steps, **shares, "rollout_error": float(table["rollout_error"].max())}]}
+    row = {"epsilon_r": rewards, "epsilon_p": steps, **shares, "rollout_error": float(table["rollout_error"].max())}
+    if len(env.observation_space.shape) > 1:  # pictures: they may lack a symmetry that the world has
+        row |= {f"observation_{what}": float(table[f"observation_{what}"].max()) for what in ("share", "error")}
+    return {"environments": [row]}
 
 
 def trained(settings: Settings, job: Job) -> tuple[Agent, dict[str, list[dict[str, Any]]]]:
@@ -64,14 +67,19 @@ def trained(settings: Settings, job: Job) -> tuple[Agent, dict[str, list[dict[st
         "return": float(np.mean([c["return"] for c in curves[-2:]])), "area": float(np.mean([c["return"] for c in curves])),
         "training_seconds": spent, "step_seconds": spent / settings.steps, "parameters": agent.parameters, **_asymmetry(agent),
     }  # fmt: skip
-    bound = learnt_bound(agent, test, episodes=settings.paired, seed=job.seed)
-    return agent, {"agents": [row], "bounds": [asdict(bound)], "curves": curves, "noise": noise}
+    found: dict[str, Any] = {"agents": [row], "curves": curves, "noise": noise}
+    if settings.paired:
+        found["bounds"] = [asdict(learnt_bound(agent, test, episodes=settings.paired, seed=job.seed))]
+    return agent, found
 
 
 def _scales(agent: Agent) -> Any:
-    """The root mean square of each field of the observation in the replay."""
-    buffer, layout = agent.model.replay_buffer, agent.symmetry.layout("observation")
+    """The root mean square of each field of the observation in the replay; of pictures one number, their spread over states."""
+    buffer = agent.model.replay_buffer
     seen = buffer.observations[: buffer.pos, 0]
+    if seen.ndim > 2:
+        return float(np.sqrt(seen.var(0).mean()))
+    layout = agent.symmetry.layout("observation")
     size = np.sqrt(np.square(seen).mean(0))
     fields = np.asarray(layout.field_of_channel)
     return np.array([np.sqrt(np.square(size[fields == f]).mean()) for f in fields])

@@ -28,9 +28,10 @@ def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame,
             axes[0, 2 * k :], ("return", "policy_asymmetry"), ("return", "commutator of the policy"), strict=False
         ):
             _against(ax, mine, epsilon, column)
-            ax.set(xlabel=LEVELS, ylabel=label, title=name if column == "return" else "does the policy turn with the world?")
-    _legend(figure)
-    _save(figure, docs / "approximate-equivariance-rl-return.png")
+            ax.set(xlabel=LEVELS, ylabel=label)
+            ax.set_title(name if column == "return" else "does the policy turn with the world?", fontsize=9)
+    legend(figure)
+    save(figure, docs / "approximate-equivariance-rl-return.png")
     names, sizes = list(curves["environment"].unique()), sorted(curves["size"].unique())
     figure, axes = plt.subplots(len(names), len(sizes), figsize=(3.4 * len(sizes), 2.9 * len(names)), layout="constrained", squeeze=False)
     for row, name in zip(axes, names, strict=True):
@@ -38,11 +39,11 @@ def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame,
             some = curves[(curves["environment"] == name) & (curves["size"] == size)]
             ax.set_visible(len(some) > 0)
             for arm in ARMS:
-                _band(ax, some[some["arm"] == arm], "steps", arm)
+                band(ax, some[some["arm"] == arm], "steps", arm)
             ax.set(xlabel="steps of the agent", ylabel="return")
             ax.set_title(f"{name}, broken by {size:g}" if size else f"{name}, exact", fontsize=9)
-    _legend(figure)
-    _save(figure, docs / "approximate-equivariance-rl-curves.png")
+    legend(figure)
+    save(figure, docs / "approximate-equivariance-rl-curves.png")
 
 
 def draw_bounds(bounds: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
@@ -61,8 +62,8 @@ def draw_bounds(bounds: pd.DataFrame, environments: pd.DataFrame, docs: Path) ->
             ax.text(0.01, 1.05, "span of Q", fontsize=7, color="#777777", transform=ax.get_yaxis_transform(), va="bottom")
             ax.set_yscale("symlog", linthresh=1e-3)
             ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry over span of Q", title=name, ylim=(-1e-4, None))
-    _legend(figure)
-    _save(figure, docs / "approximate-equivariance-rl-critics.png")
+    legend(figure)
+    save(figure, docs / "approximate-equivariance-rl-critics.png")
 
 
 def _several(rows: pd.DataFrame) -> list[str]:
@@ -71,7 +72,7 @@ def _several(rows: pd.DataFrame) -> list[str]:
     return [str(n) for n in (counts[counts > 1] if (counts > 1).any() else counts).index]
 
 
-def _legend(figure: Any) -> None:
+def legend(figure: Any) -> None:
     """One for the whole figure, each arm once, beside the panels."""
     found = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     order = sorted(found, key=[*ARMS, *found].index)
@@ -88,7 +89,8 @@ def _against(ax: Any, rows: pd.DataFrame, epsilon: pd.Series, column: str) -> No
         ax.errorbar(x, found["mean"], [low, high], fmt="o-", ms=4, lw=1.2, capsize=2, color=COLOURS[arm], label=arm)
 
 
-def _band(ax: Any, rows: pd.DataFrame, x: str, arm: str) -> None:
+def band(ax: Any, rows: pd.DataFrame, x: str, arm: str) -> None:
+    """One curve, mean over seeds, shaded from the worst to the best."""
     if not len(rows):
         return
     found = rows.groupby(x)["return"].agg(["mean", "min", "max"])
@@ -96,6 +98,7 @@ def _band(ax: Any, rows: pd.DataFrame, x: str, arm: str) -> None:
     ax.fill_between(found.index.to_numpy(float), np.asarray(found["min"]), np.asarray(found["max"]), color=COLOURS[arm], alpha=0.12, lw=0)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Whole or not at all."""
     write_whole(path, lambda part: figure.savefig(part, format="png", dpi=130))
     plt.close(figure)

@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         collect(place, results, [job.label for job in jobs(settings)], {})
     from write_page import write_page
 
-    print(write_page(results, options.docs))
+    beside = results.parent / "small"  # pictures have a section on the page of the others
+    print(write_page(beside if settings.name == "pixels" and beside.exists() else results, options.docs))
     return 0
 
 

@@ -28,7 +28,7 @@ class Settings:
     and `seeds`. `repeat`: steps for which an action holds; `kind`: of the breaking. `steps`: of the agent; `every`: between two evaluations
     of `episodes` episodes. `width`, `batch`, `rate`: of the networks and their training. `noises`: standard deviations of noise on
     observations, in units of the size of each field, at the end. `action_noise`: on actions, in units of half their box. `paired`:
-    roll-outs on which the asymmetry of a critic is measured.
+    roll-outs on which the asymmetry of a critic is measured; 0: none.
     """
 
     name: str

@@ -7,6 +7,7 @@ import figures
 import numpy as np
 import pandas as pd
 from harness import Tables, bootstrap, table, took, versions
+from pictures import pictures, wrong_words
 from study import ARMS
 
 from orbitscope._whole import write_whole
@@ -30,7 +31,12 @@ def write_page(results: Path, docs: Path) -> Path:
     if len(t["bounds"]):
         figures.draw_bounds(t["bounds"], t["environments"], docs)
         parts.append(_critics(t))
-    parts += [_noise(t), _limits(t)]
+    parts.append(_noise(t))
+    if (beside := results.parent / "pixels" / "meta.json").exists() and results.name == "small":
+        parts.append(pictures(tables_of(beside.parent), docs))
+    if (counted := results.parent / "words.csv").exists() and results.name == "small":
+        parts.append(wrong_words(pd.read_csv(counted)))
+    parts.append(_limits(t))
     write_whole(docs / PAGE, lambda part: part.write_text("\n\n".join(parts) + "\n", encoding="utf-8"))
     return docs / PAGE
 

@@ -12,6 +12,7 @@ from ._environments import EnvironmentSpec, environment, environment_spec, envir
 from ._finite import FiniteProcess, ValueBound, value_bound
 from ._market import Fold, Market, index_market, walk_forward
 from ._model_based import ModelBasedAgent, ModelBasedConfig, evaluate_agent
+from ._pixel_tasks import PIXEL_DOMAINS, pixel_symmetry
 from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ._gym_env import GymEnv
     from ._learnt_bound import LearntBound, learnt_bound
     from ._model_learner import MODEL_POLICIES, ModelLearner
+    from ._picture_networks import Flat, PictureTrunk
+    from ._pixel_env import PixelEnv
     from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
     from ._suite import SuiteEnv
     from ._trading_env import TradingEnv
@@ -48,8 +51,10 @@ _NEED_ROBOTS = {
     **dict.fromkeys(("LearntBound", "learnt_bound"), "_learnt_bound"),
     **dict.fromkeys(("MODEL_POLICIES", "ModelLearner"), "_model_learner"),
     **dict.fromkeys(("SymmetricPPOPolicy", "SymmetricReplayBuffer", "SymmetricSACPolicy"), "_policies"),
+    **dict.fromkeys(("Flat", "PictureTrunk"), "_picture_networks"),
     "BallsEnv": "_balls_env",
     "GymEnv": "_gym_env",
+    "PixelEnv": "_pixel_env",
     "SuiteEnv": "_suite",
     "TradingEnv": "_trading_env",
 }
@@ -63,6 +68,7 @@ __all__ = [
     "BREAKINGS",
     "METHODS",
     "MODEL_POLICIES",
+    "PIXEL_DOMAINS",
     "PLAN_KIND",
     "SYSTEM",
     "ActionSet",
@@ -78,6 +84,7 @@ __all__ = [
     "EnvSymmetry",
     "EnvironmentSpec",
     "FiniteProcess",
+    "Flat",
     "Fold",
     "GymEnv",
     "Head",
@@ -88,6 +95,8 @@ __all__ = [
     "ModelBasedConfig",
     "ModelLearner",
     "NetworkPlan",
+    "PictureTrunk",
+    "PixelEnv",
     "PlaceEnergy",
     "Plan",
     "Planner",
@@ -125,6 +134,7 @@ __all__ = [
     "open_agents",
     "past_windows",
     "plan_episodes",
+    "pixel_symmetry",
     "plan_picture",
     "probed_maps",
     "register_environment",

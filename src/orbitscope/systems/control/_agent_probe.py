@@ -53,7 +53,7 @@ class CriticMap(nn.Module):
 
     def forward(self, observation: Tensor, action: Tensor | None = None) -> Tensor:
         """The values at `observation`, under `action`."""
-        x = observation if action is None else torch.cat([observation, action], 1)
+        x = observation if action is None else torch.cat([observation.flatten(1), action], 1)
         return torch.stack([net(x) for net in self.nets]).mean(0)
 
 

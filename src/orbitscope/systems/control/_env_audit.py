@@ -93,15 +93,22 @@ class _Sizes:
 
     def __init__(self, env: Any, symmetry: EnvSymmetry, g: Any, steps: Steps, rng: np.random.Generator) -> None:
         self.state = scales(steps.state, symmetry.layout("state").field_of_channel)
-        self.observation = scales(steps.observation.reshape(len(steps), -1), _fields(symmetry, steps))
+        self.fields = _fields(symmetry)
+        values = steps.observation.reshape(len(steps), -1)
+        self.observation = scales(values, self.fields or (0,) * values.shape[1])
         other = rng.permutation(len(steps))
         unrelated = moved_steps(env, symmetry, g, steps, symmetry.act(g, steps.action[other]))
         self.transition = max(self.rms(unrelated.after - symmetry.move(g, steps.after)), 1e-3 * self.rms(steps.after - steps.state), 1e-9)
         gap = steps.reward - steps.reward[other]
         self.reward = float(np.sqrt(np.square(gap).mean()))
         self.reward_seen = bool(np.ptp(steps.reward) > 1e-12)
-        looks = (steps.observation - steps.observation[other]).reshape(len(steps), -1) / self.observation
+        looks = self.looks(steps.observation - steps.observation[other])
         self.look = np.maximum(np.sqrt(np.square(looks).mean(0)), 1e-3)
+
+    def looks(self, gap: Array) -> Array:
+        """Sizes of differences of observations, [N, numbers]; of an image one, the root mean square over its pixels."""
+        found = np.abs(gap).reshape(len(gap), -1) / self.observation
+        return found if self.fields else np.sqrt(np.square(found).mean(1, keepdims=True))
 
     def norms(self, gap: Array) -> Array:
         """Of differences of states, [N]."""
@@ -112,19 +119,19 @@ class _Sizes:
         return float(np.sqrt(np.square(self.norms(gap)).mean()))
 
 
-def _fields(symmetry: EnvSymmetry, steps: Steps) -> tuple[int, ...]:
-    size = int(np.prod(steps.observation.shape[1:]))
+def _fields(symmetry: EnvSymmetry) -> tuple[int, ...]:
+    """The field of each number that is observed; of an image none."""
     try:
         return symmetry.layout("observation").field_of_channel
-    except OrbitscopeError:  # an image: one field
-        return (0,) * size
+    except OrbitscopeError:
+        return ()
 
 
 def _measured(env: Any, symmetry: EnvSymmetry, g: Any, steps: Steps, sizes: _Sizes) -> dict[str, Any]:
     moved = moved_steps(env, symmetry, g, steps)
     gaps = sizes.norms(moved.after - symmetry.move(g, steps.after))
     rewards = np.abs(moved.reward - steps.reward)
-    looks = np.abs(moved.observation - symmetry.observe(g, steps.observation)).reshape(len(steps), -1) / sizes.observation
+    looks = sizes.looks(moved.observation - symmetry.observe(g, steps.observation))
     scale = max(float(np.abs(steps.reward).max()), 1e-6)
     same = np.nan if rewards.max() <= EXACT * scale else 1.0  # a constant reward, to rounding, was not tested
     row: dict[str, Any] = {
@@ -166,9 +173,9 @@ def _rolled(env: Any, symmetry: EnvSymmetry, g: Any, steps: Steps, sizes: _Sizes
 def _table(
     env: Any, symmetry: EnvSymmetry, chosen: Any, rows: list[dict[str, Any]], words: list[str], sizes: _Sizes, steps: Steps, seed: int
 ) -> xr.Dataset:
-    channels = list(symmetry.observation.channels)
+    channels = list(symmetry.observation.channels) if sizes.fields else []
     if len(channels) != len(rows[0]["observation_error"]):
-        channels = [str(i) for i in range(len(rows[0]["observation_error"]))]
+        channels = ["picture"] if not sizes.fields else [str(i) for i in range(len(rows[0]["observation_error"]))]
     about = {
         "reward_epsilon": ("largest |R(s, a) - R(gs, ga)|", "unit of the reward"),
         "transition_epsilon": ("largest |g s' - (gs)'|, fields in units of their size", "1"),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
-from ...symmetry import Action, FieldAction, Group, Invariant, Layout, PartsAction, Symmetry, Values, parse_group
+from ...symmetry import Action, FieldAction, GridAction, Group, Invariant, Layout, PartsAction, Symmetry, Values, parse_group
 
 Array = NDArray[np.float64]
 Moved = Action[Any] | Layout | Sequence[str] | str
@@ -186,6 +186,10 @@ class EnvSymmetry:
                 raise OrbitscopeError(
                     f"EnvSymmetry: `{what}` declares {action.layout.channels} numbers ({names}), the environment has shape {space.shape}."
                 )
+            if isinstance(action, GridAction):
+                shape = (action.frames * action.layout.channels, *action.grid.shape)
+                if space.shape != shape:
+                    raise OrbitscopeError(f"EnvSymmetry: `{what}` declares pictures {shape}, the environment has shape {space.shape}.")
         self.check_box(env.action_space.low, env.action_space.high)
 
     def check_box(self, low: ArrayLike, high: ArrayLike) -> None:

@@ -9,6 +9,7 @@ from ...symmetry import Group, parse_group
 from ._balls import BALLS, balls
 from ._env_symmetry import EnvSymmetry
 from ._gym_tasks import GYM_TASKS
+from ._pixel_tasks import PIXEL_TASKS, pixel_symmetry
 from ._suite_tasks import ALIASES, TASKS, SuiteTask, suite_task
 from ._trading_symmetry import trading_symmetry
 
@@ -47,7 +48,7 @@ def register_environment(
 
     Raises `OrbitscopeError` for a name of the table.
     """
-    if name in TASKS or name in ALIASES or name in BALLS or name in GYM_TASKS or name == TRADING:
+    if name in TASKS or name in ALIASES or name in BALLS or name in GYM_TASKS or name in PIXEL_TASKS or name == TRADING:
         raise OrbitscopeError(f"register_environment: {name!r} is an environment that comes with the library. Take another name.")
     _OWN[name] = EnvironmentSpec(name, description, make, symmetry, largest or symmetry.group.name, note)
     return _OWN[name]
@@ -55,7 +56,7 @@ def register_environment(
 
 def environments() -> tuple[str, ...]:
     """The full names of all environments that are known."""
-    return (*TASKS, *GYM_TASKS, *BALLS, TRADING, *_OWN)
+    return (*TASKS, *PIXEL_TASKS, *GYM_TASKS, *BALLS, TRADING, *_OWN)
 
 
 def environment_spec(name: str) -> EnvironmentSpec:
@@ -68,6 +69,8 @@ def environment_spec(name: str) -> EnvironmentSpec:
         return _of_trading()
     if name in GYM_TASKS:
         return _of_gymnasium(name)
+    if name in PIXEL_TASKS:
+        return _of_pixels(name)
     if ALIASES.get(name, name) not in TASKS:
         raise OrbitscopeError(
             f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
@@ -131,6 +134,21 @@ def _of_suite(task: SuiteTask) -> EnvironmentSpec:
 
     symmetry = EnvSymmetry(task.group, task.observation, task.action, task.state)
     return EnvironmentSpec(name, task.description, make, symmetry, task.largest, task.note)
+
+
+def _of_pixels(name: str) -> EnvironmentSpec:
+    task, background = PIXEL_TASKS[name]
+
+    def make(**options: Any) -> Any:
+        from ._pixel_env import PixelEnv
+
+        return PixelEnv(**{"name": task, "background": background, **options})
+
+    told = "as the suite draws it" if background else "without floor and sky, so that pictures have the mirror too"
+    return EnvironmentSpec(
+        name, f"{task} seen in small grey pictures, {told}", make, pixel_symmetry(task), "d1",
+        "Chequers of the floor and stars are not their own mirror images.",
+    )  # fmt: skip
 
 
 def _of_gymnasium(name: str) -> EnvironmentSpec:

@@ -11,8 +11,10 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
 from ...nn import penalised_layers, relaxation_penalty
-from ._agent_networks import Head, NetworkPlan, Trunk, side_by_side, sizes_of, values_of
+from ...symmetry import GridAction
+from ._agent_networks import Head, NetworkPlan, sizes_of, values_of
 from ._env_symmetry import EnvSymmetry
+from ._picture_networks import trunk_of
 
 
 class SymmetricSACPolicy(SACPolicy):
@@ -33,7 +35,7 @@ class SymmetricSACPolicy(SACPolicy):
     def make_actor(self, features_extractor: Any = None) -> Actor:
         """An actor whose mean moves as actions do, and whose deviations as their sizes do; `features_extractor` as of SACPolicy."""
         made = super().make_actor(features_extractor)
-        trunk = Trunk(self.plan, self.symmetry.group, self.symmetry.layout("observation"))
+        trunk = trunk_of(self.plan, self.symmetry)
         made.latent_pi = trunk  # pyright: ignore[reportAttributeAccessIssue]
         made.mu, made.log_std = Head(trunk, self.symmetry.layout("action")), Head(trunk, sizes_of(self.symmetry))  # pyright: ignore[reportAttributeAccessIssue]
         return made.to(self.device)
@@ -42,7 +44,7 @@ class SymmetricSACPolicy(SACPolicy):
         """Critics whose values nothing moves; `features_extractor` as of SACPolicy."""
         made = super().make_critic(features_extractor)
         for k in range(len(made.q_networks)):
-            trunk = Trunk(self.plan, self.symmetry.group, side_by_side(self.symmetry))
+            trunk = trunk_of(self.plan, self.symmetry, critic=True)
             made.q_networks[k] = nn.Sequential(trunk, Head(trunk, values_of(self.symmetry)))
             setattr(made, f"qf{k}", made.q_networks[k])
         return made.to(self.device)
@@ -81,8 +83,7 @@ class SymmetricPPOPolicy(ActorCriticPolicy):
 class _TwoTrunks(nn.Module):
     def __init__(self, plan: NetworkPlan, symmetry: EnvSymmetry) -> None:
         super().__init__()
-        layout = symmetry.layout("observation")
-        self.actor, self.critic = (Trunk(plan, symmetry.group, layout, nn.Tanh) for _ in range(2))
+        self.actor, self.critic = (trunk_of(plan, symmetry, act=nn.Tanh) for _ in range(2))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         return self.actor(features), self.critic(features)
@@ -106,21 +107,29 @@ class SymmetricReplayBuffer(ReplayBuffer):
     def __init__(self, *args: Any, symmetry: EnvSymmetry, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.symmetry = symmetry
-        self._observation, self._action = (torch.tensor(symmetry.matrices(what)) for what in ("observation", "action"))
+        self._pictures = isinstance(symmetry.observation, GridAction)
+        self._observation = None if self._pictures else torch.tensor(symmetry.matrices("observation"))
+        self._action = torch.tensor(symmetry.matrices("action"))
 
     def _get_samples(self, batch_inds: Any, env: Any = None) -> ReplayBufferSamples:
         found = super()._get_samples(batch_inds, env)
-        drawn = torch.from_numpy(
-            np.random.randint(0, len(self._observation), size=len(batch_inds))
-        )  # the generator of this library's buffers
-
-        def moved(x: Tensor, matrices: Tensor) -> Tensor:
-            return torch.einsum("nij,nj->ni", matrices[drawn].to(x), x)
-
+        drawn = torch.from_numpy(np.random.randint(0, len(self._action), size=len(batch_inds)))  # the generator of this library's buffers
         return found._replace(
-            observations=moved(found.observations, self._observation), next_observations=moved(found.next_observations, self._observation),
-            actions=moved(found.actions, self._action),
+            observations=self._seen(found.observations, drawn), next_observations=self._seen(found.next_observations, drawn),
+            actions=_times(found.actions, self._action, drawn),
         )  # fmt: skip
+
+    def _seen(self, x: Tensor, drawn: Tensor) -> Tensor:
+        if self._observation is not None:
+            return _times(x, self._observation, drawn)
+        moved = x.clone()
+        for k, g in enumerate(self.symmetry.group.elements):
+            moved[drawn == k] = self.symmetry.observation(g, x[drawn == k])
+        return moved
+
+
+def _times(x: Tensor, matrices: Tensor, drawn: Tensor) -> Tensor:
+    return torch.einsum("nij,nj->ni", matrices[drawn].to(x), x)
 
 
 def penalise(optimiser: torch.optim.Optimizer, module: nn.Module, weight: float) -> None:

@@ -40,7 +40,8 @@ class SuiteEnv(gymnasium.Env[Array, NDArray[np.float32]]):
             os.environ.setdefault("MUJOCO_GL", "egl")
         with warnings.catch_warnings():  # of glfw, which looks for a display and goes without one
             warnings.simplefilter("ignore")
-            from dm_control import suite
+            with drawing(name):  # the library of OpenGL that MUJOCO_GL names is loaded here
+                from dm_control import suite
 
         self.name, self.repeat, self.render_mode, self.size = f"{self.declared.domain}-{self.declared.task}", repeat, render_mode, size
         inner = suite.load(self.declared.domain, self.declared.task, task_kwargs={"random": 0})
