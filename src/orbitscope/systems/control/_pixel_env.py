@@ -1,5 +1,6 @@
 """Tasks of the suite seen through a camera: small grey pictures, two for each action, on a grid that the mirror moves."""
 
+import importlib
 import os
 from typing import Any
 
@@ -51,6 +52,7 @@ class PixelEnv(gymnasium.Env[Picture, NDArray[np.float32]]):
         from ._suite import SuiteEnv
 
         self.name, self.size, self.background, self.repeat = f"{task.domain}-{task.task}, pictures", size, background, repeat
+        _without_display()
         self.inner = SuiteEnv(name, repeat=repeat // 2, render_mode="rgb_array", size=size)
         self._scene()
         self.action_space = self.inner.action_space
@@ -115,3 +117,12 @@ class PixelEnv(gymnasium.Env[Picture, NDArray[np.float32]]):
         seen = seen.reshape(n, finer, n, finer, 3).mean((1, 3))
         # Rows come from above, columns from the left; a grid has its first axis to the right and its second one up.
         return np.ascontiguousarray(seen.mean(-1)[::-1].T / 255, dtype=np.float32)
+
+
+def _without_display() -> None:
+    """Let dm_control draw by EGL where it chose GLFW, which needs a display that is not there: it chooses once, when it is imported."""
+    with drawing("PixelEnv"):
+        render: Any = importlib.import_module("dm_control._render")
+        if str(render.BACKEND) == "glfw" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            render.Renderer = importlib.import_module("dm_control._render.pyopengl.egl_renderer").EGLContext
+            render.BACKEND = "egl"
