@@ -30,7 +30,7 @@ def draw(t: Tables, docs: Path) -> str:
     if len(t["ranks"]):
         _save(_ranks(t), docs / "galaxy-alignments-ranks.png")
         parts.append(
-            "![Ranks of the truth](galaxy-alignments-ranks.png)\n\nRanks of the true parameters among 39 draws of their posteriors, in ten "
+            "![Ranks of the truth](galaxy-alignments-ranks.png)\n\nRanks of the true parameters among draws of their posteriors, in ten "
             "classes; the band holds 95 % of the counts that chance allows. Full at both ends: too narrow; full in the middle: too wide."
         )
     for name, make, words in _PICTURES:
@@ -73,11 +73,13 @@ def _bars(t: Tables) -> Figure:
 
 def _ranks(t: Tables) -> Figure:
     names = list(dict.fromkeys(t["ranks"].parameter))
-    figure = Figure(figsize=(11, 3.8))
-    axes = figure.subplots(2, len(names), sharey="row")
-    for row, what in enumerate(("simulator", "emulator")):
+    kinds = [("ranks", "simulator", "simulator,\nindependent bins"), ("correlated", "simulator", "simulator,\nwith correlation")]
+    kinds = [k for k in (*kinds, ("correlated", "emulator", "likelihood,\nwith correlation")) if len(t[k[0]])]
+    figure = Figure(figsize=(11, 0.6 + 1.6 * len(kinds)))
+    axes = figure.subplots(len(kinds), len(names), sharey="row", squeeze=False)
+    for row, (table, what, words) in enumerate(kinds):
         for ax, name in zip(axes[row], names, strict=True):
-            some = t["ranks"][(t["ranks"].mocks_of == what) & (t["ranks"].parameter == name)]
+            some = t[table][(t[table].mocks_of == what) & (t[table].parameter == name)]
             counts = np.sum([[int(c) for c in str(r).split()] for r in some.ranks], 0)
             expected = counts.sum() / len(counts)
             half = 1.96 * np.sqrt(expected * (1 - 1 / len(counts)))
@@ -87,7 +89,7 @@ def _ranks(t: Tables) -> Figure:
             ax.tick_params(labelsize=7)
             if row == 0:
                 ax.set_title(name, fontsize=9)
-        axes[row, 0].set_ylabel(f"mocks of the\n{what}", fontsize=8)
+        axes[row, 0].set_ylabel(f"mocks of the\n{words}", fontsize=7)
     figure.tight_layout()
     return figure
 

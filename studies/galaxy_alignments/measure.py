@@ -15,10 +15,8 @@ from orbitscope.probe import coherence_blocks
 from orbitscope.systems import SystemRun, train_system
 from orbitscope.systems.galaxies import (
     SYSTEM,
-    AlignmentEmulator,
     CorrelationEmulator,
     HaloConfig,
-    QuickEmulator,
     alignment_statistics,
     calibration,
     conformal,
@@ -26,7 +24,6 @@ from orbitscope.systems.galaxies import (
     flips,
     lognormal_moments,
     make_halos,
-    mean_occupation,
     points_of,
     populate,
     published_moments,
@@ -219,82 +216,6 @@ def _flips(net: CorrelationEmulator, test: Examples) -> list[dict[str, Any]]:
     return [
         {"element": n, "coherence": float(found["coherence"][0, k]), "null": float(found["null"][0, k])} for k, n in enumerate(names)
     ]  # fmt: skip
-
-
-def speed(place: Folder, model: str, seed: int) -> Rows:
-    """Seconds of processor for one mock and for one answer of an emulator, in one process on one thread."""
-    test = trained(place, "alignment_emulator", seed).examples["test"]
-    assert isinstance(test.x, Tensor)
-    theta = torch.unique(test.x, dim=0)
-    theta = theta[torch.linspace(0, len(theta) - 1, min(60, len(theta))).round().long()].numpy()
-    halos = halos_of(place)
-    simulated(halos, theta[0], 5, 0)  # compiles
-    began = time.process_time()
-    for k, one in enumerate(theta):
-        simulated(halos, one, 5, k)
-    mock = (time.process_time() - began) / len(theta)
-    rows = [{"what": "mock", "seconds": mock, "calls": len(theta), "ratio": 1.0}]
-    rows += [_peer(halos, theta, mock)]
-    inside = emulator(trained(place, "alignment_emulator", seed)).region.contains(torch.from_numpy(theta)).numpy()
-    many = torch.from_numpy(np.resize(theta[inside], (4096, theta.shape[1])))
-    for name in place.settings.models:
-        net = emulator(trained(place, name, seed)) if name != "iaemu" else _untrained(place)
-        ways: list[tuple[str, Any, Tensor | np.ndarray, int]] = []
-        if isinstance(net, AlignmentEmulator):
-            quick = QuickEmulator(net)
-            ways += [("batched", quick, many.numpy(), 40), ("single", quick, many[:1].numpy(), 2000)]
-        slow = 1 if name == "iaemu" else 10  # convolutions are slow
-        some = many.float()
-        ways += [
-            ("batched, by torch", net, some[: 400 * slow], 2 * slow),
-            ("single, by torch", net, some[:1], 40 * slow),
-            ("single with covariance", lambda x, net=net: net.predict(x, outside="ignore"), some[:1], 20 * slow),
-        ]
-        for what, ask, given, calls in ways:
-            seconds = _seconds(ask, given, calls) / len(given)
-            rows.append({"what": f"{name}, {what}", "seconds": seconds, "calls": calls * len(given), "ratio": mock / seconds})
-    return {"speed": rows}
-
-
-def _untrained(place: Folder) -> CorrelationEmulator:
-    """The published network with first weights: they are no faster or slower than trained ones."""
-    net = SYSTEM.model("iaemu").make(load_examples(data_file(place)).take(np.arange(200))).eval()
-    assert isinstance(net, CorrelationEmulator)
-    return net
-
-
-def _seconds(ask: Any, given: Any, calls: int) -> float:
-    """Of processor for one call."""
-    with torch.no_grad():
-        ask(given)
-        began = time.process_time()
-        for _ in range(calls):
-            ask(given)
-    return (time.process_time() - began) / calls
-
-
-def _peer(halos: Any, theta: np.ndarray, mock: float) -> dict[str, Any]:
-    """The same mocks by halotools, its own estimators included."""
-    import warnings
-
-    from halotools.mock_observables import tpcf
-    from halotools.mock_observables.ia_correlations import ed_3d, ee_3d
-
-    from orbitscope.systems.galaxies import edges, populate_halotools
-
-    peopled = [one for one in theta if mean_occupation(halos.mass, one)[1].sum() > 100]  # halotools fails where there is no satellite
-    some = peopled[:: max(1, len(peopled) // 6)] or list(theta[:1])
-    began = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for one in some:
-            made = populate_halotools(halos, one, 5)
-            bins, box = edges(), made.box
-            tpcf(made.positions, bins, period=box)
-            ed_3d(made.positions, made.axes, made.positions, bins, period=box)
-            ee_3d(made.positions, made.axes, made.positions, made.axes, bins, period=box)
-    seconds = (time.process_time() - began) / len(some)
-    return {"what": "mock by halotools", "seconds": seconds, "calls": len(some), "ratio": mock / seconds}
 
 
 def published(place: Folder, model: str, seed: int) -> Rows:

@@ -44,17 +44,20 @@ class Settings:
     steps: int
     draws: int
     chains: int
+    rank_chains: int
+    rank_warmup: int
+    rank_draws: int
     beyond: int
 
 
 def jobs_of(settings: Settings) -> list[tuple[str, str, int]]:
     """(kind, model or nothing, seed or number of a shard)."""
-    first = settings.seeds[0]
+    first, last = settings.seeds[0], settings.seeds[-1]
     runs = [(m, s) for m in settings.models for s in (settings.seeds if m != "iaemu" else settings.seeds[:1])]  # the slow one, once
     return [
         *(("data", "", k) for k in range(settings.shards)), ("judge", "", 0), ("join", "", 0), ("beyond", "", 0),
-        *(("train", m, s) for m, s in runs), ("speed", "", first), ("infer", "", first), ("ranks", "alignment_emulator", first),
-        ("correlated", "alignment_emulator", first), ("published", "", first), ("tng300", "", first),
+        *(("train", m, s) for m, s in runs), ("speed", "", first), ("infer", "", first), ("ranks", "alignment_emulator", last),
+        ("correlated", "alignment_emulator", last), ("published", "", first), ("tng300", "", first),
     ]  # fmt: skip
 
 
@@ -95,10 +98,11 @@ def work(place: Folder, job: tuple[str, str, int], deadline: float, tell: Tell) 
     else:
         import measure
         import posteriors
+        import speeds
         import tng300
 
-        room = tng300 if kind == "tng300" else posteriors if kind in ("infer", "ranks", "correlated") else measure
-        tables = getattr(room, kind)(place, model, seed)
+        rooms = {"tng300": tng300, "speed": speeds, "infer": posteriors, "ranks": posteriors, "correlated": posteriors}
+        tables = getattr(rooms.get(kind, measure), kind)(place, model, seed)
     seconds = time.process_time() - began
     tables["cost"] = [{"cpu_seconds": seconds}]
     place.write_case(key, kind, {"part": kind, "model": model, "seed": seed}, tables, seconds)

@@ -36,7 +36,7 @@ def test_page_figures_and_tables(study):
     ):
         assert words in page, words
     names = "training between correlated published tng300 tng300_omega bands calibration chains conformal cost direct errors flips judged "
-    names += "knowing outside pit posterior ranks sample set shards slice speed"
+    names += "knowing outside pit posterior rank_chains ranks sample set shards slice speed"
     assert {p.stem for p in (folder / "results").glob("*.csv")} == set(names.split())
     assert first == {p.name: p.read_bytes() for p in (folder / "results").iterdir()}  # a second start finds all done
     speed = pd.read_csv(folder / "results" / "speed.csv").set_index("what")

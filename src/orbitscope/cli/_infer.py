@@ -27,7 +27,7 @@ def infer_to_file(asked: Infer) -> int:
     with stages() as bars:
         found = run.system.infer(
             run.model, run.examples["train"], asked.data, asked.out, settings=settings, fixed={n: float(v) for n, v in fixed.items()},
-            emulator_error=asked.emulator_error, force=asked.force, progress=bars,
+            emulator_error=asked.emulator_error, correlated=asked.correlated_noise, force=asked.force, progress=bars,
         )  # fmt: skip
     if asked.corner is not None and found.figure is not None:
         kind, figure = asked.corner.suffix.lower()[1:], found.figure()

@@ -34,6 +34,8 @@ class Infer:
     """Parameters that are held, in place of inferred: --fix logMmin=12.5 alpha=1."""
     emulator_error: bool = True
     """Whether the likelihood holds what the emulator does not know; without it posteriors are too narrow."""
+    correlated_noise: bool = False
+    """The noise of bins goes together as over the mocks of the training, in place of independently, for data without a covariance."""
     corner: Path | None = None
     """Also write a picture of all pairs of parameters: .png, .pdf or .svg."""
     seed: int = 0

@@ -210,12 +210,13 @@ class System(ABC):
 
     def infer(
         self, model: nn.Module, examples: Examples, data: Path, out: Path, *, settings: Mapping[str, int], fixed: Mapping[str, float],
-        emulator_error: bool = True, force: bool = False, progress: Progress | None = None,
+        emulator_error: bool = True, correlated: bool = False, force: bool = False, progress: Progress | None = None,
     ) -> Inferred:  # fmt: skip
         """The parameters behind the measurements in the file `data`, by the trained `model`, written to `out`.
 
         * `examples`: of the training. `settings`: draws, warmup, chains and seed. `fixed`: parameters that are held, by name.
-        * `emulator_error`: whether it is in the likelihood. `force`: replace what is there.
+        * `emulator_error`: whether it is in the likelihood. `correlated`: whether the noise of measured numbers goes together as it does
+          over the training; without it they are independent. `force`: replace what is there.
         * `progress`: called with (stage, done, total), or None.
 
         Raises `OrbitscopeError` where a system infers nothing.

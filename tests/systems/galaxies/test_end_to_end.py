@@ -40,6 +40,23 @@ def test_posterior_from_a_data_vector(folder, capsys):
     assert "exists" in capsys.readouterr().err
 
 
+def test_noise_of_bins_that_goes_together(folder, capsys, tmp_path):
+    """By a flag and by a settings file; a single realisation of each point cannot say it, and data with a covariance need none."""
+    words = ["infer", str(folder / "run"), "--data", str(folder / "vector.npz"), "--draws", "10", "--warmup", "50", "--chains", "2"]
+    words += ["--fix", *_FIXED, "sigma_logM=0.5", "logM1=14", "--out"]
+    (tmp_path / "infer.toml").write_text("correlated-noise = true\n", encoding="utf-8")
+    for out, more in (("flag.nc", ["--correlated-noise"]), ("file.nc", ["--config", str(tmp_path / "infer.toml")]), ("apart.nc", [])):
+        assert main([*words, str(tmp_path / out), *more]) == 0
+    assert "noise: emulator, bins correlated" in capsys.readouterr().out
+    flag, file, apart = (xr.load_dataset(tmp_path / n, engine="h5netcdf") for n in ("flag.nc", "file.nc", "apart.nc"))
+    assert np.array_equal(flag["sample"], file["sample"]) and not np.array_equal(flag["sample"], apart["sample"])
+    with np.load(folder / "vector.npz") as held:
+        np.savez(tmp_path / "own.npz", omega=np.nan_to_num(held["omega"]), covariance=np.eye(20))
+    words[3] = str(tmp_path / "own.npz")
+    assert main([*words, str(tmp_path / "own.nc"), "--correlated-noise"]) == 2
+    assert "the data bring a covariance" in " ".join(capsys.readouterr().err.split())
+
+
 def test_probe_says_what_error_bars_are_worth(folder, capsys):
     out = folder / "probe.nc"
     assert main(["probe", str(folder / "run"), str(folder / "mocks.nc"), "--out", str(out), "--trajectories", "3", "--quiet"]) == 0

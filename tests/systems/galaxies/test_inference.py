@@ -15,6 +15,7 @@ from orbitscope.systems.galaxies import (
     corner_figure,
     data_vector,
     fit_figure,
+    hamiltonian_chains,
     infer,
     read_vector,
     run_nuts,
@@ -117,20 +118,51 @@ def test_a_fixed_pivot_is_held(model):
     assert torch.allclose(theta[:, 2], torch.tensor(12.6, dtype=torch.float64)) and len(post.names) == 6
 
 
+_SHAPE = torch.tensor([[1.0, 0.6], [0.6, 2.0]], dtype=torch.float64)
+
+
+def _gaussian(u: Tensor) -> Tensor:
+    return 0.5 * ((u @ torch.linalg.inv(_SHAPE)) * u).sum(-1)
+
+
 def test_walkers_and_chains_find_the_same_gaussian():
-    c = torch.tensor([[1.0, 0.6], [0.6, 2.0]], dtype=torch.float64)
-    inverse = torch.linalg.inv(c)
-    potential = lambda u: 0.5 * ((u @ inverse) * u).sum(-1)  # noqa: E731
     g = torch.Generator().manual_seed(0)
-    path, accepted = stretch_walkers(potential, torch.randn(3, 16, 2, generator=g, dtype=torch.float64), 700, 0, keep=2)
+    path, accepted = stretch_walkers(_gaussian, torch.randn(3, 16, 2, generator=g, dtype=torch.float64), 700, 0, keep=2)
     draws = path[50:].transpose(0, 1).flatten(1, 2)
     for one in draws:
-        assert torch.allclose(torch.cov(one.T), c, atol=0.4)
+        assert torch.allclose(torch.cov(one.T), _SHAPE, atol=0.4)
     assert bool((accepted > 0.3).all())
-    chains = run_nuts(potential, 2, NUTSConfig(draws=300, warmup=60, chains=1))
-    assert np.allclose(np.cov(chains.u.reshape(-1, 2).T), c, atol=0.5)
+    chains = run_nuts(_gaussian, 2, NUTSConfig(draws=300, warmup=60, chains=1))
+    assert np.allclose(np.cov(chains.u.reshape(-1, 2).T), _SHAPE, atol=0.5)
     with pytest.raises(OrbitscopeError, match="at least 4 walkers"):
-        stretch_walkers(potential, torch.zeros(1, 2, 2, dtype=torch.float64), 1, 0)
+        stretch_walkers(_gaussian, torch.zeros(1, 2, 2, dtype=torch.float64), 1, 0)
+
+
+def test_hamiltonian_chains_of_several_posteriors():
+    """Each has a place and width of its own, one ends where its density is half of the largest, and the first guess of the shape is wrong
+    by a factor: moments to what some hundred independent draws allow."""
+    width = torch.tensor([1.0, 0.05, 1.0], dtype=torch.float64)
+
+    def potential(u: Tensor) -> Tensor:
+        of = torch.arange(3).repeat_interleave(len(u) // 3)
+        x = (u - of[:, None]) / width[of][:, None]
+        lost = torch.where((of == 2) & (x[:, 0] < 0), torch.full_like(x[:, 0], torch.inf), torch.zeros_like(x[:, 0]))
+        return _gaussian(x) + lost
+
+    start = torch.arange(3.0, dtype=torch.float64)[:, None, None] + 0.05 * torch.rand(3, 6, 2, dtype=torch.float64)
+    guess = 0.3 * torch.eye(2, dtype=torch.float64).expand(3, -1, -1)
+    found = hamiltonian_chains(potential, start, guess, 120, 80, 0)
+    assert found.u.shape == (3, 6, 120, 2) and bool(((found.accepted > 0.6) & (found.accepted < 0.97)).all())
+    draws = found.u.flatten(1, 2)
+    for k in range(2):
+        assert torch.allclose((draws[k].mean(0) - k) / width[k], torch.zeros(2, dtype=torch.float64), atol=0.25)
+        assert torch.allclose(torch.cov(draws[k].T) / width[k] ** 2, _SHAPE, atol=0.4)
+    half = draws[2, :, 0] - 2
+    assert bool((half >= 0).all()) and float(half.mean()) == pytest.approx((2 / np.pi) ** 0.5, abs=0.15)
+    assert torch.equal(found.u, hamiltonian_chains(potential, start, guess, 120, 80, 0).u)
+    for scale, warmup, words in ((guess[0], 20, r"`scale` should be \[3, 2, 2\]"), (guess, 2, "`warmup` should be at least 20")):
+        with pytest.raises(OrbitscopeError, match=words):
+            hamiltonian_chains(potential, start, scale, 10, warmup, 0)
 
 
 @pytest.mark.parametrize(("noise", "good"), [(1.0, True), (0.4, False)])
@@ -140,7 +172,10 @@ def test_ranks_are_uniform_if_and_only_if_the_noise_is_right(noise, good):
     u = torch.rand(60, 7, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     theta = model.region.from_cube(u)
     y = torch.stack([_measured(t[None], seed=k) for k, t in enumerate(theta)])
-    found = simulation_based_calibration(model, theta, y, walkers=16, burn=150, steps=160)
+    found = simulation_based_calibration(model, theta, y, chains=3, warmup=40, draws=20)
+    assert found["r_hat"].shape == found["ess"].shape == (60, 7)
+    with pytest.raises(OrbitscopeError, match="too few to rank a truth among 19"):
+        simulation_based_calibration(model, theta, y, chains=2, draws=5)
     covered = float(found["covered"].sel(level=0.68).mean())
     if good:
         assert float(found["p_value"].min()) > 1e-3 and abs(covered - 0.68) < 0.1

@@ -13,8 +13,9 @@ from ._galaxies_system import SYSTEM, GalaxiesSystem
 from ._given_places import PARTS, expected_orientations, mock_statistics
 from ._halos import HaloConfig, halo_bias, make_halos, tidal_axes
 from ._halotools import halotools_catalogue, halotools_model, populate_halotools
+from ._hamiltonian import ManyChains, hamiltonian_chains
 from ._iaemu import IAEmu
-from ._inference import infer, say, simulation_based_calibration
+from ._inference import infer, say
 from ._losses import BetaNLL, StatisticError
 from ._mocks import Galaxies, Population, expected_galaxies, mean_occupation, parameters, populate
 from ._moments import Link, Moments, from_latent, lognormal_moments, physical, published_moments, to_latent
@@ -22,6 +23,7 @@ from ._moves import InBox, StatisticsLaw, catalogue_symmetries
 from ._nuts import Chains, NUTSConfig, run_nuts
 from ._posterior import Posterior
 from ._quick import QuickEmulator
+from ._ranks import simulation_based_calibration
 from ._readers import CatalogueWarning, Columns, read_halos, save_halos
 from ._region import PARAMETERS, Region, RegionWarning
 from ._statistics import Spread, alignment_statistics, correlations, filled, jackknife, present, realisation_spread
@@ -53,6 +55,7 @@ __all__ = [
     "IAEmu",
     "InBox",
     "Link",
+    "ManyChains",
     "MeasuredOmega",
     "Moments",
     "NUTSConfig",
@@ -92,6 +95,7 @@ __all__ = [
     "halo_bias",
     "halotools_catalogue",
     "halotools_model",
+    "hamiltonian_chains",
     "infer",
     "jackknife",
     "lognormal_moments",

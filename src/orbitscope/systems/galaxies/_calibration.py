@@ -107,12 +107,14 @@ def probability_integral(model: CorrelationEmulator, examples: Examples, draws: 
     """
     x, value, known = checked(examples)
     latent, there = to_latent(value.double(), known, model.links)
+    points, at = torch.unique(x, dim=0, return_inverse=True)  # an answer serves all realisations of its point
+    said = [model.latent(part.to(next(model.parameters()).dtype), draws) for part in points.split(_CHUNK)]
+    mean = torch.cat([m for m, _ in said]).double()
+    spread = torch.cat([c.diagonal(dim1=-2, dim2=-1).double().sqrt().reshape(m.shape) for m, c in said])
     found = []
-    for start in range(0, len(x), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        mean, covariance = model.latent(x[rows].to(next(model.parameters()).dtype), draws)
-        spread = covariance.diagonal(dim1=-2, dim2=-1).double().sqrt().reshape(mean.shape)
-        found.append(torch.special.ndtr((latent[rows, None] - mean.double()) / spread).mean(1))
+    for rows in torch.arange(len(x)).split(_CHUNK):
+        z = (latent[rows, None] - mean[at[rows]]) / spread[at[rows]]
+        found.append(torch.special.ndtr(z).mean(1))
     return torch.where(there, torch.cat(found), torch.nan)
 
 

@@ -216,7 +216,8 @@ class AlignmentEmulator(CorrelationEmulator):
 
     def forward(self, theta: Tensor) -> tuple[Tensor, ...]:
         """As of `CorrelationEmulator`; in training on parts three more, which teach the means of omega and eta, while these teach their
-        noise alone: the parts [B, M, 5, R], their variance and the weight of each in the loss [B, 1, 5, R].
+        noise alone: the parts [B, M, 5, R], their variance and the weight of each in the loss [B, 1, 5, R]. Tempering is there for means:
+        noise that is learnt alone has a weight of 1, as with another one loud points would count for more than quiet ones.
 
         * `theta`: parameters [B, D].
         """
@@ -231,4 +232,5 @@ class AlignmentEmulator(CorrelationEmulator):
         doubt = torch.exp(_LARGEST * torch.tanh((doubt - _QUIET) / _LARGEST))
         weight = doubt.detach() ** beta[_OF, None]
         scale = self.width[1:].to(mean).square()
-        return mean, variance, factor, total ** beta[:, None], functions[:, :, 1:].transpose(0, 1), scale * doubt, weight
+        tempering = torch.cat([total[:, :, :1] ** beta[:1, None], torch.ones_like(total[:, :, 1:])], 2)
+        return mean, variance, factor, tempering, functions[:, :, 1:].transpose(0, 1), scale * doubt, weight

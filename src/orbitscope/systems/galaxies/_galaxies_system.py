@@ -14,6 +14,7 @@ from ...symmetry import State, Symmetry, parts
 from ...training import Loss
 from .._system import Inferred, Progress, System, SystemModel, SystemScenario
 from ._calibration import calibration, several
+from ._correlation import noise_correlation
 from ._emulators import CorrelationEmulator
 from ._ensemble import AlignmentEmulator
 from ._figures import corner_figure
@@ -105,14 +106,18 @@ class GalaxiesSystem(System):
 
     def infer(
         self, model: nn.Module, examples: Examples, data: Path, out: Path, *, settings: Mapping[str, int], fixed: Mapping[str, float],
-        emulator_error: bool = True, force: bool = False, progress: Progress | None = None,
+        emulator_error: bool = True, correlated: bool = False, force: bool = False, progress: Progress | None = None,
     ) -> Inferred:  # fmt: skip
-        """The seven numbers behind correlation functions (see `infer`), for emulators."""
+        """The seven numbers behind correlation functions (see `infer`), for emulators; `correlated` takes `noise_correlation` of the
+        training."""
         if not isinstance(model, CorrelationEmulator):
             raise OrbitscopeError(f"infer: {type(model).__name__} is no emulator of galaxies.")
         vector = read_vector(data, model.bins, examples.about.get("edges"))
         config = NUTSConfig(**settings)
-        found = infer(model, vector, config, fixed=fixed, emulator_error=emulator_error, out=out, force=force, progress=progress)
+        together = noise_correlation(model, examples) if correlated else None
+        found = infer(
+            model, vector, config, fixed=fixed, emulator_error=emulator_error, correlation=together, out=out, force=force, progress=progress
+        )
         numbers = {str(n): np.quantile(found["sample"][..., k], [0.16, 0.5, 0.84]) for k, n in enumerate(found["parameter"].values)}
         return Inferred(say(found), {"intervals": numbers, **found.attrs}, lambda: corner_figure(found))
 

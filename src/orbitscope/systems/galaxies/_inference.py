@@ -18,13 +18,9 @@ from ._nuts import Chains, NUTSConfig, run_nuts
 from ._posterior import Posterior
 from ._targets import STATISTICS
 from ._vector import DataVector
-from ._walkers import stretch_walkers
 
 _EDGE = 0.02
 _PREDICTED = 200
-_CLIMB = 150  # steps to the best place of a posterior
-_FAR, _FLATTEST = 8.0, 0.3  # of coordinates without bounds: beyond which none begins, and the least curvature that is believed
-_WIDER = 2.0  # walkers that begin too far out come in sooner than those too far in go out
 Tell = Callable[[str, float, float], None]
 
 
@@ -146,99 +142,5 @@ def say(found: xr.Dataset) -> list[str]:
         f"{a['ess_per_second']:.2f} a second, {bad} divergent"
     )
     fits = "such parameters give such data" if a["p_value"] >= 0.01 else "no parameters of this model give such data"
-    lines.append(f"fit: chi2 {a['chi2']:.1f} on {a['bins']} bins, p = {a['p_value']:.2g}: {fits}")
+    lines.append(f"fit: chi2 {a['chi2']:.1f} on {a['bins']} bins, p = {a['p_value']:.2g}: {fits}; noise: {a['noise']}")
     return lines
-
-
-def simulation_based_calibration(
-    model: CorrelationEmulator, theta: Tensor, y: Tensor, *, walkers: int = 32, burn: int = 300, steps: int = 900, ranks: int = 39,
-    seed: int = 0, used: Tensor | None = None, emulator_error: bool = True, correlation: Tensor | None = None,
-    progress: Tell | None = None,
-) -> xr.Dataset:  # fmt: skip
-    r"""Where the true parameters of many mocks stand in their posteriors: ranks $\#\{l : \theta_l < \theta\}$, uniform if all is right.
-
-    * `model`: a trained emulator. `theta`: true parameters [D, 7], drawn as those of the training. `y`: one realisation each, [D, 3, R].
-    * `walkers`, `burn`, `steps`: of `stretch_walkers`, which samples all posteriors at once; the first `burn` steps are left out.
-    * `ranks`: draws of each posterior that a truth is ranked among, far apart; ranks run from 0 to this. `seed`: of the walkers.
-    * `used`: bins that are looked at, [3, R], booleans; None: all. `emulator_error`, `correlation`: as of `Posterior`.
-    * `progress`: called with (stage, done, total).
-
-    Hollow histograms (many ranks at both ends) say that posteriors are too narrow. The noise is that of the emulator, for mocks of the
-    training's box. Mocks of the emulator's own (mean plus noise) test the sampler alone, those of the simulator also the emulator. The
-    result has `rank` [mock, parameter], `p_value` of a chi-squared test for uniformity in ten classes, and `covered`: the part of truths
-    within the central 68 and 95 % of the draws. Raises `OrbitscopeError` for fewer draws than `ranks`, and other shapes.
-
-    Source: Talts et al., arXiv:1804.06788.
-    """
-    if theta.ndim != 2 or y.shape[:2] != (len(theta), len(model.links)) or y.shape[2] != model.bins:
-        raise OrbitscopeError(
-            f"calibration: `theta` should be [D, 7] and `y` [D, 3, {model.bins}], got {list(theta.shape)}, {list(y.shape)}."
-        )
-    used = torch.ones(len(model.links), model.bins, dtype=torch.bool) if used is None else used
-    target = Posterior(model, DataVector(y[0], used), None, emulator_error, correlation)
-    g = torch.Generator().manual_seed(seed)
-    size, mocks = len(target.names), len(theta)
-    start = torch.logit(torch.rand(mocks, walkers * 8, size, generator=g, dtype=torch.float64).clamp(0.01, 0.99))
-
-    def potential(u: Tensor) -> Tensor:
-        target.data = DataVector(y.double().repeat_interleave(len(u) // mocks, 0), used)
-        return torch.nan_to_num(target.potential(u), nan=torch.inf)
-
-    start = _starts(potential, start, walkers, g)
-    path, accepted = stretch_walkers(potential, start, burn + steps, seed, keep=4, progress=progress)
-    kept = path[burn // 4 :].transpose(0, 1).flatten(1, 2)  # [D, draws, k]
-    if kept.shape[1] < ranks:
-        raise OrbitscopeError(f"calibration: {kept.shape[1]} draws of each posterior are fewer than `ranks` = {ranks}. Take more `steps`.")
-    draws = target.theta(kept)
-    chosen = draws[:, torch.linspace(0, draws.shape[1] - 1, ranks).round().long()]
-    rank = (chosen < theta[:, None].double()).sum(1)
-    share = (draws < theta[:, None].double()).double().mean(1)
-    covered = torch.stack([((share - 0.5).abs() <= level / 2).double().mean(0) for level in (0.68, 0.95)])
-    return xr.Dataset(
-        {
-            "rank": (("mock", "parameter"), rank.numpy()), "share": (("mock", "parameter"), share.numpy()),
-            "p_value": ("parameter", [_uniform(r.numpy(), ranks) for r in rank.T]), "covered": (("level", "parameter"), covered.numpy()),
-            "accepted": ("mock", accepted.numpy()), "truth": (("mock", "parameter"), theta.double().numpy()),
-        },
-        {"parameter": list(target.names), "level": [0.68, 0.95]},
-        {"what": "simulation-based calibration", "ranks": ranks, "walkers": walkers, "burn": burn, "steps": steps, "seed": seed,
-         "noise": target.noise},
-    )  # fmt: skip
-
-
-def _starts(potential: Callable[[Tensor], Tensor], many: Tensor, walkers: int, g: torch.Generator) -> Tensor:
-    """Where walkers begin, [D, W, k]: most about the best place of each posterior, as wide as its curvature says, and a quarter at the
-    better of `many` draws of the prior [D, N, k], so that no other summit is missed."""
-    mocks, _, size = many.shape
-    with torch.no_grad():
-        order = potential(many.flatten(0, 1)).reshape(mocks, -1).argsort(1)
-    best = many.gather(1, order[:, :walkers, None].expand(-1, -1, size))
-    top = best[:, 0].clone().requires_grad_()
-    optimiser = torch.optim.Adam([top], lr=0.1)
-    for step in range(_CLIMB):
-        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / _CLIMB) + 1e-3
-        (slope,) = torch.autograd.grad(potential(top).sum(), top)
-        top.grad = torch.nan_to_num(slope)
-        optimiser.step()
-        with torch.no_grad():
-            top.clamp_(-_FAR, _FAR)
-    (slope,) = torch.autograd.grad(potential(top).sum(), top, create_graph=True)
-    rows = [torch.autograd.grad(slope[:, k].sum(), top, retain_graph=True)[0] for k in range(size)]
-    curvature = torch.nan_to_num(torch.stack(rows, 1))
-    value, vector = torch.linalg.eigh((curvature + curvature.mT) / 2)
-    width = _WIDER * value.clamp_min(_FLATTEST).rsqrt()
-    count = walkers - walkers // 4
-    z = torch.randn(mocks, count, size, generator=g, dtype=many.dtype)
-    about = top.detach()[:, None] + torch.einsum("dij,dwj->dwi", vector * width[:, None], z)
-    mixed = torch.cat([about.clamp(-_FAR, _FAR), best[:, : walkers - count]], 1)
-    return mixed[:, torch.randperm(walkers, generator=g)]  # the two halves that stretch towards each other hold both kinds
-
-
-def _uniform(rank: np.ndarray, ranks: int) -> float:
-    """p of a chi-squared test for equal counts in ten classes of ranks 0 to `ranks`."""
-    from scipy.stats import chisquare
-
-    edges = np.linspace(0, ranks + 1, 11)
-    counts = np.histogram(rank, edges)[0]
-    share = np.histogram(np.arange(ranks + 1), edges)[0] / (ranks + 1)
-    return float(chisquare(counts, share * len(rank)).pvalue)

@@ -61,7 +61,8 @@ class OccupationNumbers(nn.Module):
         m, n = self.log_mass.to(theta), self.count.to(theta)
         central = 0.5 * torch.special.erfc((least - m) / sigma)
         above = 1 - 10 ** (floor - m).clamp_max(2.0)
-        above = 0.5 * (above + (above.square() + _SOFT).sqrt())
+        root = (above.square() + _SOFT).sqrt()
+        above = 0.5 * torch.where(above > 0, above + root, _SOFT / (root - above))  # twice the same: no difference of equals
         satellites = 10 ** (alpha * (m - unit + above.log10()))
         many, few = (n * (central + satellites)).sum(-1) + _LEAST, (n * satellites).sum(-1) + _LEAST
         mixed, both = (n * central * satellites).sum(-1) + _LEAST, (n * satellites.square()).sum(-1) + _LEAST
