@@ -134,7 +134,7 @@ def test_posteriors_of_correlated_mocks_are_as_wide_as_they_should_be():
     theta = model.region.from_cube(torch.rand(60, 7, generator=torch.Generator().manual_seed(7), dtype=torch.float64))
     y = _drawn(theta, r, 9)
     joint, apart = (
-        simulation_based_calibration(model, theta, y, chains=3, warmup=40, draws=20, correlation=c) for c in (r, None)
+        simulation_based_calibration(model, theta, y, chains=3, warmup=60, draws=20, correlation=c) for c in (r, None)
     )  # fmt: skip
     held, alone = (float(f["covered"].sel(level=0.68).mean()) for f in (joint, apart))
     assert abs(held - 0.68) < 0.1 and alone < held - 0.08

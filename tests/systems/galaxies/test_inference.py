@@ -143,8 +143,7 @@ def test_hamiltonian_chains_of_several_posteriors():
     by a factor: moments to what some hundred independent draws allow."""
     width = torch.tensor([1.0, 0.05, 1.0], dtype=torch.float64)
 
-    def potential(u: Tensor) -> Tensor:
-        of = torch.arange(3).repeat_interleave(len(u) // 3)
+    def potential(u: Tensor, of: Tensor) -> Tensor:
         x = (u - of[:, None]) / width[of][:, None]
         lost = torch.where((of == 2) & (x[:, 0] < 0), torch.full_like(x[:, 0], torch.inf), torch.zeros_like(x[:, 0]))
         return _gaussian(x) + lost
@@ -172,7 +171,7 @@ def test_ranks_are_uniform_if_and_only_if_the_noise_is_right(noise, good):
     u = torch.rand(60, 7, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     theta = model.region.from_cube(u)
     y = torch.stack([_measured(t[None], seed=k) for k, t in enumerate(theta)])
-    found = simulation_based_calibration(model, theta, y, chains=3, warmup=40, draws=20)
+    found = simulation_based_calibration(model, theta, y, chains=3, warmup=60, draws=20)
     assert found["r_hat"].shape == found["ess"].shape == (60, 7)
     with pytest.raises(OrbitscopeError, match="too few to rank a truth among 19"):
         simulation_based_calibration(model, theta, y, chains=2, draws=5)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..._errors import OrbitscopeError
 from ._emulators import CorrelationEmulator
-from ._hamiltonian import hamiltonian_chains
+from ._hamiltonian import Potential, hamiltonian_chains
 from ._posterior import Posterior
 from ._vector import DataVector
 
@@ -17,7 +17,6 @@ _CLIMB = 150  # steps to the best place of a posterior
 _FAR, _FLATTEST = 8.0, 0.3  # of coordinates without bounds: beyond which none begins, and the least curvature that is believed
 _WIDER = 1.5  # chains that begin far out show whether they find back
 _NOTHING = 8.0  # below the highest summit by so much, a place has no weight
-_LEAPS = 10
 _TRIED = 200  # draws of the prior for each posterior, of which the best are places to begin at
 Tell = Callable[[str, float, float], None]
 
@@ -58,12 +57,12 @@ def simulation_based_calibration(
     g = torch.Generator().manual_seed(seed)
     mocks = len(theta)
 
-    def potential(u: Tensor) -> Tensor:
-        target.data = DataVector(y.double().repeat_interleave(len(u) // mocks, 0), used)
+    def potential(u: Tensor, which: Tensor) -> Tensor:
+        target.data = DataVector(y.double()[which], used)
         return torch.nan_to_num(target.potential(u), nan=torch.inf)
 
     start, scale = _starts(potential, mocks, len(target.names), chains, g)
-    found = hamiltonian_chains(potential, start, scale, draws, warmup, seed, leaps=_LEAPS, progress=progress)
+    found = hamiltonian_chains(potential, start, scale, draws, warmup, seed, progress=progress)
     with torch.no_grad():
         sample = target.theta(found.u)  # [D, C, N, 7]
     r_hat, ess = _diagnosed(sample)
@@ -92,27 +91,28 @@ def _diagnosed(sample: Tensor) -> tuple[Tensor, Tensor]:
     return split_gelman_rubin(together, 0, 1), effective_sample_size(together, 0, 1)
 
 
-def _starts(potential: Callable[[Tensor], Tensor], mocks: int, size: int, chains: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+def _starts(potential: Potential, mocks: int, size: int, chains: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """Where chains begin, [D, C, k], and how wide the posteriors seem, roots of their covariances [D, k, k]: each chain climbs from another
     good draw of the prior, so that other summits are seen, and begins about where it came to, somewhat wider than the curvature of the
     highest says; a chain that came to a place of no weight begins about the highest."""
+    each = torch.arange(mocks)
     many = torch.logit(torch.rand(mocks, _TRIED, size, generator=g, dtype=torch.float64).clamp(0.01, 0.99))
     with torch.no_grad():
-        order = potential(many.flatten(0, 1)).reshape(mocks, -1).argsort(1)
+        order = potential(many.flatten(0, 1), each.repeat_interleave(_TRIED)).reshape(mocks, -1).argsort(1)
     top = many.gather(1, order[:, :chains, None].expand(-1, -1, size)).flatten(0, 1).requires_grad_()
     optimiser = torch.optim.Adam([top], lr=0.1)
     for step in range(_CLIMB):
         optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / _CLIMB) + 1e-3
-        (slope,) = torch.autograd.grad(potential(top).sum(), top)
+        (slope,) = torch.autograd.grad(potential(top, each.repeat_interleave(chains)).sum(), top)
         top.grad = torch.nan_to_num(slope)
         optimiser.step()
         with torch.no_grad():
             top.clamp_(-_FAR, _FAR)
     with torch.no_grad():
-        level, found = potential(top).reshape(mocks, chains), top.detach().reshape(mocks, chains, size)
+        level, found = potential(top, each.repeat_interleave(chains)).reshape(mocks, chains), top.detach().reshape(mocks, chains, size)
     best = level.argmin(1)
-    summit = found[torch.arange(mocks), best].clone().requires_grad_()
-    (slope,) = torch.autograd.grad(potential(summit).sum(), summit, create_graph=True)
+    summit = found[each, best].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(potential(summit, each).sum(), summit, create_graph=True)
     rows = [torch.autograd.grad(slope[:, k].sum(), summit, retain_graph=True)[0] for k in range(size)]
     curvature = torch.nan_to_num(torch.stack(rows, 1))
     value, vector = torch.linalg.eigh((curvature + curvature.mT) / 2)
