@@ -27,7 +27,7 @@ def draw(t: Tables, docs: Path) -> str:
             "and 95 % intervals, bands of three points around. Right: the predicted noise over the measured one. Thin lines are seeds of "
             "the ensemble, dashed ones the published network."
         )
-    if len(t["ranks"]):
+    if len(t["ranks"]) or len(t["correlated"]):
         _save(_ranks(t), docs / "galaxy-alignments-ranks.png")
         parts.append(
             "![Ranks of the truth](galaxy-alignments-ranks.png)\n\nRanks of the true parameters among draws of their posteriors, in ten "
@@ -72,9 +72,9 @@ def _bars(t: Tables) -> Figure:
 
 
 def _ranks(t: Tables) -> Figure:
-    names = list(dict.fromkeys(t["ranks"].parameter))
     kinds = [("ranks", "simulator", "simulator,\nindependent bins"), ("correlated", "simulator", "simulator,\nwith correlation")]
     kinds = [k for k in (*kinds, ("correlated", "emulator", "likelihood,\nwith correlation")) if len(t[k[0]])]
+    names = list(dict.fromkeys(t[kinds[0][0]].parameter))
     figure = Figure(figsize=(11, 0.6 + 1.6 * len(kinds)))
     axes = figure.subplots(len(kinds), len(names), sharey="row", squeeze=False)
     for row, (table, what, words) in enumerate(kinds):

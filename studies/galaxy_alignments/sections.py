@@ -81,17 +81,18 @@ def _grid(d: pd.DataFrame) -> str:
 
 def ranks(t: Tables) -> str:
     r = t["ranks"]
-    if not len(r):
+    some = r if len(r) else t["correlated"]
+    if not len(some):
         return ""
     m = t.meta["settings"]
-    control = _why(t)
+    text = f"## Are posteriors right on average?\n\nSimulation-based calibration: one mock of each of many test points of the last seed, on the {int(some.bins.iloc[0])} bins that all have; {m['rank_chains']} Hamiltonian chains each, of {m['rank_draws']} draws after {m['rank_warmup']} (`hamiltonian_chains`, worked out on mocks of the likelihood with seed 100). They test the emulator, the sampler, and the prior, which is not quite the design (points with too few galaxies were drawn again). An earlier run with walkers without gradients, on the first mocks of another seed, had a control that failed, as walkers left fewer independent draws than truths were ranked among; these mocks and this seed were not looked at for ranks before."
     if control_fails(t):
-        control = " **The control fails** (below): ranks of mocks that are drawn from the likelihood itself are not uniform either, so that these tables judge the sampler and not the emulator; the bars are not measured."
-    return (
-        f"## Are posteriors right on average?\n\nSimulation-based calibration: one mock of each of many test points of the last seed, on the {int(r.bins.iloc[0])} bins that all have; {m['rank_chains']} Hamiltonian chains each, of {m['rank_draws']} draws after {m['rank_warmup']} (`hamiltonian_chains`; how long was chosen with seed 100 on mocks of the likelihood). They test the emulator, the sampler, and the prior, which is not quite the design (points with too few galaxies were drawn again). An earlier run with walkers without gradients, on the first mocks of another seed, had a control that failed, as walkers left fewer independent draws than truths were ranked among; these mocks and this seed were not looked at for ranks before.{control}{_mixing(t, 'apart')}\n\n"
-        + _ranks_table(r)
-        + _correlated(t)
-    )
+        text += " **The control fails** (below): ranks of mocks that are drawn from the likelihood itself are not uniform either, so that ranks here judge the sampler and not the emulator; the bars are not measured."
+    if len(r):
+        text += f"{_why(t)}{_mixing(t, 'apart')}\n\nBins taken as independent:\n\n{_ranks_table(r)}"
+    else:
+        text += "\n\nThe part with bins taken as independent was not run anew."
+    return text + _correlated(t)
 
 
 def _mixing(t: Tables, noise: str) -> str:
