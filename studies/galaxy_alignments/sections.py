@@ -7,7 +7,9 @@ from harness import Tables, table
 
 
 def number(value: float) -> str:
-    return "–" if not np.isfinite(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.2g}" if abs(value) >= 1e9 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def control_fails(t: Tables) -> bool:

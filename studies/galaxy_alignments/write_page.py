@@ -276,7 +276,7 @@ def _of_published(t: Tables) -> str:
     if not len(c) or not (c.model == "iaemu").any():
         return "- The published network was not trained: some tens of epochs on this set take hours on one core. Its formulas and its speed are here, its errors are not."
     mocks = number(float(t["set"].rows.iloc[0] * 0.7) if len(t["set"]) else np.nan)
-    return f"- The published network is trained with one seed and {s['published_epochs']} epochs of {mocks} mocks (published: 500 epochs of a hundred times as many), so its errors here are no judgement of it; its formulas are."
+    return f"- The published network is trained with one seed and {s['published_epochs']} epochs of {mocks} mocks (published: 500 epochs of a hundred times as many), so its errors here are no judgement of it; its formulas are. Of xi they are errors of the mean of a log-normal, $e^{{m + s^2/2}}$: after so few epochs the network claims at a few points, while dropout is drawn, a variance of log xi that makes this mean astronomically large; with fixed weights it does not. The published formula, which takes the median for the mean, would hide that; intervals, which do not need the mean, are fair."
 
 
 def _missing(t: Tables) -> str:
