@@ -286,7 +286,12 @@ def _missing(t: Tables) -> str:
         f"- {left} planned parts were not run." if left else "- All planned parts are here.",
         _of_published(t),
         "- Bolshoi-Planck halos, the jackknife covariance of TNG300 and the published error table cannot be had here. One cosmology, one redshift, one box.",
-        "- Ranks and speeds are of one trained seed, the posterior and its grid of one mock.",
+        "- Ranks and speeds are of one trained seed"
+        + (
+            ", the posterior and its grid of one mock."
+            if len(t["posterior"])
+            else "; the posterior of one mock beside direct simulation is among the parts that were not run."
+        ),
         f"- {t.meta['settings']['shards'] * t.meta['settings']['points']:,} points with {t.meta['settings']['realisations']} mocks each were made, fewer than the 5,000 with 10 that were planned: the machine was shared, not the mocks too costly.",
         "- Satellites are aligned with a constant strength: no law of it with the distance from the centre.",
     ]

@@ -30,7 +30,7 @@ def test_page_figures_and_tables(study):
         "Does it know what it does not know?",
         "## A posterior",
         "## A measured omega",
-        "The same mocks of the simulator with a correlation between the noise of bins",
+        "Mocks of the simulator with a correlation between the noise of bins",
         "not judged: 1 of at least 3 seeds",
         "All planned parts are here",
     ):
