@@ -24,7 +24,7 @@ from orbitscope.systems.mechanics import (
     valid_times,
 )
 
-from .motions import motion, network
+from .motions import KINDS, motion, network
 
 DATA = motion()
 NET = network("hamiltonian_map", DATA, code=2, width=12)
@@ -46,6 +46,21 @@ def test_a_code_is_found_from_a_motion_of_the_map_itself():
         found = fit_code(NET, given, prior, 40)
         assert (NET.residual(NET.scale(frames), found.z)).abs().max() < 1e-6
     assert torch.allclose(NET.complete(frames[:, :16], prior, 40).z, fit_code(NET, frames[:, :16], prior, 40).z)
+
+
+@pytest.mark.parametrize(("kind", "options"), [*((k, {}) for k in sorted(KINDS)), ("dhn", {"net": "transformer"})])
+def test_every_map_completes_a_system_after_its_training(kind, options):
+    """As a finished run is loaded, where layers may take kernels that have no derivative along a code."""
+    net = network(kind, DATA, gain=1.0, code=2, width=8, **options).eval()
+    prior = CodePrior.of(net, DATA)
+    frames = PATHS[:, 0, :12]
+
+    def cost(z):
+        away = z - prior.mean
+        return net.residual(net.scale(frames), z).square().sum() / prior.variance + (away @ torch.linalg.inv(prior.covariance) * away).sum()
+
+    found = net.complete(frames, prior, 5).z
+    assert cost(found) < cost(prior.mean.expand(4, 2)) and found.isfinite().all()
 
 
 def test_the_fit_is_at_the_least_of_its_cost_and_knows_its_width():

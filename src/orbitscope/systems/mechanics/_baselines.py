@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..._errors import OrbitscopeError
 from ._about import Motion
 from ._models import CODE, WIDTH, MotionModel
-from ._networks import PhaseFunction
+from ._networks import PhaseFunction, plain_attention
 
 
 class LeapfrogHNN(MotionModel):
@@ -174,6 +173,6 @@ class MotionTransformer(MotionModel):
         a = frames[..., self.angles]
         tokens = self.into(torch.cat([a.sin(), a.cos(), frames[..., self.plain]], -1))
         code = self.of_code(torch.cat([z, direction], -1))[..., None, :]
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernel has no batching rule, which derivatives of single examples need
+        with plain_attention():  # derivatives of single examples and along codes are asked for
             seen = self.layers(torch.cat([code, tokens], -2) + self.place)
         return frames[..., -1, :] + self.out(seen[..., 0, :])

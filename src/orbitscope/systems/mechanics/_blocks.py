@@ -4,10 +4,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..._errors import OrbitscopeError
-from ._networks import ScalarNet
+from ._networks import ScalarNet, plain_attention
 
 LEVELS = 10
 
@@ -38,7 +37,7 @@ class BlockFunction(nn.Module):
         if self.kind == "mlp":
             return self.net(torch.cat([blocks.flatten(-2), levels, z], -1))
         tokens = self.into(blocks) + self.level((LEVELS * levels.detach()).long())
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernel has no second derivative, which a training on slopes needs
+        with plain_attention():  # a training on slopes needs second derivatives
             seen = self.layers(torch.cat([self.of_code(z)[..., None, :], tokens], -2) + self.place)
         return self.out(seen[..., 0, :])[..., 0]
 
