@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 @contextmanager
 def plain_attention() -> Iterator[None]:
-    """Attention by products and sums inside, whose derivatives exist in every order, forwards and in batches; those of fused kernels do not.
+    """Attention by products and sums inside, with derivatives of every order, forwards and in batches; fused kernels have none.
 
     nn.TransformerEncoderLayer takes a fused kernel of its own where no gradient is recorded, whatever kernel attention is told to take.
     """
