@@ -27,6 +27,7 @@ TABLE: dict[str, Names] = {
             "balls2d",
             "balls3d",
             "cartpole",
+            "cartpole_pixels",
             "cup_catch",
             "hopper",
             "pendulum",

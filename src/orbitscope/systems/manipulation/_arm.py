@@ -34,7 +34,7 @@ class Arm:
     """
 
     model: Any
-    """Of MuJoCo: the world with the arm."""
+    """The world with the arm, as a model of MuJoCo."""
 
     def __init__(self, name: str, mujoco: Any, xml: str) -> None:
         if name not in ARMS:
