@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from harness import Tables
@@ -58,7 +59,7 @@ def _horizons(axis: plt.Axes, t: Tables) -> None:
     axis.plot(still.horizon, still.persistence_median, "k:", label="persistence")
     axis.set(xscale="log", yscale="log", xlabel="horizon (frames)", ylabel="mean square error of the angle")
     axis.set_xticks(sorted(set(f.horizon)), [str(h) for h in sorted(set(f.horizon))])
-    _tidy(axis, "forecasts of other motions of new systems")
+    _tidy(axis, "forecasts of other motions of new systems", loc="center left", bbox_to_anchor=(0, 0.62))  # between the lines
 
 
 def _gaps(axis: plt.Axes, t: Tables) -> None:
@@ -94,9 +95,9 @@ def _valid(axis: plt.Axes, chaos: Tables) -> None:
     axis.legend(fontsize=8, frameon=False)
 
 
-def _tidy(axis: plt.Axes, title: str) -> None:
+def _tidy(axis: plt.Axes, title: str, **legend: Any) -> None:
     axis.minorticks_off()
     axis.grid(alpha=0.3)
     axis.set_title(title, fontsize=10)
     if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize=7, frameon=False)
+        axis.legend(fontsize=7, frameon=False, **legend)
