@@ -51,19 +51,34 @@ The mirror of the world is exact. Is it one of its pictures? `orbitscope audit c
 
 {table(["scene", "epsilon R", "epsilon P", "share of unrelated, pictures", "largest difference, of their size"], audited)}
 
-{_learnt(agents, scenes, rows)}{missing}"""
+{_learnt(agents, t["still"], scenes, rows)}{missing}"""
 
 
-def _learnt(agents: pd.DataFrame, scenes: list[str], rows: list[list[str]]) -> str:
+def _learnt(agents: pd.DataFrame, still: pd.DataFrame, scenes: list[str], rows: list[list[str]]) -> str:
     """What agents reached, and what that says."""
     if not rows:
         return "No agent was trained on pictures yet: that the encoders have the mirror, and learn at all, is tested, and what they reach is not known."
     heads = ["scene", "arm", "return", "area", "commutator of the policy", "of the critic", "parameters", "ms a step", "seeds"]
     return f"""{table(heads, rows)}
 
-{_judged(agents, scenes)}
+{_beside_nothing(agents, still, scenes)}{_judged(agents, scenes)}
 
 ![Learning curves from pictures: mean over seeds, shaded from the worst to the best.]({CURVES})"""
+
+
+def _beside_nothing(agents: pd.DataFrame, still: pd.DataFrame, scenes: list[str]) -> str:
+    """The trivial policy beside the arms, and what it leaves of their differences."""
+    said = []
+    for scene in scenes:
+        mine, idle = agents[agents["environment"] == scene], still[still["environment"] == scene]
+        if not len(idle):
+            continue
+        best = mine.groupby("arm")["return"].mean()
+        line = f"Doing nothing returns {_said(idle['return'], 0)} in the same episodes ({_SCENES[scene]}; `still.py`)"
+        if best.max() < idle["return"].mean():
+            line += f": **no arm is ahead of it**, the best, {best.idxmax()}, reaches {best.max():.0f} in the mean. What follows tells how little an arm does that it should not, a push to one side above all, which a policy with the mirror cannot do on its own; it is no evidence that any arm has learnt to balance"
+        said.append(line + ".")
+    return " ".join(said) + "\n\n" * bool(said)
 
 
 def wrong_words(found: pd.DataFrame) -> str:
