@@ -23,6 +23,7 @@ from orbitscope.discover import (
     rates,
     weigh,
 )
+from orbitscope.discover._rates import derivative
 from orbitscope.symmetry import dihedral, general_linear, special_orthogonal
 from orbitscope.training import FitConfig
 
@@ -216,6 +217,29 @@ def test_predictors_without_forward_mode_are_differenced():
     exact = rates(Problem(space, made, (lambda z: torch.sin(z.square().sum(1, keepdim=True)),)))
     differenced = rates(Problem(space, made, (Stubborn.apply,)))
     assert np.abs(exact.own - differenced.own).max() < 1e-6 * np.abs(exact.own).max()
+
+
+def test_a_trained_transformer_has_exact_derivatives(monkeypatch):
+    """As it is loaded, where its layers would take a kernel without forward mode; single precision could not be differenced."""
+    torch.manual_seed(0)
+
+    class Reader(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            layer = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+            self.into, self.layers, self.out = torch.nn.Linear(1, 8), torch.nn.TransformerEncoder(layer, 1), torch.nn.Linear(8, 1)
+
+        def forward(self, x):
+            return self.out(self.layers(self.into(x[..., None])).mean(1))
+
+    net = Reader().double().eval()
+    x = BY_NAME["circle"].inputs(20, 0).double()
+    along = torch.randn(x.shape, dtype=x.dtype)
+    (slope,) = torch.autograd.grad(net(x.requires_grad_()).sum(), x)  # one number an example, so a backward pass tells all
+    x, wanted = x.detach(), (slope * along).sum(1, keepdim=True)
+    monkeypatch.setattr("orbitscope.discover._rates._difference", None)
+    answer, found = derivative(net, x, along)
+    assert (found - wanted).abs().max() < 1e-10 and (answer - net(x)).abs().max() < 1e-10
 
 
 X = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ from blocks import ROOT
 
 PACKAGE = ROOT / "src" / "orbitscope"
 # From the ground up; the private modules lie below all rooms.
-BELOW = ("_errors", "_expect", "_version", "_json", "_html", "_seed", "_whole", "_lock", "_parent")
+BELOW = ("_attention", "_errors", "_expect", "_version", "_json", "_html", "_seed", "_whole", "_lock", "_parent")
 DOOR = ("_part", "_workers", "_cluster", "_executor")  # to several processes
 ORDER = (*BELOW, *DOOR, "symmetry", "physics", "data", "nn", "training", "emulators", "discover", "probe", "systems", "report", "cli")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._attention import plain_attention
 from .._errors import OrbitscopeError
 from .._seed import integers, permutation
 from ..symmetry import Action, Classes, State, length, mapped, parts, taken
@@ -112,7 +113,7 @@ def derivative(f: Callable[[State], State], x: State, along: State) -> tuple[Sta
         return f(tensors if isinstance(x, tuple) else tensors[0])
 
     try:
-        with torch.no_grad():
+        with plain_attention(), torch.no_grad():
             answer, moved, *_ = torch.func.jvp(called, parts(x), parts(along))
         return mapped(lambda t: t.detach(), answer), mapped(lambda t: t.detach(), moved)
     except (RuntimeError, NotImplementedError):

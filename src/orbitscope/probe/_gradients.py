@@ -9,9 +9,9 @@ from typing import Any
 import torch
 import torch.utils.checkpoint
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map
 
+from .._attention import plain_attention
 from .._errors import LearningError, OrbitscopeError
 from ._subject import Parameters, Subject
 
@@ -208,18 +208,10 @@ def _without_checkpoints() -> Iterator[None]:
 
 @contextmanager
 def _differentiable() -> Iterator[None]:
-    """Fused attention has no forward-mode derivative and no vmap of its gradient; the plain one has both.
-
-    nn.MultiheadAttention and nn.TransformerEncoderLayer go to a fused kernel of their own when no gradient is recorded.
-    """
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH), _without_checkpoints(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="There is a performance drop")
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    """Without what stands in the way of derivatives forwards and in batches: fused attention and checkpoints."""
+    with plain_attention(), _without_checkpoints(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        yield
 
 
 def over_examples(function: Callable[..., Any], in_dims: Sequence[int | None]) -> Callable[..., Any]:

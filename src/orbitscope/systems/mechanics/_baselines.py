@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..._attention import plain_attention
 from ..._errors import OrbitscopeError
 from ._about import Motion
 from ._models import CODE, WIDTH, MotionModel
-from ._networks import PhaseFunction, plain_attention
+from ._networks import PhaseFunction
 
 
 class LeapfrogHNN(MotionModel):

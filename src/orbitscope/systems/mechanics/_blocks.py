@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..._attention import plain_attention
 from ..._errors import OrbitscopeError
-from ._networks import ScalarNet, plain_attention
+from ._networks import ScalarNet
 
 LEVELS = 10
 

@@ -1,26 +1,9 @@
 """Small networks with their gradients written out: scalar functions of a phase space, and the reader of a system's code."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
-
-@contextmanager
-def plain_attention() -> Iterator[None]:
-    """Attention by products and sums inside, with derivatives of every order, forwards and in batches; fused kernels have none.
-
-    nn.TransformerEncoderLayer takes a fused kernel of its own where no gradient is recorded, whatever kernel attention is told to take.
-    """
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 class ScalarNet(nn.Module):
