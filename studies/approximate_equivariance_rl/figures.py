@@ -20,48 +20,54 @@ LEVELS = "measured breaking (share of unrelated)"
 def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
     """Write the figures."""
     names = _several(agents)
-    figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
-    for k, name in enumerate(names):
+    figure, axes = plt.subplots(len(names), 2, figsize=(7.6, 3.1 * len(names)), layout="constrained", squeeze=False)
+    for row, name in zip(axes, names, strict=True):
         epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
         mine = agents[agents["environment"] == name]
-        for ax, column, label in zip(
-            axes[0, 2 * k :], ("return", "policy_asymmetry"), ("return", "commutator of the policy"), strict=False
-        ):
+        for ax, column, label in zip(row, ("return", "policy_asymmetry"), ("return", "commutator of the policy"), strict=True):
             _against(ax, mine, epsilon, column)
             ax.set(xlabel=LEVELS, ylabel=label)
-            ax.set_title(name if column == "return" else "does the policy turn with the world?", fontsize=9)
+            ax.set_title(name if column == "return" else f"{name}: does the policy turn with the world?", fontsize=9)
     legend(figure)
     save(figure, docs / "approximate-equivariance-rl-return.png")
-    names, sizes = list(curves["environment"].unique()), sorted(curves["size"].unique())
-    figure, axes = plt.subplots(len(names), len(sizes), figsize=(3.4 * len(sizes), 2.9 * len(names)), layout="constrained", squeeze=False)
-    for row, name in zip(axes, names, strict=True):
-        for ax, size in zip(row, sizes, strict=True):
+    _curves(curves, docs / "approximate-equivariance-rl-curves.png")
+
+
+def _curves(curves: pd.DataFrame, path: Path) -> None:
+    """A row of panels for each environment, a panel for each size of its breaking."""
+    sizes = {str(name): sorted(mine["size"].unique()) for name, mine in curves.groupby("environment", sort=False)}
+    width = max(map(len, sizes.values()))
+    figure, axes = plt.subplots(len(sizes), width, figsize=(3.4 * width, 2.9 * len(sizes)), layout="constrained", squeeze=False)
+    for row, name in zip(axes, sizes, strict=True):
+        for ax in row[len(sizes[name]) :]:
+            ax.set_visible(False)
+        for ax, size in zip(row, sizes[name], strict=False):
             some = curves[(curves["environment"] == name) & (curves["size"] == size)]
-            ax.set_visible(len(some) > 0)
             for arm in ARMS:
                 band(ax, some[some["arm"] == arm], "steps", arm)
             ax.set(xlabel="steps of the agent", ylabel="return")
             ax.set_title(f"{name}, broken by {size:g}" if size else f"{name}, exact", fontsize=9)
     legend(figure)
-    save(figure, docs / "approximate-equivariance-rl-curves.png")
+    save(figure, path)
 
 
 def draw_bounds(bounds: pd.DataFrame, environments: pd.DataFrame, docs: Path) -> None:
     """Write the figure of critics: asymmetry over the span of values against measured breaking, beside the tightest bound."""
     names = _several(bounds)
-    figure, axes = plt.subplots(1, 2 * len(names), figsize=(7.6 * len(names), 3.1), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(len(names), 2, figsize=(7.6, 3.1 * len(names)), layout="constrained", squeeze=False)
     shares = bounds.assign(**{c: bounds[c] / bounds["span"] for c in ("asymmetry", "mean_asymmetry", "own_bound")})
-    for k, name in enumerate(names):
+    for row, name in zip(axes, names, strict=True):
         epsilon = environments[environments["environment"] == name].set_index("size")["transition_share"]
         mine = shares[shares["environment"] == name]
-        for ax, column, label in zip(axes[0, 2 * k :], ("asymmetry", "mean_asymmetry"), ("largest", "rms"), strict=False):
+        for ax, column, label in zip(row, ("asymmetry", "mean_asymmetry"), ("largest", "rms"), strict=True):
             _against(ax, mine, epsilon, column)
             limit = mine.groupby("size")["own_bound"].mean()
             ax.plot(epsilon.loc[limit.index], limit, "--", lw=1, color="black", label="bound by V, mean of runs")
             ax.axhline(1.0, lw=0.8, color="#999999")
             ax.text(0.01, 1.05, "span of Q", fontsize=7, color="#777777", transform=ax.get_yaxis_transform(), va="bottom")
             ax.set_yscale("symlog", linthresh=1e-3)
-            ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry over span of Q", title=name, ylim=(-1e-4, None))
+            ax.set(xlabel=LEVELS, ylabel=f"{label} asymmetry over span of Q", ylim=(-1e-4, None))
+            ax.set_title(name, fontsize=9)
     legend(figure)
     save(figure, docs / "approximate-equivariance-rl-critics.png")
 

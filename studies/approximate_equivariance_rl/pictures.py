@@ -5,9 +5,9 @@ from pathlib import Path
 
 import figures
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from harness import Tables, bootstrap, table
+from bars import difference, signed, spread
+from harness import Tables, table
 from scipy.stats import beta
 from study import ARMS
 
@@ -30,7 +30,7 @@ def pictures(t: Tables, docs: Path) -> str:
         mine = agents[agents["environment"] == scene]
         for arm in (a for a in ARMS if (mine["arm"] == a).any()):
             one = mine[mine["arm"] == arm]
-            cells = [_said(one[c], d) for c, d in (("return", 0), ("area", 0), ("policy_asymmetry", 3), ("critic_asymmetry", 3))]
+            cells = [spread(one[c], d) for c, d in (("return", 0), ("area", 0), ("policy_asymmetry", 3), ("critic_asymmetry", 3))]
             rows.append(
                 [
                     _SCENES[scene],
@@ -74,7 +74,7 @@ def _beside_nothing(agents: pd.DataFrame, still: pd.DataFrame, scenes: list[str]
         if not len(idle):
             continue
         best = mine.groupby("arm")["return"].mean()
-        line = f"Doing nothing returns {_said(idle['return'], 0)} in the same episodes ({_SCENES[scene]}; `still.py`)"
+        line = f"Doing nothing returns {spread(idle['return'], 0)} in the same episodes ({_SCENES[scene]}; `still.py`)"
         if best.max() < idle["return"].mean():
             line += f": **no arm is ahead of it**, the best, {best.idxmax()}, reaches {best.max():.0f} in the mean. What follows tells how little an arm does that it should not, a push to one side above all, which a policy with the mirror cannot do on its own; it is no evidence that any arm has learnt to balance"
         said.append(line + ".")
@@ -129,17 +129,11 @@ def _judged(agents: pd.DataFrame, scenes: list[str]) -> str:
         for arm in ("exact", "relaxed"):
             if arm not in mine or "plain" not in mine:
                 continue
-            gaps = (mine[arm] - mine["plain"]).dropna().tolist()
-            middle, low, high = bootstrap(gaps, np.mean)
-            interval = f" ({low:+.0f} to {high:+.0f})" if low == low else "; fewer than three seeds judge nothing"
-            said.append(f"{arm}, {_SCENES[scene]}: {middle:+.0f}{interval}")
+            gap = difference(mine[arm], mine["plain"])
+            said.append(f"{arm}, {_SCENES[scene]}: {signed(gap)}{'' if gap[1] == gap[1] else '; fewer than three seeds judge nothing'}")
     if not said:
         return "Too few runs for a comparison."
-    return f"Return minus that of the plain arm, seed by seed, with a bootstrap interval: {'; '.join(said)}. An interval around 0 says that these runs do not tell the arms apart."
-
-
-def _said(values: pd.Series, digits: int) -> str:
-    return f"{values.mean():.{digits}f} ({values.min():.{digits}f} to {values.max():.{digits}f})"
+    return f"Return minus that of the plain arm, seed by seed, with Student's 95 % interval: {'; '.join(said)}. An interval around 0 says that these runs do not tell the arms apart."
 
 
 def _draw(t: Tables, scenes: list[str], docs: Path) -> None:

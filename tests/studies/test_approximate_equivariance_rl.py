@@ -36,7 +36,7 @@ def test_page_figures_and_tables(study, script):
 
 
 def test_bars_are_judged_by_their_rules(modules):
-    page = modules("write_page")
+    page = modules("bars")
 
     class Made(dict):
         meta = {"settings": {"steps": 100}}
@@ -53,14 +53,40 @@ def test_bars_are_judged_by_their_rules(modules):
     judged = page.bars(Made(agents=pd.DataFrame(found)))
     assert [r[-1] for r in judged] == ["missed", "met", "not judged with fewer than 3 seeds", "met"]
     assert judged[0][2] == "0.940" and judged[3][2] == "8.3 minutes" and "no middle one" in judged[2][1]
+    assert judged[0][4] == "-1 (-3 to +1) to 0.95 of exact: not decided" and judged[1][4].endswith("+5 (+5 to +5) to plain: decided")
+    assert judged[2][4] == "+1 to exact, -1 to plain"  # one seed has no interval
     found += rows(0.0, wider=[80, 80, 80]) + rows(0.1, wider=[95, 95, 95])
     wider = [r for r in page.bars(Made(agents=pd.DataFrame(found))) if "wider" in r[0]]
-    assert [r[-1] for r in wider] == ["met", "missed"] and wider[0][2] == "1.175"
+    assert [r[-1] for r in wider] == ["met", "missed"] and wider[0][2] == "1.175" and wider[1][4].endswith(": decided")
     more = rows(0.2, exact=[1] * 3, relaxed=[2] * 3, plain=[3] * 3)
     three = page.bars(Made(agents=pd.DataFrame([r for r in found if r["size"] < 0.2] + more)))
     assert [r[-1] for r in three if "broken by 0.2" in r[0]] == ["no bar; not ahead"]
+    assert not [r for r in three if r[0].endswith(page.MIDDLE)]  # one middle size is not two
     few = page.bars(Made(agents=pd.DataFrame(rows(0.0, exact=[1, 1], relaxed=[1, 1], plain=[1, 1]))))
     assert few[0][-1] == "not judged with fewer than 3 seeds"
+
+
+@pytest.mark.parametrize(
+    ("best", "word", "how"), [([91, 95, 99], "met", "decided at 1 of 2"), ([70, 70, 70], "missed", "decided at 1 of 2")]
+)
+def test_ahead_takes_two_middle_sizes(modules, best, word, how):
+    """The largest size counts for nothing; the interval says what three seeds decide."""
+    page = modules("bars")
+
+    class Made(dict):
+        meta = {"settings": {"steps": 100}}
+
+    relaxed = {0.1: [90, 90, 90], 0.2: best, 0.4: [0, 0, 0]}
+    found = [
+        {"environment": "cart", "size": size, "arm": arm, "seed": seed, "return": value, "step_seconds": 0.01}
+        for size, values in relaxed.items()
+        for arm, worth in (("relaxed", values), ("exact", [80, 94, 80]), ("plain", [60, 60, 60]))
+        for seed, value in enumerate([80, 80, 80] if arm == "exact" and size != 0.2 else worth)
+    ]
+    judged = page.bars(Made(agents=pd.DataFrame(found)))
+    assert [r[-1] for r in judged[:2]] == ["met", word] and judged[2][-1] == "no bar; not ahead"
+    assert judged[3][0] == f"cart, {page.MIDDLE}" and judged[3][-1] == word and judged[3][4] == how
+    assert judged[3][2] == f"by the mean at {1 + (word == 'met')} of 2"
 
 
 def test_the_page_counts_critics_beyond_their_bound_and_names_missing_runs(modules):
