@@ -66,6 +66,21 @@ def test_networks_commute_at_the_start_and_the_exact_ones_for_ever(arm, name):
     assert later < 1e-12 * (1 + size) if arm == "exact" else later > 1e-3
 
 
+def test_learning_leaves_no_folder_behind_and_talks_when_asked(tmp_path, monkeypatch, capsys):
+    """Where no logger is set, stable-baselines3 makes a folder for every start of a learning."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("SB3_LOGDIR", raising=False)
+    for arm, verbose in (("plain", 0), ("exact", 1)):
+        options = {**SMALL["options"], "verbose": verbose}
+        agent = Agent("pendulum", policy=arm, width=8, options=options).learn(30)
+        agent.model.logger.record("spoken", 1.0)
+        agent.model.logger.dump(agent.steps)
+        assert ("spoken" in capsys.readouterr().out) == bool(verbose)
+    assert not list(tmp_path.glob("SB3*"))
+    SAC("MlpPolicy", environment("pendulum"), learning_starts=20, batch_size=8).learn(2)
+    assert list(tmp_path.glob("SB3*"))  # what a model of theirs does alone
+
+
 @pytest.mark.parametrize("agent", ["sac", "ppo"])
 @pytest.mark.parametrize("name", ["reacher", "point_mass"])
 def test_actors_and_critics_commute(agent, name):

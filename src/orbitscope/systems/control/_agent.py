@@ -1,5 +1,6 @@
 """Agents that learn in any gymnasium environment, with as much of its symmetry as they are given."""
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import HumanOutputFormat, Logger
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
@@ -39,7 +41,8 @@ class Agent:
     * `agent`: "sac" or "ppo". `policy`: "plain"; "augmented" (plain networks, moved copies in the replay; SAC alone); "exact" (equivariant
       actor, invariant critics); "relaxed", "residual", "gated" (exact at the start, and free to leave).
     * `width`, `depth`, `banks`: of the networks, as of `NetworkPlan`. `penalty`: weight of `relaxation_penalty` in the losses.
-    * `seed`: of first weights, actions, batches and episodes. `options`: of the algorithm of stable-baselines3, by its names.
+    * `seed`: of first weights, actions, batches and episodes. `options`: of the algorithm of stable-baselines3, by its names; it logs
+      nothing unless `verbose` or `tensorboard_log` is among them.
 
     Weights are saved as safetensors with JSON beside them; nothing is pickled. Raises `OrbitscopeError` for unknown names, spaces that do
     not fit the symmetry, a group that moves the box of actions, and an infinite or sampled group where it is built in.
@@ -89,6 +92,8 @@ class Agent:
                 self.model = kind(net, env, policy_kwargs=given, device="cpu", seed=None, **more)
             except TypeError as error:
                 raise OrbitscopeError(f"agent: {agent} does not take {dict(options or {})} ({error}).") from error
+        if not self.model.tensorboard_log:  # where no logger is set, every start of a learning makes a folder among the temporary ones
+            self.model.set_logger(Logger(folder=None, output_formats=[HumanOutputFormat(sys.stdout)] if self.model.verbose else []))
 
     @property
     def steps(self) -> int:
