@@ -15,8 +15,9 @@ RULES = {
     "reversal": "against it",
 }
 ARMS = {
-    "plain": "plain", "augmented-both": "plain, moved copies", "exact-reflection": "exact, long/short", "exact-swap": "exact, exchange",
-    "exact-both": "exact, both", "relaxed-both": "relaxed, both", "residual-both": "residual, both",
+    "plain": "plain", "augmented-reflection*swap": "plain, moved copies", "exact-reflection": "exact, long/short",
+    "exact-swap": "exact, exchange", "exact-reflection*swap": "exact, long/short and exchange",
+    "relaxed-reflection*swap": "relaxed, long/short and exchange", "residual-reflection*swap": "residual, long/short and exchange",
 }  # fmt: skip
 BLOCK = 6
 """Mean length of the blocks, in months."""

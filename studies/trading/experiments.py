@@ -75,14 +75,14 @@ def policy(settings: Any, label: dict[str, Any]) -> Rows:
     held, seen_score, errors = [], [], []
     rows = judged(market, settings)
     for fold in walk_forward(market, settings.first, settings.last):
-        made = TradingPolicy(market_group(group or "both"), config)
+        made = TradingPolicy(market_group(group or "reflection*swap"), config)
         made.fit(market.returns[: fold.cut])
         held.append(made.positions(market.returns[fold.cut - settings.window : fold.end]))
         learnt = made.positions(market.returns[: fold.cut])
         seen_score.append(_yearly(market.returns[settings.window : fold.cut], learnt, settings.cost))
         errors.append(departures(made, market, fold.cut, fold.end))
     tables: Rows = {"months": [], "earned": []}
-    weights = sum(p.numel() for p in TradingPolicy(market_group(group or "both"), config).parameters())
+    weights = sum(p.numel() for p in TradingPolicy(market_group(group or "reflection*swap"), config).parameters())
     mean = pd.DataFrame(errors).mean()
     more = {"in_sample": float(np.mean(seen_score)), "parameters": weights, **{k: float(v) for k, v in mean.items()}}
     earned(market, rows, np.concatenate(held), settings, tables, more)
@@ -93,7 +93,7 @@ def departures(made: TradingPolicy, market: Market, cut: int, end: int) -> dict[
     """How far positions are from turning with long/short and with the exchange: `probe`'s commutator on the judged days."""
     c = made.config
     x = torch.as_tensor(past_windows(market.returns[cut - c.window : end], c.window)[::5] / 0.01, dtype=torch.get_default_dtype())
-    whole = TradingPolicy(market_group("both"), c).symmetry
+    whole = TradingPolicy(market_group("reflection*swap"), c).symmetry
     with torch.no_grad():
         found = equivariance(made.eval(), Examples(x, made(x)), whole, trajectories=None, batch=4096)
     median = found["commutator"].median("transition")

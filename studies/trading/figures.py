@@ -13,9 +13,9 @@ from orbitscope._whole import write_whole
 
 STEM = "trading"
 COLOURS = {
-    "plain": "#666666", "augmented-both": "#009E73", "exact-reflection": "#56B4E9", "exact-swap": "#CC79A7", "exact-both": "#0072B2",
-    "relaxed-both": "#D55E00", "residual-both": "#E69F00", "flat": "#000000", "buy and hold": "#000000", "momentum": "#999999",
-    "reversal": "#BBBBBB",
+    "plain": "#666666", "augmented-reflection*swap": "#009E73", "exact-reflection": "#56B4E9", "exact-swap": "#CC79A7",
+    "exact-reflection*swap": "#0072B2", "relaxed-reflection*swap": "#D55E00", "residual-reflection*swap": "#E69F00", "flat": "#000000",
+    "buy and hold": "#000000", "momentum": "#999999", "reversal": "#BBBBBB",
 }  # fmt: skip
 STYLES = {"flat": ":", "buy and hold": "--", "momentum": "-.", "reversal": ":"}
 
@@ -50,7 +50,7 @@ def draw_fit(t: Tables, docs: Path) -> str:
         for x, v in zip(place, values, strict=True):
             axis.plot([x] * len(v), v, ".", color="k", ms=3)
     axis.axhline(0, color="k", lw=0.6)
-    axis.set_xticks(range(len(names)), [ARMS[n].replace(", ", ",\n") for n in names], fontsize=8)
+    axis.set_xticks(range(len(names)), [ARMS[n].replace(", ", ",\n").replace(" and ", "\nand ") for n in names], fontsize=8)
     axis.set_ylabel("net return (% of the capital per year)")
     axis.legend(frameon=False, fontsize=8)
     words = "Net return on the days that a network was fitted on and on those of the year after: bars are means, dots are seeds."

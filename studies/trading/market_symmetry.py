@@ -11,8 +11,8 @@ from orbitscope.symmetry import parse_group
 from orbitscope.systems.control import Market, TradingEnv, audit_environment, trading_symmetry
 
 SQUARE = {
-    "r2": "long for short", "sr": "one series for the other", "sr3": "both", "s": "sign of the first series alone",
-    "sr2": "sign of the second series alone", "r": "a quarter turn", "r3": "a quarter turn",
+    "r2": "long for short", "sr": "one series for the other", "sr3": "long for short, and one series for the other",
+    "s": "sign of the first series alone", "sr2": "sign of the second series alone", "r": "a quarter turn", "r3": "a quarter turn",
 }  # fmt: skip
 PAIRS = {"late for early": "shift", "backwards in time": "reversal"}
 

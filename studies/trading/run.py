@@ -28,9 +28,10 @@ LABEL = ("case", "arm", "seed")
 class Settings:
     """What the study is made of: see small.toml.
 
-    `arms`: a policy and the group that it is given, "exact-both". `seeds`: of weights. `first`, `last`: years that are judged, each learnt
-    from all days before it. `window` to `noise`, `cost`: of `TradingConfig`; `penalty` for relaxed and residual layers. `other_costs`: at
-    which the same positions are judged too. `block`: days that the test of the distribution takes as one. `resamples`: of the bootstrap.
+    `arms`: a policy and the group that it is given, "exact-reflection*swap". `seeds`: of weights. `first`, `last`: years that are judged,
+    each learnt from all days before it. `window` to `noise`, `cost`: of `TradingConfig`; `penalty` for relaxed and residual layers.
+    `other_costs`: at which the same positions are judged too. `block`: days that the test of the distribution takes as one. `resamples`:
+    of the bootstrap.
     """
 
     name: str
@@ -56,7 +57,7 @@ def jobs(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
     """(key, experiment, label) of every run."""
     made: list[tuple[str, str, dict[str, Any]]] = [(case, case, {"case": case}) for case in ("symmetry", "rules")]
     for arm, seed in itertools.product(settings.arms, settings.seeds):
-        made.append((f"{arm}-{seed}", "policy", {"case": "policy", "arm": arm, "seed": seed}))
+        made.append((_key(arm, seed), "policy", {"case": "policy", "arm": arm, "seed": seed}))
     return made
 
 
@@ -93,7 +94,12 @@ def _owner(table: str, row: dict[str, Any]) -> tuple[str, str]:
     if row["case"] != "policy":
         return row["case"], row["case"]
     row["seed"] = int(row["seed"])
-    return f"{row['arm']}-{row['seed']}", "policy"
+    return _key(row["arm"], row["seed"]), "policy"
+
+
+def _key(arm: str, seed: int) -> str:
+    """Of the case, which names its file."""
+    return f"{arm}-{seed}".replace("*", "-")
 
 
 def wanted(job: tuple[str, str, dict[str, Any]], options: Any) -> bool:

@@ -52,7 +52,7 @@ def test_what_is_judged_is_the_year_after(study):
     yearly = months[months.rule == "buy and hold"].net.sum() / 2
     held = earned[(earned.rule == "buy and hold") & (earned.at_cost == 5e-4)].iloc[0]
     assert held.net == pytest.approx(yearly, rel=0.01) and held.turnover == pytest.approx(0.5, rel=0.01)
-    exact = earned[earned.arm == "exact-both"]
+    exact = earned[earned.arm == "exact-reflection*swap"]
     assert np.asarray(exact[["error_reflection", "error_swap"]]).max() < 1e-4 < earned[earned.arm == "plain"].error_swap.min()
 
 

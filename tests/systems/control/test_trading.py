@@ -87,11 +87,11 @@ def test_prices_in_another_unit_are_the_same_market():
 
 
 def test_the_groups_of_a_market():
-    sizes = {words: len(market_group(words).elements) for words in ("reflection", "swap", "both", "d4")}
-    assert sizes == {"reflection": 2, "swap": 2, "both": 4, "d4": 8}
+    sizes = {words: len(market_group(words).elements) for words in ("reflection", "swap", "reflection*swap", "d4")}
+    assert sizes == {"reflection": 2, "swap": 2, "reflection*swap": 4, "d4": 8}
     for words in sizes:
         market_group(words).check()
-    s = trading_symmetry("both")
+    s = trading_symmetry("reflection*swap")
     assert s.act(s.group["sr"], [0.1, 0.9]).tolist() == pytest.approx([0.9, 0.1])
     assert s.act(s.group["r2"], [0.1, 0.9]).tolist() == pytest.approx([-0.1, -0.9])
 
@@ -109,7 +109,7 @@ def test_the_future_changes_nothing_before_it():
     config = TradingConfig(policy="plain", window=5, width=4, steps=3)
     policies = []
     for m in (now, mixed):
-        policies.append(TradingPolicy(market_group("both"), config))
+        policies.append(TradingPolicy(market_group("reflection*swap"), config))
         policies[-1].fit(m.returns[: walk_forward(now, 2001, 2001)[0].cut][:300])
     assert all(torch.equal(a, b) for a, b in zip(policies[0].parameters(), policies[1].parameters(), strict=True))
     one, other = (policies[0].positions(m.returns) for m in (now, mixed))
@@ -149,7 +149,7 @@ def test_checkers_of_others_find_nothing(series):
 def test_policies_are_as_symmetric_as_their_name_says(arm):
     from orbitscope import Examples
 
-    made = TradingPolicy(market_group("both"), TradingConfig(policy=arm, window=3, width=8, steps=5, noise=0.5)).double()
+    made = TradingPolicy(market_group("reflection*swap"), TradingConfig(policy=arm, window=3, width=8, steps=5, noise=0.5)).double()
     x = torch.randn(6, 6, dtype=torch.float64)
     error = equivariance(made.eval(), Examples(x, made(x).detach()), made.symmetry)["commutator"].sel(element=["r2", "sr", "sr3"]).max()
     assert (float(error) < 1e-12) == (arm not in ("plain", "augmented"))
@@ -171,7 +171,7 @@ def test_an_exact_policy_stays_exact_and_a_relaxed_one_leaves():
 def test_fits_are_repeatable_and_climb():
     r = market(200).returns + 0.01  # everything rises
     config = TradingConfig(policy="plain", window=3, width=8, steps=60, learning_rate=0.02)
-    first, second = (TradingPolicy(market_group("both"), config) for _ in range(2))
+    first, second = (TradingPolicy(market_group("reflection*swap"), config) for _ in range(2))
     assert first.fit(r) == second.fit(r)
     assert first.positions(r).mean() > 0.5
 
@@ -222,9 +222,9 @@ def test_wrong_markets_are_named():
         (lambda: TradingEnv(Market(good, days, ("a", "b")), cost=5.0), "`cost` should be a fraction"),
         (lambda: TradingEnv(bad), "`market` should be a Market"),
         (lambda: TradingEnv(Market(good, days, ("a", "b")), render_mode="human"), "nothing to draw"),
-        (lambda: TradingPolicy(market_group("both"), TradingConfig(policy="odd")), "policy: should be one of"),
-        (lambda: TradingPolicy(market_group("both")).fit(good), "fewer than two windows of 20"),
-        (lambda: TradingPolicy(market_group("both"), TradingConfig(window=2)).fit(hole), "NaN or infinite"),
+        (lambda: TradingPolicy(market_group("reflection*swap"), TradingConfig(policy="odd")), "policy: should be one of"),
+        (lambda: TradingPolicy(market_group("reflection*swap")).fit(good), "fewer than two windows of 20"),
+        (lambda: TradingPolicy(market_group("reflection*swap"), TradingConfig(window=2)).fit(hole), "NaN or infinite"),
         (lambda: cast(Any, TradingConfig)(windows=3), "Did you mean `window`"),
         (lambda: market_group("mirror"), "mirror"),
         (lambda: net_returns(torch.zeros(3, 2), torch.zeros(2, 2)), "`positions` should be"),
