@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import functools
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ._errors import OrbitscopeError
@@ -33,6 +33,12 @@ def shown(value: object) -> str:
     return type(value).__name__ + (f" of shape {tuple(shape)}" if isinstance(shape, tuple) else "")
 
 
+def near(name: str, known: Iterable[str], *, count: int = 2) -> str:
+    """ " Did you mean 'reacher'?" with the `known` names nearest to `name`, at most `count`; empty where none is near."""
+    found = difflib.get_close_matches(name.lower(), known, count, 0.7)
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
 def checked_settings(cls: C) -> C:
     """A dataclass of settings whose unknown names and texts in place of numbers raise `OrbitscopeError`, with the nearest name."""
     init: Callable[..., None] = cls.__init__
@@ -42,8 +48,7 @@ def checked_settings(cls: C) -> C:
     def checked(self: Any, *args: Any, **given: Any) -> None:
         for name, value in given.items():
             if name not in fields:
-                near = difflib.get_close_matches(name, fields, 1)
-                hint = f" Did you mean `{near[0]}`?" if near else ""
+                hint = near(name, fields, count=1).replace("'", "`")
                 raise OrbitscopeError(f"{cls.__name__}: there is no setting {name!r}.{hint} Known: {', '.join(sorted(fields))}.")
             default = fields[name].default
             if value is None and "None" in str(fields[name].type):

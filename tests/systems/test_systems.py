@@ -1,5 +1,6 @@
 """A small system from the command line: simulate, train, probe, report; and what is refused."""
 
+import json
 import sys
 import types
 
@@ -100,3 +101,51 @@ def test_another_recipe_is_another_run(tmp_path):
     train_system(file, "toy_mlp", tmp_path / "run", FitConfig(epochs=1), progress=None)
     with pytest.raises(OrbitscopeError, match="recipe"):
         train_system(file, "toy_mlp", tmp_path / "run", FitConfig(epochs=1), options={"width": 4}, progress=None)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["audit", "reachr"], "there is no file reachr. Did you mean 'reacher'?"),
+        (["audit", "reacher", "pendulm"], "none called 'pendulm'. Did you mean 'pendulum'?"),
+        (["audit", "cartpole-swngup"], "Did you mean 'cartpole-swingup'"),
+        (["audit", "reacher+gravty=0.1"], "Did you mean 'gravity'?"),
+        (["audit", "manipulaton.peg"], "Did you mean 'manipulation.peg'?"),
+        (["audit", "toy.lenght"], "Did you mean 'toy.length'?"),
+        (["audit", "wombat"], "`orbitscope scenarios` lists"),
+        (["train", "reachr", "--agent", "ppo", "--out", "o"], "no environment of that name for an agent. Did you mean 'reacher'?"),
+        (["plan", "ball2", "--out", "o.nc"], "Did you mean 'ball2d' or 'ball3d'?"),
+        (["probe", "reacher", "--out", "o.nc"], "reacher is an environment: audit, train, plan take its name."),
+        (["simulate", "toy.lenght", "--out", "o.nc"], "Did you mean 'toy.length'?"),
+        (["train", "x.nc", "--model", "toy_mpl", "--out", "o"], "Did you mean 'toy_mlp'?"),
+        (["info", "reachr"], "Did you mean 'reacher'?"),
+        (["report", "reachr", "--out", "o.html"], "Did you mean 'reacher'?"),
+        (["view", "reachr", "--out", "o.png"], "Did you mean 'reacher'?"),
+        (["evaluate", "cartpole"], "cartpole is an environment"),
+        (["scenarios", "reachr"], "Did you mean 'reacher'?"),
+        (["prob", "x"], "there is no verb 'prob'. Did you mean 'probe'?"),
+    ],
+)
+def test_a_misspelt_name_is_told_what_is_near(words, says, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("dm_control")
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert says in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_answer_about_a_known_environment_is_not_mistaken_for_a_misspelt_one(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("dm_control")
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", "cartpole", "--group", "d4"]) == 2
+    said = capsys.readouterr().err
+    assert "nothing is declared" in said and "Did you mean" not in said and "is an environment" not in said
+
+
+def test_environments_are_listed_behind_the_scenarios(capsys):
+    assert main(["scenarios"]) == 0
+    said = capsys.readouterr().out
+    assert "toy.length: lengths of arrows" in said and "  reacher-easy (D2): an arm of two links" in said and "  ball2d (D4)" in said
+    assert main(["scenarios", "reacher+gravity=0.1", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["environments"]
+    assert found["name"] == "reacher-easy" and found["group"] == "D2"

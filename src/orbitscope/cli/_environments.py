@@ -21,6 +21,7 @@ from ..systems.control import (
     audit_environment,
     audits_of,
     environment,
+    environment_spec,
     is_agent_run,
     open_agents,
     probed_maps,
@@ -41,6 +42,8 @@ def audit_environments(
     if out is not None and len(names) > 1:
         raise OrbitscopeError(f"out: {out} can hold one environment, and {len(names)} are audited. Audit them one after the other.")
     check_out(force, out=out)
+    for name in names:  # all of them before the first is audited
+        environment_spec(name.partition("+")[0])
     code = 0
     for name in names:
         with several(len(names)):

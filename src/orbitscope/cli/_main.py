@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from .._errors import OrbitscopeError
+from .._expect import near
 from .._version import __version__
 from ._verbs import TABLE, settings
 
 SHELLS = ("bash", "zsh", "fish")
+_WORLDLY = ("audit", "train", "plan")  # verbs that take the name of an environment
 _VERBS = "\n".join(f"  {verb:<11} {words}" for verb, (_, words) in TABLE.items())
 _USAGE = f"""usage: orbitscope VERB [options]        (orbitscope VERB --help tells more)
 
@@ -69,6 +71,23 @@ def _completion(args: list[str]) -> int:
     return 0
 
 
+def _meant(args: Sequence[str], said: str) -> str:
+    """What to say besides of a word that the error names as no file, no scenario, no model: mostly it is the misspelt name of one."""
+    if "Did you mean" in said or not any(words in said for words in ("no file", "there is no", "is called", "holds no")):
+        return ""
+    from ..systems import near_names, of_environment
+
+    verb, *rest = args
+    for word in (a for a in rest if not a.startswith("-") and a in said and not Path(a).exists()):
+        if of_environment(word) is not None and verb not in _WORLDLY:
+            return f" {word} is an environment: {', '.join(_WORLDLY)} take its name."
+        if found := near_names(word):
+            return found
+        if verb in _WORLDLY and "no file" in said and not Path(word).suffix and "/" not in word:
+            return f" {verb} takes a file, or the name of an environment: `orbitscope scenarios` lists those, behind the scenarios."
+    return ""
+
+
 class _Call:
     """One command line: what it says beside its work, and what came of it."""
 
@@ -81,7 +100,7 @@ class _Call:
         """Run the verb; mistakes become exit codes."""
         try:
             if self.args[0] not in TABLE:
-                raise OrbitscopeError(f"there is no verb {self.args[0]!r}. Verbs: {', '.join(TABLE)}.")
+                raise OrbitscopeError(f"there is no verb {self.args[0]!r}.{near(self.args[0], TABLE)} Verbs: {', '.join(TABLE)}.")
             from ._output import speaking
 
             asked = _parse(self.args[0], self.args[1:])
@@ -97,7 +116,7 @@ class _Call:
         except MemoryError as error:
             return self.refuse(f"there is not enough memory ({error or 'refused by the system'}).")
         except (OrbitscopeError, OSError) as error:  # OSError: names that the system does not take, folders that nobody may read
-            return self.refuse(str(error))
+            return self.refuse(str(error) + _meant(self.args, str(error)))
         except SystemExit as stop:  # the flag parser's own way of saying no, or of having shown help
             code = stop.code if isinstance(stop.code, int) else 2
             self.json = self.json and code != 0  # help is no result

@@ -69,6 +69,20 @@ def about_scenarios(wanted: str | None = None) -> list[dict[str, Any]]:
     return found
 
 
+def about_environments(wanted: str | None = None) -> list[dict[str, Any]]:
+    """What is known of all environments that audit, train and plan take by name, or of the one that is wanted."""
+    from ..systems.control import environment_spec, environments
+
+    specs = [environment_spec(name.partition("+")[0]) for name in ([wanted] if wanted else environments())]
+    return [{"name": s.name, "description": s.description, "group": s.symmetry.group.name, "notes": s.note} for s in specs]
+
+
+def describe_environments(found: Sequence[dict[str, Any]]) -> str:
+    """The same for people."""
+    lines = ["environments, with the group that is declared of each (orbitscope audit NAME, train NAME --agent, plan NAME):"]
+    return "\n".join([*lines, *(f"  {e['name']} ({e['group']}): {e['description']}" + f". {e['notes']}" * bool(e["notes"]) for e in found)])
+
+
 def describe_scenarios(found: Sequence[dict[str, Any]]) -> str:
     """The same for people."""
     lines = []
@@ -148,6 +162,8 @@ def audit_simulators(names: Sequence[str], *, samples: int, seed: int, out: Path
     if samples < 1:
         raise OrbitscopeError(f"samples: should be at least 1, got {samples}.")
     check_out(force, out=out)
+    if strange := [name for name in names if of_scenario(name) is None]:
+        raise OrbitscopeError(f"audit: no simulator is called {strange[0]!r}: `orbitscope scenarios` lists them.")
     found: dict[str, xr.Dataset] = {}
     console = Console()
     for name in names:

@@ -90,26 +90,30 @@ class Simulate:
 
 @dataclass
 class Scenarios:
-    """The scenarios that `simulate` knows, with their parameters and defaults, and what their published descriptions leave open.
+    """The scenarios that `simulate` knows, with their parameters and defaults, and what their published descriptions leave open; and the
+    environments that audit, train and plan know.
 
     Example: orbitscope scenarios euler.curved
     """
 
     name: Positional[str | None] = None
-    """One scenario; none given: all."""
+    """One scenario or environment; none given: all."""
 
     def run(self) -> int:
         from ..physics import scenario, scenarios
-        from ..systems import of_scenario
+        from ..systems import of_environment, of_scenario
         from ._actions import about_scenario, describe_scenario
         from ._output import record
-        from ._systems import about_scenarios, describe_scenarios
+        from ._systems import about_environments, about_scenarios, describe_environments, describe_scenarios
 
         of_system = self.name is not None and of_scenario(self.name) is not None
-        wanted = [] if of_system else [scenario(self.name)] if self.name else list(scenarios().values())
+        world = self.name is not None and not of_system and of_environment(self.name) is not None
+        wanted = [] if of_system or world else [scenario(self.name)] if self.name else list(scenarios().values())
         more = about_scenarios(self.name) if of_system or self.name is None else []
-        record(scenarios=[*(about_scenario(s) for s in wanted), *more])
-        print("\n\n".join([*map(describe_scenario, wanted), *(describe_scenarios([m]) for m in more)]))
+        worlds = about_environments(self.name) if world or self.name is None else []
+        record(scenarios=[*(about_scenario(s) for s in wanted), *more], environments=worlds)
+        behind = [describe_environments(worlds)] if worlds else []
+        print("\n\n".join([*map(describe_scenario, wanted), *(describe_scenarios([m]) for m in more), *behind]))
         return 0
 
 

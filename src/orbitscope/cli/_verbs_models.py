@@ -24,8 +24,8 @@ class Audit:
     """File of trajectories; also a folder or a pattern ("CE-RP_*.nc") of numbered files. Several are audited each by itself. Or the
     name of an environment, such as reacher, cartpole-swingup or reacher+wind=0.2, or of a scenario whose simulator is audited itself,
     such as manipulation.lift. Or one file of examples, of a system or of your own."""
-    group: tuple[str, ...] = ("d4",)
-    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; of an environment and of a system's examples by default what is declared.
+    group: tuple[str, ...] | None = None
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; None: d4, and of an environment and of a system's examples what is declared.
     A file of `orbitscope discover`, found.nc, stands for its group: on fields for what of it acts on grids, on examples for all of it."""
     law: str | None = None
     """Equation, with parameters if need be: euler, navier-stokes:viscosity=2e-3, shallow-water:gravity=9.8,viscosity=0; None: what the
@@ -62,16 +62,16 @@ class Audit:
         from ._examples import audit_examples, holds_examples
         from ._where import at_work
 
-        if self.data and all(not path.exists() and of_environment(str(path)) for path in self.data):
+        # One name is enough: a second that is misspelt is refused as an environment, and not for want of a file.
+        if any(of_environment(str(path)) for path in self.data) and not any(path.exists() for path in self.data):
             from ._environments import audit_environments
             from ._systems import refuse_flags
 
             refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), "an environment")
-            groups = None if self.group == ("d4",) else self.group
             return audit_environments(
-                [str(path) for path in self.data], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force
+                [str(path) for path in self.data], self.group, samples=self.samples, seed=self.seed, out=self.out, force=self.force
             )  # fmt: skip
-        if self.data and all(not path.exists() and of_scenario(str(path)) for path in self.data):
+        if any(of_scenario(str(path)) for path in self.data) and not any(path.exists() for path in self.data):
             from ._systems import audit_simulators, refuse_flags
 
             refuse_flags(self, ("data", "samples", "seed", "out", "force"), "a simulator")
@@ -80,15 +80,13 @@ class Audit:
             from ._systems import audit_system, refuse_flags
 
             refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), f"the {system} in {self.data[0]}")
-            groups = None if self.group == ("d4",) else self.group
-            return audit_system(system, self.data[0], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
+            return audit_system(system, self.data[0], self.group, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
         if len(self.data) == 1 and holds_examples(self.data[0]):
             from ._systems import refuse_flags
 
             refuse_flags(self, ("data", "group", "samples", "seed", "out", "force"), f"the examples in {self.data[0]}")
-            groups = () if self.group == ("d4",) else self.group
-            return audit_examples(self.data[0], groups, samples=self.samples, seed=self.seed, out=self.out, force=self.force)
-        asked = Asked(self.group, self.law, self.samples, self.seed, self.load, self.screening, self.splits, self.trust)
+            return audit_examples(self.data[0], self.group or (), samples=self.samples, seed=self.seed, out=self.out, force=self.force)
+        asked = Asked(self.group or ("d4",), self.law, self.samples, self.seed, self.load, self.screening, self.splits, self.trust)
         with at_work(self.workers, self.cluster) as pool:
             return audit_files(self.data, asked, out=self.out, force=self.force, fix=self.fix, choose=self.choose, executor=pool)
 
@@ -119,8 +117,8 @@ class Probe:
     aurora."""
     adapt: tuple[str, ...] = ()
     """Convention of the model in words, such as axes="b t c x y" out=0 residual=true; what `adapt` does not know goes to the model."""
-    group: tuple[str, ...] = ("d4",)
-    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ..."""
+    group: tuple[str, ...] | None = None
+    """Groups: d4, c4, tx, ty, tx16, so2/16, d4*tx8*ty8, ...; None: d4, and of the run of an agent or a system what is declared."""
     metric: Literal["gauss_newton", "euclidean", "gauss_newton_full", "kronecker", "adam"] = "gauss_newton"
     """Metric of parameter space, for the influence. adam: the optimiser's own, from the training state of a run (its last weights)."""
     damping: float | None = None
@@ -183,17 +181,17 @@ class Probe:
             from ._systems import refuse_flags
 
             refuse_flags(self, ("data", *measured, "group", "title", "seed", "force"), "the run of an agent")
-            groups = None if self.group == ("d4",) else self.group
-            return probe_agents(self.model, self.out, groups, config, title=self.title, force=self.force)
+            return probe_agents(self.model, self.out, self.group, config, title=self.title, force=self.force)
+        if self.data is None and not Path(self.model).exists() and ":" not in str(self.model):
+            raise OrbitscopeError(f"model: there is no file or folder {self.model}. Give the folder of a run, or a model and its data.")
         if self.data is None:
             raise OrbitscopeError(f"probe: give the file of trajectories behind {self.model}; only the run of an agent needs none.")
         if is_system_run(self.model):
             from ._systems import probe_system, refuse_flags
 
             refuse_flags(self, ("data", *measured, "group", "title", "seed", "workers", "cluster", "force"), "the run of a system")
-            groups = None if self.group == ("d4",) else self.group
             return probe_system(
-                self.model, self.data, self.out, groups, config, title=self.title, force=self.force, workers=self.workers,
+                self.model, self.data, self.out, self.group, config, title=self.title, force=self.force, workers=self.workers,
                 cluster=self.cluster,
             )  # fmt: skip
         if holds_examples(self.data):
@@ -202,14 +200,14 @@ class Probe:
             what = f"the examples in {self.data}"
             refuse_flags(self, ("data", "weights", *measured, "group", "title", "seed", "trust", "workers", "cluster", "force"), what)
             return probe_examples(
-                self.model, self.data, self.out, () if self.group == ("d4",) else self.group, config, weights=self.weights,
+                self.model, self.data, self.out, self.group or (), config, weights=self.weights,
                 title=self.title, trust=self.trust, workers=self.workers, cluster=self.cluster, force=self.force,
             )  # fmt: skip
         return probe_to_file(
             self.model,
             self.data,
             self.out,
-            self.group,
+            self.group or ("d4",),
             config,
             weights=self.weights,
             frames=self.frames,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._errors import OrbitscopeError
 from .._executor import Where, run_parts
+from .._expect import near
 from ._equation import Equation, SolverError
 from ._initial import Initial
 
@@ -91,7 +92,7 @@ def scenario(name: str, **parameters: Any) -> Scenario:
                 raise OrbitscopeError(f"scenario: {s.name} has no parameter {', '.join(unknown)}. Known: {known}.")
             return replace(s, initial=partial(s.initial, **parameters)) if parameters else s
     known = ", ".join(f"{s.name} ({s.alias})" if s.alias else s.name for s in _SCENARIOS.values())
-    raise OrbitscopeError(f"scenario: no scenario is called {name!r}. Known: {known}.")
+    raise OrbitscopeError(f"scenario: no scenario is called {name!r}.{near(name, _SCENARIOS)} Known: {known}.")
 
 
 def initial_condition(name: str, **parameters: Any) -> Initial:

@@ -3,7 +3,7 @@
 A system has no instrument of its own. It is imported when one of its names is used, and its extra packages when they are needed.
 """
 
-from ._lookup import load_system, of_environment, of_file, of_model, of_scenario, systems
+from ._lookup import load_system, near_names, of_environment, of_file, of_model, of_scenario, systems
 from ._runs import SystemRun, is_system_run, open_runs, train_system
 from ._system import Inferred, Story, System, SystemModel, SystemScenario
 
@@ -16,6 +16,7 @@ __all__ = [
     "SystemScenario",
     "is_system_run",
     "load_system",
+    "near_names",
     "of_environment",
     "of_file",
     "of_model",

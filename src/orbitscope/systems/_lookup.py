@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 from .._errors import OrbitscopeError
+from .._expect import near
 from ..data import load_examples, open_hdf5
 from ._system import System
 from ._table import TABLE
@@ -17,7 +18,7 @@ def systems() -> tuple[str, ...]:
 def load_system(name: str) -> System:
     """The system of that `name`, imported now; raises `OrbitscopeError` for an unknown one."""
     if name not in TABLE:
-        raise OrbitscopeError(f"load_system: there is no system {name!r}. Known: {', '.join(TABLE) or 'none'}.")
+        raise OrbitscopeError(f"load_system: there is no system {name!r}.{near(name, TABLE)} Known: {', '.join(TABLE) or 'none'}.")
     return importlib.import_module(f".{name}", __package__).SYSTEM
 
 
@@ -36,6 +37,18 @@ def of_environment(name: str) -> str | None:
     """The system that has an environment of that `name` ("reacher", "reacher-hard+wind=1"), without importing it; None for none."""
     family = name.partition("+")[0].partition("-")[0]
     return next((system for system, names in TABLE.items() if family in names.environments), None)
+
+
+def near_names(name: str) -> str:
+    """What `name` may have meant where a file, a scenario, a model or an environment of some system was asked for; empty: no idea."""
+    if "/" in name:
+        return ""
+    cut = next((at for at, c in enumerate(name) if c in ".+-"), len(name))  # the family; a variant or a breaking stands behind it
+    known = {word for names in TABLE.values() for word in (*names.families, *names.environments)}
+    models = {word for names in TABLE.values() for word in names.models}
+    found = near(name[:cut], known) if cut < len(name) else near(name, known | models)
+    found = found.replace("'?", f"{name[cut:]}'?").replace("' or", f"{name[cut:]}' or")
+    return "" if repr(name) in found else found  # a family that is known: what stands behind it is wrong, and its system says so
 
 
 def of_file(path: Path) -> str | None:

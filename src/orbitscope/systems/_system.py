@@ -12,6 +12,7 @@ import xarray as xr
 from torch import nn
 
 from .._errors import OrbitscopeError
+from .._expect import near
 from .._seed import permutation
 from ..data import Examples, load_examples, save_examples
 from ..symmetry import State, Symmetry
@@ -140,13 +141,15 @@ class System(ABC):
     def scenario(self, name: str) -> SystemScenario:
         """The scenario of that `name`; raises `OrbitscopeError`, with those that there are, for another."""
         if name not in self.scenarios:
-            raise OrbitscopeError(f"simulate: there is no scenario {name!r}. {self.name} has {', '.join(self.scenarios)}.")
+            raise OrbitscopeError(
+                f"simulate: there is no scenario {name!r}.{near(name, self.scenarios)} {self.name} has {', '.join(self.scenarios)}."
+            )
         return self.scenarios[name]
 
     def model(self, name: str, preset: str = "small") -> SystemModel:
         """The model of that `name`; raises `OrbitscopeError` where it is unknown or has no `preset` of that name."""
         if name not in self.models:
-            raise OrbitscopeError(f"train: there is no model {name!r}. {self.name} has {', '.join(self.models)}.")
+            raise OrbitscopeError(f"train: there is no model {name!r}.{near(name, self.models)} {self.name} has {', '.join(self.models)}.")
         if preset not in self.models[name].presets:
             raise OrbitscopeError(f"train: {name} has the presets {', '.join(self.models[name].presets)}, not {preset!r}.")
         return self.models[name]
@@ -248,6 +251,7 @@ class System(ABC):
         [element], and attrs "verdict", "explanation" and "unit". Raises `OrbitscopeError` where a system has no simulator that can be
         moved.
         """
+        self.scenario(scenario)  # its name first
         raise OrbitscopeError(
             f"audit: the simulator of {scenario} cannot be moved. Audit a file of `orbitscope simulate {scenario}` instead."
         )

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..._errors import OrbitscopeError
+from ..._expect import near
 from ...symmetry import Grid, Layout
 from ._equivariant import EquivariantResNet, EquivariantUNet
 from ._equivariant_fno import EquivariantFNO
@@ -230,7 +231,8 @@ def _lookup(model: str | Factory) -> _Entry:
     module, colon, attribute = model.partition(":")
     if not colon:
         raise OrbitscopeError(
-            f"build: no model is called {model!r}. Known: {', '.join(_MODELS)}; or write 'package.module:callable', or register it."
+            f"build: no model is called {model!r}.{near(model, _MODELS)} "
+            f"Known: {', '.join(_MODELS)}; or write 'package.module:callable', or register it."
         )
     try:
         factory = getattr(importlib.import_module(module), attribute)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._errors import OrbitscopeError
-from ..._expect import expect_number
+from ..._expect import expect_number, near
 from ...symmetry import FieldAction, Group, Layout, Symmetry, Values, parse_group
 from ._planner_actions import DiscActions
 
@@ -158,5 +158,5 @@ BALLS: dict[str, dict[str, Any]] = {
 def balls(name: str, **changed: Any) -> Balls:
     """The `Balls` of that `name`, with whatever is `changed`; raises `OrbitscopeError`, with the names that there are, for another."""
     if name not in BALLS:
-        raise OrbitscopeError(f"balls: there is no {name!r}. Known: {', '.join(BALLS)}.")
+        raise OrbitscopeError(f"balls: there is no {name!r}.{near(name, BALLS)} Known: {', '.join(BALLS)}.")
     return Balls(**{**BALLS[name], **changed})

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
+from ..._expect import near
 from ...symmetry import Field, Layout
 from ._env_symmetry import EnvSymmetry
 
@@ -39,7 +40,7 @@ class Broken(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: Any, kind: str, size: float, *, index: int = 0, at: float = 0.3) -> None:
         super().__init__(env)
         if kind not in BREAKINGS:
-            raise OrbitscopeError(f"Broken: `kind` should be one of {', '.join(BREAKINGS)}, got {kind!r}.")
+            raise OrbitscopeError(f"Broken: `kind` should be one of {', '.join(BREAKINGS)}, got {kind!r}.{near(kind, BREAKINGS)}")
         if not np.isfinite(size):
             raise OrbitscopeError(f"Broken: `size` should be a finite number, got {size}.")
         inner = env.unwrapped

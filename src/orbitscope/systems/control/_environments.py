@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._errors import OrbitscopeError
+from ..._expect import near
 from ...symmetry import Group, parse_group
 from ._balls import BALLS, balls
 from ._env_symmetry import EnvSymmetry
@@ -72,8 +73,9 @@ def environment_spec(name: str) -> EnvironmentSpec:
     if name in PIXEL_TASKS:
         return _of_pixels(name)
     if ALIASES.get(name, name) not in TASKS:
+        meant = near(name, (*environments(), *ALIASES))
         raise OrbitscopeError(
-            f"environment: there is none called {name!r}. Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
+            f"environment: there is none called {name!r}.{meant} Known: {', '.join(environments())}; short: {', '.join(ALIASES)}."
         )
     return _of_suite(suite_task(name))
 
