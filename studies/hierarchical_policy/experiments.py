@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from study import ARMS, HELD, JUDGED, NEAREST, TURNED, Job, Place
+from study import ARMS, BETWEEN, CLOSED, DISTURBED, HELD, JUDGED, NEAREST, TURNED, Job, Place
+from tabletop import push, scene_of
 from torch import Tensor
 
 from orbitscope.data import Examples, load_examples
@@ -34,13 +35,13 @@ ELSEWHERE = (2.2, (0.4, -0.3, 0.1))  # turn about the vertical, radians, and shi
 TURNS = {"quarter turn": np.pi / 2, "turn by 30 degrees": np.pi / 6, "turn by 45 degrees": np.pi / 4, "shift": 0.0}
 
 
-def demonstrations(place: Place, name: str, first: int, count: int) -> Examples:
+def demonstrations(place: Place, name: str, first: int, count: int, between: int = 0) -> Examples:
     """The keyframes of the demonstrations of a task from a layout on, recorded when they are needed first."""
-    file = place.data(name, first, count)
+    file = place.data(name, first, count, between)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         own = file.with_name(f"{os.getpid()}-{file.name}")  # another process may want the same
-        record(name, own, count=count, seed=first, settings={"voxel": place.settings.voxel}, force=True)
+        record(name, own, count=count, seed=first, settings={"voxel": place.settings.voxel, "between": between}, force=True)
         own.replace(file)
     return load_examples(file)
 
@@ -50,10 +51,12 @@ def work(place: Place, asked: tuple[str, Job], deadline: float, tell: Any) -> No
     kind, job = asked
     if place.case_file(job.key, kind).exists():
         return
-    if kind == "influence":
-        _influence(place, job, tell)
-        return
     started = time.process_time()
+    if kind != "hep":
+        tables, said = {"influence": _influence, "disturbed": _disturbed}[kind](place, job)
+        place.write_case(job.key, kind, job.label, tables, time.process_time() - started)
+        tell(f"{job.task}, {job.arm}, seed {job.seed}: {said}")
+        return
     tables = measured(place, job)
     seconds = time.process_time() - started
     place.write_case(job.key, "hep", job.label, tables, seconds)
@@ -63,10 +66,9 @@ def work(place: Place, asked: tuple[str, Job], deadline: float, tell: Any) -> No
     )
 
 
-def _influence(place: Place, job: Job, tell: Any) -> None:
+def _influence(place: Place, job: Job) -> tuple[dict[str, list[dict[str, Any]]], str]:
     """Is the learning of an arm shared across quarter turns? A probe of it at keyframes that were held out, element by element."""
-    started = time.process_time()
-    model = trained(place, job, demonstrations(place, *place.demonstrations(job)))
+    model = trained(place, job, shown(place, job))
     held = SYSTEM.probed(demonstrations(place, job.task, HELD, place.settings.held))
     config = ProbeConfig(trajectories=place.settings.held, times=2, steps=0, seed=job.seed)
     tree = examine(model, held, SYSTEM.symmetries(held)["c4"], config)
@@ -78,14 +80,38 @@ def _influence(place: Place, job: Job, tell: Any) -> None:
             "element": name, "output": str(word["output"].item()), "learning": str(word["learning"].item()),
             **{k: float(own[k]) for k in ("response", "null", "excess", "p_holm")}, "moved_error": float(word["moved_error"]),
         })  # fmt: skip
-    place.write_case(job.key, "influence", job.label, {"influence": rows}, time.process_time() - started)
-    tell(f"{job.task}, {job.arm}, seed {job.seed}: {words.attrs['sentence_learning']}")
+    return {"influence": rows}, str(words.attrs["sentence_learning"])
+
+
+def _disturbed(place: Place, job: Job) -> tuple[dict[str, list[dict[str, Any]]], str]:
+    """The same policy with other colours, with clutter, and pushed after its first decision: at a keyframe, or on the way to it."""
+    s, train, rows = place.settings, shown(place, job), []
+    policy = NearestDemonstration(train) if job.arm == NEAREST else ChunkPolicy(trained(place, job, train))
+    for condition in DISTURBED:
+        scene, disturb = scene_of(job.task, condition, np.pi), push if condition == "pushed" else None
+        found = evaluate(policy, scene, _layouts(s.episodes), settings={"voxel": s.voxel}, most=most_of(s, job), disturb=disturb)
+        rows.append({"condition": condition, "successes": found.successes, "episodes": found.episodes})
+    return {"disturbed": rows}, ", ".join(f"{r['condition']} {r['successes']} of {r['episodes']}" for r in rows)
+
+
+def _layouts(count: int) -> range:
+    return range(JUDGED, JUDGED + count)
+
+
+def most_of(settings: Any, job: Job) -> int:
+    """Decisions in an episode: a keyframe each, or half a chunk in closed loop."""
+    return 8 * settings.most if job.arm == CLOSED else settings.most
+
+
+def shown(place: Place, job: Job) -> Examples:
+    """The demonstrations that a job learns from."""
+    return demonstrations(place, *place.demonstrations(job), between=BETWEEN if job.arm == CLOSED else 0)
 
 
 def measured(place: Place, job: Job) -> dict[str, list[dict[str, Any]]]:
     """Tables "cells" (a row), "turns" (a row for each motion) and "tolerance" (a row for each planted error)."""
     s = place.settings
-    train, held = demonstrations(place, *place.demonstrations(job)), demonstrations(place, job.task, HELD, s.held)
+    train, held = shown(place, job), demonstrations(place, job.task, HELD, s.held)
     clock, training, turns, tolerance = time.process_time(), 0.0, [], []
     if job.arm == NEAREST:
         policy: Policy = NearestDemonstration(train)
@@ -94,17 +120,18 @@ def measured(place: Place, job: Job) -> dict[str, list[dict[str, Any]]]:
         model = trained(place, job, train)
         training = time.process_time() - clock
         policy = ChunkPolicy(model)
-        about = {"parameters": sum(p.numel() for p in model.parameters()), **found(model, held)}
+        off = {name: v if model.control == "open" else float("nan") for name, v in found(model, held).items()}
+        about = {"parameters": sum(p.numel() for p in model.parameters()), **off}  # a chunk of the closed loop ends on the way
         turns = [{"motion": name, **commutes(model, held, angle)} for name, angle in TURNS.items()]
-        if model.high is not None and model.frame_transfer == "translation":
+        if model.high is not None and model.frame_transfer == "translation" and model.control == "open":
             tolerance = [{"error": e, **planted(model, held, e / 1000)} for e in s.errors]
     scene, settings = Scene(task(job.task)), {"voxel": s.voxel}
     clock = time.process_time()
-    plain = evaluate(policy, scene, range(JUDGED, JUDGED + s.episodes), settings=settings, most=s.most)
+    plain = evaluate(policy, scene, _layouts(s.episodes), settings=settings, most=most_of(s, job))
     acting = time.process_time() - clock
     scene.move(Rigid(np.asarray([[np.cos(ELSEWHERE[0]), -np.sin(ELSEWHERE[0]), 0], [np.sin(ELSEWHERE[0]), np.cos(ELSEWHERE[0]), 0],
                                  [0, 0, 1.0]]), ELSEWHERE[1]))  # fmt: skip
-    moved = evaluate(policy, scene, range(JUDGED, JUDGED + s.moved), settings=settings, most=s.most)
+    moved = evaluate(policy, scene, _layouts(s.moved), settings=settings, most=most_of(s, job))
     row = {
         "successes": plain.successes, "episodes": plain.episodes, "moved_successes": moved.successes, "moved_episodes": moved.episodes,
         **about, "training_seconds": training, "acting_ms": 1000 * acting / max(1, plain.keyframes),
@@ -117,7 +144,8 @@ def trained(place: Place, job: Job, train: Examples) -> HierarchicalPolicy:
     s = place.settings
     torch.manual_seed(derive(job.seed, "init"))
     model = hep_for(train, **{**s.model_of(job.task), **ARMS[job.arm]})
-    config = FitConfig(epochs=s.epochs_of(job.task), batch=s.batch, learning_rate=s.rate, weight_decay=DECAY, device="cpu")
+    epochs = max(1, s.epochs_of(job.task) // (1 + BETWEEN)) if job.arm == CLOSED else s.epochs_of(job.task)  # as many steps
+    config = FitConfig(epochs=epochs, batch=s.batch, learning_rate=s.rate, weight_decay=DECAY, device="cpu")
     turned = job.arm in TURNED
     moves = WithAnswer(turn=turned, shift=0.0)
     done = fit(model, train, config, loss=KeyframeLoss(), seed=job.seed, augment=moves, progress=None)

@@ -10,7 +10,10 @@ from study import ARMS, FULL
 from orbitscope._whole import write_whole
 from orbitscope.systems.manipulation import wilson
 
-COLOURS = dict(zip(ARMS, ("#0072B2", "#D55E00", "#E69F00", "#CC79A7", "#009E73", "#555555", "#56B4E9", "#999999"), strict=True))
+_SHADES = (
+    "#0072B2", "#D55E00", "#E69F00", "#CC79A7", "#009E73", "#555555", "#56B4E9", "#882255", "#117733", "#999999",
+)  # fmt: skip
+COLOURS = dict(zip(ARMS, _SHADES, strict=True))
 
 
 def draw(cells: pd.DataFrame, tolerance: pd.DataFrame, docs: Path) -> None:

@@ -15,7 +15,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from experiments import work  # noqa: E402
 from harness import arguments, collect, compute, read_settings, where  # noqa: E402
-from study import Place, Settings, jobs, probed  # noqa: E402
+from study import Place, Settings, again, jobs  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = options.results or HERE / "results" / settings.name
     if not options.page_only:
         place = Place(options.out or Path("runs") / f"hep-{settings.name}", settings)
-        every = [("hep", job) for job in jobs(settings)] + [("influence", job) for job in probed(settings)]
+        every = [("hep", job) for job in jobs(settings)] + again(settings)
         compute(place, work, every, where(options), options.minutes, lambda: None)
         collect(place, results, [job.label for job in jobs(settings)], {})
     from write_page import write_page

@@ -11,7 +11,8 @@ import pandas as pd
 from experiments import CLOSE, ELSEWHERE
 from harness import Tables, table, took, versions
 from judgement import interval
-from study import ARMS, FULL, HELD, JUDGED, NEAREST
+from study import ARMS, BETWEEN, CLOSED, DISTURBED, FULL, HELD, JUDGED, NEAREST
+from tabletop import PUSH
 
 from orbitscope._whole import write_whole
 from orbitscope.systems.manipulation import wilson
@@ -25,11 +26,12 @@ LONG = ("place", "drawer", "stack")  # tasks of four keyframes and more, of whic
 def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
     t = Tables(results, ["task", "arm", "demos", "seed"])
-    cells, turns, tolerance = t["cells"], t["turns"], t["tolerance"]
+    cells = t["cells"]
+    turns, tolerance = (t[name][t[name]["demos"].isin(t.meta["settings"]["demos"])] for name in ("turns", "tolerance"))
     docs.mkdir(parents=True, exist_ok=True)
     figures.draw(cells, tolerance, docs)
     parts = [
-        _head(t), _bars(t), _success(cells), _turns(turns, t), _influence(t["influence"]), _tolerance(tolerance), _missing(t, cells), _limits(t),
+        _head(t), _bars(t), _success(cells), _counts(cells, t), _disturbed(t), _turns(turns, t), _influence(t["influence"]), _tolerance(tolerance), _missing(t, cells), _limits(t),
     ]  # fmt: skip
     text = "\n\n".join(p for p in parts if p) + "\n"
     write_whole(docs / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
@@ -70,7 +72,7 @@ def bars(cells: pd.DataFrame, turns: pd.DataFrame, voxel: float) -> list[list[st
     """Every bar: what, how much is wanted, what was found, by how many seeds, and a word; `voxel`: of the high level, m."""
     rows = []
     for arm in ARMS:
-        if arm in (FULL, NEAREST, "flat diffusion"):
+        if arm in (FULL, NEAREST, CLOSED, "flat diffusion"):
             continue
         by_task = gains(cells, arm)
         what = [f"Points ahead of *{arm}*, mean over " + (", ".join(task for task, _ in by_task) or "tasks"), "above 0"]
@@ -121,8 +123,8 @@ Differences are taken seed by seed: the same demonstrations, the same layouts. A
 
 def _success(cells: pd.DataFrame) -> str:
     parts = []
-    for task, demos in product(dict.fromkeys(cells["task"]), sorted(cells["demos"].unique())):
-        rows = []
+    for task in dict.fromkeys(cells["task"]):
+        demos, rows = figures.most(cells, task), []
         for arm in ARMS:
             own = cells[(cells["task"] == task) & (cells["demos"] == demos) & (cells["arm"] == arm)]
             if own.empty:
@@ -158,6 +160,55 @@ def _success(cells: pd.DataFrame) -> str:
 *Off*: median distance and angle of the pose at the end of a chunk from keyframes of demonstrations that were held out; the half turn of a parallel jaw does not count. *Table elsewhere*: the same layouts with the table turned by {ELSEWHERE[0]:g} radians and shifted by {", ".join(f"{v:g}" for v in ELSEWHERE[1])} m. Times are processor time of one thread on a busy machine; a decision holds looking, deciding and the way there.
 
 """ + "\n\n".join(parts)
+
+
+def _counts(cells: pd.DataFrame, t: Tables) -> str:
+    s = t.meta["settings"]
+    first = cells[(cells["task"] == s["tasks"][0]) & cells["arm"].isin(s.get("counted", []))]
+    counts = sorted(first["demos"].unique())
+    if len(counts) < 2:
+        return ""
+    rows = []
+    for arm in [a for a in ARMS if (first["arm"] == a).any()]:
+        cells_of = [first[(first["arm"] == arm) & (first["demos"] == n)] for n in counts]
+        rows.append(
+            [
+                arm,
+                *(
+                    f"{100 * share_of(own):.0f} % ({', '.join(_rate(own, ''))}; {len(own)} seeds)" if len(own) else "not run"
+                    for own in cells_of
+                ),
+            ]
+        )
+    return f"""## How many demonstrations
+
+The task {s["tasks"][0]}, with as many passes over the demonstrations, so that fewer of them are fewer steps of training too: done, of all episodes of all seeds, with Wilson's 95 % interval.
+
+{table(["arm", *(f"{n} demonstrations" for n in counts)], rows)}"""
+
+
+def share_of(own: pd.DataFrame) -> float:
+    """Part of the episodes of all rows that were done."""
+    return float(own["successes"].sum() / own["episodes"].sum())
+
+
+def _disturbed(t: Tables) -> str:
+    found, cells = t["disturbed"], t["cells"]
+    if found.empty:
+        return ""
+    task, rows = str(found["task"].iloc[0]), []
+    for arm in [a for a in ARMS if (found["arm"] == a).any()]:
+        seeds = sorted(found.loc[found["arm"] == arm, "seed"].unique())
+        plain = cells[
+            (cells["task"] == task) & (cells["arm"] == arm) & cells["seed"].isin(seeds) & (cells["demos"] == found["demos"].iloc[0])
+        ]
+        each = [plain, *(found[(found["arm"] == arm) & (found["condition"] == c)] for c in DISTURBED)]
+        rows.append([arm, str(len(seeds)), *(" (".join(_rate(own, "")) + ")" for own in each)])
+    return f"""## Other colours, clutter, a push
+
+The policies of {task} in the same layouts, in which no demonstration was like this: *other colours*: red, green and blue of everything on the table exchanged; *clutter*: two cubes more; *pushed*: what stands on the table is pushed by {100 * PUSH:g} cm after the first decision, that is at the first keyframe, or for the closed loop on the way to it.
+
+{table(["arm", "seeds", "as they are", *DISTURBED], rows)}"""
 
 
 def _rate(own: pd.DataFrame, prefix: str) -> tuple[str, str]:
@@ -243,15 +294,24 @@ def _missing(t: Tables, cells: pd.DataFrame) -> str:
     s = t.meta["settings"]
     done = set(zip(cells["task"], cells["arm"], cells["demos"], cells["seed"], strict=True))
     lines = []
-    for task, demos in product(s["tasks"], s["demos"]):
-        asked = s.get("own", {}).get(task, {}).get("arms", s["arms"])
-        arms = [a for a in ARMS if not asked or a in asked]
-        seeds = s.get("own", {}).get(task, {}).get("seeds", s["seeds"])
-        gone = [(arm, seed) for arm in arms for seed in seeds if (task, arm, demos, seed) not in done]
-        if len(gone) == len(arms) * len(seeds):
+    for task, demos in [*product(s["tasks"], s["demos"]), *((s["tasks"][0], n) for n in s.get("counts", []))]:
+        own = s.get("own", {}).get(task, {})
+        asked, seeds = own.get("arms", s["arms"]), own.get("seeds", s["seeds"])
+        arms = [a for a in ARMS if (not asked or a in asked) and (demos in s["demos"] or a in s["counted"])]
+        gone = {arm: [k for k in seeds if (task, arm, demos, k) not in done] for arm in arms}
+        words = ", ".join(
+            f"{arm} ({'all seeds' if len(k) == len(seeds) else 'seeds ' + ', '.join(map(str, k))})" for arm, k in gone.items() if k
+        )
+        if all(len(k) == len(seeds) for k in gone.values()):
             lines.append(f"* {task}, {demos} demonstrations: nothing was run.")
-        elif gone:
-            lines.append(f"* {task}, {demos} demonstrations: " + ", ".join(f"{arm} (seed {seed})" for arm, seed in gone) + ".")
+        elif words:
+            lines.append(f"* {task}, {demos} demonstrations: {words}.")
+    for what in ("influence", "disturbed"):
+        asked = s.get({"influence": "influenced"}.get(what, what), [])
+        found = t[what]
+        gone = [a for a in asked if found.empty or found.loc[found["arm"] == a, "seed"].nunique() < len(s["seeds"])]
+        if gone:
+            lines.append(f"* {what}, {s['tasks'][0]}: all or some seeds of {', '.join(gone)}.")
     return "## Planned and not run\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -262,14 +322,25 @@ def _limits(t: Tables) -> str:
     return f"""## What this does not show
 
 * Networks and trainings are small and the same for every arm ({options}; {s["epochs"]} epochs, batches of {s["batch"]}{"; " * bool(own)}{own}); every arm has the same number of epochs, and not the same time: the arms without hierarchy have one network to train, and some may be held back by it. Settings were chosen with the full policy, demonstrations and first weights of seed 100 and layouts from 500 on, judged are layouts from {JUDGED} on, with keyframes of layouts from {HELD} on held out.
-* Control is in open loop; the closed loop, `se2` frames and the sizes of a GPU are options of the policy that this study does not measure.
+{_control(t)}
 * Scenes are not turned in training, but in the arm that says so: what symmetry is worth is measured without augmentation.
 * Buttons in order need a memory of what was pressed, which no policy here has: the task is left out.
 * Settings: `{s["name"]}.toml`, seeds {", ".join(str(x) for x in s["seeds"])}; {t.meta["measured_runs"]} of {t.meta["planned_runs"]} planned runs; {took(t.meta)}; {versions(t.meta)}; {t.meta["date"]}."""
 
 
+def _control(t: Tables) -> str:
+    """What is said of the loop, and of options that are not measured."""
+    if (t["cells"]["arm"] == CLOSED).any():
+        return f"* Control is in open loop, but for *{CLOSED}*: half of a chunk of control steps is done, then the policy looks again. Its demonstrations have {BETWEEN} looks between two keyframes, and 1/{BETWEEN + 1} of the epochs, so that all arms have as many steps of training. `se2` frames and the sizes of a GPU are options that this study does not measure."
+    return "* Control is in open loop; the closed loop, `se2` frames and the sizes of a GPU are options of the policy that this study does not measure."
+
+
 def _otherwise(given: dict[str, Any]) -> str:
     """What is otherwise on one task, in words."""
     words = [f"{k} {v}" for k, v in given.get("model", {}).items()]
+    if "draws" in given.get("model", {}):
+        words[words.index(f"draws {given['model']['draws']}")] += (
+            " (taken up, on seed 100, after runs with one draw had been seen, which are the arm *one draw*)"
+        )
     seeds = [f"seeds {', '.join(map(str, given['seeds']))} (those above 2 added after three had been seen)"] if "seeds" in given else []
     return ", ".join([*words, *([f"{given['epochs']} epochs"] if "epochs" in given else []), *seeds])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from harness import Folder, Tell
-from scenes import push, scene_of
+from tabletop import push, scene_of
 from torch import Tensor
 
 from orbitscope.data import Examples, load_examples, save_examples

@@ -11,7 +11,7 @@ from experiments import ARMS
 from harness import Tables, table, took, versions
 from judgement import interval
 from page_search import FEWEST, search, told
-from scenes import CONDITIONS, PUSH
+from tabletop import CONDITIONS, PUSH
 
 from orbitscope._whole import write_whole
 from orbitscope.systems.manipulation import LEVELS, wilson

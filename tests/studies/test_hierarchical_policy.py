@@ -28,13 +28,16 @@ def test_page_figures_and_tables(study, script):
     influence = pd.read_csv(folder / "results" / "influence.csv")
     assert list(influence["element"]) == ["r1", "r2", "r3"] and set(influence["arm"]) == {"full"} and "shared across the orbit" in page
     assert set(influence["output"]) == {"exact up to rounding"} and np.abs(influence["response"] - 1).max() < 1e-4
-    assert list(tolerance["error"]) == [0.0, 20.0] and "not judged with fewer than 3 seeds" in page
+    assert list(tolerance["error"]) == [0.0, 20.0] * 2 and "not judged with fewer than 3 seeds" in page
     assert (
         "button, full, 3 demonstrations, seed 0" in said
         and "nan" not in page
         and "None" not in page
         and "## Planned and not run" not in page
     )
+    disturbed = pd.read_csv(folder / "results" / "disturbed.csv")
+    assert list(disturbed["condition"]) == ["other colours", "clutter", "pushed"] and "## Other colours, clutter, a push" in page
+    assert sorted(set(cells["demos"])) == [2, 3] and "## How many demonstrations" in page
     before = (folder / "results" / "cells.csv").read_bytes()
     assert "CPU s" not in script("--config", "tiny.toml", *where), "a second start computes nothing"
     assert (folder / "results" / "cells.csv").read_bytes() == before

@@ -25,7 +25,7 @@ from orbitscope.systems.manipulation import (
     turns_about_vertical,
 )
 from orbitscope.systems.manipulation._files import checked_settings
-from orbitscope.systems.manipulation._hep_actions import Frame, as_chunk, as_numbers, at_place, turned_pairs, way
+from orbitscope.systems.manipulation._hep_actions import Frame, agreed, as_chunk, as_numbers, at_place, turned_pairs, way
 from orbitscope.systems.manipulation._hep_voxels import with_hand
 from orbitscope.systems.manipulation._poses import about, angle_of, turned
 from orbitscope.systems.manipulation._scene import RATE, SPEED
@@ -160,7 +160,7 @@ def test_the_denoiser_moves_with_the_scene():
 @pytest.mark.parametrize(
     "options",
     [{}, {"sampler": 0, "levels": 4}, {"frame_transfer": "se2"}, {"frame_transfer": "none"}, {"hierarchy": False}, 
-     {"stacked_voxels": False}, {"predicts": "noise", "control": "closed"}],
+     {"stacked_voxels": False}, {"predicts": "noise", "control": "closed"}, {"draws": 5}],
     ids=str,
 )  # fmt: skip
 def test_the_policy_moves_with_the_scene(options):
@@ -173,10 +173,29 @@ def test_the_policy_moves_with_the_scene(options):
         found = model.chunk(there)
         assert (found[..., :12] - moved_pose(plain[..., :12], turn, SHIFT)).abs().max() < 1e-10
         assert (found[..., 12] - plain[..., 12]).abs().max() < 1e-10
-    given = torch.randn(5 if model.sampler == 0 else 1, 1, 8, 10).double()
+    given = torch.randn(5 if model.sampler == 0 else model.draws, 1, 8, 10).double()
     one, two = model.chunk(x, given), model.chunk(moved(x, QUARTER, SHIFT), turned_pairs(given, QUARTER[:2, :2]))
     assert (two[..., :12] - moved_pose(one[..., :12], QUARTER, SHIFT)).abs().max() < 1e-10
     assert (one - plain).abs().max() > 1e-3, "the noise matters"
+
+
+def test_draws_that_agree_are_one_answer():
+    """One by one: the middle end, its nearest half, their mean; an outlier has no say, and two ways of doing it are not mixed."""
+    draws = torch.randn(7, 3, 4, 10).double()
+    found = agreed(draws)
+    for b in range(3):
+        ends = [draws[s, b, -1] for s in range(7)]
+        middle = min(range(7), key=lambda s: sum(float((ends[s] - e).norm()) for e in ends))
+        near = sorted(range(7), key=lambda s: float((ends[s] - ends[middle]).norm()))[:4]
+        assert (found[b] - sum(draws[s, b] for s in near) / 4).abs().max() < 1e-12
+    ways = torch.cat([torch.full((4, 1, 2, 10), 1.0), torch.full((3, 1, 2, 10), -1.0)]) + 1e-3 * torch.randn(7, 1, 2, 10)
+    assert (agreed(ways) - 1).abs().max() < 0.01
+    assert torch.equal(agreed(draws[:1]), draws[0])
+    model, x = policy(draws=3), sight(9)
+    noise = torch.randn(3, 1, 8, 10).double()
+    each, place = [model.chunk(x, n[None])[..., :3] for n in noise], model.chunk(x, noise)[..., :3]
+    pairs = [(each[a] + each[b]) / 2 for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(float((place - p).abs().max()) for p in pairs) < 1e-10 < min(float((place - e).abs().max()) for e in each)
 
 
 def test_the_policy_in_single_precision():
@@ -219,6 +238,9 @@ def test_wrong_words_are_told():
         ({"cells": 20}, "cells"), ({"steps": 7}, "steps"), ({"edge": 0.0}, "edge"), ({"predicts": "score"}, "predicts"),
         ({"levels": 1, "sampler": 0}, "Diffusion"),
         ({"sampler": 21, "levels": 20}, "sampler"),
+        ({"draws": 0}, "draws"),
+        ({"draws": 102}, "draws"),
+        ({"draws": 2, "sampler": 0}, "draws"),
     ):  # fmt: skip
         with pytest.raises(OrbitscopeError, match=says):
             HierarchicalPolicy(**{**SMALL, **options})

@@ -35,8 +35,8 @@ class HierarchicalPolicy(nn.Module):
     * `cells`, `edge`, `near`: voxels along x and y of both grids (half as many along z), and their edges, m: of the high and the low level.
     * `width`, `hidden`: of the networks, as of `KeyposeNet` and `ChunkNet`. `steps`: of a chunk. `predicts`: as of `Diffusion`; noise in
       the publication.
-    * `levels`: of the chain of noise. `sampler`: steps of DDIM; 0: DDPM over all levels. `jitter`: standard deviation of the keypose in
-      the low level's training, m. `votes`: as of `KeyposeNet`.
+    * `levels`: of the chain of noise. `sampler`: steps of DDIM; 0: DDPM over all levels. `draws`: chunks that DDIM draws for an answer, of
+      which `agreed` makes one. `jitter`: standard deviation of the keypose in the low level's training, m. `votes`: as of `KeyposeNet`.
 
     The answer of a trained model is the last pose of the chunk and whether its fingers open; `chunk` is all of it. The noise of an answer
     is fixed and turned into the heading of the hand, $\epsilon = \rho(\theta_{hand})\, \epsilon_0$: then each sample, and not only their
@@ -56,7 +56,7 @@ class HierarchicalPolicy(nn.Module):
         self, *, hierarchy: bool = True, frame_transfer: str = "translation", equivariant: bool = True, stacked_voxels: bool = True,
         control: str = "open", grid: str = "world", cells: int = 32, edge: float = 0.02, near: float = 0.015, width: int = 3,
         hidden: int = 32, steps: int = 18, predicts: str = "sample", levels: int = 100, sampler: int = 10, jitter: float = 0.01,
-        votes: int = 1, turns: int = 4,
+        votes: int = 1, turns: int = 4, draws: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
         for name, value, known in (("frame_transfer", frame_transfer, FRAMES), ("control", control, CONTROLS), ("grid", grid, GRIDS)):
@@ -70,8 +70,12 @@ class HierarchicalPolicy(nn.Module):
             raise OrbitscopeError(f"hep: `edge` and `near` should be above 0 m and `jitter` at least 0, got {edge}, {near}, {jitter}.")
         if not 0 <= sampler <= levels:
             raise OrbitscopeError(f"hep: `sampler` should be 0, for every level, or up to the {levels} `levels`, got {sampler}.")
+        if not 1 <= draws <= levels + 1 or (draws > 1 and not sampler):
+            raise OrbitscopeError(
+                f"hep: `draws` should be from 1 to {levels + 1}, and 1 for DDPM over every level, got {draws} with sampler={sampler}."
+            )
         self.frame_transfer, self.control, self.grid, self.steps = frame_transfer, control, grid, steps
-        self.sampler, self.jitter = sampler, jitter
+        self.sampler, self.draws, self.jitter = sampler, draws, jitter
         if turns not in (4, 8):
             raise OrbitscopeError(f"hep: `turns` should be 4 or 8, got {turns!r}.")
         group = turns_about_vertical(turns if equivariant else 1)
@@ -173,7 +177,7 @@ class HierarchicalPolicy(nn.Module):
 
     def turned_noise(self, hand: Tensor) -> Tensor:
         """The model's noise [S, B, steps, 10] in the heading of hands, `hand` [B, 12]."""
-        some = self.noise if not self.sampler else self.noise[:1]
+        some = self.noise if not self.sampler else self.noise[: self.draws]
         turn = heading_turns(hand[:, 3:5])[None, :, None, :2, :2]
         return turned_pairs(some[:, None].to(hand).expand(-1, len(hand), -1, -1), turn)
 

@@ -98,6 +98,23 @@ def bounded(numbers: Tensor, most: float = 3.0) -> Tensor:
     return torch.cat([pairs.flatten(-2), numbers[..., 2 * PAIRS :].clamp(-most, most)], -1)
 
 
+def agreed(draws: Tensor) -> Tensor:
+    """One of several draws of chunks: the mean of that half of them whose ends lie nearest the end that all others are nearest to.
+
+    * `draws` [S, B, steps, 10]: as numbers. One or two: the first.
+
+    A mean is nearer than a draw, and the half keeps it within one way of doing the thing where there are several. Distances between ends
+    are those of the numbers, which no turn of the plane changes, so the choice turns with the scene.
+    """
+    if len(draws) < 3:
+        return draws[0]
+    ends = draws[:, :, -1]
+    apart = (ends[:, None] - ends[None]).norm(dim=3)  # [S, S, B]
+    middle, batch = apart.sum(1).argmin(0), torch.arange(draws.shape[1], device=draws.device)
+    near = apart[middle, :, batch].topk((len(draws) + 1) // 2, dim=1, largest=False).indices  # [B, S / 2]
+    return draws[near, batch[:, None]].mean(1)
+
+
 def way(hand: Tensor, told: Tensor, goal: Tensor, then: Tensor, steps: int, *, by_step: bool = False) -> Tensor:
     """What a demonstration does between a pose and the next keyframe, [B, steps, 13]: straight, turning evenly, fingers at the end.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...nn import Features
 from ...symmetry import Group
 from ._diffusion import Diffusion
-from ._hep_actions import SIZE, Frame, as_chunk, as_numbers, bounded, turned_pairs
+from ._hep_actions import SIZE, Frame, agreed, as_chunk, as_numbers, bounded, turned_pairs
 from ._hep_layers import Stage, convolution, many
 from ._hep_voxels import StackedVoxels, with_hand
 
@@ -150,17 +150,20 @@ class ChunkNet(nn.Module):
     ) -> Tensor:  # fmt: skip
         """A chunk, [B, steps, 13], in the world.
 
-        * `x`, `frame`, `place`: as of `told`. `noise` [S, B, steps, 10]: standard normal, in the axes of the world; S is 1, or for `every`
-          one more than the steps of the chain. `steps`: of DDIM. `every`: DDPM over the whole chain instead.
+        * `x`, `frame`, `place`: as of `told`. `noise` [S, B, steps, 10]: standard normal, in the axes of the world; S is the number of
+          chunks that are drawn, of which `agreed` makes one, or for `every`, which draws one, one more than the steps of the chain.
+        * `steps`: of DDIM. `every`: DDPM over the whole chain instead.
         """
-        told = self.told(x, frame, place)
+        draws = 1 if every else len(noise)
+        told = self.told(x, frame, place).repeat(draws, 1, 1)
         noise = turned_pairs(noise, frame.turn[None, :, None, :2, :2].mT)
 
         def answer(noisy: Tensor, step: Tensor) -> Tensor:
             return self.denoise(noisy, told, step)
 
-        found = self.diffusion.sample(answer, noise[0], fresh=noise[1:] if every else None, steps=steps, bound=bounded)
-        chunk = as_chunk(found, self.scale)
+        first, fresh = (noise[0], noise[1:]) if every else (noise.flatten(0, 1), None)
+        found = self.diffusion.sample(answer, first, fresh=fresh, steps=steps, bound=bounded)
+        chunk = as_chunk(agreed(found.unflatten(0, (draws, -1))), self.scale)
         return torch.cat([frame.world(chunk[..., :12]), chunk[..., 12:]], -1)
 
     def _in(self, frame: Frame, chunk: Tensor) -> Tensor:

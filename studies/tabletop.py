@@ -1,6 +1,8 @@
 """Scenes of the study: things held otherwise, scenes moved, repainted, cluttered, and a push while the hand is on its way."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from orbitscope.symmetry import Rigid
 from orbitscope.systems.manipulation import TASKS, Scene, Task
 from orbitscope.systems.manipulation._mjcf import box, fixed
 from orbitscope.systems.manipulation._poses import flat, shifted
-from orbitscope.systems.manipulation._task import scattered, standing
+from orbitscope.systems.manipulation._task import Start, scattered, standing
 
 CONDITIONS = {
     "as shown": "things held within the turns of the demonstrations, layouts that none of them had",
@@ -24,6 +26,13 @@ MOVED = flat(0.08, -0.04, 0.0, math.radians(137.0))
 PUSH = 0.03  # m
 
 
+def _clutter(rng: np.random.Generator, bodies: Mapping[str, Rigid]) -> dict[str, Rigid]:
+    """Where two cubes stand, away from each other and from the first body."""
+    first = next(iter(bodies.values())).offset[:2]
+    places = scattered(rng, 2, apart=0.08, radius=0.24, away=first, clear=0.11)
+    return {f"clutter-{k}": standing(rng, place) for k, place in enumerate(places)}
+
+
 def cluttered(name: str) -> Task:
     """A task of the table top with two cubes more, which nobody needs."""
     plain: Any = TASKS[name]
@@ -36,11 +45,15 @@ def cluttered(name: str) -> Task:
             cubes = [fixed(f"clutter-{k}", box((0.018, 0.018, 0.018), (0, 0, 0.018), "0.5 0.42 0.2 1")) for k in range(2)]
             return fixtures + "".join(cubes), things
 
+        def start(self, rng: np.random.Generator) -> Start:
+            found = super().start(rng)
+            if "clutter-0" in found.bodies:  # a task that holds a thing has placed it with the rest
+                return found
+            return replace(found, bodies={**found.bodies, **_clutter(rng, found.bodies)})
+
         def rest(self, rng: np.random.Generator) -> dict[str, Rigid]:
             found = super().rest(rng)
-            first = next(iter(found.values())).offset[:2]
-            places = scattered(rng, 2, apart=0.08, radius=0.24, away=first, clear=0.11)
-            return {**found, **{f"clutter-{k}": standing(rng, place) for k, place in enumerate(places)}}
+            return {**found, **_clutter(rng, found)}
 
     return Cluttered()
 
