@@ -46,7 +46,7 @@ def test_page_figures_and_tables(study):
 
 
 def test_scenes_are_what_their_names_say(modules):
-    scenes = modules("scenes")
+    scenes = modules("tabletop")
     angles = {}
     for condition in scenes.CONDITIONS:
         scene = scenes.scene_of("ring", condition, 0.6)
@@ -58,6 +58,11 @@ def test_scenes_are_what_their_names_say(modules):
         angles[condition] = max(found), min(found)
     assert all(high < 0.85 for c, (high, _) in angles.items() if c not in ("hands held out", "any hold"))  # a tilt shows as some turn
     assert angles["hands held out"][1] > 0.5
+    for name in ("button", "place"):  # tasks without a thing in the hand are cluttered too
+        scene = scenes.scene_of(name, "clutter", 0.6)
+        scene.reset(3)
+        first = scene.pose(scene.task.fixtures[0]).offset
+        assert min(np.linalg.norm(scene.pose(f"clutter-{k}").offset[:2] - first[:2]) for k in range(2)) > 0.1
     plain, painted = (scenes.scene_of("ring", c, 0.6).model.geom_rgba for c in ("as shown", "other colours"))
     changed = (plain != painted).any(1)
     assert changed.any() and not changed.all()
