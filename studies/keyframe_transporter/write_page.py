@@ -10,7 +10,9 @@ import numpy as np
 from experiments import ARMS
 from harness import Tables, table, took, versions
 from judgement import interval
+from page_failures import failures
 from page_search import FEWEST, search, told
+from page_seeds import EARLY, added, layouts, not_here
 from tabletop import CONDITIONS, PUSH
 
 from orbitscope._whole import write_whole
@@ -27,8 +29,12 @@ MEANT = {
     "one level": "one level of 25 mm and 45 degrees in place of two",
     "mlp": "place by voxels, then Euler angles by an MLP, in the manner of C2F-ARM",
     "nearest demonstration": "the keyframe of the demonstration that looked most alike",
+    "flat": "one level of 12 mm: every pose of the fine level over the whole table at once",
+    "turn prior": "full, with a learnt weight against turning the hand",
+    "neither, turn prior": "no symmetry built in, with such a weight",
 }
 BAR = 10.0  # points ahead
+BESIDE = ("flat", "failures")  # smaller questions, each a script of its own
 
 
 def write_page(results: Path, docs: Path) -> Path:
@@ -38,13 +44,21 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [
         _head(t), f"## Success, arm by arm\n\n{_success(t)}\n\n{figure}\n\n{_judged(t)}", f"## How many demonstrations\n\n{_more(t)}\n\n{learning}",
         _longer(results.with_name("long")),
+        failures(_beside(results, "failures"), MEANT),
         f"## Keyframes that were held out\n\n{_errors(t)}", f"## Symmetry of the scores\n\n{_symmetry(t)}",
-        f"## Other tasks\n\n{_suite(t)}", f"## Coarse to fine beside flat scoring\n\n{search(t, _main(t))}", _settings(t),
+        f"## Other tasks\n\n{_suite(t)}", f"## Coarse to fine beside flat scoring\n\n{search(t, _main(t), _beside(results, 'flat'))}",
+        _settings(t, "".join(f"\n    python studies/keyframe_transporter/{n}.py --config {n}.toml" for n in BESIDE if _beside(results, n))),
     ]  # fmt: skip
     path = docs / PAGE
     text = "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
     return path
+
+
+def _beside(results: Path, name: str) -> Tables | None:
+    """The tables of a smaller question beside this study, where they are; tiny tables have none."""
+    folder = results.with_name(name)
+    return Tables(folder, ["task", "arm", "seed", "condition"]) if (folder / "meta.json").exists() else None
 
 
 def _main(t: Tables) -> Any:
@@ -85,7 +99,7 @@ def _missing(t: Tables) -> str:
         if any(left.values()):
             words.append(f"{name} under other conditions: " + ", ".join(f"{arm} ({_seeds(k, s)})" for arm, k in left.items() if k))
         if flat := [k for k in s["seeds"] if (name, k) not in searched]:
-            words.append(f"flat scoring on {name} ({_seeds(flat, s)})")
+            words.append(f"the fine network alone on {name} ({_seeds(flat, s)})")
     tried = set(t["suite"].task)
     if other := [name for name in s["suite"] if name not in tried]:
         words.append(f"the other tasks {', '.join(other)}")
@@ -113,7 +127,7 @@ def _success(t: Tables) -> str:
     said = [_ahead(f, name, s) for name in s["tasks"]]
     told = "\n".join(f"* *{arm}*: {MEANT[arm]}." for arm in s["arms"])
     shown = "\n".join(f"* *{c}*: {CONDITIONS[c]}." for c in every)
-    return f"""Percent of episodes done, with the 95 % interval of Wilson over all episodes of all seeds ({s["episodes"]} each, the same layouts for every arm and seed).
+    return f"""Percent of episodes done, with the 95 % interval of Wilson over all episodes of all seeds: {s["episodes"]} of each seed, on the same layouts for every arm and seed; {s["episodes"] * len(s["seeds"])} in a cell with all {len(s["seeds"])} seeds.{added(s)}
 
 {told}
 
@@ -123,23 +137,24 @@ def _success(t: Tables) -> str:
 
 
 def _ahead(f: Any, name: str, s: dict[str, Any]) -> str:
-    """Which arms do better than the full one, condition by condition: what is against it stays on the page."""
+    """Which arms do better than the full one, condition by condition, on the seeds that both have: what is against it stays on the page."""
     lines = []
     for condition in [*s["conditions"], *s["more_conditions"]]:
         some = f[(f.task == name) & (f.condition == condition)]
-        sums = some.groupby("arm")[["successes", "episodes"]].sum()
-        if "transporter" not in sums.index:
+        rates = some.assign(rate=100 * some.successes / some.episodes).pivot_table(index="seed", columns="arm", values="rate")
+        if "transporter" not in rates:
             continue
-        rates = {str(arm): 100 * row["successes"] / row["episodes"] for arm, row in sums.iterrows()}
-        seeds = {str(arm): int(n) for arm, n in some.groupby("arm").seed.nunique().items()}
-        above = [a for a in s["arms"] if a in rates and a != "transporter" and rates[a] > rates["transporter"]]
-        words = ", ".join(f"*{a}* ({rates[a]:.0f} of {seeds[a]} seed{'s' if seeds[a] > 1 else ''})" for a in above) or "none"
-        lines.append(f"{condition} ({rates['transporter']:.0f} of {seeds['transporter']} seeds): {words}")
-    return (
-        f"Arms on {name} that do more often what is asked than the full one, in percent of episodes: " + "; ".join(lines) + "."
-        if lines
-        else ""
+        above = []
+        for arm in (a for a in s["arms"] if a in rates and a != "transporter"):
+            both = rates[["transporter", arm]].dropna()
+            if len(both) and both[arm].mean() > both.transporter.mean():
+                seeds = f"{len(both)} seed{'s' if len(both) > 1 else ''}"
+                above.append(f"*{arm}* ({both[arm].mean():.0f} against {both.transporter.mean():.0f}, {seeds})")
+        lines.append(f"{condition}: {', '.join(above) or 'none'}")
+    words = (
+        "Arms on {name} that do more often what is asked than the full one, in percent of episodes, on the seeds that both have: {lines}."
     )
+    return words.format(name=name, lines="; ".join(lines)) if lines else ""
 
 
 def _rate(some: Any) -> str:
@@ -152,7 +167,8 @@ def _rate(some: Any) -> str:
 
 def _judged(t: Tables) -> str:
     """The full arm against each ablation under hands that were held out, in words."""
-    lines = [f"* {name}, against *{arm}*: {verdict(found)}" for (name, arm), found in gaps(t).items()]
+    late = {pair: gaps(t, EARLY)[pair] for pair in gaps(t)}
+    lines = [f"* {name}, against *{arm}*: {verdict(found)}{_late(late[name, arm])}" for (name, arm), found in gaps(t).items()]
     head = f"The bar: the full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out. Differences are taken seed by seed, on the same layouts; the bar is met, or missed, where Student's whole 95 % interval of their mean over seeds lies on that side of it, and else not decided."
     return head + "\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
 
@@ -185,8 +201,13 @@ The same with {s["steps"]} steps of training for every arm (`--config {s["name"]
 {judged}"""
 
 
-def gaps(t: Tables) -> dict[tuple[str, str], np.ndarray]:
-    """Points by which the full arm is ahead under hands that were held out, seed by seed, for every task and other arm."""
+def _late(ahead: np.ndarray) -> str:
+    """What the seeds say that were added after the first ones had been seen."""
+    return f" Of the seeds that were added alone: {told(ahead)}." if len(ahead) >= FEWEST else ""
+
+
+def gaps(t: Tables, first: int = 0) -> dict[tuple[str, str], np.ndarray]:
+    """Points by which the full arm is ahead under hands that were held out, seed by seed from `first`, for every task and other arm."""
     f, s = _main(t), t.meta["settings"]
     found = {}
     for name in s["tasks"]:
@@ -195,7 +216,8 @@ def gaps(t: Tables) -> dict[tuple[str, str], np.ndarray]:
             continue
         rates = some.assign(rate=100 * some.successes / some.episodes).pivot_table(index="seed", columns="arm", values="rate")
         for arm in (a for a in s["arms"] if a in rates and a not in ("transporter", "modulo")):
-            found[name, arm] = (rates["transporter"] - rates[arm]).dropna().to_numpy(float)
+            both = (rates["transporter"] - rates[arm]).dropna()
+            found[name, arm] = both[both.index >= first].to_numpy(float)
     return found
 
 
@@ -294,7 +316,7 @@ def _suite(t: Tables) -> str:
     )
 
 
-def _settings(t: Tables) -> str:
+def _settings(t: Tables, beside: str) -> str:
     meta, s, r, p = t.meta, t.meta["settings"], t["runs"], t["processor"]
     size = f"{int(r[r.arm == 'transporter'].parameters.max()):,} weights" if len(r) and (r.arm == "transporter").any() else "–"
     steps = f"{r.train_seconds.mean() / 60:.1f} minutes of processor and waiting" if len(r) else "–"
@@ -302,19 +324,15 @@ def _settings(t: Tables) -> str:
     edges = " and ".join(f"{1000 * level.edge:.0f} mm" for level in LEVELS)
     return f"""## Settings, and what is not here
 
-* {s["steps"]} steps of {s["batch"]} keyframes, rate {s["learning_rate"]:g}, one orientation grid of 45 degrees; voxels of {edges}; {size}; a training took {steps} in the mean. Settings were chosen with the full arm on demonstrations of layouts 100 to 129, which hold things at every turn, and episodes of layouts 2000 to 2015, with first weights of seed 0; none of these layouts is used here. Demonstrations are those of layouts {_layouts(s)}, episodes those from 3000 on, run once.
+* {s["steps"]} steps of {s["batch"]} keyframes, rate {s["learning_rate"]:g}, one orientation grid of 45 degrees; voxels of {edges}; {size}; a training took {steps} in the mean. Settings were chosen with the full arm on demonstrations of layouts 100 to 129, which hold things at every turn, and episodes of layouts 2000 to 2015, with first weights of seed 0; {layouts(s)}, episodes those from 3000 on, run once.
 * Pushes are of {100 * PUSH:g} cm. Scenes are turned and shifted in the training of every arm, so that *neither* is the arm of augmentation.
 * *modulo* was added after the first two seeds of other arms had been seen. All arms but it take the demonstrator's choice among poses that are as good for the only right one.
-* Not here: 100 demonstrations, real clouds, an arm with joints, flat scoring at 12 mm by a network that was trained so.
+* Not here: {not_here(t)}.
 * Processor time: {cost} in all, at low priority beside other programs.
 
 Runs: {meta["measured_runs"]} of {meta["planned_runs"]} planned. {took(meta)[0].upper() + took(meta)[1:]}; {versions(meta)}; {meta["date"]}.
 
-    python studies/keyframe_transporter/run.py --config {s["name"]}.toml"""
-
-
-def _layouts(s: dict) -> str:
-    return ", ".join(f"{1000 + 200 * seed} and up" for seed in s["seeds"])
+    python studies/keyframe_transporter/run.py --config {s["name"]}.toml{beside}"""
 
 
 assert set(MEANT) == set(ARMS)

@@ -30,7 +30,7 @@ def test_page_figures_and_tables(study):
         "All planned runs are here",
         "not judged with 1 seed",
         "hands held out",
-        "is not judged",
+        "handicapped and judges nothing",
         "layouts 100 to 129",
         "| mlp |",
     ):
@@ -82,6 +82,71 @@ def test_differences_are_judged_seed_by_seed(modules):
         "not dec"
     )
     assert verdict(np.array([5.0, 6.0, 5.0])).startswith("missed") and "not judged with 2 seeds" in verdict(np.array([50.0, 50.0]))
+
+
+@pytest.mark.parametrize(("name", "table", "rows"), [("failures", "episodes", 1), ("flat", "keyframes", 3)])
+def test_smaller_questions_run_and_come_back_from_their_tables(modules, tmp_path, name, table, rows):
+    module = modules(name)
+    measure = getattr(module, table)
+    words = ["--config", "flat-tiny.toml", "--results", str(tmp_path / "results"), "--workers", "1", "--out"]
+    assert module.main(module.__doc__, measure, [*words, str(tmp_path / "out")]) == 0
+    path = tmp_path / "results" / f"{table}.csv"
+    first, found = path.read_bytes(), pd.read_csv(path)
+    assert len(found) == rows and set(found.arm) == {"turn prior"}
+    assert module.main(module.__doc__, measure, [*words, str(tmp_path / "elsewhere")]) == 0
+    assert path.read_bytes() == first and not (tmp_path / "elsewhere" / "trained").exists()
+
+
+def tables(modules, rows: dict[str, list[dict]], **settings):
+    """Tables as a study would leave them."""
+
+    class Made(dict):
+        meta = {"settings": settings}  # noqa: RUF012
+
+    return Made({name: pd.DataFrame(some) for name, some in rows.items()})
+
+
+def test_coarse_to_fine_is_judged_beside_flat_on_the_same_keyframes(modules):
+    page = modules("page_search")
+
+    def made(better: list[int], poses: int) -> dict:
+        """Ten keyframes a seed; flat is right at four, coarse to fine at so many more."""
+        right = {"flat": [4] * len(better), "transporter": [4 + b for b in better]}
+        rows = [{"arm": a, "seed": s, "right": int(k < n)} for a, counts in right.items() for s, n in enumerate(counts) for k in range(10)]
+        runs = [{"arm": "flat", "scores": poses}, {"arm": "transporter", "scores": 1000}]
+        return tables(modules, {"keyframes": rows, "runs": runs})
+
+    cases = (
+        ([2, 2, 2], 60_000, "met: +20 (+20 to +20)"),
+        ([2, 2, 2], 40_000, "missed"),
+        ([-1, -1, -1], 60_000, "missed"),
+        ([-3, 0, 3], 60_000, "not decided"),
+        ([2, 2], 60_000, "not judged with 2 seeds"),
+    )
+    for better, poses, word in cases:
+        said = page.judged(*page.beside_flat(made(better, poses)))
+        assert word in said, said
+
+
+def test_what_went_wrong_first_is_counted(modules):
+    rows = []
+    for done, opens, off, turn in ((1, 0, 0.01, 0.1), (0, 1, 0.2, 3.0), (0, 0, 0.05, 3.0), (0, 0, 0.01, 2.0), (0, 0, 0.01, 0.1)):
+        asked = {"first_opens": opens, "first_off": off, "second_turn": turn}
+        rows.append({"arm": "transporter", "seed": 0, "condition": "clutter", "done": done, **asked})
+    made = tables(modules, {"episodes": rows}, arms=["transporter", "neither"], conditions=["clutter"], seeds=[0])
+    said = modules("page_failures").failures(made, modules("write_page").MEANT)
+    assert "| clutter | transporter | 1 | 20 (4 to 62) | 40 | 6 | 33 |" in said
+    assert "clutter, 4 of 5 episodes: 1 where the fingers open" in said and "1 where the first keyframe is off" in said
+    assert "1 where the hand turns by more than 45 degrees" in said
+
+
+def test_the_page_says_what_was_seen_before(modules):
+    page = modules("page_seeds")
+    s = {"seeds": [0, 1, 2], "episodes": 16, "demonstrations": 12, "more": [100]}
+    assert page.added(s) == "" and "none of these layouts" in page.layouts(s)
+    more = {**s, "seeds": list(range(7))}
+    assert "Seeds 3, 4, 5 and 6 were added" in page.added(more) and "has 112 now" in page.added(more)
+    assert "demonstrations of seed 5 are on some" in page.layouts(more)
 
 
 def test_jobs_are_those_of_the_settings(modules):

@@ -26,6 +26,7 @@ from ._search import Level
 from ._task import Keyframe, Start, Task
 from ._tasks import TASKS, task
 from ._transporter import LEVELS, Transporter
+from ._transporter_flat import FlatTransporter
 from ._transporter_training import SEARCHES, FingerError, KeyframeLoss, PlaceError, TurnError, WithAnswer, transporter_for
 from ._voxels import saturated, splatted
 from ._wilson import wilson
@@ -50,6 +51,7 @@ __all__ = [
     "Evaluation",
     "FieldNet",
     "FingerError",
+    "FlatTransporter",
     "HierarchicalPolicy",
     "Keyframe",
     "KeyframeLoss",

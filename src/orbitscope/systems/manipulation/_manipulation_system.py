@@ -39,7 +39,7 @@ def _made(name: str, count: int, seed: int, progress: Progress | None, **paramet
     return examples_of(tables, {"system": "manipulation", "scenario": f"manipulation.{name}", "parameters": chosen, "seed": seed})
 
 
-_OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "search": "two"}
+_OPTIONS = {"spacing": 45, "width": 3, "features": 8, "order": 4, "lift": True, "held": True, "turn_prior": False, "search": "two"}
 _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e-5}
 _HEP_OPTIONS = {
     "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "grid": "world",

@@ -30,6 +30,7 @@ class Transporter(nn.Module):
     * `lift`: whether the hand's network sees the turned contents of the hand for every orientation; else a plain network sees them once
       and its fields are turned, so that nothing about what is held is built in. `held`: whether what is in the hand is told apart; else
       all points are the scene, and the hand is its own bones. `levels`: of the search, at least one.
+    * `turn_prior`: whether a learnt weight at each level is against turning the hand, see `prior`.
 
     The scene's network sees all points that are not in a box about the hand, and where the hand is; the hand's network those in the box,
     turned by each orientation R about their mean c: $Q(R, p) = \sum_k f_S[p + k]\, f_H(R (H - c))[k]$, for a hand at $p - R c$. Then
@@ -47,7 +48,7 @@ class Transporter(nn.Module):
 
     def __init__(
         self, turns: np.ndarray, *, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, held: bool = True,
-        levels: Sequence[Level] = LEVELS,
+        turn_prior: bool = False, levels: Sequence[Level] = LEVELS,
     ) -> None:  # fmt: skip
         super().__init__()
         self.levels, self.lift, self.held = tuple(Level(*level) for level in levels), lift, held
@@ -55,6 +56,7 @@ class Transporter(nn.Module):
         self.scene_nets = nn.ModuleList(FieldNet(6, width, features, order) for _ in self.levels)
         self.hand_nets = nn.ModuleList(FieldNet(4, width, features, order if lift else 1) for _ in self.levels)
         self.fingers = nn.Sequential(RunningScale(features + 1), nn.Linear(features + 1, 16), nn.ReLU(), nn.Linear(16, 1))
+        self.against = nn.Parameter(torch.zeros(len(self.levels))) if turn_prior else None
 
     # --- fields --------------------------------------------------------------------------------------------------------------------
 
@@ -129,7 +131,24 @@ class Transporter(nn.Module):
         batch, count, features, k = kernels.shape[:4]
         wide = self._wide(level, scene)
         flat = F.conv3d(wide.reshape(1, batch * features, *wide.shape[2:]), kernels.flatten(0, 1), groups=batch)
-        return flat.unflatten(1, (batch, count))[0] / (features * k**3) ** 0.5, scene, kernels
+        found = flat.unflatten(1, (batch, count))[0] / (features * k**3) ** 0.5
+        if self.against is not None:
+            found = found + self.prior(level, x[3], turns)[..., None, None, None]
+        return found, scene, kernels
+
+    def prior(self, level: int, hand: Tensor, turns: Tensor) -> Tensor:
+        r"""What is added to scores, $-10\, w (1 - \cos\theta)$ where the hand is turned by $\theta$, [B, R]; 0 without `turn_prior`.
+
+        Bi-equivariant scores know what is held and not how the hand holds it: of poses that are as good they cannot prefer the one that is
+        nearest to the present turn, which a demonstrator takes. This does, and moves with the scene; turned in the hand, a thing is not
+        turned back by it.
+
+        * `level`: its number. `hand` [B, 12]: the present pose. `turns` [B, R, 3, 3]: orientations that are scored.
+        """
+        if self.against is None:
+            return torch.zeros_like(turns[..., 0, 0])
+        cosine = (torch.einsum("brij,bij->br", turns, split(hand)[1]) - 1) / 2
+        return -10 * self.against[level] * (1 - cosine)
 
     def _wide(self, level: int, scene: Tensor) -> Tensor:
         """Wider by a kernel: beyond the coarse cube there is nothing, and finer fields come so."""
@@ -165,7 +184,7 @@ class Transporter(nn.Module):
         """
         rows, mean = torch.arange(len(goal), device=goal.device), self.contents(x)[3]
         same = goal[:, None] if same is None else same
-        places, turned = _held_at(same, mean)
+        places, turned = held_at(same, mean)
         chosen = (drawn[:, 5] * same.shape[1]).long()
         place, turn = places[rows, chosen], turned[rows, chosen]
         total, base = torch.zeros_like(place[:, 0]), turn
@@ -214,7 +233,7 @@ class Transporter(nn.Module):
         return self.fingers(torch.cat([torch.stack(found), told], 1))
 
 
-def _held_at(poses: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+def held_at(poses: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     """Places [B, M, 3] of what is held, and rotations [B, M, 3, 3], of hands [B, M, 12] that hold it by `mean` [B, 3]."""
     hands, turns = split(poses.flatten(0, 1))
     places = hands + (turns @ mean.repeat_interleave(poses.shape[1], 0)[..., None])[..., 0]

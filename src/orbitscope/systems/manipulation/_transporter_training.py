@@ -15,9 +15,12 @@ from ...training import Loss
 from ._rotations import rotation_grid, used_rotations
 from ._search import Level
 from ._transporter import LEVELS, Transporter
+from ._transporter_flat import FlatTransporter
 
 SEARCHES = {"two": LEVELS, "three": (*LEVELS, Level(8, 0.005, 15, 5.0)), "one": (Level(24, 0.025, 5),)}
 """Levels of a search by name: coarse and fine; a third level of 5 mm and 5 degrees; one level of 25 mm over the whole table."""
+FLAT = "flat"
+"""The search that scores every pose at the fine voxels at once, see `FlatTransporter`."""
 _FINGERS = 3.0  # what wrong fingers weigh: as 3 cm
 
 
@@ -144,17 +147,17 @@ def _moved(poses: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
 
 def transporter_for(
     examples: Examples, *, spacing: int = 45, width: int = 3, features: int = 8, order: int = 4, lift: bool = True, held: bool = True,
-    search: str = "two",
+    turn_prior: bool = False, search: str = "two",
 ) -> Transporter:  # fmt: skip
     """A `Transporter` whose coarse orientations are those of a grid that the examples use, and their quarter turns.
 
-    * `examples`: keyframes of demonstrations. `spacing`: of the grid, degrees. `search`: which of `SEARCHES`.
-    * `width`, `features`, `order`, `lift`, `held`: as of `Transporter`.
+    * `examples`: keyframes of demonstrations. `spacing`: of the grid, degrees. `search`: which of `SEARCHES`, or `FLAT`.
+    * `width`, `features`, `order`, `lift`, `held`, `turn_prior`: as of `Transporter`.
 
     Raises `OrbitscopeError` for other examples and an unknown search.
     """
-    if search not in SEARCHES:
-        raise OrbitscopeError(f"transporter: `search` should be one of {', '.join(SEARCHES)}, got {shown(search)}.")
+    if search not in (*SEARCHES, FLAT):
+        raise OrbitscopeError(f"transporter: `search` should be one of {', '.join((*SEARCHES, FLAT))}, got {shown(search)}.")
     goals = goals_of(examples)
     if len(examples.y) == 3:
         goals = np.concatenate([goals, examples.y[2].double().numpy().reshape(-1, 12)])
@@ -162,10 +165,9 @@ def transporter_for(
     grid = rotation_grid(np.deg2rad(spacing))
     # A scene may come turned by any angle: the demonstrations are looked at in turned copies.
     copies = [_about_vertical(a) @ wanted for a in np.linspace(0, np.pi / 2, 6, endpoint=False)]
-    return Transporter(
-        used_rotations(grid, np.concatenate(copies)), width=width, features=features, order=order, lift=lift, held=held,
-        levels=SEARCHES[search],
-    )  # fmt: skip
+    turns = used_rotations(grid, np.concatenate(copies))
+    options: Any = {"width": width, "features": features, "order": order, "lift": lift, "held": held, "turn_prior": turn_prior}
+    return FlatTransporter(turns, **options) if search == FLAT else Transporter(turns, levels=SEARCHES[search], **options)
 
 
 def goals_of(examples: Examples) -> np.ndarray:
