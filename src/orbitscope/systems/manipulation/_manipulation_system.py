@@ -44,7 +44,7 @@ _TRAINING = {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "weight_decay": 1e
 _HEP_OPTIONS = {
     "hierarchy": True, "frame_transfer": "translation", "equivariant": True, "stacked_voxels": True, "control": "open", "grid": "world",
     "cells": 32, "edge": 0.02, "near": 0.015, "width": 3, "hidden": 32, "steps": 18, "predicts": "sample", "levels": 100, "sampler": 10,
-    "jitter": 0.01, "votes": 1, "turns": 4,
+    "jitter": 0.01, "votes": 1, "turns": 4, "draws": 8,
 }  # fmt: skip
 _HEP_TRAINING = {"epochs": 40, "batch": 8, "learning_rate": 4e-3, "weight_decay": 5e-4}
 
