@@ -202,7 +202,11 @@ def _published(t: Tables) -> str:
         return f"{words} Nothing here is compared with it: no task of the suite was learnt."
     steps = s["suite_steps"] * s["repeat"]
     told = ", ".join(f"`{task}`" for task in there)
-    hard = "" if "reacher-hard" in there else "; reacher-hard, with its small target, was not run: in these steps no arm comes near to solving the easy one"
+    hard = (
+        ""
+        if "reacher-hard" in there
+        else "; reacher-hard, with its small target, was not run: in these steps no arm comes near to solving the easy one"
+    )
     return f"{words} Agents here are a fraction of its size, and {told} are learnt for {steps:,} steps of the task ({s['suite_steps']:,} decisions that hold for {s['repeat']} steps, under the declared group), so that the two curves cannot be laid over each other; our own plain arm is the baseline. `reacher` is reacher-easy{hard}."
 
 
