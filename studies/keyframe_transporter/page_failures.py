@@ -35,7 +35,7 @@ def failures(t: Tables | None, meant: dict[str, str]) -> str:
     arms = "\n".join(f"* *{arm}*: {meant[arm]}." for arm in s["arms"] if "prior" in arm)
     return f"""## What goes wrong
 
-The same episodes once more, looked at keyframe by keyframe (`failures.py`). A demonstrator brings the ring above the pole with the least turn of the hand and lowers it with no turn. How much a policy turns while it lowers the ring, and whether it went wrong before, is:
+The same episodes once more, looked at keyframe by keyframe (`failures.py`). A demonstrator brings the ring above the pole with the least turn of the hand and lowers it with hardly any. How much a policy turns while it lowers the ring, and whether it went wrong before, is:
 
 {table(head, rows)}
 
@@ -79,10 +79,15 @@ def _why(f: Any) -> str:
             (turned, f"the hand turns by more than {TURNED:g} degrees on the way down"),
         )
         words = ", ".join(f"{int(which.sum())} where {what}" for which, what in parts if which.any())
-        lines.append(f"{condition}, {len(failed)} of {len(some)} episodes: {words or 'none of these'}")
+        left = len(failed) - int((opens | far | turned).sum())
+        words = ", ".join(part for part in (words, f"{left} for other reasons" if left else "") if part)
+        lines.append(f"* {condition}, {len(failed)} of {len(some)} episodes: {words}.")
     if not lines:
         return ""
-    return f"""Failures of the full arm by what went wrong first. {"; ".join(lines)}.
+    causes = "\n".join(lines)
+    return f"""Failures of the full arm, by what went wrong first:
+
+{causes}
 
 Turns are a property of the construction and no fault of its code. With the lift, a turn of the thing in the hand is undone by the answer, exactly: scores know what is held, and not how. Poses of the ring about the pole are as good as each other, quarter turns of the scene's networks take them into each other, and nothing that the scores see says which of them is near; a demonstrator does, and so does a network for the hand that sees things in the hand's own frame (*scene only*, *neither*). To count all of them as right (*modulo*) makes the training easier and leaves the choice where it was. Fingers are told from correlations of features that read colours, and no training shows other colours or a second thing on the table."""
 

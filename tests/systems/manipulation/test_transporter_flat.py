@@ -142,6 +142,8 @@ def test_flat_is_a_search_that_trains(tmp_path):
     for wrong, words in (({"drawn": 0}, "`drawn` should be from 1 to"), ({"stride": 51}, "`stride` should be from 1 to the 50")):
         with pytest.raises(OrbitscopeError, match=words):
             FlatTransporter(model.turns.numpy()[:4], **wrong)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(OrbitscopeError, match="`lift` should be true or false, got 7"):
+        transporter_for(examples, lift=7)  # pyright: ignore[reportArgumentType]
     small = FlatTransporter(model.turns.numpy()[13:40:27], cells=12, drawn=4, width=1, features=2)
     x, (goal, then, same) = (tuple(v[:2] for v in parts) for parts in (examples.x, examples.y))
     loss = small.loss(x, goal, then, torch.rand(2, 33, dtype=goal.dtype), same)

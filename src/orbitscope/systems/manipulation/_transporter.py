@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..._expect import expect
 from ._field_nets import FieldNet, RunningScale
 from ._rotations import small_turns
 from ._search import Level, between, indices, joined, peak, resampled, split
@@ -38,7 +39,7 @@ class Transporter(nn.Module):
     for quarter turns and shifts by whole voxels $g_1$ (away from the edge of the cube), and for every rigid motion $g_2$ of what is held;
     for other $g_1$ up to the size of a voxel. What the cameras see of the hand itself is in the box too, and no $g_2$ moves it. In
     training, x has three parts more, see `WithAnswer`, and beside the answer there is the loss: the cross-entropy of the nearest cell at
-    each level, plus that of the fingers.
+    each level, plus that of the fingers. Raises `OrbitscopeError` for a switch that is neither true nor false.
 
     Source: the claim of Zhu et al., arXiv 2502.01773 (abstract); the construction is of this package.
     """
@@ -51,6 +52,8 @@ class Transporter(nn.Module):
         turn_prior: bool = False, levels: Sequence[Level] = LEVELS,
     ) -> None:  # fmt: skip
         super().__init__()
+        for name, switch in (("lift", lift), ("held", held), ("turn_prior", turn_prior)):
+            expect(switch, bool, f"transporter: `{name}`", "true or false")
         self.levels, self.lift, self.held = tuple(Level(*level) for level in levels), lift, held
         self.register_buffer("turns", torch.tensor(np.asarray(turns), dtype=torch.float32))
         self.scene_nets = nn.ModuleList(FieldNet(6, width, features, order) for _ in self.levels)
