@@ -89,7 +89,7 @@ def _why(f: Any) -> str:
 
 {causes}
 
-Turns are a property of the construction and no fault of its code. With the lift, a turn of the thing in the hand is undone by the answer, exactly: scores know what is held, and not how. Poses of the ring about the pole are as good as each other, quarter turns of the scene's networks take them into each other, and nothing that the scores see says which of them is near; a demonstrator does, and so does a network for the hand that sees things in the hand's own frame (*scene only*, *neither*). To count all of them as right (*modulo*) makes the training easier and leaves the choice where it was. Fingers are told from correlations of features that read colours, and no training shows other colours or a second thing on the table."""
+Turns are a property of the construction and no fault of its code. With the lift, a turn of the thing in the hand is undone by the answer, exactly: scores know what is held, and not how. Poses of the ring about the pole are as good as each other, quarter turns of the scene's networks take them into each other, and what the scores see of the hand, its bones in the scene, does not say how the ring lies in it, so that none of these poses is near or far. A demonstrator takes the near one, and so can a network for the hand that sees things in the hand's own frame (*scene only*, *neither*). To count all of them as right (*modulo*) makes the training easier and leaves the choice where it was. Fingers are told from correlations of features that read colours, and no training shows other colours or a second thing on the table."""
 
 
 def _mended(f: Any, s: dict[str, Any]) -> str:
@@ -101,11 +101,12 @@ def _mended(f: Any, s: dict[str, Any]) -> str:
             if not {one, other} <= set(rates) or condition not in rates.index:
                 continue
             gap = (rates.loc[condition][one] - rates.loc[condition][other]).dropna().to_numpy(float)
-            if len(gap) >= FEWEST:
-                lines.append(f"* {condition}, *{one}* less *{other}*: {told(gap)} points, {len(gap)} seeds.")
+            each = ", ".join(f"{g:+.0f}" for g in gap)
+            found = f"{told(gap)} points (seeds: {each})" if len(gap) >= FEWEST else f"{each} points, too few seeds to judge"
+            lines.append(f"* {condition}, *{one}* less *{other}*: {found}.")
     if not lines:
         return ""
     return (
-        f"A weight $w$ that is learnt at each level, $-10\\,w\\,(1 - \\cos\\theta)$ for a turn of the hand by $\\theta$, says what the scores cannot (`turn_prior=true`). It keeps the symmetry of the scene and gives up that of what is held, for the choice among poses and not for the scores that they get. It was added after seeds {', '.join(map(str, s['seeds']))} of the other arms had been seen, and tried with seed 100 on layouts 2000 to 2015 first.\n\n"
+        f"A weight $w$ that is learnt at each level, $-10\\,w\\,(1 - \\cos\\theta)$ for a turn of the hand by $\\theta$, says what the scores cannot (`turn_prior=true`). It keeps the symmetry of the scene and gives up that of what is held, on purpose: a demonstrator's choice among poses that are as good does not have it either. It was added after seeds {', '.join(map(str, s['seeds']))} of the other arms had been seen, and tried with seed 100 on layouts 2000 to 2015 first.\n\n"
         + "\n".join(lines)
     )
