@@ -3,13 +3,9 @@
 
 from pathlib import Path
 
-from harness import Tables
-from write_page import BAR, FREE, comparisons, judged, speed
+from write_page import BAR, FREE, comparisons, judged, speed, tables_of, with_beside
 
-
-def tables_of(results: Path) -> Tables:
-    """The tables of the study."""
-    return Tables(results, ["world", "method", "agent", "seed"])
+__all__ = ["claims", "tables_of"]
 
 
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
@@ -40,8 +36,9 @@ def claims(results: Path) -> list[tuple[str, str, str, bool]]:
             )
         )
     rule = "mean over the learning curve against plain, seed by seed; ahead or behind in every seed, and at least 3 seeds"
-    for task in dict.fromkeys(t["learning"].world if len(t["learning"]) else []):
-        if words := judged(t, task):
+    learnt = {task: one for one in with_beside(results) for task in (one["learning"].world if len(one["learning"]) else [])}
+    for task, one in learnt.items():
+        if words := judged(one, task):
             told = words.partition("against plain: ")[2].rstrip(".")
             found.append((f"does a symmetry help agents that learn their model, on {task}?", told, rule, task == "ball2d"))
     found.append(

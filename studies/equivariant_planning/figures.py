@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from harness import Tables
 
 from orbitscope._whole import write_whole
@@ -40,14 +41,18 @@ def draw_obstacle(t: Tables, docs: Path) -> str:
     return _written(figure, docs / f"{STEM}-obstacle.png", words)
 
 
-def draw_learning(t: Tables, docs: Path) -> str:
+def draw_learning(every: list[Tables], docs: Path) -> str:
     """Returns by steps of the environment, a thin line for each seed, a thick one for the mean."""
-    f = t["learning"]
+    f = pd.concat([t["learning"] for t in every])
     if not len(f):
         return ""
-    tasks = sorted(set(f.world))
-    figure, axes = plt.subplots(1, len(tasks), figsize=(4.8 * len(tasks), 3.6), layout="constrained", squeeze=False)
-    for axis, task in zip(axes[0], tasks, strict=True):
+    tasks, long = sorted(set(f.world)), {task for t in every for task in t.meta["settings"].get("suite_tasks", [])}
+    wide = min(3, len(tasks))
+    tall = -(-len(tasks) // wide)
+    figure, axes = plt.subplots(tall, wide, figsize=(4.8 * wide, 3.4 * tall), layout="constrained", squeeze=False)
+    for axis in axes.ravel()[len(tasks) :]:
+        axis.set_visible(False)
+    for axis, task in zip(axes.ravel(), tasks, strict=False):
         for agent, (colour, style) in AGENTS.items():
             some = f[(f.world == task) & (f.agent == agent)]
             for _, one in some.groupby("seed"):
@@ -55,7 +60,7 @@ def draw_learning(t: Tables, docs: Path) -> str:
             if len(some):
                 mean = some.pivot_table(index="step", values="return")
                 axis.plot(mean.index, mean["return"], style, color=colour, lw=2.2, label=agent)
-        most = 1000 if task in t.meta["settings"].get("suite_tasks", []) else 100
+        most = 1000 if task in long else 100
         axis.set(xlabel="decisions", ylabel=f"return ({most} at most)", title=task)
         axis.grid(alpha=0.3)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8, title="agent")

@@ -87,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         collect(place, results, [label for _, _, label in every], {})
     from write_page import write_page
 
-    print(write_page(results, options.docs))
+    beside = results.parent / "small"  # the task of two elements stands on the page of the others
+    print(write_page(beside if settings.name == "c2" and beside.exists() else results, options.docs))
     return 0
 
 

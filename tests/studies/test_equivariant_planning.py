@@ -1,5 +1,6 @@
 """studies/equivariant_planning: the tiny study from planning to page, a second start, and how differences are judged."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +67,33 @@ def test_jobs_are_those_of_the_settings(modules):
     run = modules("run")
     settings = run.read_settings(run.Settings, Path("small.toml"), run.HERE)
     jobs = run.jobs(settings)
-    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == 4 + 2 + 5 * 3 + 2 * 3 + 4 * 2 * 3
+    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == 4 + 2 + 5 * 3 + 2 * 3 + 4 * 3 * 3
+
+
+def test_results_of_another_config_stand_beside_those_of_small(modules, tmp_path):
+    page = modules("write_page")
+    for name, world in (("small", "reacher"), ("c2", "cartpole")):
+        (tmp_path / name).mkdir()
+        settings = {k: [] for k in ("tasks", "agents", "broken_tasks", "broken_agents")}
+        settings |= {"suite_tasks": [world], "suite_agents": ["plain", "equivariant"]}
+        (tmp_path / name / "meta.json").write_text(json.dumps({"settings": settings}))
+        rows = [(world, a, k, 10.0 * (a == "plain") + k) for a in settings["suite_agents"] for k in range(3)]
+        frame = pd.DataFrame(rows, columns=["world", "agent", "seed", "return"])
+        frame.to_csv(tmp_path / name / "learning.csv", index=False)
+        frame.assign(decision_error=0.0, parameters=1, seconds=1.0).to_csv(tmp_path / name / "learnt.csv", index=False)
+    every = page.with_beside(tmp_path / "small")
+    assert len(every) == 2 and len(page.with_beside(tmp_path / "c2")) == 1
+    told = page._learning(every)
+    assert (
+        "| cartpole | equivariant networks, plain sampling | 0.0, 1.0, 2.0 |" in told and "On `cartpole`" in told and "On `reacher`" in told
+    )
+    assert "cartpole" not in page._left_out(every) and "cartpole" in page._left_out(every[:1])
+    f = every[0]["learnt"]
+    assert "was not run" in page._hard(f, ["reacher"]) and "ends at 12 of 1000" in page._hard(f, ["reacher"])
+    hard = pd.concat([f, f.assign(world="reacher-hard", **{"return": f["return"] / 4})])
+    assert "reacher-hard, with its small target, the best run (plain networks, plain sampling) ends at 3" in page._hard(
+        hard, ["reacher", "reacher-hard"]
+    )
 
 
 def test_claims_are_those_of_the_tables(study, modules):

@@ -327,11 +327,17 @@ def test_settings_that_do_not_fit(words, kwargs):
     (r"`running_cost` should return costs \[64\]", STEP, lambda s, a: s[:, :1], torch.zeros(6)),
     (r"`dynamics` should return next states \[64, 6\]", lambda s, a: s[:, :4], COST, torch.zeros(6)),
     ("`state` should be", STEP, COST, torch.zeros(2, 2, 6)), ("`state` should be finite", STEP, COST, torch.full((6,), torch.nan)),
+    ("`state` should be finite", STEP, lambda s, a: torch.exp(-s[:, 0].square()), torch.full((6,), torch.inf)),
 ])  # fmt: skip
 def test_functions_and_states_that_do_not_fit(words, step, cost, state):
     p = Planner(step, cost, DiscActions(1.0), samples=64, horizon=4)
     with pytest.raises(OrbitscopeError, match=words):
         p.command(state)
+
+
+def test_large_numbers_are_finite_though_their_sum_is_not():
+    p = Planner(lambda s, a: s, lambda s, a: a.square().sum(1), DiscActions(1.0), samples=64, horizon=4)
+    assert bool(p.command(torch.full((6,), 1e308, dtype=torch.float64)).isfinite().all())
 
 
 def test_other_mistakes():

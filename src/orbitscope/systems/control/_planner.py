@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -168,9 +169,10 @@ class Planner:
 
         A first call, or one with another number of states, begins with zeros.
         """
-        rows = self._states(state)[0]
-        if self.mean is not None and len(self.mean) != len(rows):
-            raise OrbitscopeError(f"Planner: command had {len(self.mean)} states and now has {len(rows)}. Call reset() between them.")
+        state = torch.as_tensor(state, dtype=self.dtype)
+        rows = len(state) if state.ndim == 2 else 1
+        if self.mean is not None and len(self.mean) != rows:
+            raise OrbitscopeError(f"Planner: command had {len(self.mean)} states and now has {rows}. Call reset() between them.")
         found = self.plan(state, self.mean, self.calls)
         sequence = found.sequence if found.sequence.ndim == 3 else found.sequence[None]
         self.mean = torch.cat([sequence[:, 1:], torch.zeros_like(sequence[:, :1])], 1)
@@ -213,7 +215,7 @@ class Planner:
         rows = torch.as_tensor(state, dtype=self.dtype)
         if rows.ndim not in (1, 2) or rows.numel() == 0:
             raise OrbitscopeError(f"Planner: `state` should be [n] or [B, n], got {list(rows.shape)}.")
-        if not rows.isfinite().all():
+        if not _finite(rows):
             raise OrbitscopeError("Planner: `state` should be finite, got numbers that are not.")
         return (rows[None], True) if rows.ndim == 1 else (rows, False)
 
@@ -239,7 +241,9 @@ class Planner:
 
     def _samples(self, center: Tensor, shape: Shape, call: int, iteration: int) -> Tensor:
         """Sequences to try, [H, B, K, m]."""
-        return self.actions.project(center[:, :, None] + shape(self._noise(center.shape[1], call, iteration)))
+        away = shape(self._noise(center.shape[1], call, iteration))
+        middle = center[:, :, None]
+        return self.actions.project(away.add_(middle) if away.shape[1] == len(center[0]) else away + middle)
 
     def _proposed(self, states: Tensor) -> Tensor | None:
         """Proposals as [H, B, P, m]; under a group those at all moved states, moved back."""
@@ -261,9 +265,11 @@ class Planner:
         now = states.repeat_interleave(count, 0)
         steps = sequences.reshape(horizon, rows * count, size)
         total, factor = torch.zeros(len(now), dtype=self.dtype), 1.0
-        for action in steps.unbind():
-            now = self._next(now, action)
-            total.add_(_column(self.running_cost(now, action), len(now), "running_cost"), alpha=factor)
+        for t, action in enumerate(steps.unbind()):
+            # Shapes at the first step alone: asked at each of them they cost one part in fifty of a small model.
+            now = self.dynamics(now, action) if t else self._next(now, action)
+            cost = self.running_cost(now, action)
+            total.add_(cost if t else _column(cost, len(total), "running_cost"), alpha=factor)
             factor *= self.discount
         if self.terminal_value is not None:
             total = total + factor * _column(self.terminal_value(now), len(now), "terminal_value")
@@ -271,7 +277,7 @@ class Planner:
         if self.control_cost:
             pull = self.shape.precision(center)
             costs = costs + self.control_cost * (torch.einsum("hbkm,hbm->bk", sequences, pull) - (center * pull).sum((0, 2))[:, None])
-        if not bool(costs.amin(1).isfinite().all()):  # NaN goes through the minimum
+        if not _finite(costs.amin(1)):  # NaN goes through the minimum
             self._blame(states, steps, count, costs)
         return costs
 
@@ -297,6 +303,11 @@ class Planner:
                         "must be numbers; infinite ones forbid a sequence."
                     )
         raise OrbitscopeError(f"Planner: `terminal_value` gave NaN for {int(bad.sum())} of {bad.numel()} sequences.")
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all are: a sum says so with one operation, unless it overflows."""
+    return isfinite(values.sum().item()) or bool(values.isfinite().all())
 
 
 def _column(values: Any, length: int, name: str) -> Tensor:
