@@ -96,10 +96,8 @@ class Train:
 
         if not self.data.exists() and of_environment(str(self.data)) is not None:
             return self._agent()
-        if (
-            any(getattr(self, f.name) != f.default for f in fields(self) if f.name in ("agent", "policy", "steps"))
-            and not self.data.exists()
-        ):
+        asks = any(getattr(self, f.name) != f.default for f in fields(self) if f.name in ("agent", "policy", "steps"))
+        if asks and not self.data.exists() and not self.data.suffix:
             raise OrbitscopeError(f"data: there is no file {self.data}, and no environment of that name for an agent.")
         refuse_flags(self, tuple(f.name for f in fields(self) if f.name not in ("agent", "policy", "steps")), "a file of trajectories")
         if of_model(self.model) is not None:

@@ -102,4 +102,6 @@ def machine() -> str:
 
 def command() -> str:
     """How this program was called."""
-    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name  # python -m orbitscope
+    return shlex.join([name or "python", *sys.argv[1:]])

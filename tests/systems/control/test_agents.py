@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gymnasium import RewardWrapper
+from gymnasium import RewardWrapper, Wrapper
 from stable_baselines3 import SAC
 
 from orbitscope import OrbitscopeError
@@ -20,6 +20,7 @@ from orbitscope.systems.control import (
     NetworkPlan,
     SymmetricReplayBuffer,
     Trunk,
+    audit_environment,
     environment,
     open_agent,
     probed_maps,
@@ -64,6 +65,32 @@ def test_networks_commute_at_the_start_and_the_exact_ones_for_ever(arm, name):
     wander(net)
     later, size = gap()
     assert later < 1e-12 * (1 + size) if arm == "exact" else later > 1e-3
+
+
+class Short(Wrapper):
+    """An environment whose steps lose a number."""
+
+    def step(self, action):
+        seen, reward, terminated, truncated, info = self.env.step(action)
+        return seen[:-1], reward, terminated, truncated, info
+
+
+def test_an_observation_of_another_shape_than_its_space_is_named():
+    env: Any = Short(environment("pendulum"))
+    symmetry = symmetry_of("pendulum")
+    with pytest.raises(OrbitscopeError, match=r"learn: `step` of Short should return an observation of shape \[3\].* returned \[2\]"):
+        Agent(env, symmetry, **SMALL).learn(20)
+    env.get_state, env.set_state = env.unwrapped.get_state, env.unwrapped.set_state
+    with pytest.raises(OrbitscopeError, match="audit: `step` of Short should return an observation"):
+        audit_environment(env, symmetry)
+    env.step = env.unwrapped.step
+    env.set_state = forget
+    with pytest.raises(OrbitscopeError, match="audit: `set_state` of Short should return .* returned None"):
+        audit_environment(env, symmetry)
+
+
+def forget(state):
+    """A `set_state` that returns nothing."""
 
 
 def test_learning_leaves_no_folder_behind_and_talks_when_asked(tmp_path, monkeypatch, capsys):

@@ -92,7 +92,13 @@ def test_what_is_refused_says_what_to_do():
     for action in ([0.0], [0.0, np.nan], [[0.0, 0.0]]):
         with pytest.raises(OrbitscopeError, match="should be 2 finite numbers"):
             env.step(action)
-    with pytest.raises(OrbitscopeError, match="there is none called 'reach'.*reacher-easy"):
+    for name, size in (("reacher", 7), ("hopper", 12)):
+        held = environment(name)
+        held.reset(seed=0)
+        for state in (np.zeros(3), np.full(size, np.nan)):
+            with pytest.raises(OrbitscopeError, match=f"`state` should be {size} finite numbers, as of `get_state`"):
+                held.set_state(state)
+    with pytest.raises(OrbitscopeError, match="there is none called 'reach'. Did you mean 'reacher'.*reacher-easy"):
         environment("reach")
     with pytest.raises(OrbitscopeError, match="does not take"):
         environment("reacher", depth=3)

@@ -1,5 +1,6 @@
 """Agents that learn in any gymnasium environment, with as much of its symmetry as they are given."""
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from stable_baselines3.common.logger import HumanOutputFormat, Logger
 from torch import Tensor, nn
 
 from ..._errors import OrbitscopeError
+from ..._expect import near
 from ..._seed import derive
 from ...training.files import load_weights, read_weights, write_json, write_weights
 from ._agent_networks import NetworkPlan
+from ._checked_env import looked_at
 from ._env_symmetry import EnvSymmetry
 from ._environments import environment, symmetry_of
 from ._policies import SymmetricPPOPolicy, SymmetricReplayBuffer, SymmetricSACPolicy
@@ -89,9 +92,11 @@ class Agent:
         given = {"symmetry": symmetry, "plan": self.plan, "penalty": penalty}
         with _numbers_of(seed, "agent init", 0):
             try:
-                self.model = kind(net, env, policy_kwargs=given, device="cpu", seed=None, **more)
+                self.model = kind(net, looked_at(env), policy_kwargs=given, device="cpu", seed=None, **more)
             except TypeError as error:
-                raise OrbitscopeError(f"agent: {agent} does not take {dict(options or {})} ({error}).") from error
+                known = inspect.signature(kind).parameters
+                meant = "".join(near(name, known, count=1) for name in options or {} if name not in known)
+                raise OrbitscopeError(f"agent: {agent} does not take {dict(options or {})} ({error}).{meant}") from error
         if not self.model.tensorboard_log:  # where no logger is set, every start of a learning makes a folder among the temporary ones
             self.model.set_logger(Logger(folder=None, output_formats=[HumanOutputFormat(sys.stdout)] if self.model.verbose else []))
 
@@ -126,7 +131,7 @@ class Agent:
         * `total_timesteps`: number of steps; a training of n and another of m steps is one of n + m bit for bit where n is whole stages.
         * `progress(stage, done, total)`: called now and then.
 
-        Raises `OrbitscopeError` for rewards that are NaN or infinite.
+        Raises `OrbitscopeError` for rewards that are NaN or infinite, and for observations of another shape than their space has.
         """
         if total_timesteps < 1:
             raise OrbitscopeError(f"learn: `total_timesteps` should be at least 1, got {total_timesteps}.")

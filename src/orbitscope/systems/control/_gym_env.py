@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
 from ._drawing import drawing
+from ._env_checks import checked_state
 from ._gym_tasks import GYM_TASKS
 
 Array = NDArray[np.float64]
@@ -84,9 +85,9 @@ class GymEnv(gymnasium.Env[Array, NDArray[np.float32]]):
 
     def set_state(self, state: Any) -> Array:
         """Put the simulator into `state`, as `get_state` gave it, and return what is observed there; the clock of the episode goes on."""
-        data = self.physics.data
+        given, data = checked_state(self, state), self.physics.data
         mujoco.mj_resetData(self.physics.model, data)  # the solver starts from nothing
-        self.declared.put(data, np.asarray(state, dtype=np.float64))
+        self.declared.put(data, given)
         self._inner.set_state(data.qpos.copy(), data.qvel.copy())  # and what follows from positions and velocities
         return self._observation()
 

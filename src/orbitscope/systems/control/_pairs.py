@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
 from ..._seed import derive
+from ._env_checks import require_observation
 from ._env_symmetry import EnvSymmetry
 
 Array = NDArray[np.float64]
@@ -43,9 +44,10 @@ def stepped(env: Any, states: Array, actions: Array) -> Steps:
     """One step from each of the states, each set anew."""
     rows = []
     for state, action in zip(states, actions, strict=True):
-        seen = np.asarray(env.set_state(state), dtype=np.float64)
+        seen = env.set_state(state)
+        require_observation(env, seen, "`set_state`", "audit")
         _, reward, terminated, *_ = env.step(action)
-        rows.append((seen, float(reward), np.asarray(env.get_state(), dtype=np.float64), bool(terminated)))
+        rows.append((np.asarray(seen, dtype=np.float64), float(reward), np.asarray(env.get_state(), dtype=np.float64), bool(terminated)))
     seen, reward, after, ended = zip(*rows, strict=True)
     return Steps(np.asarray(states), np.asarray(actions), np.stack(seen), np.array(reward), np.stack(after), np.array(ended))
 
@@ -61,11 +63,13 @@ def visited(
     rng = np.random.default_rng(derive(seed, "audit of an environment"))
     for episode in range(episodes):
         seen, _ = env.reset(seed=int(derive(seed, "audit episode", episode) % 2**31))
+        require_observation(env, seen, "`reset`", "audit")
         for _ in range(length if episode % 8 else 8 * length):
             action = rng.uniform(box.low, box.high) if policy is None else np.asarray(policy(seen), dtype=np.float64)
             states.append(np.asarray(env.get_state(), dtype=np.float64))
             actions.append(action)
             seen, _, terminated, truncated, _ = env.step(action)
+            require_observation(env, seen, "`step`", "audit")
             if terminated or truncated:
                 break
         said(episode + 1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..._errors import OrbitscopeError
 from ._drawing import drawing
+from ._env_checks import checked_state
 from ._suite_tasks import TASKS, observed, read_state, suite_task, write_state
 
 Array = NDArray[np.float64]
@@ -94,7 +95,7 @@ class SuiteEnv(gymnasium.Env[Array, NDArray[np.float32]]):
 
     def set_state(self, state: Any) -> Array:
         """Put the simulator into `state`, as `get_state` gave it, and return what is observed there; the clock of the episode goes on."""
-        write_state(self.declared, self.physics, np.asarray(state, dtype=np.float64))
+        write_state(self.declared, self.physics, checked_state(self, state))
         return self._observation()
 
     def _observation(self) -> Array:
