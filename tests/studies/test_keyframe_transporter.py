@@ -113,7 +113,8 @@ def test_coarse_to_fine_is_judged_beside_flat_on_the_same_keyframes(modules):
         """Ten keyframes a seed; flat is right at four, coarse to fine at so many more."""
         right = {"flat": [4] * len(better), "transporter": [4 + b for b in better]}
         rows = [{"arm": a, "seed": s, "right": int(k < n)} for a, counts in right.items() for s, n in enumerate(counts) for k in range(10)]
-        runs = [{"arm": "flat", "scores": poses}, {"arm": "transporter", "scores": 1000}]
+        sizes = {"flat": poses, "transporter": 1000}
+        runs = [{"arm": a, "seed": s, "scores": size * (s + 1)} for a, size in sizes.items() for s in range(len(better))]
         return tables(modules, {"keyframes": rows, "runs": runs})
 
     cases = (
