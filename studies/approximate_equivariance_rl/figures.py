@@ -27,7 +27,7 @@ def draw(agents: pd.DataFrame, curves: pd.DataFrame, environments: pd.DataFrame,
         for ax, column, label in zip(row, ("return", "policy_asymmetry"), ("return", "commutator of the policy"), strict=True):
             _against(ax, mine, epsilon, column)
             ax.set(xlabel=LEVELS, ylabel=label)
-            ax.set_title(name if column == "return" else f"{name}: does the policy turn with the world?", fontsize=9)
+            ax.set_title(name, fontsize=9)
     legend(figure)
     save(figure, docs / "approximate-equivariance-rl-return.png")
     _curves(curves, docs / "approximate-equivariance-rl-curves.png")
