@@ -17,6 +17,7 @@ from ._planner import METHODS, Plan, Planner
 from ._planner_actions import ActionSet, BoxActions, DiscActions
 from ._planner_audit import decision_errors, warm_start
 from ._planning import PLAN_KIND, plan_episodes, plan_picture, save_plan
+from ._quaternions import body_axes, body_quaternion
 from ._regression import PlaceEnergy, marker_pictures
 from ._simulator import SimulatorModel
 from ._trading import TradingConfig, TradingPolicy, net_returns, past_windows
@@ -118,6 +119,8 @@ __all__ = [
     "audit_environment",
     "audits_of",
     "balls",
+    "body_axes",
+    "body_quaternion",
     "decision_errors",
     "environment",
     "environment_spec",
