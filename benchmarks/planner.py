@@ -5,7 +5,8 @@
 The problem is a ball in the plane that is driven to a target, in a box of actions, with the same functions for all planners. pytorch-mppi
 is asked for with `pip install pytorch-mppi` in an environment that has this library (0.9.1 was measured); without it only ours is timed.
 Seconds are of the processor, one thread, the best of `repeats` decisions, the planners taking turns (medians stand beside them; other
-programs were running). What an episode of 60 actions costs, over eight first states, is measured too.
+programs were running); the model alone, which every planner calls, takes its turn too. What an episode of 60 actions costs, over eight
+first states, is measured as well.
 """
 
 import argparse
@@ -47,6 +48,21 @@ def theirs(ball: Balls, count: int, horizon: int, dtype: torch.dtype) -> Callabl
         u_max=limit, U_init=torch.zeros(horizon, 2, dtype=dtype),
     )  # fmt: skip
     return made.command
+
+
+def model(ball: Balls, count: int, horizon: int, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What no planner can leave out: step and cost along so many sequences, without any record for derivatives."""
+    actions = 0.7 * (2 * torch.rand(horizon, count, 2, dtype=dtype, generator=torch.Generator().manual_seed(1)) - 1)
+
+    def rolled(state: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            now, total = state[None].repeat_interleave(count, 0), torch.zeros(count, dtype=dtype)
+            for action in actions:
+                now = ball.step(now, action)
+                total += ball.cost(now, action)
+            return total
+
+    return rolled
 
 
 def planners() -> dict[str, Callable[..., Callable[[torch.Tensor], torch.Tensor]]]:
@@ -97,7 +113,7 @@ def main() -> int:
     ball, makers, rows = balls("ball2d"), planners(), []
     for dtype in (torch.float32, torch.float64):
         for count, horizon in SIZES:
-            times = seconds(makers, ball, count, horizon, dtype, asked.repeats)
+            times = seconds({**makers, "model alone": model}, ball, count, horizon, dtype, asked.repeats)
             found, middle = ({name: how(values) for name, values in times.items()} for how in (min, statistics.median))
             row: dict[str, Any] = {"dtype": str(dtype).removeprefix("torch."), "samples": count, "horizon": horizon, "seconds": found}
             row["median_seconds"] = middle

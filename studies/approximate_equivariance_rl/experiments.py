@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from study import WIDER, Job, Place, Settings
+from study import WIDER, Job, Place, Settings, first_learnt
 
 from orbitscope.systems.control import Agent, audit_environment, environment, epsilons, learnt_bound, probed_maps, returns, symmetry_of
 
@@ -47,7 +47,7 @@ def trained(settings: Settings, job: Job) -> tuple[Agent, dict[str, list[dict[st
     """The agent, and tables "agents" and "bounds" (a row), "curves" (a row for each evaluation) and "noise" (a row for each noise)."""
     name = job.name(settings.kind)
     train, test = (environment(name, repeat=settings.repeat) for _ in range(2))
-    options = {"batch_size": settings.batch, "learning_rate": settings.rate, "learning_starts": min(500, settings.steps // 4)}
+    options = {"batch_size": settings.batch, "learning_rate": settings.rate, "learning_starts": first_learnt(settings.steps)}
     policy, width = ("exact", 2 * round(WIDER * settings.width / 2)) if job.arm == "wider" else (job.arm, settings.width)
     agent = Agent(train, symmetry_of(job.environment), policy=policy, width=width, seed=job.seed, options=options)
     curves, spent = [], 0.0

@@ -46,6 +46,11 @@ class Settings:
     paired: int
 
 
+def first_learnt(steps: int) -> int:
+    """Steps of an agent before it learns anything, of so many."""
+    return min(500, steps // 4)
+
+
 @dataclass(frozen=True)
 class Job:
     """One arm in one environment, broken by one size, with one seed; without an arm the measurement of the environment itself."""

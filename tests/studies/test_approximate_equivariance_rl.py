@@ -52,7 +52,7 @@ def test_bars_are_judged_by_their_rules(modules):
     found += rows(0.1, exact=[80, 80, 80], relaxed=[90, 90, 90], plain=[85, 85, 85]) + rows(0.2, exact=[1], relaxed=[2], plain=[3])
     judged = page.bars(Made(agents=pd.DataFrame(found)))
     assert [r[-1] for r in judged] == ["missed", "met", "not judged with fewer than 3 seeds", "met"]
-    assert judged[0][2] == "0.940" and judged[3][2] == "8.3 minutes" and "no middle one" in judged[2][1]
+    assert judged[0][2] == "0.940" and judged[3][2] == "11.1 minutes" and "no middle one" in judged[2][1]
     assert judged[0][4] == "-1 (-3 to +1) to 0.95 of exact: not decided" and judged[1][4].endswith("+5 (+5 to +5) to plain: decided")
     assert judged[2][4] == "+1 to exact, -1 to plain"  # one seed has no interval
     found += rows(0.0, wider=[80, 80, 80]) + rows(0.1, wider=[95, 95, 95])
