@@ -12,8 +12,8 @@ from orbitscope.systems.manipulation import wilson
 FAR, TURNED = 0.04, 45.0  # m from the axis: past the ring; degrees of a turn
 
 
-def failures(t: Tables | None, meant: dict[str, str]) -> str:
-    """Table and words."""
+def failures(t: Tables | None, meant: dict[str, str], above: Any) -> str:
+    """Table and words; `above`: successes of the study's own runs."""
     if t is None or not len(t["episodes"]):
         return ""
     f: Any = t["episodes"]
@@ -41,9 +41,29 @@ The same episodes once more, looked at keyframe by keyframe (`failures.py`). A d
 
 {arms}
 
+{_anew(f, above)}
+
 {_why(f)}
 
 {_mended(f, s)}"""
+
+
+def _anew(f: Any, above: Any) -> str:
+    """Successes of the full arm here and in the study, where both are known: the same settings, other roundings."""
+    rows = []
+    for condition in dict.fromkeys(f.condition):
+        here = f[(f.arm == "transporter") & (f.condition == condition)].groupby("seed").done.sum()
+        there = above[(above.arm == "transporter") & (above.condition == condition)].groupby("seed").successes.sum()
+        both = sorted(set(here.index) & set(there.index))
+        if both:
+            rows.append(f"{condition}, {_each(here, both)} here and {_each(there, both)} above (seeds {', '.join(map(str, both))})")
+    if not rows:
+        return ""
+    return f"Models are trained anew here, on the same demonstrations with the same first weights; clouds may be padded by some empty rows less, which changes nothing but roundings. What comes out is not the same: episodes that the full arm did are {'; '.join(rows)}. Differences between seeds contain this too."
+
+
+def _each(counts: Any, seeds: list[int]) -> str:
+    return ", ".join(f"{int(counts[k])}" for k in seeds)
 
 
 def _done(some: Any) -> str:

@@ -44,7 +44,7 @@ def write_page(results: Path, docs: Path) -> Path:
     parts = [
         _head(t), f"## Success, arm by arm\n\n{_success(t)}\n\n{figure}\n\n{_judged(t)}", f"## How many demonstrations\n\n{_more(t)}\n\n{learning}",
         _longer(results.with_name("long")),
-        failures(_beside(results, "failures"), MEANT),
+        failures(_beside(results, "failures"), MEANT, _main(t)),
         f"## Keyframes that were held out\n\n{_errors(t)}", f"## Symmetry of the scores\n\n{_symmetry(t)}",
         f"## Other tasks\n\n{_suite(t)}", f"## Coarse to fine beside flat scoring\n\n{search(t, _main(t), _beside(results, 'flat'))}",
         _settings(t, "".join(f"\n    python studies/keyframe_transporter/{n}.py --config {n}.toml" for n in BESIDE if _beside(results, n))),

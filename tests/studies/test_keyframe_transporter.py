@@ -135,7 +135,9 @@ def test_what_went_wrong_first_is_counted(modules):
         asked = {"first_opens": opens, "first_off": off, "second_turn": turn}
         rows.append({"arm": "transporter", "seed": 0, "condition": "clutter", "done": done, **asked})
     made = tables(modules, {"episodes": rows}, arms=["transporter", "neither"], conditions=["clutter"], seeds=[0])
-    said = modules("page_failures").failures(made, modules("write_page").MEANT)
+    above = pd.DataFrame([{"arm": "transporter", "seed": 0, "condition": "clutter", "successes": 3}])
+    said = modules("page_failures").failures(made, modules("write_page").MEANT, above)
+    assert "clutter, 1 here and 3 above (seeds 0)" in said
     assert "| clutter | transporter | 1 | 20 (4 to 62) | 40 | 6 | 33 |" in said
     assert "clutter, 4 of 5 episodes: 1 where the fingers open" in said and "1 where the first keyframe is off" in said
     assert "1 where the hand turns by more than 45 degrees" in said
