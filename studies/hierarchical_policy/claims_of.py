@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness import Tables
-from write_page import bars
+from write_page import bars, main
 
 
 def tables_of(results: Path) -> Tables:
@@ -14,7 +14,7 @@ def tables_of(results: Path) -> Tables:
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
     """The bars, one by one."""
     t = tables_of(results)
-    rows = bars(t["cells"], t["turns"], t.meta["settings"]["model"]["edge"])
+    rows = bars(t["cells"], main(t, "turns"), t.meta["settings"]["model"]["edge"])
     rule = "mean over seeds of paired differences with Student's 95 % interval, or the largest of all answers; met where all of it is"
     words = [row[-1] for row in rows]
     missed = "; ".join(row[0].replace("*", "") for row in rows if row[-1] == "missed")

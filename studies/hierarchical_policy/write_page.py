@@ -26,8 +26,7 @@ LONG = ("place", "drawer", "stack")  # tasks of four keyframes and more, of whic
 def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes."""
     t = Tables(results, ["task", "arm", "demos", "seed"])
-    cells = t["cells"]
-    turns, tolerance = (t[name][t[name]["demos"].isin(t.meta["settings"]["demos"])] for name in ("turns", "tolerance"))
+    cells, turns, tolerance = t["cells"], *(main(t, name) for name in ("turns", "tolerance"))
     docs.mkdir(parents=True, exist_ok=True)
     figures.draw(cells, tolerance, docs)
     parts = [
@@ -45,6 +44,11 @@ def _head(t: Tables) -> str:
 Written by `studies/hierarchical_policy/run.py --config {s["name"]}.toml`; every number below comes from result files. HEP (Zhao, Wang, Zhu, Zhu, Howell, Zhao, Qian, Walters, Platt; ICML 2025, arXiv:2502.05728) names a keypose on voxels and lets an equivariant diffusion policy act in the frame of it. Here it stands beside itself with one part taken out, and beside a flat diffusion policy, on [tasks of this package](../how-to/manipulation.md): a floating hand, small networks, simulated contacts, and not RLBench. The published success rates belong to another suite, other sizes and 100 000 steps of training, and cannot be set beside these.
 
 ![Episodes done in layouts that no demonstration had. Strokes: all seeds together with Wilson's 95 % interval; points: seeds.](hierarchical-policy-success.png)"""
+
+
+def main(t: Tables, name: str) -> pd.DataFrame:
+    """A table without the runs with other numbers of demonstrations."""
+    return t[name][t[name]["demos"].isin(t.meta["settings"]["demos"])]
 
 
 def share(cells: pd.DataFrame, task: str, arm: str, demos: int) -> pd.Series:
@@ -118,7 +122,19 @@ def _bars(t: Tables) -> str:
 
 Differences are taken seed by seed: the same demonstrations, the same layouts. A bar is met where the whole 95 % interval over seeds lies on its side.
 
-{table(["what", "bar", "found", "seeds", ""], bars(t["cells"], t["turns"], t.meta["settings"]["model"]["edge"]))}"""
+{table(["what", "bar", "found", "seeds", ""], bars(t["cells"], main(t, "turns"), t.meta["settings"]["model"]["edge"]))}
+
+The same differences by task; no bar speaks of them alone:
+
+{table(["points ahead of", *(tasks := list(dict.fromkeys(t["cells"]["task"])))], _by_task(t["cells"], tasks))}"""
+
+
+def _by_task(cells: pd.DataFrame, tasks: list[str]) -> list[list[str]]:
+    rows = []
+    for arm in [a for a in ARMS if a != FULL and (cells["arm"] == a).any()]:
+        found = dict(gains(cells, arm))
+        rows.append([f"*{arm}*", *(f"{told(found[k])}, {len(found[k])} seeds" if k in found else "not run" for k in tasks)])
+    return rows
 
 
 def _success(cells: pd.DataFrame) -> str:
@@ -318,7 +334,7 @@ def _missing(t: Tables, cells: pd.DataFrame) -> str:
 def _limits(t: Tables) -> str:
     s = t.meta["settings"]
     options = ", ".join(f"{k} {v}" for k, v in s["model"].items())
-    own = "; ".join(f"on {task} {_otherwise(given)}" for task, given in s.get("own", {}).items())
+    own = "; ".join(f"on {task} {_otherwise(given)}" for task, given in s.get("own", {}).items() if _otherwise(given))
     return f"""## What this does not show
 
 * Networks and trainings are small and the same for every arm ({options}; {s["epochs"]} epochs, batches of {s["batch"]}{"; " * bool(own)}{own}); every arm has the same number of epochs, and not the same time: the arms without hierarchy have one network to train, and some may be held back by it. Settings were chosen with the full policy, demonstrations and first weights of seed 100 and layouts from 500 on, judged are layouts from {JUDGED} on, with keyframes of layouts from {HELD} on held out.
