@@ -38,7 +38,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "transporter": {}, "modulo": {}, "scene only": {"lift": False}, "hand only": {"order": 1}, "neither": {"order": 1, "lift": False},
     "not told apart": {"held": False}, "one level": {"search": "one"}, "mlp": {}, "nearest demonstration": {},
     "flat": {"search": "flat"}, "turn prior": {"turn_prior": True},
-    "neither, turn prior": {"order": 1, "lift": False, "turn_prior": True},
+    "neither, turn prior": {"order": 1, "lift": False, "turn_prior": True}, "scene only, turn prior": {"lift": False, "turn_prior": True},
+    "hand only, turn prior": {"order": 1, "turn_prior": True},
 }  # fmt: skip
 JUDGED, SHOWN, UNSEEN = 3000, 1000, 5000  # first layouts of episodes, of demonstrations, of decisions that are compared
 _NEAR = (0.02, math.radians(20.0))

@@ -15,6 +15,7 @@ STEM = "keyframe-transporter"
 COLOURS = {
     "transporter": "#0072B2", "modulo": "#00305A",
     "scene only": "#56B4E9", "hand only": "#009E73", "neither": "#D55E00", "not told apart": "#CC79A7",
+    "turn prior": "#0072B2", "scene only, turn prior": "#56B4E9", "hand only, turn prior": "#009E73", "neither, turn prior": "#D55E00",
     "one level": "#E69F00", "mlp": "#666666", "nearest demonstration": "#BBBBBB",
 }  # fmt: skip
 
