@@ -112,14 +112,15 @@ def obstacle(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
 
 
 def _world(settings: Any, name: str) -> tuple[Callable[[], Any], Symmetry, ActionSet]:
-    """What makes fresh environments, their symmetry and their actions: balls under D4, tasks of the suite under what is declared."""
+    """What makes fresh environments, their symmetry, their actions: balls under D4 or the cube's turns, tasks under what is declared."""
     if name in settings.suite_tasks:
         made = partial(environment, name, repeat=settings.repeat)
         space: Any = made().action_space
         return made, symmetry_of(name).policy, BoxActions(space.low.tolist(), space.high.tolist())
     changed: dict[str, Any] = {"length": settings.length, **({"wind": WIND} if name.endswith("wind") else {})}
-    ball = balls("ball2d", **changed)
-    return partial(BallsEnv, "ball2d", **changed), ball.symmetry("d4"), ball.actions
+    kind, group = ("ball3d", "o") if name.startswith("ball3d") else ("ball2d", "d4")
+    ball = balls(kind, **changed)
+    return partial(BallsEnv, kind, **changed), ball.symmetry(group), ball.actions
 
 
 def learning(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
@@ -129,6 +130,8 @@ def learning(settings: Any, label: dict[str, Any], tell: Tell) -> Rows:
     suite = label["world"] in settings.suite_tasks
     steps, each = (settings.suite_steps, settings.suite_each) if suite else (settings.steps, settings.each)
     small = {"width": 8, "samples": 16, "elites": 4, "batch": 8, "first": 10, "horizon": 3} if settings.name == "tiny" else {}
+    if label["world"].startswith("ball3d"):
+        small |= {"samples": 24 if small else 72}  # a multiple of the group's order, for every agent
     config = ModelBasedConfig(**{"every": 2, "first": 300, "networks": networks, "sampling": sampling, "seed": label["seed"], **small})
     agent = ModelBasedAgent(symmetry, actions, config)
     tests = [world() for _ in range(settings.measured)]
