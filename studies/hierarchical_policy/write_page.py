@@ -11,7 +11,7 @@ import pandas as pd
 from experiments import CLOSE, ELSEWHERE
 from harness import Tables, table, took, versions
 from judgement import interval
-from study import ARMS, BETWEEN, CLOSED, DISTURBED, FULL, HELD, JUDGED, NEAREST
+from study import ARMS, BETWEEN, CLOSED, DISTURBED, FULL, HANDS, HELD, JUDGED, NEAREST
 from tabletop import PUSH
 
 from orbitscope._whole import write_whole
@@ -76,18 +76,23 @@ def bars(cells: pd.DataFrame, turns: pd.DataFrame, voxel: float) -> list[list[st
     """Every bar: what, how much is wanted, what was found, by how many seeds, and a word; `voxel`: of the high level, m."""
     rows = []
     for arm in ARMS:
-        if arm in (FULL, NEAREST, CLOSED, "flat diffusion"):
+        if arm in (FULL, NEAREST, CLOSED, HANDS, "flat diffusion"):
             continue
         by_task = gains(cells, arm)
         what = [f"Points ahead of *{arm}*, mean over " + (", ".join(task for task, _ in by_task) or "tasks"), "above 0"]
-        found = judged(pd.concat([g for _, g in by_task], axis=1).mean(axis=1), 0.0) if by_task else ["–", "0", "not run"]
+        found = judged(pd.concat([g for _, g in by_task], axis=1).dropna().mean(axis=1), 0.0) if by_task else ["–", "0", "not run"]
         rows.append([*what, *found])
     for task, gain in gains(cells, "flat diffusion"):
         found = judged(gain, AHEAD)
         if task not in LONG:
             found[-1] = "not judged: a short task"
         rows.append([f"Points ahead of *flat diffusion*, {task}", f"at least {AHEAD:g} on long tasks", *found])
-    own = turns[turns["arm"] == FULL]
+    return rows + commuting(turns, FULL, "", voxel) + commuting(turns, HANDS, f" of *{HANDS}*", voxel)
+
+
+def commuting(turns: pd.DataFrame, arm: str, said_of: str, voxel: float) -> list[list[str]]:
+    """Bars of how far the answers of an arm move with the scene; `said_of`: words for the arm."""
+    own, rows = turns[turns["arm"] == arm], []
     exact = ("quarter turn", "shift")
     others = tuple(dict.fromkeys(own.loc[~own["motion"].isin(exact), "motion"]))
     every = [*(((m,), EXACT, f"at most {EXACT:g}", "") for m in exact)]
@@ -98,7 +103,7 @@ def bars(cells: pd.DataFrame, turns: pd.DataFrame, voxel: float) -> list[list[st
             word = ("met" if worst <= wanted else "missed") if count >= SEEDS else f"not judged with fewer than {SEEDS} seeds"
             rows.append(
                 [
-                    f"Equivariance error of trained policies, {' and '.join(motions)}{', ' * bool(task)}{task}, single precision, m",
+                    f"Equivariance error of trained policies{said_of}, {' and '.join(motions)}{', ' * bool(task)}{task}, single precision, m",
                     f"{said}, every answer",
                     f"{worst:.1e}",
                     str(count),
@@ -346,8 +351,11 @@ def _limits(t: Tables) -> str:
 
 def _control(t: Tables) -> str:
     """What is said of the loop, and of options that are not measured."""
+    hands = ""
+    if (t["cells"]["arm"] == HANDS).any():
+        hands = f" *{HANDS}*, whose voxels stand along the heading of the hand, was added for button and lift after their errors under turns by 30 and 45 degrees had been seen."
     if (t["cells"]["arm"] == CLOSED).any():
-        return f"* Control is in open loop, but for *{CLOSED}*: half of a chunk of control steps is done, then the policy looks again. Its demonstrations have {BETWEEN} looks between two keyframes, and 1/{BETWEEN + 1} of the epochs, so that all arms have as many steps of training. `se2` frames and the sizes of a GPU are options that this study does not measure."
+        return f"* Control is in open loop, but for *{CLOSED}*: half of a chunk of control steps is done, then the policy looks again. Its demonstrations have {BETWEEN} looks between two keyframes, and 1/{BETWEEN + 1} of the epochs, so that all arms have as many steps of training.{hands} `se2` frames and the sizes of a GPU are options that this study does not measure."
     return "* Control is in open loop; the closed loop, `se2` frames and the sizes of a GPU are options of the policy that this study does not measure."
 
 

@@ -40,6 +40,9 @@ ARMS: dict[str, dict[str, Any]] = {
     "flat": {"search": "flat"}, "turn prior": {"turn_prior": True},
     "neither, turn prior": {"order": 1, "lift": False, "turn_prior": True}, "scene only, turn prior": {"lift": False, "turn_prior": True},
     "hand only, turn prior": {"order": 1, "turn_prior": True},
+    "turn prior, not turned": {"turn_prior": True, "turned": False},
+    "hand only, turn prior, not turned": {"order": 1, "turn_prior": True, "turned": False},
+    "transporter, not turned": {"turned": False}, "hand only, not turned": {"order": 1, "turned": False},
 }  # fmt: skip
 JUDGED, SHOWN, UNSEEN = 3000, 1000, 5000  # first layouts of episodes, of demonstrations, of decisions that are compared
 _NEAR = (0.02, math.radians(20.0))
@@ -75,9 +78,11 @@ def trained(place: Folder, label: dict[str, Any], condition: str = "as shown") -
     config = FitConfig(epochs=math.ceil(s.steps / steps), batch=s.batch, learning_rate=s.learning_rate, weight_decay=1e-5)
     make = keypose_mlp_for if arm == "mlp" else transporter_for
     kind = "trained" if condition == "as shown" else "suite"
+    options = dict(ARMS[arm])
+    augment = WithAnswer(turn=options.pop("turned", True))
     folder = place.out / kind / f"{label['task']}-{arm.replace(' ', '_')}-{label['demonstrations']}-{label['seed']}"
     return fit(
-        partial(make, examples, width=s.width, **ARMS[arm]), examples, config, loss=KeyframeLoss(), augment=WithAnswer(), out=Path(folder),
+        partial(make, examples, width=s.width, **options), examples, config, loss=KeyframeLoss(), augment=augment, out=Path(folder),
         seed=label["seed"], progress=None,
     )  # fmt: skip
 
