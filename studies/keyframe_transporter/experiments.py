@@ -129,7 +129,7 @@ def acted(place: Folder, label: dict[str, Any], policy: Policy, conditions: list
     for condition in conditions:
         scene, began = scene_of(label["task"], condition, s.yaw), time.process_time()
         disturb = push if condition == "pushed" else None
-        outcome = evaluate(policy, scene, range(JUDGED, JUDGED + s.episodes), settings=dict(SETTINGS), disturb=disturb)
+        outcome = evaluate(policy, scene, range(s.judged, s.judged + s.episodes), settings=dict(SETTINGS), disturb=disturb)
         far = sum("out of reach" in o for o in outcome.outcomes)
         row = {"condition": condition, "successes": outcome.successes, "episodes": outcome.episodes, "out_of_reach": far}
         rows.append({**row, "keyframes": outcome.keyframes, "seconds": time.process_time() - began})

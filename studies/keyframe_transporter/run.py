@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import experiments  # noqa: E402
+from experiments import JUDGED  # noqa: E402
 from harness import Folder, Tell, arguments, collect, compute, read_settings, restore, where  # noqa: E402
 
 Job = tuple[str, str, dict[str, Any]]
@@ -29,9 +30,9 @@ class Settings:
 
     `tasks`, `arms`, `seeds`, `demonstrations`: of the runs, each trained for so many `steps` with `batch`, `learning_rate` and `width`;
     `more` numbers of demonstrations for `more_arms`. `yaw`: things are held within so many radians of one turn in demonstrations.
-    `episodes`, `conditions`: of the evaluation, `more_conditions` for `more_arms`. `searched`: decisions where coarse to fine, if any, is
-    compared with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm is tried on once, with so
-    many demonstrations that hold things in every way.
+    `episodes`, `conditions`: of the evaluation, on layouts from `judged` on; `more_conditions` for `more_arms`. `searched`: decisions, if
+    any, where coarse to fine is compared with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm
+    is tried on once, with so many demonstrations that hold things in every way.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Settings:
     reach: float
     suite: list[str]
     suite_demonstrations: int
+    judged: int = JUDGED
 
 
 def jobs(settings: Settings) -> list[Job]:

@@ -34,6 +34,10 @@ MEANT = {
     "neither, turn prior": "no symmetry built in, with such a weight",
     "scene only, turn prior": "symmetry on the scene's side only, with such a weight",
     "hand only, turn prior": "symmetry on the hand's side only, with such a weight",
+    "transporter, not turned": "full, scenes not turned in training",
+    "hand only, not turned": "symmetry on the hand's side only, scenes not turned in training",
+    "turn prior, not turned": "full, with such a weight, scenes not turned in training",
+    "hand only, turn prior, not turned": "symmetry on the hand's side only, with such a weight, scenes not turned in training",
 }
 BAR = 10.0  # points ahead
 BESIDE = ("flat", "failures")  # smaller questions, each a script of its own
@@ -45,7 +49,7 @@ def write_page(results: Path, docs: Path) -> Path:
     figure, learning = figures.draw_success(t, docs), figures.draw_demonstrations(t, docs)
     parts = [
         _head(t), f"## Success, arm by arm\n\n{_success(t)}\n\n{figure}\n\n{_judged(t)}", f"## How many demonstrations\n\n{_more(t)}\n\n{learning}",
-        _longer(results.with_name("long")),
+        _longer(results.with_name("settled")),
         failures(_beside(results, "failures"), MEANT, _main(t)),
         f"## Keyframes that were held out\n\n{_errors(t)}", f"## Symmetry of the scores\n\n{_symmetry(t)}",
         f"## Other tasks\n\n{_suite(t)}", f"## Coarse to fine beside flat scoring\n\n{search(t, _main(t), _beside(results, 'flat'))}",
