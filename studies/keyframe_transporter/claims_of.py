@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from arms import MEANT, full_of
 from harness import Tables
+from page_bars import BAR, gaps, verdict
 from page_search import FEWER, FEWEST, NEAR, beside_flat, judged
-from write_page import BAR, MEANT, gaps, verdict
 
 
 def tables_of(results: Path) -> Tables:
@@ -13,21 +14,36 @@ def tables_of(results: Path) -> Tables:
 
 
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
-    """The full transporter against every other arm, where hands hold things as no demonstration showed."""
-    rule = (
-        f"share of episodes with hands held out, paired by seed; bar: {BAR:g} points, met where all of the 95 % interval over seeds is; "
-        f"fewer than {FEWEST} seeds judge nothing"
-    )
-    found = gaps(tables_of(results))
-    words_of = {pair: verdict(ahead).removesuffix(".") for pair, ahead in found.items()}
-    few = [f"*{arm}*" for (_, arm), ahead in found.items() if len(ahead) < FEWEST]
-    told = "; ".join(f"on {name} against *{arm}* {words}" for (name, arm), words in words_of.items() if len(found[name, arm]) >= FEWEST)
-    told = (told or "nothing is judged yet") + f"; too few seeds against {', '.join(few)}" * bool(few)
+    """Full transporters against every other arm, where hands hold things as no demonstration showed; settled runs judge."""
+    settled = results.with_name("settled")
+    sets = [tables_of(settled)] if (settled / "meta.json").exists() else []
+    sets.append(tables_of(results))
     question = "does symmetry on both sides of a keyframe policy help where hands hold things otherwise?"
+    rows = [(question, _said(sets[0]), _rule(sets[0]), True)]
+    for t in sets:
+        rows += [
+            (f"on {name}, *{full_of(arm)}* against *{arm}* ({MEANT[arm]})?", verdict(ahead).removesuffix("."), _rule(t), False)
+            for (name, arm), ahead in gaps(t).items()
+        ]
+    return rows + _flat(results.with_name("flat"))
+
+
+def _said(t: Tables) -> str:
+    """Every judgement of one set of runs, full arm by full arm."""
+    found, parts = gaps(t), []
+    for full in dict.fromkeys(full_of(arm) for _, arm in found):
+        mine = {pair: ahead for pair, ahead in found.items() if full_of(pair[1]) == full and len(ahead) >= FEWEST}
+        words = ", ".join(f"{verdict(ahead).split(' points')[0]} against *{arm}*" for (_, arm), ahead in mine.items())
+        if words:
+            parts.append(f"*{full}*: {words}")
+    few = [f"*{arm}*" for (_, arm), ahead in found.items() if len(ahead) < FEWEST]
+    return ("; ".join(parts) or "nothing is judged yet") + f"; too few seeds against {', '.join(few)}" * bool(few)
+
+
+def _rule(t: Tables) -> str:
     return (
-        [(question, told, rule, True)]
-        + [(f"on {name}, against *{arm}* ({MEANT[arm]})?", words, rule, False) for (name, arm), words in words_of.items()]
-        + _flat(results.with_name("flat"))
+        f"share of episodes with hands held out after {t.meta['settings']['steps']} steps, paired by seed; bar: {BAR:g} points ahead, met "
+        f"where all of the 95 % interval over seeds is; fewer than {FEWEST} seeds judge nothing"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from arms import ARMS
 from harness import Folder, Tell
 from tabletop import push, scene_of
 from torch import Tensor
@@ -34,16 +35,6 @@ from orbitscope.systems.manipulation import (
 from orbitscope.systems.manipulation._seen import middle
 from orbitscope.training import FitConfig, fit
 
-ARMS: dict[str, dict[str, Any]] = {
-    "transporter": {}, "modulo": {}, "scene only": {"lift": False}, "hand only": {"order": 1}, "neither": {"order": 1, "lift": False},
-    "not told apart": {"held": False}, "one level": {"search": "one"}, "mlp": {}, "nearest demonstration": {},
-    "flat": {"search": "flat"}, "turn prior": {"turn_prior": True},
-    "neither, turn prior": {"order": 1, "lift": False, "turn_prior": True}, "scene only, turn prior": {"lift": False, "turn_prior": True},
-    "hand only, turn prior": {"order": 1, "turn_prior": True},
-    "turn prior, not turned": {"turn_prior": True, "turned": False},
-    "hand only, turn prior, not turned": {"order": 1, "turn_prior": True, "turned": False},
-    "transporter, not turned": {"turned": False}, "hand only, not turned": {"order": 1, "turned": False},
-}  # fmt: skip
 JUDGED, SHOWN, UNSEEN = 3000, 1000, 5000  # first layouts of episodes, of demonstrations, of decisions that are compared
 _NEAR = (0.02, math.radians(20.0))
 Rows = dict[str, list[dict[str, Any]]]
@@ -114,9 +105,9 @@ def robust(place: Folder, label: dict[str, Any], tell: Tell) -> Rows:
 
 
 def suite(place: Folder, label: dict[str, Any], tell: Tell) -> Rows:
-    """The full arm on a task of the suite, once, and the nearest demonstration."""
+    """A full arm on a task of the suite, and the nearest demonstration."""
     fitted, rows = trained(place, label, "any hold"), []
-    rivals = {"transporter": ModelPolicy(fitted.model), "nearest demonstration": NearestDemonstration(shown(place, label, "any hold"))}
+    rivals = {label["arm"]: ModelPolicy(fitted.model), "nearest demonstration": NearestDemonstration(shown(place, label, "any hold"))}
     for name, policy in rivals.items():
         rows += [{"policy": name, **row} for row in acted(place, label, policy, ["any hold"], tell)]
     found = errors(fitted.model, demonstrations(place, label["task"], "any hold", UNSEEN, 2 if place.settings.name == "tiny" else 8))

