@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from harness import Tables, table
 from judgement import interval
+from page_seeds import late
 
 FEWER, NEAR = 50.0, 2.0  # flat poses over those of a search; points that a search may be behind flat scoring
 FEWEST = 3  # seeds that judge
@@ -58,7 +59,7 @@ def _fair(flat: Tables | None) -> str:
             off = [f"{1000 * some.place.median():.0f}", f"{np.rad2deg(some.turn.median()):.0f}", f"{some.seconds.mean():.2f}"]
             rows.append([words, *sizes, str(some.seed.nunique()), f"{100 * some.right.mean():.0f}", *shares, *off])
     count = f.groupby(["arm", "seed"]).size().max()
-    text = f"""A rival that was trained flat (`flat.py`): one level at the fine voxels, every place on the table at every orientation of both levels, scored at once. It has the demonstrations, steps, batch, rate and width of the full arm. Its softmax is sampled in training ([FlatTransporter](../api.md)): the right pose, 9 orientations in 8 x 8 x 8 voxels about it, and 16 orientations at every second voxel along each axis, drawn anew for each keyframe of each step and counted by one over their probability; in tests a softmax over all poses comes out to rounding where all are drawn. Whether draws are counted so, or as if they were all, was decided with demonstrations and first weights of seed 100 on keyframes of layouts 6000 to 6007, for the former. Other rates, numbers of draws and widths were not tried for it, nor more steps{_dearer(flat)}: what the bar is judged by is a rival of the same training, and not the best that flat scoring could be. Both arms answer the same {count} keyframes with every seed; right is within 2 cm and 20 degrees, modulo what the thing's own turns make as good and the half turn of the hand. Episodes were not run: a flat answer takes seconds, and an episode has up to 14.
+    text = f"""A rival that was trained flat (`flat.py`): one level at the fine voxels, every place on the table at every orientation of both levels, scored at once. It has the demonstrations, steps, batch, rate and width of the full arm. Its softmax is sampled in training ([FlatTransporter](../api.md)): the right pose, 9 orientations in 8 x 8 x 8 voxels about it, and 16 orientations at every second voxel along each axis, drawn anew for each keyframe of each step and counted by one over their probability; in tests a softmax over all poses comes out to rounding where all are drawn. Whether draws are counted so, or as if they were all, was decided with demonstrations and first weights of seed 100 on keyframes of layouts 6000 to 6007, for the former. Other rates, numbers of draws and widths were not tried for it, nor more steps{_dearer(flat)}: what the bar is judged by is a rival of the same training, and not the best that flat scoring could be. Both arms answer the same {count} keyframes with every seed; right is within 2 cm and 20 degrees, modulo what the thing's own turns make as good and the half turn of the hand.{late(s["seeds"])} Episodes were not run: a flat answer takes seconds, and an episode has up to 14.
 
 """
     head = ["search", "poses scored", "weights", "seeds", "right [%]", *(f"{c} [%]" for c in s["conditions"])]

@@ -16,6 +16,12 @@ def fresh(s: dict[str, Any]) -> bool:
     return min(s["seeds"]) >= 10
 
 
+def late(seeds: list[int]) -> str:
+    """That seeds were added since the interval of the first ones reached across the bar."""
+    more = [k for k in seeds if k >= EARLY]
+    return f" Seeds {_listed(more)} were added after the first ones had been seen, whose interval reached across the bar." if more else ""
+
+
 def added(s: dict[str, Any]) -> str:
     """That seeds were added after others had been seen, and why."""
     if fresh(s):
