@@ -67,6 +67,7 @@ def run(folder, *args):
         (["probe", "no.such:thing", "ns.nc", "--out", "x.nc"], "no.such"),
         (["probe", "runs/unet", "ns.nc", "--out", "x.nc", "--tolerance", "0.5"], "tolerance"),
         (["report", "ns.nc", "--out", "x.html"], "ns.nc"),
+        (["report", "none.nc", "--out", "x.html"], "probes: there is no file or folder none.nc"),
         (["report", "probe.nc", "--out", "report.html"], "--force"),
         (["info", "missing"], "missing"),
         (["audit", "ns.nc", "--config", "missing.toml"], "missing.toml"),

@@ -172,6 +172,8 @@ def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) ->
 def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
     """Write the page and print where it is."""
     check_out(force, out=out)
+    if gone := [p for p in probes if not p.exists()]:
+        raise OrbitscopeError(f"probes: there is no file or folder {gone[0]}. Give what another verb has written, such as `probe`.")
     if any(p.is_dir() and is_system_run(p, "agent") for p in probes):
         from ._environments import report_agents
 

@@ -39,7 +39,7 @@ def save_examples(examples: Examples, path: str | Path, *, force: bool = False) 
     path = Path(path).expanduser()
     write = _writer(path)
     if path.exists() and (path.is_dir() or not force):
-        raise OrbitscopeError(f"path: {path} exists. Choose another name, or replace it with force=True.")
+        raise OrbitscopeError(f"path: {path} exists. Choose another name, or replace it with force=True (--force).")
     arrays: Arrays = {"unit": examples.unit, "slot": examples.slot}
     for what, state in (("x", examples.x), ("y", examples.y)):
         arrays |= {what: _array(state)} if isinstance(state, torch.Tensor) else {f"{what}_{k}": _array(p) for k, p in enumerate(state)}

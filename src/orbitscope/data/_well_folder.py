@@ -57,7 +57,7 @@ def save_well(
     targets = {part: folder / "data" / part / f"{name}.hdf5" for part, index in parts.items() if len(index)}
     for target in (*targets.values(), folder / STATS):
         if target.exists() and not force:
-            raise OrbitscopeError(f"folder: {target} exists. Choose another folder, or force=True to replace it.")
+            raise OrbitscopeError(f"folder: {target} exists. Choose another folder, or force=True (--force) to replace it.")
     text = statistics(data[parts["train"]])
     for part, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,7 @@ def _opened(folder: Path, data: Path | None) -> SystemRun:
     kept = read_json(folder / SIDECAR)
     if "recipe" not in kept.get("config", {}):
         raise OrbitscopeError(f"open_runs: {folder} holds a run of `fit` or `train`, not of a system.")
-    recipe = entries(kept["config"]["recipe"], folder / SIDECAR, _RECIPE, "Train again with force=True.")
+    recipe = entries(kept["config"]["recipe"], folder / SIDECAR, _RECIPE, "Train again with force=True (--force).")
     system = load_system(recipe["system"])
     plan = system.model(recipe["model"], recipe["preset"])
     file = Path(recipe["data"]) if data is None else data

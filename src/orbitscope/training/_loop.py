@@ -242,7 +242,7 @@ class Trainer:
             return
         state = read_state(self.out / STATE)
         load_weights(self.bare, state["model"], str(self.out / STATE))
-        with reading(self.out / STATE, "out", "Train again with force=True."):
+        with reading(self.out / STATE, "out", "Train again with force=True (--force)."):
             self._check_optimiser(state["optimiser"])
             self.optimiser.load_state_dict(state["optimiser"])
         self.at = _Progressed(state["epoch"], state["best"], state["best_epoch"], list(state["history"]))

@@ -23,7 +23,7 @@ def second_moments(path: str | Path, *, trust: bool | str = False) -> tuple[dict
     model = load_run(path, "last", trust=trust).model
     if not (path / STATE).exists():
         raise OrbitscopeError(f"run: {path} has no {STATE}, with the optimiser's moments. Train it again, or take another metric.")
-    with reading(path / STATE, "run", "Train it again with force=True."):
+    with reading(path / STATE, "run", "Train it again with force=True (--force)."):
         return _moments(path, model)
 
 
@@ -34,7 +34,7 @@ def _moments(path: Path, model: nn.Module) -> tuple[dict[str, Tensor], float]:
     for (name, parameter), index in zip(model.named_parameters(), group["params"], strict=True):
         moments = state.get(index)
         if moments is None or moments["exp_avg_sq"].shape != parameter.shape:
-            raise OrbitscopeError(f"run: the training state of {path} has no moments for {name}. Train it again with force=True.")
+            raise OrbitscopeError(f"run: the training state of {path} has no moments for {name}. Train it again with force=True (--force).")
         correction = 1.0 - group["betas"][1] ** float(torch.as_tensor(moments["step"]))
         found[name] = moments["exp_avg_sq"].to(parameter.dtype) / correction
     return found, float(group["eps"])
@@ -61,7 +61,7 @@ def kept_optimiser(
     if mine != own:
         raise OrbitscopeError(f"kept_optimiser: `model` should be the last weights of {path}; it has other parameters.")
     found = adamw(model)
-    with reading(path / STATE, "run", "Train it again with force=True."):
+    with reading(path / STATE, "run", "Train it again with force=True (--force)."):
         found.load_state_dict(state)
     for group in found.param_groups:
         if learning_rate is not None or not float(group["lr"]) > 0:

@@ -113,7 +113,7 @@ def load_run(
         raise OrbitscopeError(
             f"load_run: {path} holds {len(seeds)} seeds ({', '.join(s.name for s in seeds[:4])}); give one, or use load_runs."
         )
-    sidecar, advice = path / SIDECAR, "Train again with force=True, or copy the folder again."
+    sidecar, advice = path / SIDECAR, "Train again with force=True (--force), or copy the folder again."
     with reading(sidecar, "run", advice):
         kept = entries(read_json(sidecar), sidecar, _ENTRIES, advice)
         for part, measured in kept["metrics"].items():

@@ -97,7 +97,7 @@ def _trained(folder: Path, config: dict[str, Any], steps: int, force: bool, prog
         if changed := [k for k in config if kept.get(k) != config[k]]:
             raise OrbitscopeError(
                 f"out: {folder} holds a run with {changed[0]} = {kept.get(changed[0])!r}, now {config[changed[0]]!r}. Give another folder, "
-                "or force=True to replace it."
+                "or force=True (--force) to replace it."
             )
         if (folder / AGENT_STATE).exists():
             tensors, numbers = read_weights(folder / AGENT_STATE)
@@ -167,7 +167,7 @@ def open_agent(path: str | Path, which: str = "best") -> AgentRun:
     if "agent" not in kept.get("config", {}):
         raise OrbitscopeError(f"open_agent: {folder} holds a run, but not of an agent.")
     kinds = {"environment": str, "agent": str, "policy": str, "repeat": int, "seed": int, "networks": dict, "options": dict}
-    config = entries(kept["config"]["agent"], folder / SIDECAR, kinds, "Train again with force=True.")
+    config = entries(kept["config"]["agent"], folder / SIDECAR, kinds, "Train again with force=True (--force).")
     made = _made(config)
     file = folder / (BEST if which == "best" and (folder / BEST).exists() else LAST)
     if file.exists():

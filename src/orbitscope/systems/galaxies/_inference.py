@@ -48,7 +48,7 @@ def infer(
     path = None if out is None else Path(out)
     folder = None if path is None else path.with_name(f"{path.name}.draws")
     if path is not None and path.exists() and not force:
-        raise OrbitscopeError(f"out: {path} exists. Give another file, or replace it with force=True.")
+        raise OrbitscopeError(f"out: {path} exists. Give another file, or replace it with force=True (--force).")
     if folder is not None and force and folder.is_dir():
         shutil.rmtree(folder)
     settings = {"data": _digest(data), "emulator": _weights(target.model), "fixed": dict(fixed or {}), "emulator_error": emulator_error}

@@ -98,7 +98,7 @@ def _introduce(folder: Path, told: str) -> None:
     elif json.loads(said.read_text(encoding="utf-8")) != json.loads(told):
         raise OrbitscopeError(
             f"out: {folder} holds draws of other data, another emulator or other settings. Call it again as before, give another out, or "
-            "force=True to begin anew."
+            "force=True (--force) to begin anew."
         )
 
 

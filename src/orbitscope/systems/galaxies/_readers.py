@@ -57,7 +57,7 @@ def save_halos(halos: Halos, path: str | Path, *, force: bool = False) -> Path:
     if path.suffix.lower() not in (".hdf5", ".h5"):
         raise OrbitscopeError(f"path: {path} should end in .hdf5 or .h5.")
     if path.exists() and not force:
-        raise OrbitscopeError(f"path: {path} exists. Choose another name, or replace it with force=True.")
+        raise OrbitscopeError(f"path: {path} exists. Choose another name, or replace it with force=True (--force).")
     names, columns = Columns(), {"x": halos.positions[:, 0], "y": halos.positions[:, 1], "z": halos.positions[:, 2], "mass": halos.mass}
     columns |= {"radius": halos.radius, "concentration": halos.concentration}
     if halos.axis is not None:

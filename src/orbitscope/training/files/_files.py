@@ -26,7 +26,7 @@ from ..._json import finite_json, json_text
 from ..._whole import write_whole
 
 SIDECAR, BEST, LAST, STATE = "run.json", "model.safetensors", "last.safetensors", "state.pt"
-_SUM, _AGAIN = "checksum", "Train again with force=True."
+_SUM, _AGAIN = "checksum", "Train again with force=True (--force)."
 _STATE = {"epoch": int, "best": (int, float), "best_epoch": int, "history": list, "model": dict, "optimiser": dict}
 Metadata = dict[str, Any]
 
@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise OrbitscopeError(f"run: there is no {path.name} in {path.parent}. Give the folder that `train` wrote.") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise OrbitscopeError(f"run: {path} cannot be read ({error}). Train again with force=True.") from error
+        raise OrbitscopeError(f"run: {path} cannot be read ({error}). Train again with force=True (--force).") from error
 
 
 def write_weights(path: Path, model: nn.Module, metadata: Metadata) -> None:

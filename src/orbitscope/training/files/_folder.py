@@ -50,17 +50,19 @@ def _finished(folder: Path, config: dict[str, Any], defaults: dict[str, Any], fi
     if not (folder / files.SIDECAR).exists():
         return False
     path = folder / files.SIDECAR
-    kept = files.entries(files.read_json(path), path, {"config": dict, "data": dict, "finished": bool}, "Train again with force=True.")
+    kept = files.entries(
+        files.read_json(path), path, {"config": dict, "data": dict, "finished": bool}, "Train again with force=True (--force)."
+    )
     was = {**defaults, **kept.get("config", {})}
     changed = [name for name in config if was.get(name) != config[name]]
     if changed:
         name = changed[0]
         raise OrbitscopeError(
             f"out: {folder} holds a run with {name} = {was.get(name)!r}, now {config[name]!r}. "
-            "Give another folder, or force=True to replace it."
+            "Give another folder, or force=True (--force) to replace it."
         )
     if kept.get("data", {}).get("fingerprint") != fingerprint:
-        raise OrbitscopeError(f"out: {folder} holds a run on other data. Give another folder, or force=True to replace it.")
+        raise OrbitscopeError(f"out: {folder} holds a run on other data. Give another folder, or force=True (--force) to replace it.")
     return bool(kept.get("finished"))
 
 
