@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness import Tables
-from write_page import bars, main
+from page_bars import bars, main
 
 
 def tables_of(results: Path) -> Tables:

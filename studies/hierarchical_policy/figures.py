@@ -11,7 +11,7 @@ from orbitscope._whole import write_whole
 from orbitscope.systems.manipulation import wilson
 
 _SHADES = (
-    "#0072B2", "#D55E00", "#E69F00", "#CC79A7", "#009E73", "#555555", "#56B4E9", "#882255", "#117733", "#999999",
+    "#0072B2", "#D55E00", "#E69F00", "#CC79A7", "#009E73", "#555555", "#56B4E9", "#882255", "#117733", "#AA4499", "#332288", "#999999",
 )  # fmt: skip
 COLOURS = dict(zip(ARMS, _SHADES, strict=True))
 

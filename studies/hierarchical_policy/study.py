@@ -6,7 +6,7 @@ from typing import Any
 
 from harness import Folder
 
-FULL, NEAREST, CLOSED, HANDS = "full", "nearest demonstration", "closed loop", "grid of the hand"
+FULL, NEAREST, CLOSED, HANDS, BOTH = "full", "nearest demonstration", "closed loop", "grid of the hand", "full, turned copies"
 #: Name -> switches of `HierarchicalPolicy`; the first is the policy, and the last has no network.
 ARMS: dict[str, dict[str, Any]] = {
     FULL: {},
@@ -19,12 +19,13 @@ ARMS: dict[str, dict[str, Any]] = {
     CLOSED: {"control": "closed"},
     "one draw": {"draws": 1},
     HANDS: {"grid": "hand"},
+    BOTH: {},
     NEAREST: {},
 }
-TURNED = ("no equivariance, turned copies",)  # arms that see their scenes turned by any angle in training
+TURNED = ("no equivariance, turned copies", BOTH)  # arms that see their scenes turned by any angle in training
 ORDER = (
     FULL, NEAREST, "flat diffusion", "no hierarchy", "no equivariance", "no frame transfer", "no stacked voxels",
-    "no equivariance, turned copies", CLOSED, "one draw", HANDS,
+    "no equivariance, turned copies", CLOSED, "one draw", HANDS, BOTH,
 )  # fmt: skip
 BETWEEN = 3  # looks between two keyframes in the demonstrations of the closed loop
 DISTURBED = ("other colours", "clutter", "pushed")  # conditions of `tabletop`, beside the scenes as they are

@@ -44,7 +44,7 @@ def test_page_figures_and_tables(study, script):
 
 
 def test_bars_are_judged_by_their_rules(modules):
-    page = modules("write_page")
+    page = modules("page_bars")
 
     def cells(full: list[int], flat: list[int], task: str = "place") -> pd.DataFrame:
         rows = [("full", s, k) for s, k in enumerate(full)] + [("flat diffusion", s, k) for s, k in enumerate(flat)]
