@@ -6,6 +6,7 @@ from arms import MEANT, full_of
 from harness import Tables
 from page_bars import BAR, gaps, verdict
 from page_search import FEWER, FEWEST, NEAR, beside_flat, judged
+from page_seeds import SETTLED
 
 
 def tables_of(results: Path) -> Tables:
@@ -15,17 +16,18 @@ def tables_of(results: Path) -> Tables:
 
 def claims(results: Path) -> list[tuple[str, str, str, bool]]:
     """Full transporters against every other arm, where hands hold things as no demonstration showed; settled runs judge."""
-    settled = results.with_name("settled")
-    sets = [tables_of(settled)] if (settled / "meta.json").exists() else []
-    sets.append(tables_of(results))
+    sets = [tables_of(results.with_name(name)) for name in SETTLED if (results.with_name(name) / "meta.json").exists()]
     question = "does symmetry on both sides of a keyframe policy help where hands hold things otherwise?"
-    rows = [(question, _said(sets[0]), _rule(sets[0]), True)]
-    for t in sets:
-        rows += [
-            (f"on {name}, *{full_of(arm)}* against *{arm}* ({MEANT[arm]})?", verdict(ahead).removesuffix("."), _rule(t), False)
-            for (name, arm), ahead in gaps(t).items()
-        ]
+    counts = [f"with {t.meta['settings']['demonstrations']} demonstrations {_said(t)}" for t in sets or [tables_of(results)]]
+    rows = [(question, "; ".join(counts), _rule((sets or [tables_of(results)])[0]), True)]
+    for t in [*sets, tables_of(results)]:
+        rows += [(_question(t, name, arm), verdict(ahead).removesuffix("."), _rule(t), False) for (name, arm), ahead in gaps(t).items()]
     return rows + _flat(results.with_name("flat"))
+
+
+def _question(t: Tables, name: str, arm: str) -> str:
+    s = t.meta["settings"]
+    return f"on {name} with {s['demonstrations']} demonstrations, *{full_of(arm)}* against *{arm}* ({MEANT[arm]})?"
 
 
 def _said(t: Tables) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from experiments import SHOWN
 from harness import Tables
 
+SETTLED = ("few", "settled")  # sets of runs whose settings were fixed before they were run
 EARLY = 3  # seeds that were run, and their results seen, before others were added
 TRIED = range(2000, 2016)  # layouts of episodes on which settings were tried
 ENOUGH = 100  # episodes that a cell should have

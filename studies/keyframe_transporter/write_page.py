@@ -14,26 +14,30 @@ from page_bars import judged, main
 from page_blocks import more, success, suite
 from page_failures import failures
 from page_search import search
-from page_seeds import layouts, not_here
+from page_seeds import SETTLED, layouts, not_here
 from tabletop import PUSH
 
 from orbitscope._whole import write_whole
 from orbitscope.systems.manipulation import LEVELS
 
 PAGE = "keyframe-transporter.md"
+CHOSEN = {
+    "settled": "Settings, arms and conditions were fixed before any of these runs: the number of steps, and the prior on turns, was chosen with full arms, demonstrations and first weights of seed 100 and episodes of layouts 2000 to 2015.",
+    "few": "They were planned when one seed of the runs with more demonstrations, below, had been seen, in which little was left to gain, and after the arms had been tried with as few demonstrations of seed 100 on layouts 2000 to 2015.",
+}
 BESIDE = ("flat", "failures")  # smaller questions, each a script of its own
 
 
 def write_page(results: Path, docs: Path) -> Path:
     """Figures, then the page; same tables, same bytes. Runs whose settings were fixed before come first, where they are."""
     t = _tables(results)
-    settled = _tables(results.with_name("settled")) if (results.with_name("settled") / "meta.json").exists() else None
-    errors = "\n\n".join(_errors(some) for some in (settled, t) if some is not None)
+    settled = [_tables(results.with_name(name)) for name in SETTLED if (results.with_name(name) / "meta.json").exists()]
+    errors = "\n\n".join(_errors(some) for some in (*settled, t))
     parts = [
-        _head(t, settled), _settled(settled, docs) if settled is not None else "", _first(t, docs),
+        _head(t, settled), *(_settled(some, docs) for some in settled), _first(t, docs),
         failures(_beside(results, "failures"), MEANT, main(t)),
         f"## Keyframes that were held out\n\n{errors}",
-        f"## Symmetry of the scores\n\n{_symmetry([some for some in (t, settled) if some is not None])}",
+        f"## Symmetry of the scores\n\n{_symmetry([t, *settled])}",
         f"## Coarse to fine beside flat scoring\n\n{search(t, main(t), _beside(results, 'flat'))}",
         _settings(t, settled, _commands(results)),
     ]  # fmt: skip
@@ -49,21 +53,21 @@ def _tables(results: Path) -> Tables:
 
 def _commands(results: Path) -> str:
     """Of the runs beside those of the first set."""
-    lines = ["run.py --config settled.toml"] * (results.with_name("settled") / "meta.json").exists()
+    lines = [f"run.py --config {n}.toml" for n in SETTLED if (results.with_name(n) / "meta.json").exists()]
     lines += [f"{n}.py --config {n}.toml" for n in BESIDE if _beside(results, n)]
     return "".join(f"\n    python studies/keyframe_transporter/{line}" for line in lines)
 
 
 def _settled(t: Tables, docs: Path) -> str:
-    """The runs that judge the bars."""
+    """Runs that judge the bars."""
     s = t.meta["settings"]
-    text = f"""## What judges the bars
+    text = f"""## {s["demonstrations"]} demonstrations, {s["steps"]} steps
 
-{s["steps"]} steps of training, seeds {", ".join(map(str, s["seeds"]))} of demonstrations and first weights, and layouts of episodes from {s["judged"]} on, which were used for nothing before: settings, arms and conditions were fixed before any of these runs. How many steps, and the prior on turns, was chosen with full arms, demonstrations and first weights of seed 100 and episodes of layouts 2000 to 2015. {_state(t)}
+Seeds {", ".join(map(str, s["seeds"]))} of demonstrations and first weights, and layouts of episodes from {s["judged"]} on, were used for nothing before. {CHOSEN[s["name"]]} {_state(t)}
 
 {success(t)}
 
-{figures.draw_success(t, docs, "-settled")}
+{figures.draw_success(t, docs, f"-{s['name']}")}
 
 {judged(t)}"""
     for head, words in (("How many demonstrations", more(t)), ("Other tasks", suite(t))):
@@ -110,12 +114,13 @@ def _state(t: Tables) -> str:
     return f"{missing} of {t.meta['planned_runs']} planned runs are not done, for want of processor time. Missing are {_missing(t)}."
 
 
-def _head(t: Tables, settled: Tables | None) -> str:
+def _head(t: Tables, settled: list[Tables]) -> str:
     s = t.meta["settings"]
+    each = " and ".join(f"{some.meta['settings']['demonstrations']}" for some in settled)
     sets = (
-        ""
-        if settled is None
-        else f" There are two sets of runs: those of {settled.meta['settings']['steps']} steps judge the bars; those of {s['steps']} steps came before."
+        f" Runs with {each} demonstrations and {settled[0].meta['settings']['steps']} steps of training judge the bars; those of {s['steps']} steps came before."
+        if settled
+        else ""
     )
     return f"""# A keyframe policy that turns with the scene and with what the hand holds
 
@@ -167,7 +172,7 @@ def _errors(t: Tables) -> str:
         alike = np.rad2deg(some.turn_modulo.mean()) if "turn_modulo" in some else np.nan
         cells = [f"{place:.0f}", f"{turn:.0f}", f"{alike:.0f}" if np.isfinite(alike) else "–", f"{100 * some.fingers.mean():.0f}"]
         rows.append([str(name), str(arm), str(condition), *cells, f"{some.seed.nunique()}"])
-    said = f"{s['steps']} steps: median distance and angle to the demonstrated keyframe (modulo the hand's half turn) and the share of wrong fingers, means over seeds. A demonstrator chose one of several keyframes that are as good, so that a large angle need not be an error: the upright pole looks the same from everywhere."
+    said = f"{s['demonstrations']} demonstrations, {s['steps']} steps: median distance and angle to the demonstrated keyframe (modulo the hand's half turn) and the share of wrong fingers, means over seeds. A demonstrator chose one of several keyframes that are as good, so that a large angle need not be an error: the upright pole looks the same from everywhere."
     return (
         said
         + "\n\n"
@@ -189,7 +194,7 @@ def _symmetry(every: list[Tables]) -> str:
     return said + "\n\n" + table(["arm", "seeds", *dict.fromkeys(f.motion)], rows)
 
 
-def _settings(t: Tables, settled: Tables | None, beside: str) -> str:
+def _settings(t: Tables, settled: list[Tables], beside: str) -> str:
     s, r, p = t.meta["settings"], t["runs"], t["processor"]
     size = f"{int(r[r.arm == 'transporter'].parameters.max()):,} weights" if len(r) and (r.arm == "transporter").any() else "–"
     steps = f"{r.train_seconds.mean() / 60:.1f} minutes of processor and waiting" if len(r) else "–"
@@ -198,28 +203,24 @@ def _settings(t: Tables, settled: Tables | None, beside: str) -> str:
     return f"""## Settings, and what is not here
 
 * {s["steps"]} steps of {s["batch"]} keyframes, rate {s["learning_rate"]:g}, one orientation grid of 45 degrees; voxels of {edges}; {size}; a training took {steps} in the mean. Settings were chosen with the full arm on demonstrations of layouts 100 to 129, which hold things at every turn, and episodes of layouts 2000 to 2015, with first weights of seed 0; {layouts(s)}, episodes those from 3000 on, run once.
-{_settled_settings(settled)}* Pushes are of {100 * PUSH:g} cm. Scenes are turned and shifted in the training of every arm, but for those that say *not turned*, so that *neither* is the arm of augmentation.
+{"".join(map(_settled_settings, settled))}* Pushes are of {100 * PUSH:g} cm. Scenes are turned and shifted in the training of every arm, but for those that say *not turned*, so that *neither* is the arm of augmentation.
 * *modulo* was added after the first two seeds of other arms had been seen. All arms but it take the demonstrator's choice among poses that are as good for the only right one.
 * Not here: {not_here(t)}.
 * Processor time: {cost} in all with {s["steps"]} steps, at low priority beside other programs.
 
-{_provenance(t)}{_provenance(settled)}    python studies/keyframe_transporter/run.py --config {s["name"]}.toml{beside}"""
+{"".join(map(_provenance, [*settled, t]))}    python studies/keyframe_transporter/run.py --config {s["name"]}.toml{beside}"""
 
 
-def _settled_settings(t: Tables | None) -> str:
-    if t is None:
-        return ""
+def _settled_settings(t: Tables) -> str:
     s, r, p = t.meta["settings"], t["runs"], t["processor"]
     minutes = f"{r.train_seconds.mean() / 60:.1f} minutes" if len(r) else "–"
     cost = f"{p.cpu_seconds.sum() / 60:.0f} minutes" if len(p) else "–"
-    return f"""* Of the runs with {s["steps"]} steps all else is the same; demonstrations are those of the layouts from {", ".join(str(SHOWN + 200 * k) for k in s["seeds"])} on for seeds {", ".join(map(str, s["seeds"]))}, episodes those from {s["judged"]} on, run once. A training took {minutes} of processor and waiting in the mean; {cost} of processor time in all.
+    return f"""* Of the runs with {s["demonstrations"]} demonstrations and {s["steps"]} steps all else is the same; demonstrations are those of the layouts from {", ".join(str(SHOWN + 200 * k) for k in s["seeds"])} on for seeds {", ".join(map(str, s["seeds"]))}, episodes those from {s["judged"]} on, run once. A training took {minutes} of processor and waiting in the mean; {cost} of processor time in all.
 """
 
 
-def _provenance(t: Tables | None) -> str:
-    if t is None:
-        return ""
-    meta = t.meta
-    return f"""Runs of {meta["settings"]["steps"]} steps: {meta["measured_runs"]} of {meta["planned_runs"]} planned. {took(meta)[0].upper() + took(meta)[1:]}; {versions(meta)}; {meta["date"]}.
+def _provenance(t: Tables) -> str:
+    meta, s = t.meta, t.meta["settings"]
+    return f"""Runs of {s["steps"]} steps with {s["demonstrations"]} demonstrations: {meta["measured_runs"]} of {meta["planned_runs"]} planned. {took(meta)[0].upper() + took(meta)[1:]}; {versions(meta)}; {meta["date"]}.
 
 """
