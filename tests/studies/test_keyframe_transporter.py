@@ -153,7 +153,7 @@ def test_the_page_says_what_was_seen_before(modules):
 
 
 @pytest.mark.parametrize(
-    ("config", "count"), [("small.toml", 5 * 6 + 8 * 3 + 3 * 3 * 4 + 3 + 8), ("settled.toml", 15 * 5 + 2 * 5 * 4 + 8 * 3), ("few.toml", 13 * 5)]
+    ("config", "count"), [("small.toml", 5 * 6 + 8 * 3 + 3 * 3 * 4 + 3 + 8), ("settled.toml", 15 * 5 + 2 * 3 * 4 + 8 * 3), ("few.toml", 13 * 5)]
 )
 def test_jobs_are_those_of_the_settings(modules, config, count):
     run = modules("run")
