@@ -46,6 +46,9 @@ def verdict(ahead: np.ndarray) -> str:
     return f"{word}, {told(ahead)} points (seeds: {each})."
 
 
+RULE = f"""The bar: a full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out. Differences are taken seed by seed, on the same layouts; the bar is met, or missed, where Student's whole 95 % interval of their mean over seeds lies on that side of it, and else not decided. Arms with a prior on turns, and arms whose scenes are not turned in training, have full arms of their own."""
+
+
 def judged(t: Tables) -> str:
     """Each full arm against each of its ablations under hands that were held out, in words."""
     found, s = gaps(t), t.meta["settings"]
@@ -54,10 +57,11 @@ def judged(t: Tables) -> str:
         f"* {name}, *{full_of(arm)}* against *{arm}*: {verdict(ahead)}{_late(late.get((name, arm), np.empty(0)))}"
         for (name, arm), ahead in found.items()
     ]
-    head = f"The bar: a full transporter ahead of each of its ablations by {BAR:g} points and more under hands held out. Differences are taken seed by seed, on the same layouts; the bar is met, or missed, where Student's whole 95 % interval of their mean over seeds lies on that side of it, and else not decided. Arms with a prior on turns, and arms whose scenes are not turned in training, have full arms of their own."
-    if not fresh(s) and any("turn prior" in arm for _, arm in found):
-        head += " Arms with a prior on turns were added after failures of the others had been looked at on the seeds here; the prior was tried on seed 100."
-    return head + "\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
+    if fresh(s) or not any("turn prior" in arm for _, arm in found):
+        head = "By the bar:"
+    else:
+        head = "By the bar, where arms with a prior on turns were added after failures of the others had been looked at on the seeds here:"
+    return f"{head}\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
 
 
 def _late(ahead: np.ndarray) -> str:
@@ -81,3 +85,26 @@ def above(f: Any, name: str, s: dict[str, Any]) -> str:
         "Arms on {name} that do more often what is asked than their full one, in percent of episodes, on the seeds that both have: {lines}."
     )
     return words.format(name=name, lines="; ".join(lines)) if lines else ""
+
+
+def meant(sets: list[Tables]) -> str:
+    """What the judgements of several sets of runs say together, side by side; what an arm has beside symmetry explains where it is level."""
+    if not sets:
+        return ""
+    lines = []
+    for arm in dict.fromkeys(arm for t in sets for _, arm in gaps(t)):
+        found = [
+            f"{told(ahead)} with {t.meta['settings']['demonstrations']} demonstrations"
+            for t in sets
+            for (_, own), ahead in gaps(t).items()
+            if own == arm and len(ahead) >= FEWEST
+        ]
+        if found:
+            lines.append(f"* *{full_of(arm)}* ahead of *{arm}*: {', '.join(found)}.")
+    if not lines:
+        return ""
+    return (
+        "## What it says together\n\nPoints under hands held out, with Student's 95 % interval over seeds:\n\n"
+        + "\n".join(lines)
+        + "\n\nThe lift answers a turn of what is held that no demonstration had; a plain network for the hand has to guess it from the turns that it saw, and the fewer demonstrations there are, the less it saw. Symmetry on the scene's side is not missing from *hand only*: its scenes are turned by a new angle at every step of the training, as those of all arms are, and the task asks for no heading that training did not show. What building it in is worth shows where scenes are not turned in training."
+    )

@@ -28,15 +28,19 @@ def success(t: Tables) -> str:
             rows.append([arm, f"{some.seed.nunique()}", *cells])
         blocks.append(f"**{name}**, {s['demonstrations']} demonstrations\n\n" + table(["arm", "seeds", *every], rows))
     said = [above(f, name, s) for name in s["tasks"]]
-    told = "\n".join(f"* *{arm}*: {MEANT[arm]}." for arm in s["arms"])
-    shown = "\n".join(f"* *{c}*: {CONDITIONS[c]}." for c in every)
-    return f"""Percent of episodes done, with the 95 % interval of Wilson over all episodes of all seeds: {s["episodes"]} of each seed, on the same layouts for every arm and seed; {s["episodes"] * len(s["seeds"])} in a cell with all {len(s["seeds"])} seeds.{added(s)}
+    count = s["episodes"] * len(s["seeds"])
+    head = f"Percent of episodes done, with the 95 % interval of Wilson over all episodes of all seeds: {s['episodes']} of each seed, on the same layouts for every arm and seed; {count} in a cell with all {len(s['seeds'])} seeds.{added(s)}"
+    return "\n\n".join([head, *blocks, *(words for words in said if words)])
 
-{told}
 
-{shown}
-
-""" + "\n\n".join([*blocks, *(words for words in said if words)])
+def definitions(sets: list[Tables]) -> str:
+    """What the names of arms and conditions mean."""
+    used = [t.meta["settings"] for t in sets]
+    arms = {arm for s in used for arm in s["arms"]}
+    conditions = {c for s in used for c in (*s["conditions"], *s["more_conditions"])}
+    told = "\n".join(f"* *{arm}*: {MEANT[arm]}." for arm in MEANT if arm in arms)
+    shown = "\n".join(f"* *{c}*: {CONDITIONS[c]}." for c in CONDITIONS if c in conditions)
+    return f"{told}\n\n{shown}"
 
 
 def more(t: Tables) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 from arms import MEANT
 from experiments import SHOWN
 from harness import Tables, table, took, versions
-from page_bars import judged, main
-from page_blocks import more, success, suite
+from page_bars import RULE, judged, main, meant
+from page_blocks import definitions, more, success, suite
 from page_failures import failures
 from page_search import search
 from page_seeds import SETTLED, layouts, not_here
@@ -34,7 +34,7 @@ def write_page(results: Path, docs: Path) -> Path:
     settled = [_tables(results.with_name(name)) for name in SETTLED if (results.with_name(name) / "meta.json").exists()]
     errors = "\n\n".join(_errors(some) for some in (*settled, t))
     parts = [
-        _head(t, settled), *(_settled(some, docs) for some in settled), _first(t, docs),
+        _head(t, settled), f"## Arms, conditions, and the bar\n\n{definitions([*settled, t])}\n\n{RULE}", *(_settled(some, docs) for some in settled), meant(settled), _first(t, docs),
         failures(_beside(results, "failures"), MEANT, main(t)),
         f"## Keyframes that were held out\n\n{errors}",
         f"## Symmetry of the scores\n\n{_symmetry([t, *settled])}",
