@@ -17,7 +17,8 @@ def claims(results: Path) -> list[tuple[str, str, str, bool]]:
     rows = bars(t["cells"], main(t, "turns"), t.meta["settings"]["model"]["edge"])
     rule = "mean over seeds of paired differences with Student's 95 % interval, or the largest of all answers; met where all of it is"
     words = [row[-1] for row in rows]
-    missed = "; ".join(row[0].replace("*", "") for row in rows if row[-1] == "missed")
+    head = "Equivariance error of trained policies, "
+    missed = "; ".join(row[0].removeprefix(head).split(", single")[0].replace("*", "") for row in rows if row[-1] == "missed")
     count = (
         f"{words.count('met')} of {len(rows)} bars met"
         + f"; missed: {missed}" * bool(missed)

@@ -106,7 +106,12 @@ def _by_task(cells: pd.DataFrame, tasks: list[str]) -> list[list[str]]:
     rows = []
     for arm in [a for a in ARMS if a != FULL and (cells["arm"] == a).any()]:
         found = dict(gains(cells, arm))
-        rows.append([f"*{arm}*", *(f"{told(found[k])}, {len(found[k])} seeds" if k in found else "not run" for k in tasks)])
+        rows.append(
+            [
+                f"*{arm}*",
+                *(f"{told(found[k])}, {len(found[k])} seed{'s' * (len(found[k]) > 1)}" if k in found else "not run" for k in tasks),
+            ]
+        )
     return rows
 
 

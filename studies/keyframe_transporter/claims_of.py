@@ -31,20 +31,23 @@ def _question(t: Tables, name: str, arm: str) -> str:
 
 
 def _said(t: Tables) -> str:
-    """Every judgement of one set of runs, full arm by full arm."""
+    """Every judgement of one set of runs, full arm by full arm, word by word, with points ahead."""
     found, parts = gaps(t), []
     for full in dict.fromkeys(full_of(arm) for _, arm in found):
-        mine = {pair: ahead for pair, ahead in found.items() if full_of(pair[1]) == full and len(ahead) >= FEWEST}
-        words = ", ".join(f"{verdict(ahead).split(' points')[0]} against *{arm}*" for (_, arm), ahead in mine.items())
+        by_word: dict[str, list[str]] = {}
+        for (_, arm), ahead in found.items():
+            if full_of(arm) == full and len(ahead) >= FEWEST:
+                by_word.setdefault(verdict(ahead).split(",")[0], []).append(f"*{arm}* ({ahead.mean():+.0f})")
+        words = [f"{word} against {', '.join(by_word[word])}" for word in ("met", "not decided", "missed") if word in by_word]
         if words:
-            parts.append(f"*{full}*: {words}")
+            parts.append(f"*{full}*: {', '.join(words)}")
     few = [f"*{arm}*" for (_, arm), ahead in found.items() if len(ahead) < FEWEST]
     return ("; ".join(parts) or "nothing is judged yet") + f"; too few seeds against {', '.join(few)}" * bool(few)
 
 
 def _rule(t: Tables) -> str:
     return (
-        f"share of episodes with hands held out after {t.meta['settings']['steps']} steps, paired by seed; bar: {BAR:g} points ahead, met "
+        f"points of episodes with hands held out after {t.meta['settings']['steps']} steps, paired by seed; bar: {BAR:g} points ahead, met "
         f"where all of the 95 % interval over seeds is; fewer than {FEWEST} seeds judge nothing"
     )
 

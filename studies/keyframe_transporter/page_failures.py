@@ -35,7 +35,7 @@ def failures(t: Tables | None, meant: dict[str, str], above: Any) -> str:
     arms = "\n".join(f"* *{arm}*: {meant[arm]}." for arm in s["arms"] if "prior" in arm)
     return f"""## What goes wrong
 
-The same episodes once more, looked at keyframe by keyframe (`failures.py`). A demonstrator brings the ring above the pole with the least turn of the hand and lowers it with hardly any. How much a policy turns while it lowers the ring, and whether it went wrong before, is:
+Episodes of the runs with {s["steps"]} steps once more, looked at keyframe by keyframe (`failures.py`). A demonstrator brings the ring above the pole with the least turn of the hand and lowers it with hardly any. How much a policy turns while it lowers the ring, and whether it went wrong before, is:
 
 {table(head, rows)}
 

@@ -18,10 +18,10 @@ from ..data import KEPT, Shard, Trajectories, Writer, folder_files, holds, is_pa
 from ..discover import holds_discovery
 from ..emulators import SIDECAR, Run, load_run, load_runs
 from ..physics import Scenario, planned, simulate
-from ..probe import KIND, Adam, ProbeConfig, command, examine, kind_of, load_model, open_probe, save_probe
-from ..report import summary_table, write_report
-from ..systems import is_system_run, of_file
-from ._discover import describe_discovery, discovery_page
+from ..probe import KIND, Adam, ProbeConfig, examine, kind_of, load_model, open_probe, save_probe
+from ..report import summary_table
+from ..systems import is_system_run
+from ._discover import describe_discovery
 from ._early import check_law, check_out, read_groups
 from ._guests import adapted
 from ._output import about_probe, about_run, record
@@ -167,37 +167,6 @@ def _with_optimiser(path: str, config: ProbeConfig, device: str, trust: bool) ->
     """The last weights of a run, whose training state holds the moments, and the metric made of them."""
     metric = Adam.from_run(path, trust=trust)
     return load_run(path, "last", device, trust=trust).model, replace(config, metric=metric)
-
-
-def report_to_file(probes: Sequence[Path], out: Path, *, title: str | None, force: bool) -> int:
-    """Write the page and print where it is."""
-    check_out(force, out=out)
-    if gone := [p for p in probes if not p.exists()]:
-        raise OrbitscopeError(f"probes: there is no file or folder {gone[0]}. Give what another verb has written, such as `probe`.")
-    if any(p.is_dir() and is_system_run(p, "agent") for p in probes):
-        from ._environments import report_agents
-
-        return report_agents(probes, out, title=title, force=force)
-    if any(p.is_file() and h5py.is_hdf5(p) and (kind_of(p) or "").endswith("of an environment") for p in probes):
-        from ._environments import report_audit
-
-        return report_audit(probes, out, title=title, force=force)
-    if any(p.is_file() and h5py.is_hdf5(p) and (kind_of(p) or "").endswith("of a plan") for p in probes):
-        from ._plan import report_plans
-
-        return report_plans(probes, out, title=title, force=force)
-    if any(holds_discovery(p) for p in probes):
-        return discovery_page(probes, out, title=title, force=force)
-    if len(probes) == 1 and (system := of_file(probes[0])) is not None:
-        from ._systems import story_page
-
-        return story_page(probes[0], system, out, title=title, force=force)
-    trees = [open_probe(p) for p in probes]
-    write_report(trees, out, title=title or "Symmetry report", force=force, command=command())
-    record(file=out, probes=[{"file": path, **about_probe(tree)} for path, tree in zip(probes, trees, strict=True)])
-    Console().print(summary_table(trees))
-    print(out)
-    return 0
 
 
 def describe(path: Path, options: Sequence[str] = (), *, trust: bool = False) -> str:

@@ -334,6 +334,6 @@ class Report:
     """Replace an existing file."""
 
     def run(self) -> int:
-        from ._actions import report_to_file
+        from ._report import report_to_file
 
         return report_to_file(self.probes, self.out, title=self.title, force=self.force)
