@@ -106,5 +106,5 @@ def meant(sets: list[Tables]) -> str:
     return (
         "## What it says together\n\nPoints under hands held out, with Student's 95 % interval over seeds:\n\n"
         + "\n".join(lines)
-        + "\n\nThe lift answers a turn of what is held that no demonstration had; a plain network for the hand has to guess it from the turns that it saw, and the fewer demonstrations there are, the less it saw. Symmetry on the scene's side is not missing from *hand only*: its scenes are turned by a new angle at every step of the training, as those of all arms are, and the task asks for no heading that training did not show. The arms whose scenes are not turned ask what building it in is worth."
+        + "\n\nThe lift answers a turn of what is held that no demonstration had; a plain network for the hand has to guess it from the turns that it saw, and the fewer demonstrations there are, the less it saw. Symmetry on the scene's side is not missing from *hand only*: its scenes are turned by a new angle at every step of the training, as those of all arms are, and the task asks for no heading that training did not show. The arms whose scenes are not turned ask what building it in is worth. *One level* loses little where demonstrations suffice, since the ring may hang off the pole's axis by almost a voxel of its grid and the task is still done."
     )
