@@ -47,9 +47,9 @@ def more(t: Tables) -> str:
     """By the number of demonstrations; the first of the arms is ahead of the others, or not."""
     f: Any = t["success"]
     s = t.meta["settings"]
-    if not s["more"]:
+    counts, rows, said = sorted({s["demonstrations"], *s["more"]} & set(f.demonstrations)), [], []
+    if len(counts) < 2:  # what is planned and not run is named with what is missing
         return ""
-    counts, rows, said = sorted({s["demonstrations"], *s["more"]}), [], []
     full = s["more_arms"][0]
     for name, arm, condition in product(s["tasks"], s["more_arms"], [c for c in ("as shown", "hands held out") if c in s["conditions"]]):
         mine = f[(f.task == name) & (f.arm == arm) & (f.condition == condition)]
