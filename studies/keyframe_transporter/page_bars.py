@@ -61,7 +61,17 @@ def judged(t: Tables) -> str:
         head = "By the bar:"
     else:
         head = "By the bar, where arms with a prior on turns were added after failures of the others had been looked at on the seeds here:"
-    return f"{head}\n\n" + ("\n".join(lines) if lines else "Not judged yet.")
+    return f"{head}\n\n" + ("\n".join(lines) + _worst(t) if lines else "Not judged yet.")
+
+
+def _worst(t: Tables) -> str:
+    """The worst training of each full arm under hands held out: a mean over seeds does not show one that failed."""
+    f = main(t)
+    held, words = f[f.condition == "hands held out"], []
+    for arm in (a for a in FULL if a in set(held.arm)):
+        own = rates(held[held.arm == arm])[arm]
+        words.append(f"*{arm}* {own.min():.0f} % (seed {own.idxmin()}; median {own.median():.0f})")
+    return f"\n\nThe worst training of each full arm under hands held out: {', '.join(words)}."
 
 
 def _late(ahead: np.ndarray) -> str:
