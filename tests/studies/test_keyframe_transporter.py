@@ -195,4 +195,5 @@ def test_runs_that_were_settled_before_judge(modules, tmp_path):
     said = "*transporter*: met against *scene only* (+25); *turn prior*: met against *scene only, turn prior* (+40)"
     assert claims._said(made) == said
     assert "after 720 steps" in claims._rule(made)
+    assert "*transporter* 75 % (seed 10; median 75)" in bars.judged(made), "a mean over seeds hides a training that failed"
     assert "added" not in bars.judged(made) and "none" in bars.above(made["success"], "ring", made.meta["settings"])
